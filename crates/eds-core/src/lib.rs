@@ -9,4 +9,5 @@
 //! The three doors (`eds render`, the gRPC function, `eds verify`) call the same functions with
 //! the same [`protocol`] types.
 
+pub mod event_driven_service;
 pub mod protocol;
