@@ -10,4 +10,6 @@
 //! the same [`protocol`] types.
 
 pub mod event_driven_service;
+pub mod functions;
 pub mod protocol;
+pub mod protocol_json;
