@@ -25,12 +25,12 @@ const ENVIRONMENT: &str = "apiextensions.crossplane.io/environment";
 pub(crate) fn case(seed: u64, number: u64) -> Value {
     let rng = StdRng::seed_from_u64(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ number);
     let mut gen_ = Gen { rng, mischief: 0.0 };
-    gen_.mischief = *gen_.pick(&[0.0, 0.02, 0.05, 0.1, 0.3]);
+    gen_.mischief = *gen_.pick(&[0.0, 0.0, 0.005, 0.01, 0.02, 0.1]);
     let mut case = gen_.request();
     if let Some(tag) = case.pointer_mut("/meta/tag") {
         *tag = json!(format!("{seed}-{number}"));
     }
-    let mutations = *gen_.pick(&[0, 0, 0, 0, 0, 0, 1, 1, 2]);
+    let mutations = *gen_.pick(&[0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2]);
     for _ in 0..mutations {
         gen_.mutate(&mut case);
     }
@@ -66,12 +66,16 @@ impl Gen {
         let mut desired = Map::new();
         let environment = self.chance(0.4).then(|| self.environment());
         let mut sets = Vec::new();
+        // Paths are drawn from something even where there is nothing, so that they are valid.
+        let other_base = self.base();
+        let other_composed = self.composed(&other_base);
+        let other_environment = self.environment();
         for index in 0..self.below(3) {
             let world = patches::World {
                 xr: &xr,
-                composed: &Value::Null,
-                environment: environment.as_ref().unwrap_or(&Value::Null),
-                base: &Value::Null,
+                composed: &other_composed,
+                environment: environment.as_ref().unwrap_or(&other_environment),
+                base: &other_base,
                 sets: 0,
             };
             let count = 1 + self.below(2);
@@ -79,7 +83,7 @@ impl Gen {
             sets.push(json!({ "name": format!("set-{index}"), "patches": patches }));
         }
         for index in 0..count {
-            let name = if self.wrong() { "bucket" } else { names[index % names.len()] };
+            let name = names.get(index).filter(|_| !self.wrong()).copied().unwrap_or("bucket");
             let has_base = !self.chance(0.12);
             let base = self.base();
             let composed = self.composed(&base);
@@ -93,8 +97,8 @@ impl Gen {
             }
             let world = patches::World {
                 xr: &xr,
-                composed: if is_observed { &composed } else { &Value::Null },
-                environment: environment.as_ref().unwrap_or(&Value::Null),
+                composed: &composed,
+                environment: environment.as_ref().unwrap_or(&other_environment),
                 base: &base,
                 sets: sets.len(),
             };
@@ -132,9 +136,9 @@ impl Gen {
         if self.chance(0.35) {
             let world = patches::World {
                 xr: &xr,
-                composed: &Value::Null,
-                environment: environment.as_ref().unwrap_or(&Value::Null),
-                base: environment.as_ref().unwrap_or(&Value::Null),
+                composed: &other_composed,
+                environment: environment.as_ref().unwrap_or(&other_environment),
+                base: environment.as_ref().unwrap_or(&other_environment),
                 sets: 0,
             };
             let count = 1 + self.below(3);

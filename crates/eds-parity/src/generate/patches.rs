@@ -267,7 +267,7 @@ impl Gen {
             };
             policy.insert("toFieldPath".to_owned(), json!(to));
         }
-        if self.chance(0.05) {
+        if self.wrong() {
             let options = json!({ "keepMapValues": true, "appendSlice": true });
             policy.insert("mergeOptions".to_owned(), options);
         }
@@ -347,8 +347,10 @@ impl Gen {
                 }
                 if kind == "MatchInteger" && !self.wrong() {
                     let number = composed.pointer("/status/atProvider/port").cloned();
+                    let number = number
+                        .filter(|number| number.as_i64().is_some_and(|it| it.abs() < 1 << 53));
                     let number = number.filter(|_| self.chance(0.5));
-                    let number = number.unwrap_or_else(|| self.integer());
+                    let number = number.unwrap_or_else(|| self.setting());
                     check.insert("matchInteger".to_owned(), number);
                 }
                 Value::Object(check)

@@ -166,7 +166,7 @@ impl Gen {
             _ => "multiply",
         };
         let key = if self.wrong() { "clampMin" } else { key };
-        let number = if self.wrong() { self.float() } else { self.integer() };
+        let number = if self.wrong() { self.number() } else { self.setting() };
         math.insert(key.to_owned(), number);
         Value::Object(math)
     }

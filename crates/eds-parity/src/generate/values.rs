@@ -82,6 +82,27 @@ impl Gen {
         if self.chance(0.3) { json!(self.rng.random_range(-1000..1000)) } else { json!(edge) }
     }
 
+    /// An integer that a Go int64 can hold after it was a double.
+    pub(crate) fn setting(&mut self) -> Value {
+        let edge: i64 = *self.pick(&[
+            0,
+            1,
+            -1,
+            2,
+            3,
+            -7,
+            10,
+            1000,
+            -100,
+            4_294_967_296,
+            9_007_199_254_740_991,
+            4_611_686_018_427_387_904,
+            9_223_372_036_854_774_784,
+            -9_223_372_036_854_774_784,
+        ]);
+        json!(edge)
+    }
+
     pub(crate) fn float(&mut self) -> Value {
         let edge = *self.pick(&[
             0.5,
