@@ -88,7 +88,7 @@ impl RunFunctionResponse {
                 severity: Severity::Fatal,
                 message,
                 reason: None,
-                target: None,
+                target: Some(Target::Composite),
             }],
             ..Self::default()
         }
