@@ -14,3 +14,4 @@ pub mod event_driven_service;
 pub mod functions;
 pub mod protocol;
 pub mod protocol_json;
+pub mod yaml;
