@@ -9,6 +9,7 @@
 //! The three doors (`eds render`, the gRPC function, `eds verify`) call the same functions with
 //! the same [`protocol`] types.
 
+pub mod fieldpath;
 pub mod golang;
 pub mod patch_and_transform;
 pub mod protocol;
