@@ -194,7 +194,12 @@ mod tests {
     #[test]
     fn empty_counts_as_absent() {
         for empty in [json!(0), json!(0.0), json!(""), json!(false), json!([]), json!({})] {
-            check(json!({"a": empty, "b": 1}), json!({"a": "x"}), KEEP, Ok(json!({"a": "x", "b": 1})));
+            check(
+                json!({"a": empty, "b": 1}),
+                json!({"a": "x"}),
+                KEEP,
+                Ok(json!({"a": "x", "b": 1})),
+            );
         }
         check(json!({"a": 1}), json!({"a": null}), KEEP, Ok(json!({"a": 1})));
         check(json!({"a": 1}), json!({"a": null}), OVERRIDE, Ok(json!({"a": null})));

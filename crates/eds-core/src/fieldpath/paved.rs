@@ -331,7 +331,12 @@ mod tests {
         set(json!({"a": []}), "a.b", json!(1), Err("a is not an object"));
         set(json!({"a": {}}), "a[0]", json!(1), Err("a is not an array"));
         set(json!({}), "[0]", json!(1), Err(" is not an array"));
-        set(json!({}), "a[1025]", json!(1), Err("index 1025 is greater than max allowed index 1024"));
+        set(
+            json!({}),
+            "a[1025]",
+            json!(1),
+            Err("index 1025 is greater than max allowed index 1024"),
+        );
         let path = vec!["a"; MAX_DEPTH + 1].join(".");
         set(json!({}), &path, json!(1), Err("exceeded max depth"));
         let mut o = Object::new();
@@ -369,7 +374,8 @@ mod tests {
 
     #[test]
     fn expanding() {
-        let o = json!({"a": [{"b": 1}, {"b": 2}], "m": {"x.y": {"z": 1}, "k": {}}, "n": null, "s": 1});
+        let o =
+            json!({"a": [{"b": 1}, {"b": 2}], "m": {"x.y": {"z": 1}, "k": {}}, "n": null, "s": 1});
         expand_(o.clone(), "a[*].b", Ok(&["a[0].b", "a[1].b"]));
         expand_(o.clone(), "a[*][*]", Ok(&["a[0].b", "a[1].b"]));
         expand_(o.clone(), "m[*].z", Ok(&["m[x.y].z"]));
@@ -379,11 +385,16 @@ mod tests {
         expand_(o.clone(), "a[*].zz", Ok(&[]));
         let text = r#"cannot expand wildcards for segments: "n[*]": wildcard field "n" is not found in the path"#;
         expand_(o.clone(), "n[*]", Err((text, true)));
-        let text = r#"cannot expand wildcards for segments: "s[*]": "s": unexpected wildcard usage"#;
+        let text =
+            r#"cannot expand wildcards for segments: "s[*]": "s": unexpected wildcard usage"#;
         expand_(o.clone(), "s[*]", Err((text, false)));
         let text = r#"cannot expand wildcards for segments: "a[*].b[*]": "a[0].b[*]": cannot expand wildcards: "a[0].b": unexpected wildcard usage"#;
         expand_(o.clone(), "a[*].b[*]", Err((text, false)));
-        expand_(o, "a[*", Err((r#"cannot parse path "a[*": unterminated '[' at position 1"#, false)));
+        expand_(
+            o,
+            "a[*",
+            Err((r#"cannot parse path "a[*": unterminated '[' at position 1"#, false)),
+        );
         let star = json!({"a": {"*": 1}});
         assert!(expand_wildcards(&object(star), "a[*]").is_err());
     }

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use super::connection::{self, Details};
 use super::input::decode;
 use super::input::patches::{
-    COMBINE_FROM_COMPOSITE, COMBINE_FROM_ENVIRONMENT, COMBINE_TO_COMPOSITE,
-    COMBINE_TO_ENVIRONMENT, FROM_COMPOSITE, FROM_ENVIRONMENT, PATCH_SET, Patch, TO_COMPOSITE,
-    TO_ENVIRONMENT, type_or_default,
+    COMBINE_FROM_COMPOSITE, COMBINE_FROM_ENVIRONMENT, COMBINE_TO_COMPOSITE, COMBINE_TO_ENVIRONMENT,
+    FROM_COMPOSITE, FROM_ENVIRONMENT, PATCH_SET, Patch, TO_COMPOSITE, TO_ENVIRONMENT,
+    type_or_default,
 };
 use super::input::resources::{ComposedTemplate, Environment, PatchSet, Resources};
 use super::patches::{Source, Target, apply_combine, apply_from_field_path};
@@ -207,17 +207,25 @@ impl Run {
             }
             // A required field is missing: do not create what depends on it.
             if to_composed(type_) && ocd.is_none() {
-                self.warn(error.wrap(format!(
-                    "not adding new composed resource {quoted} to desired state because \
+                self.warn(
+                    error
+                        .wrap(format!(
+                            "not adding new composed resource {quoted} to desired state because \
                      \"{type_}\" patch at index {i} has 'policy.fromFieldPath: Required'"
-                )).to_string());
+                        ))
+                        .to_string(),
+                );
                 made.skipped += 1;
                 return Ok(());
             }
-            self.warn(error.wrap(format!(
-                "cannot render composed resource {quoted} \"{type_}\" patch at index {i}: \
+            self.warn(
+                error
+                    .wrap(format!(
+                        "cannot render composed resource {quoted} \"{type_}\" patch at index {i}: \
                  ignoring 'policy.fromFieldPath: Required' because 'to' resource already exists"
-            )).to_string());
+                    ))
+                    .to_string(),
+            );
         }
         made.composed.insert(template.name, (dcd, ready));
         Ok(())
@@ -301,10 +309,7 @@ fn find_set<'s>(sets: &'s [PatchSet], name: &str) -> Option<&'s PatchSet> {
 }
 
 /// The first patch set that a template names and nobody defined.
-fn missing_patch_set<'t>(
-    sets: &[PatchSet],
-    templates: &'t [ComposedTemplate],
-) -> Option<&'t str> {
+fn missing_patch_set<'t>(sets: &[PatchSet], templates: &'t [ComposedTemplate]) -> Option<&'t str> {
     let patches = templates.iter().flat_map(|t| &t.patches).filter(|p| p.type_ == PATCH_SET);
     let mut names = patches.map(|p| p.patch_set_name.as_deref().unwrap_or_default());
     names.find(|name| find_set(sets, name).is_none())
@@ -320,9 +325,7 @@ fn patch_environment(
     for (i, p) in environment.patches.iter().enumerate() {
         let (type_, patch) = (type_or_default(&p.type_), &p.patch);
         let applied = match type_ {
-            FROM_COMPOSITE | TO_ENVIRONMENT => {
-                apply_from_field_path(patch, Source::Wire(oxr), env)
-            }
+            FROM_COMPOSITE | TO_ENVIRONMENT => apply_from_field_path(patch, Source::Wire(oxr), env),
             COMBINE_FROM_COMPOSITE => apply_combine(patch, type_, Source::Wire(oxr), env),
             TO_COMPOSITE | FROM_ENVIRONMENT => apply_from_field_path(patch, env.source(), dxr),
             COMBINE_TO_COMPOSITE => apply_combine(patch, type_, env.source(), dxr),

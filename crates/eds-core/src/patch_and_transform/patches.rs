@@ -27,9 +27,7 @@ impl Source<'_> {
                 Some(value) => fieldpath::floats(value)?,
                 None => Value::Null,
             },
-            Self::Exact(object) => {
-                fieldpath::get_value(object, path)?.cloned().unwrap_or_default()
-            }
+            Self::Exact(object) => fieldpath::get_value(object, path)?.cloned().unwrap_or_default(),
         })
     }
 }

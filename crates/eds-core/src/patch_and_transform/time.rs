@@ -122,8 +122,17 @@ mod tests {
         check("", Err(&format!(r#"parsing time "" {layout} "" as "2006""#)));
         check("2020", Err(&format!(r#"parsing time "2020" {layout} "" as "-""#)));
         check("2020-1-01", Err(&format!(r#"parsing time "2020-1-01" {layout} "1-01" as "01""#)));
-        check("2021-02-29T00:00:00Z", Err(r#"parsing time "2021-02-29T00:00:00Z": day out of range"#));
-        check("2021-13-29T00:00:00Z", Err(r#"parsing time "2021-13-29T00:00:00Z": month out of range"#));
-        check("2021-12-29T00:00:00Zx", Err(r#"parsing time "2021-12-29T00:00:00Zx": extra text: "x""#));
+        check(
+            "2021-02-29T00:00:00Z",
+            Err(r#"parsing time "2021-02-29T00:00:00Z": day out of range"#),
+        );
+        check(
+            "2021-13-29T00:00:00Z",
+            Err(r#"parsing time "2021-13-29T00:00:00Z": month out of range"#),
+        );
+        check(
+            "2021-12-29T00:00:00Zx",
+            Err(r#"parsing time "2021-12-29T00:00:00Zx": extra text: "x""#),
+        );
     }
 }

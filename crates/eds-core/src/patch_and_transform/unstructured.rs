@@ -70,7 +70,10 @@ fn missing_kind(text: &str) -> fieldpath::Error {
 ///
 /// # Errors
 /// `Object 'Kind' is missing in '…'`, or nesting that is too deep.
-pub(super) fn round_trip(object: &mut Object, normalized: &mut bool) -> Result<(), fieldpath::Error> {
+pub(super) fn round_trip(
+    object: &mut Object,
+    normalized: &mut bool,
+) -> Result<(), fieldpath::Error> {
     if !*normalized {
         fieldpath::normalize_object(object)?;
         *normalized = true;

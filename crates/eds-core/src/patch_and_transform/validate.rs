@@ -7,9 +7,9 @@ use std::fmt;
 
 use super::input::connection::ConnectionDetail;
 use super::input::patches::{
-    COMBINE_FROM_COMPOSITE, COMBINE_FROM_ENVIRONMENT, COMBINE_TO_COMPOSITE,
-    COMBINE_TO_ENVIRONMENT, Combine, FROM_COMPOSITE, FROM_ENVIRONMENT, PATCH_SET, Patch,
-    PatchPolicy, TO_COMPOSITE, TO_ENVIRONMENT, type_or_default,
+    COMBINE_FROM_COMPOSITE, COMBINE_FROM_ENVIRONMENT, COMBINE_TO_COMPOSITE, COMBINE_TO_ENVIRONMENT,
+    Combine, FROM_COMPOSITE, FROM_ENVIRONMENT, PATCH_SET, Patch, PatchPolicy, TO_COMPOSITE,
+    TO_ENVIRONMENT, type_or_default,
 };
 use super::input::resources::{
     ComposedTemplate, Environment, MatchConditionReadinessCheck, PatchSet, ReadinessCheck,
@@ -50,8 +50,9 @@ impl At for Checked {
     }
 
     fn at_index(self, parent: &str, index: usize) -> Self {
-        self.map_err(|error| {
-            FieldError { field: format!("{parent}[{index}].{}", error.field), ..error }
+        self.map_err(|error| FieldError {
+            field: format!("{parent}[{index}].{}", error.field),
+            ..error
         })
     }
 }
@@ -121,8 +122,12 @@ fn patch_set(set: &PatchSet) -> Checked {
 fn environment(environment: &Environment) -> Checked {
     for (i, p) in environment.patches.iter().enumerate() {
         match type_or_default(&p.type_) {
-            FROM_COMPOSITE | TO_COMPOSITE | COMBINE_FROM_COMPOSITE | COMBINE_TO_COMPOSITE
-            | FROM_ENVIRONMENT | TO_ENVIRONMENT => {}
+            FROM_COMPOSITE
+            | TO_COMPOSITE
+            | COMBINE_FROM_COMPOSITE
+            | COMBINE_TO_COMPOSITE
+            | FROM_ENVIRONMENT
+            | TO_ENVIRONMENT => {}
             other => {
                 let field = format!("patches[{i}][type]");
                 return invalid_named(&field, other, "invalid environment patch type");
@@ -149,8 +154,7 @@ pub fn patch(type_: &str, patch: &Patch, set: Option<&str>, go_type: &str) -> Ch
         }
         PATCH_SET => match set {
             None => {
-                let detail =
-                    format!("patch type {go_type} does not support patch of type {type_}");
+                let detail = format!("patch type {go_type} does not support patch of type {type_}");
                 return invalid_named("type", type_, detail);
             }
             Some("") => {
@@ -159,7 +163,9 @@ pub fn patch(type_: &str, patch: &Patch, set: Option<&str>, go_type: &str) -> Ch
             }
             Some(_) => {}
         },
-        COMBINE_FROM_COMPOSITE | COMBINE_TO_COMPOSITE | COMBINE_FROM_ENVIRONMENT
+        COMBINE_FROM_COMPOSITE
+        | COMBINE_TO_COMPOSITE
+        | COMBINE_FROM_ENVIRONMENT
         | COMBINE_TO_ENVIRONMENT => {
             let Some(c) = &patch.combine else {
                 let detail = format!("combine must be set for patch type {type_}");

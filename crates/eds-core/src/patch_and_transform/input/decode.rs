@@ -11,6 +11,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::connection::{ConnectionDetail, WriteConnectionSecretToRef};
+use super::metadata;
 use super::patches::{
     Combine, CombineVariable, ComposedPatch, ConnectionSecretPatch, EnvironmentPatch, Patch,
     PatchPolicy, PatchSetPatch, StringCombine,
@@ -23,7 +24,6 @@ use super::transforms::{
     ConvertTransform, MapTransform, MatchTransform, MatchTransformPattern, MathTransform,
     StringTransform, StringTransformJoin, StringTransformRegexp, StringTransformReplace, Transform,
 };
-use super::metadata;
 use crate::fieldpath;
 use crate::patch_and_transform::text::{number, protojson_string};
 
@@ -57,8 +57,7 @@ pub fn resources(input: Map<String, Value>) -> Decoded<Resources> {
                 out.resources = list(value, "v1beta1.ComposedTemplate", composed_template)?;
             }
             "writeConnectionSecretToRef" => {
-                out.write_connection_secret_to_ref =
-                    option(value, write_connection_secret_to_ref)?;
+                out.write_connection_secret_to_ref = option(value, write_connection_secret_to_ref)?;
             }
             _ => return Ok(false),
         }
@@ -75,7 +74,8 @@ fn composed_template(value: Value) -> Decoded<ComposedTemplate> {
             "base" => out.base = option(value, Ok)?,
             "patches" => out.patches = list(value, "v1beta1.ComposedPatch", composed_patch)?,
             "connectionDetails" => {
-                out.connection_details = list(value, "v1beta1.ConnectionDetail", connection_detail)?;
+                out.connection_details =
+                    list(value, "v1beta1.ConnectionDetail", connection_detail)?;
             }
             "readinessChecks" => {
                 out.readiness_checks = list(value, "v1beta1.ReadinessCheck", readiness_check)?;
@@ -164,7 +164,8 @@ fn write_connection_secret_to_ref(value: Value) -> Decoded<WriteConnectionSecret
             "name" => out.name = string(value, "string")?,
             "namespace" => out.namespace = string(value, "string")?,
             "patches" => {
-                out.patches = list(value, "v1beta1.ConnectionSecretPatch", connection_secret_patch)?;
+                out.patches =
+                    list(value, "v1beta1.ConnectionSecretPatch", connection_secret_patch)?;
             }
             _ => return Ok(false),
         }
