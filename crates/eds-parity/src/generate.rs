@@ -25,12 +25,12 @@ const ENVIRONMENT: &str = "apiextensions.crossplane.io/environment";
 pub(crate) fn case(seed: u64, number: u64) -> Value {
     let rng = StdRng::seed_from_u64(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ number);
     let mut gen_ = Gen { rng, mischief: 0.0 };
-    gen_.mischief = *gen_.pick(&[0.0, 0.0, 0.005, 0.01, 0.02, 0.1]);
+    gen_.mischief = *gen_.pick(&[0.0, 0.0, 0.0, 0.005, 0.01, 0.05]);
     let mut case = gen_.request();
     if let Some(tag) = case.pointer_mut("/meta/tag") {
         *tag = json!(format!("{seed}-{number}"));
     }
-    let mutations = *gen_.pick(&[0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2]);
+    let mutations = *gen_.pick(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2]);
     for _ in 0..mutations {
         gen_.mutate(&mut case);
     }
