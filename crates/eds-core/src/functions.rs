@@ -2,15 +2,17 @@
 //!
 //! `eds render` and the gRPC server both call [`run`], so they cannot decide differently.
 
-use crate::event_driven_service;
 use crate::protocol::{Object, RunFunctionRequest, RunFunctionResponse};
+use crate::{event_driven_service, patch_and_transform};
 
 /// A composition function: pure, total, and it never panics.
 pub type Function = fn(RunFunctionRequest) -> RunFunctionResponse;
 
 /// The inputs this project answers: API version, kind, function.
-const FUNCTIONS: &[(&str, &str, Function)] =
-    &[(event_driven_service::API_VERSION, event_driven_service::KIND, event_driven_service::run)];
+const FUNCTIONS: &[(&str, &str, Function)] = &[
+    (event_driven_service::API_VERSION, event_driven_service::KIND, event_driven_service::run),
+    ("pt.fn.crossplane.io/v1beta1", "Resources", patch_and_transform::run),
+];
 
 /// Objects deeper than this are refused. Kubernetes' own schemas end near ten levels; Go's JSON
 /// reader gives up at 10,000. A thousand levels fit the stack of a thread with

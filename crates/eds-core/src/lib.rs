@@ -10,6 +10,9 @@
 //! the same [`protocol`] types.
 
 pub mod event_driven_service;
+pub mod fieldpath;
 pub mod functions;
+pub mod golang;
+pub mod patch_and_transform;
 pub mod protocol;
 pub mod protocol_json;
