@@ -335,10 +335,14 @@ impl Gen {
             resource.insert("resource".to_owned(), content.clone());
         }
         if self.chance(0.4) {
+            // None is empty: prost leaves an empty value out of its map entry, Go's client does
+            // not, and Go's server takes one that is left out for absent.
             let details: Map<String, Value> = ["username", "password", "endpoint"]
                 .into_iter()
                 .take(1 + self.below(3))
-                .map(|key| (key.to_owned(), json!(*self.pick(&["YWRtaW4=", "", "/wD+", "w7w="]))))
+                .map(|key| {
+                    (key.to_owned(), json!(*self.pick(&["YWRtaW4=", "AA==", "/wD+", "w7w="])))
+                })
                 .collect();
             resource.insert("connectionDetails".to_owned(), Value::Object(details));
         }
@@ -381,6 +385,10 @@ impl Gen {
             place = match place {
                 Value::Object(object) => {
                     let Some(key) = object.keys().nth(index).cloned() else { return };
+                    // The input's type is what chooses the function, by our own rules.
+                    if depth == 1 && root == "/input" && matches!(&*key, "apiVersion" | "kind") {
+                        return;
+                    }
                     if remove {
                         object.remove(&key);
                         return;

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Gen;
 
+/// Without `%p`: it prints an address, which differs from call to call.
 const FORMATS: &[&str] = &[
     "%s",
     "%v",
@@ -62,7 +63,6 @@ const FORMATS: &[&str] = &[
     "%s %d %t",
     "ünï-%s",
     "%-+8d",
-    "%p",
     "%w",
     "%.0f",
     "%3c|",
