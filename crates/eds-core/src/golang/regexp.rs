@@ -15,19 +15,27 @@ pub struct Regexp(regex::bytes::Regex);
 /// How much memory a compiled pattern may take. Go's own limit is 128 MiB of instructions.
 const SIZE_LIMIT: usize = 64 << 20;
 
+/// How deep a pattern may nest. Go allows 1000, but the crate compiles by recursion.
+const NEST_LIMIT: u32 = 250;
+
 /// `regexp.Compile(pattern)`.
 ///
 /// # Errors
 /// The message of Go's `*syntax.Error`. A pattern that is too large for [`SIZE_LIMIT`] bytes is
-/// `expression too large` here although Go may take it.
+/// `expression too large` here although Go may take it, and one that nests deeper than
+/// [`NEST_LIMIT`] is said to nest too deeply.
 pub fn compile(pattern: &str) -> Result<Regexp, String> {
     let translated = parse::translate(pattern)?;
     regex::bytes::RegexBuilder::new(&translated)
         .size_limit(SIZE_LIMIT)
-        .nest_limit(node::MAX_HEIGHT * 3)
+        .nest_limit(NEST_LIMIT)
         .build()
         .map(Regexp)
-        .map_err(|_| parse::error("expression too large", pattern))
+        .map_err(|cause| match cause {
+            regex::Error::CompiledTooBig(_) => parse::error("expression too large", pattern),
+            // The syntax has been checked: only the nesting is left to be refused.
+            _ => parse::error("expression nests too deeply", pattern),
+        })
 }
 
 impl Regexp {

@@ -226,6 +226,18 @@ struct Decimal {
     point: i64,
 }
 
+/// As few digits as read back as the same number. Where two such texts are equally near, Go takes
+/// the even one and Rust does not.
+fn shortest(value: f64) -> String {
+    let text = format!("{value:e}");
+    let digits = text.find('e').unwrap_or(0).saturating_sub(1);
+    if digits < 15 {
+        return text;
+    }
+    let even = format!("{value:.*e}", digits - 1);
+    if even.parse() == Ok(value) { even } else { text }
+}
+
 /// A double's exact decimal expansion has no more digits than this.
 const MAX_DIGITS: usize = 1100;
 
@@ -234,7 +246,7 @@ impl Decimal {
     fn of(value: f64, count: Option<usize>) -> Self {
         let value = value.abs();
         let text = match count {
-            None => format!("{value:e}"),
+            None => shortest(value),
             Some(n) => format!("{value:.*e}", n.clamp(1, MAX_DIGITS) - 1),
         };
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
