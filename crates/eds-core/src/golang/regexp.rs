@@ -10,7 +10,11 @@ mod parse;
 
 /// A compiled Go regular expression.
 #[derive(Debug, Clone)]
-pub struct Regexp(regex::bytes::Regex);
+pub struct Regexp {
+    regex: regex::bytes::Regex,
+    /// Capturing groups; the crate forgets those that are repeated no times.
+    groups: usize,
+}
 
 /// How much memory a compiled pattern may take. Go's own limit is 128 MiB of instructions.
 const SIZE_LIMIT: usize = 64 << 20;
@@ -25,12 +29,12 @@ const NEST_LIMIT: u32 = 250;
 /// `expression too large` here although Go may take it, and one that nests deeper than
 /// [`NEST_LIMIT`] is said to nest too deeply.
 pub fn compile(pattern: &str) -> Result<Regexp, String> {
-    let translated = parse::translate(pattern)?;
+    let (translated, groups) = parse::translate(pattern)?;
     regex::bytes::RegexBuilder::new(&translated)
         .size_limit(SIZE_LIMIT)
         .nest_limit(NEST_LIMIT)
         .build()
-        .map(Regexp)
+        .map(|regex| Regexp { regex, groups })
         .map_err(|cause| match cause {
             regex::Error::CompiledTooBig(_) => parse::error("expression too large", pattern),
             // The syntax has been checked: only the nesting is left to be refused.
@@ -41,16 +45,16 @@ pub fn compile(pattern: &str) -> Result<Regexp, String> {
 impl Regexp {
     /// `MatchString(text)`.
     pub fn is_match(&self, text: &str) -> bool {
-        self.0.is_match(text.as_bytes())
+        self.regex.is_match(text.as_bytes())
     }
 
     /// `FindStringSubmatch(text)`: the leftmost match and its groups, empty where a group took no
     /// part. `None` without a match.
     pub fn find_submatch(&self, text: &str) -> Option<Vec<String>> {
-        let captures = self.0.captures(text.as_bytes())?;
+        let captures = self.regex.captures(text.as_bytes())?;
         let text = |m: Option<regex::bytes::Match<'_>>| {
             m.map_or_else(String::new, |m| String::from_utf8_lossy(m.as_bytes()).into_owned())
         };
-        Some(captures.iter().map(text).collect())
+        Some((0..=self.groups).map(|i| text(captures.get(i))).collect())
     }
 }

@@ -32,11 +32,22 @@ fn range(func: &'static str, text: &str) -> NumError {
 /// Anything but an optional sign and digits, or more than 64 bits hold.
 pub fn parse_int(s: &str) -> Result<i64, NumError> {
     let digits = s.strip_prefix(['+', '-']).unwrap_or(s);
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+    if digits.is_empty() {
         return Err(syntax("ParseInt", s));
     }
-    // Only the range can be wrong now.
-    s.parse().map_err(|_| range("ParseInt", s))
+    let mut magnitude = 0u64;
+    for b in digits.bytes() {
+        if !b.is_ascii_digit() {
+            return Err(syntax("ParseInt", s));
+        }
+        // Go stops here, and does not see what is wrong further on.
+        magnitude = magnitude
+            .checked_mul(10)
+            .and_then(|m| m.checked_add(u64::from(b - b'0')))
+            .ok_or_else(|| range("ParseInt", s))?;
+    }
+    let value = i128::from(magnitude) * if s.starts_with('-') { -1 } else { 1 };
+    i64::try_from(value).map_err(|_| range("ParseInt", s))
 }
 
 /// `ParseBool(s)`.
