@@ -1,5 +1,12 @@
 //! No format, pattern, text or transform can panic, whatever it holds.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "the helpers of a test may fail it"
+)]
+
 use eds_core::golang::{base64, fmt, json, quantity, regexp, strconv, strings};
 use eds_core::patch_and_transform::input::transforms::{
     ConvertTransform, MatchTransform, MatchTransformPattern, MathTransform, StringTransform,

@@ -255,7 +255,7 @@ impl Parser<'_> {
             return Ok(());
         };
         let length = self.input.at - start;
-        if min < 0 || min > MAX_REPEAT || max > MAX_REPEAT || max >= 0 && min > max {
+        if !(0..=MAX_REPEAT).contains(&min) || max > MAX_REPEAT || max >= 0 && min > max {
             return Err(error("invalid repeat count", self.input.since(start)));
         }
         self.input.at = start;
