@@ -17,4 +17,5 @@ pub mod golang;
 pub mod patch_and_transform;
 pub mod protocol;
 pub mod protocol_json;
+pub mod xrd;
 pub mod yaml;

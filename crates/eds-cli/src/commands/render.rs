@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 use eds_core::composition::{self, Composition, Inputs};
 use eds_core::protocol::{Object, Severity};
+use eds_core::xrd::Xrd;
 use serde_json::{Value, json};
 
 use crate::inputs::{self, Source};
@@ -64,7 +65,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let mut rendered = Vec::new();
     for source in &sources {
         for object in source.objects()? {
-            if !api.is_claim(&object) {
+            if !api.xrd.is_claim(&object) {
                 skipped += 1;
                 continue;
             }
@@ -80,10 +81,10 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         }
     }
     if skipped > 0 {
-        say(&format!("skipped {skipped} objects that are no {}", api.claim_kind));
+        say(&format!("skipped {skipped} objects that are no {}", api.xrd.claim_kind));
     }
     if claims == 0 {
-        bail!("found no {} ({}) to render", api.claim_kind, api.api_version);
+        bail!("found no {} ({}) to render", api.xrd.claim_kind, api.xrd.api_version);
     }
     output::documents(rendered.iter())?;
     Ok(outcome)
@@ -109,8 +110,9 @@ fn render(
     if let Some(metadata) = claim.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.entry("namespace").or_insert_with(|| json!(args.namespace));
     }
+    api.xrd.apply_defaults(&mut claim);
     let inputs = Inputs {
-        composite: composition::composite_of(&claim, &api.composite_kind),
+        composite: composition::composite_of(&claim, &api.xrd.composite_kind),
         observed: observed.to_vec(),
         required: required.to_vec(),
     };
@@ -137,9 +139,7 @@ fn say(line: &str) {
 
 /// The XRD and the Composition that claims are rendered with.
 struct Api {
-    api_version: String,
-    claim_kind: String,
-    composite_kind: String,
+    xrd: Xrd,
     composition: Composition,
 }
 
@@ -150,35 +150,23 @@ impl Api {
             None => Ok(Source { name: name.to_owned(), text: text.to_owned() }),
         };
         let source = read(&args.xrd, "the built-in XRD", embedded::XRD)?;
-        let xrd = Value::Object(inputs::single(&source)?);
-        let text = |pointer: &str| {
-            xrd.pointer(pointer).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
-                let field = pointer.trim_start_matches('/').replace('/', ".");
-                anyhow!("{}: {field} is missing; is it an XRD that offers claims?", source.name)
-            })
-        };
-        let (claim_kind, composite_kind) =
-            (text("/spec/claimNames/kind")?, text("/spec/names/kind")?);
-        let api_version = format!("{}/{}", text("/spec/group")?, text("/spec/versions/0/name")?);
+        let xrd = Xrd::parse(&Value::Object(inputs::single(&source)?))
+            .map_err(|e| anyhow!("{}: {e}", source.name))?;
 
         let source = read(&args.composition, "the built-in Composition", embedded::COMPOSITION)?;
         let composition = Composition::parse(&Value::Object(inputs::single(&source)?))
             .map_err(|e| anyhow!(e))
             .with_context(|| source.name.clone())?;
-        let wanted = (api_version.clone(), composite_kind.clone());
-        if composition.composite_type != wanted {
+        let wanted = (&xrd.api_version, &xrd.composite_kind);
+        let (version, kind) = &composition.composite_type;
+        if (version, kind) != wanted {
             bail!(
-                "{}: is for {} ({}), but the XRD defines {composite_kind} ({api_version})",
+                "{}: is for {kind} ({version}), but the XRD defines {} ({})",
                 source.name,
-                composition.composite_type.1,
-                composition.composite_type.0,
+                wanted.1,
+                wanted.0,
             );
         }
-        Ok(Self { api_version, claim_kind, composite_kind, composition })
-    }
-
-    fn is_claim(&self, object: &Object) -> bool {
-        object.get("apiVersion").and_then(Value::as_str) == Some(&self.api_version)
-            && object.get("kind").and_then(Value::as_str) == Some(&self.claim_kind)
+        Ok(Self { xrd, composition })
     }
 }

@@ -133,11 +133,7 @@ pub(super) fn composite(
         spec.insert("resourceRefs".to_owned(), references(composed));
     });
 
-    let mut list = vec![
-        condition("Responsive", "True", "WatchCircuitClosed", None),
-        condition("Synced", "True", "ReconcileSuccess", None),
-        ready(desired),
-    ];
+    let mut list = vec![condition("Responsive", "True", "WatchCircuitClosed", None)];
     let mut for_claim = Vec::new();
     for c in conditions {
         let state = match c.status {
@@ -150,6 +146,8 @@ pub(super) fn composite(
             for_claim.push(json!(c.type_));
         }
     }
+    list.push(condition("Synced", "True", "ReconcileSuccess", None));
+    list.push(ready(desired));
     let wanted = desired.composite.as_ref().and_then(|c| c.resource.as_ref()?.get("status"));
     within(&mut composite, "status", |status| {
         for (key, value) in wanted.and_then(Value::as_object).into_iter().flatten() {
