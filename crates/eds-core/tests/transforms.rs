@@ -268,6 +268,9 @@ fn string() {
         "cross-42-<nil>-map[b:1]",
     );
     same(json!({"type": "Join", "join": {"separator": ""}}), json!([]), "");
+    // Upstream cuts one byte of the last separator, whatever its length.
+    same(json!({"type": "Join", "join": {"separator": "--"}}), json!(["a", "b"]), "a--b-");
+    same(json!({"type": "Join", "join": {"separator": "é"}}), json!(["a"]), "a\u{fffd}");
     same(
         json!({"type": "Replace", "replace": {"search": "Cr", "replace": "B"}}),
         json!("Crossplane"),
