@@ -28,7 +28,7 @@ lint: ## formatting and clippy, warnings are errors
 .PHONY: fmt
 fmt: ## format the Rust and the Go code
 	$(CARGO) fmt --all
-	gofmt -w tools
+	"$$(dirname "$$(scripts/tools.sh go)")/gofmt" -w tools
 
 .PHONY: deny
 deny: ## licences, bans and sources of dependencies (ARGS=advisories adds the advisory database)
@@ -52,8 +52,8 @@ tools: ## build or find the tools the tests judge by, and print their paths
 
 .PHONY: generate
 generate: ## rewrite the committed schemas of tests/conformance
-	cd tools/conformance && go run ./cmd/manifest-schemas -out ../../tests/conformance/schemas
+	go=$$(scripts/tools.sh go) && cd tools/conformance && "$$go" run ./cmd/manifest-schemas -out ../../tests/conformance/schemas
 
 .PHONY: generate-check
 generate-check: ## are the committed schemas what their pinned sources say?
-	cd tools/conformance && go run ./cmd/manifest-schemas -check -out ../../tests/conformance/schemas
+	go=$$(scripts/tools.sh go) && cd tools/conformance && "$$go" run ./cmd/manifest-schemas -check -out ../../tests/conformance/schemas

@@ -53,10 +53,11 @@ refused() {
 }
 
 kubeconform=$("$root/scripts/tools.sh" kubeconform) || exit 2
+go=$("$root/scripts/tools.sh" go) || exit 2
 
 # The schemas say what their pinned sources say, and the CRDs among those serve the second judge.
 extensions=$work/extensions
-if (cd "$root/tools/conformance" && go run ./cmd/manifest-schemas -check -crds "$extensions" -out "$root/tests/conformance/schemas") 2> "$work/answer"; then
+if (cd "$root/tools/conformance" && "$go" run ./cmd/manifest-schemas -check -crds "$extensions" -out "$root/tests/conformance/schemas") 2> "$work/answer"; then
   ok "schemas equal their sources"
 else
   bad "schemas equal their sources" "$work/answer"

@@ -3,6 +3,7 @@
 #
 #   scripts/tools.sh kubeconform                    built from tools/conformance/go.mod
 #   scripts/tools.sh cargo-deny                     built from crates.io
+#   scripts/tools.sh go                             the installed one, or what an old one fetches
 #   scripts/tools.sh crossplane | crossplane-cli | function-patch-and-transform
 #                                                   found: EDS_TOOLS_DIR, ../shared/tools, PATH
 #   scripts/tools.sh                                all of them, one a line
@@ -14,24 +15,47 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/eds
 cargo_deny_version=0.20.2
+go_version=1.26.8
 
 say() { printf 'tools: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 2; }
 
-# key FILE...: a short name for the content of the files and the Go version.
-key() { { cat "$@"; go env GOVERSION; } | sha256sum | cut -c1-16; }
+# go_binary: a Go of version 1.21 or newer, which fetches by itself the toolchain that a go.mod asks
+# for. Debian 12's 1.19 cannot, but it can download the toolchain's module; what is left to do is what
+# Go's own switch does: files that a module zip could not carry get their names and modes back.
+go_binary() {
+  local dir=$cache/go$go_version source
+  command -v go >/dev/null || fail 'Go is not installed (Debian: apt-get install golang-go)'
+  if go version | grep -qE 'go1\.(2[1-9]|[3-9][0-9])'; then command -v go; return; fi
+  if [ ! -x "$dir/bin/go" ]; then
+    say "fetching Go $go_version into $dir, $(go version) is too old"
+    source=$(cd / && go mod download -json "golang.org/toolchain@v0.0.1-go$go_version.$(go env GOOS)-$(go env GOARCH)" \
+      | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
+    [ -n "$source" ] || fail "downloading Go $go_version failed"
+    mkdir -p "$cache"
+    rm -rf "$dir.tmp"
+    cp -r --no-preserve=mode "$source" "$dir.tmp"
+    chmod +x "$dir.tmp"/bin/* "$dir.tmp"/pkg/tool/*/*
+    find "$dir.tmp" -name _go.mod -execdir mv {} go.mod \;
+    mv "$dir.tmp" "$dir"
+  fi
+  printf '%s\n' "$dir/bin/go"
+}
+
+# key GO FILE...: a short name for the content of the files and the version of that Go.
+key() { { cat "${@:2}"; "$1" version; } | sha256sum | cut -c1-16; }
 
 # go_tool NAME: the tool of that name in tools/conformance/go.mod, built once per pin.
 go_tool() {
-  local name=$1 module=$root/tools/conformance dir package
-  command -v go >/dev/null || fail "$name is built with Go, which is not installed"
-  dir=$cache/go/$(key "$module/go.mod" "$module/go.sum")
+  local name=$1 module=$root/tools/conformance go dir package
+  go=$(go_binary)
+  dir=$cache/go/$(key "$go" "$module/go.mod" "$module/go.sum")
   if [ ! -x "$dir/$name" ]; then
-    package=$(cd "$module" && go list -f '{{.ImportPath}}' tool | grep -E "/$name\$") \
+    package=$(cd "$module" && "$go" list -f '{{.ImportPath}}' tool | grep -E "/$name\$") \
       || fail "tools/conformance/go.mod has no tool $name"
     say "building $name ($package) into $dir"
     mkdir -p "$dir"
-    (cd "$module" && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o "$dir/.$name.$$" "$package") >&2 \
+    (cd "$module" && CGO_ENABLED=0 "$go" build -trimpath -buildvcs=false -ldflags '-s -w' -o "$dir/.$name.$$" "$package") >&2 \
       || fail "building $name failed"
     mv "$dir/.$name.$$" "$dir/$name"
   fi
@@ -87,6 +111,7 @@ oracle() {
 case ${1:-all} in
   kubeconform) go_tool kubeconform ;;
   cargo-deny) cargo_deny ;;
+  go) go_binary ;;
   crossplane | crossplane-cli | function-patch-and-transform) oracle "$1" ;;
   all)
     status=0
