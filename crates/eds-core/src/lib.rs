@@ -9,4 +9,6 @@
 //! The three doors (`eds render`, the gRPC function, `eds verify`) call the same functions with
 //! the same [`protocol`] types.
 
+pub mod functions;
 pub mod protocol;
+pub mod protocol_json;

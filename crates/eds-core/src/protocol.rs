@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// A JSON object: the Rust side of a `google.protobuf.Struct`. Keys are sorted, as Go prints them.
 pub type Object = Map<String, Value>;
@@ -19,6 +19,8 @@ pub type Object = Map<String, Value>;
 pub struct RunFunctionRequest {
     /// `meta.tag`: opaque, echoed in the response.
     pub tag: String,
+    /// `meta.capabilities`, the protocol's numbers. Empty before Crossplane 2.2.
+    pub capabilities: Vec<i32>,
     /// State of the composite and its composed resources before the pipeline ran.
     pub observed: State,
     /// Desired state accumulated by the steps before this one.
@@ -30,6 +32,21 @@ pub struct RunFunctionRequest {
     /// Resources the function asked for in `requirements.resources`; a key that maps to an empty
     /// list says that Crossplane looked and found none.
     pub required_resources: BTreeMap<String, Vec<Resource>>,
+    /// The same for the deprecated `requirements.extra_resources`.
+    pub extra_resources: BTreeMap<String, Vec<Resource>>,
+    /// OpenAPI schemas asked for in `requirements.schemas`; `None` where Crossplane found none.
+    pub required_schemas: BTreeMap<String, Option<Object>>,
+    /// What could not be read from the wire as a JSON object. The object at that place is empty.
+    pub problems: Vec<Problem>,
+}
+
+/// A part of a request that is well-formed protobuf and still no usable JSON object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where: the field of the request and the path in the object, e.g. `input.resources[0].base`.
+    pub place: String,
+    /// What is wrong with it.
+    pub message: String,
 }
 
 /// What a function answers.
@@ -47,9 +64,40 @@ pub struct RunFunctionResponse {
     pub context: Option<Object>,
     /// `requirements.resources`.
     pub required_resources: BTreeMap<String, ResourceSelector>,
+    /// The deprecated `requirements.extra_resources`.
+    pub extra_resources: BTreeMap<String, ResourceSelector>,
+    /// `requirements.schemas`.
+    pub required_schemas: BTreeMap<String, SchemaSelector>,
     /// Status conditions for the composite and, where targeted, its claim.
     pub conditions: Vec<Condition>,
+    /// Output; only operations use it, composition discards it.
+    pub output: Option<Object>,
 }
+
+impl RunFunctionResponse {
+    /// The answer to a request that cannot be worked on: what came is passed through, and one
+    /// fatal result says why.
+    #[must_use]
+    pub fn fatal(request: RunFunctionRequest, message: String) -> Self {
+        Self {
+            tag: request.tag,
+            ttl: Some(DEFAULT_TTL),
+            desired: request.desired,
+            context: request.context,
+            results: vec![FunctionResult {
+                severity: Severity::Fatal,
+                message,
+                reason: None,
+                target: None,
+            }],
+            ..Self::default()
+        }
+    }
+}
+
+/// How long a response holds when the function has no reason to say otherwise: 60 s, as
+/// function-sdk-go's `response.DefaultTTL`.
+pub const DEFAULT_TTL: Duration = Duration::from_secs(60);
 
 /// The composite and the composed resources, by their names in the pipeline.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -155,6 +203,15 @@ pub struct ResourceSelector {
     pub namespace: Option<String>,
 }
 
+/// Whose OpenAPI schema a function wants to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaSelector {
+    /// API version, e.g. `apps/v1`.
+    pub api_version: String,
+    /// Kind, e.g. `Deployment`.
+    pub kind: String,
+}
+
 /// How a [`ResourceSelector`] selects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Match {
@@ -162,4 +219,27 @@ pub enum Match {
     Name(String),
     /// All with these labels.
     Labels(BTreeMap<String, String>),
+}
+
+/// The JSON number of a protobuf double, as it comes out of Go's `protojson` and Kubernetes' JSON
+/// reader: an `i64` if its shortest decimal text is an integer that fits, else an `f64`.
+/// `None` for NaN and the infinities, which JSON cannot say.
+///
+/// The text matters: 2^62 is written `4611686018427388000`, the shortest digits that read back as
+/// the same double, and that is the integer people see. From 1e21 the text has an exponent, and no
+/// integer that large would fit anyway. -0 is written `-0` and read as 0.
+#[must_use]
+pub fn number_from_double(double: f64) -> Option<Number> {
+    /// 2^53: below it every integral double is its own shortest text.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if double.fract() == 0.0 {
+        if double.abs() < EXACT {
+            #[allow(clippy::cast_possible_truncation, reason = "integral and below 2^53")]
+            return Some(Number::from(double as i64));
+        }
+        if let Ok(integer) = double.to_string().parse::<i64>() {
+            return Some(Number::from(integer));
+        }
+    }
+    Number::from_f64(double)
 }

@@ -1,0 +1,25 @@
+//! Crossplane's FunctionRunnerService over the pure engine. The only crate that names tonic.
+//!
+//! ```text
+//! bytes -> structs (JSON values) -> convert (plain protocol) -> eds_core::functions::run -> back
+//! ```
+
+pub mod convert;
+pub mod listen;
+pub mod server;
+pub mod service;
+pub mod structs;
+pub mod tls;
+
+/// The generated protocol, see `tests/generated.rs`.
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
+pub mod proto {
+    /// `apiextensions.fn.proto.v1`: messages, server and client.
+    pub mod v1 {
+        include!("generated/v1.rs");
+    }
+    /// `apiextensions.fn.proto.v1beta1`: the same messages under the older service's name.
+    pub mod v1beta1 {
+        include!("generated/v1beta1.rs");
+    }
+}
