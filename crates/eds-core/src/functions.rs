@@ -2,13 +2,15 @@
 //!
 //! `eds render` and the gRPC server both call [`run`], so they cannot decide differently.
 
+use crate::event_driven_service;
 use crate::protocol::{Object, RunFunctionRequest, RunFunctionResponse};
 
 /// A composition function: pure, total, and it never panics.
 pub type Function = fn(RunFunctionRequest) -> RunFunctionResponse;
 
 /// The inputs this project answers: API version, kind, function.
-const FUNCTIONS: &[(&str, &str, Function)] = &[];
+const FUNCTIONS: &[(&str, &str, Function)] =
+    &[(event_driven_service::API_VERSION, event_driven_service::KIND, event_driven_service::run)];
 
 /// Objects deeper than this are refused. Kubernetes' own schemas end near ten levels; Go's JSON
 /// reader gives up at 10,000. A thousand levels fit the stack of a thread with

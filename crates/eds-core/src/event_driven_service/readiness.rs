@@ -1,0 +1,163 @@
+//! Whether one composed manifest does its work, from its live state.
+
+use super::manifest::{self, Kind, condition, integer, text};
+use super::objects;
+use super::spec::Spec;
+use crate::protocol::Object;
+
+/// What is known of one manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Ready,
+    /// A condition reason in PascalCase, and a sentence.
+    NotReady(&'static str, String),
+}
+
+/// Pods of a Deployment, as counted by its controller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Replicas {
+    /// Asked for: `spec.replicas`, 1 by default.
+    pub(super) desired: i64,
+    /// Existing, of the current and of older revisions.
+    pub(super) total: i64,
+    /// Existing, of the current revision.
+    pub(super) updated: i64,
+    pub(super) ready: i64,
+    pub(super) available: i64,
+}
+
+impl Replicas {
+    /// Counts that the controller leaves out are 0: at zero replicas a Deployment has no
+    /// `updatedReplicas`.
+    pub(super) fn of(deployment: &Object) -> Self {
+        let status = |key| integer(deployment, &["status", key]).unwrap_or(0);
+        Self {
+            desired: integer(deployment, &["spec", "replicas"]).unwrap_or(1),
+            total: status("replicas"),
+            updated: status("updatedReplicas"),
+            ready: status("readyReplicas"),
+            available: status("availableReplicas"),
+        }
+    }
+
+    /// No pod is starting, stopping or failing.
+    pub(super) fn settled(&self) -> bool {
+        self.updated == self.desired && self.total == self.desired && self.available == self.desired
+    }
+
+    /// All pods are of the current revision.
+    pub(super) fn rolled_out(&self) -> bool {
+        self.updated == self.total
+    }
+}
+
+/// Judges one manifest. `observed` is what Crossplane observed under the manifest's name.
+pub(super) fn of(kind: Kind, desired: &Object, observed: Option<&Object>, spec: &Spec) -> Verdict {
+    let what = text(desired, &["kind"]);
+    let Some(observed) = observed else {
+        return Verdict::NotReady("Creating", format!("the {what} has not been created yet"));
+    };
+    if let Some(message) = apply_error(observed) {
+        return Verdict::NotReady(
+            "ApplyFailed",
+            format!("the {what} cannot be applied: {message}"),
+        );
+    }
+    let Some(live) = objects::live(observed) else {
+        return Verdict::NotReady("Creating", format!("the {what} has not been created yet"));
+    };
+    match kind {
+        Kind::Deployment => deployment(live, spec),
+        Kind::ScaledObject => scaled_object(live),
+        Kind::Other => Verdict::Ready,
+    }
+}
+
+/// Why provider-kubernetes could not write the manifest, from its Object.
+fn apply_error(observed: &Object) -> Option<String> {
+    if !objects::is_object(observed) {
+        return None;
+    }
+    let synced = condition(observed, "Synced")?;
+    (text(synced, &["status"]) == "False").then(|| text(synced, &["message"]).to_owned())
+}
+
+fn deployment(live: &Object, spec: &Spec) -> Verdict {
+    let generation = integer(live, &["metadata", "generation"]).unwrap_or(0);
+    if integer(live, &["status", "observedGeneration"]).unwrap_or(0) < generation {
+        return Verdict::NotReady("Progressing", "the Deployment has just been changed".to_owned());
+    }
+    if let Some(failure) = condition(live, "ReplicaFailure")
+        && text(failure, &["status"]) == "True"
+    {
+        let message = text(failure, &["message"]);
+        let reason =
+            if message.contains("exceeded quota") { "QuotaExceeded" } else { "PodsNotCreated" };
+        return Verdict::NotReady(reason, format!("pods cannot be created: {message}"));
+    }
+    let replicas = Replicas::of(live);
+    if replicas.settled() {
+        return Verdict::Ready;
+    }
+    let Replicas { desired, updated, available, .. } = replicas;
+    if !replicas.rolled_out() {
+        let stalled = condition(live, "Progressing")
+            .filter(|c| text(c, &["status"]) == "False")
+            .map(|c| format!(": {}", text(c, &["message"])));
+        return Verdict::NotReady(
+            if stalled.is_some() { "RolloutStalled" } else { "Progressing" },
+            format!(
+                "{updated} of {desired} pods run the current revision{}",
+                stalled.unwrap_or_default()
+            ),
+        );
+    }
+    // KEDA owns the number above minReplicas: a service that is scaling up still does its work, and
+    // one that may sleep is well while it wakes up.
+    if available >= desired.min(spec.min_replicas) {
+        return Verdict::Ready;
+    }
+    Verdict::NotReady("Progressing", format!("{available} of {desired} pods are available"))
+}
+
+/// KEDA sets `Ready` to False with reason `TriggerError` when a trigger's scaler fails, and says no
+/// more; the trigger tells what it asked for.
+fn scaled_object(live: &Object) -> Verdict {
+    let Some(ready) = condition(live, "Ready") else {
+        return Verdict::NotReady("Scaler", "KEDA has not looked at the ScaledObject yet".into());
+    };
+    match text(ready, &["status"]) {
+        "True" => Verdict::Ready,
+        "False" if text(ready, &["reason"]) == "TriggerError" => {
+            Verdict::NotReady("ScalerFailed", trigger_error(live))
+        }
+        _ => Verdict::NotReady(
+            "ScalerFailed",
+            format!("KEDA cannot scale this service: {}", text(ready, &["message"])),
+        ),
+    }
+}
+
+fn trigger_error(live: &Object) -> String {
+    let trigger = manifest::list(live, &["spec", "triggers"])
+        .find(|t| text(t, &["type"]) == "nats-jetstream")
+        .and_then(|t| t.get("metadata"))
+        .and_then(|m| m.as_object());
+    let Some(trigger) = trigger else {
+        return "KEDA cannot read the ScaledObject's trigger".to_owned();
+    };
+    let of = |key| text(trigger, &[key]);
+    if of("account") == "$SYS" {
+        return "KEDA finds no consumer in account $SYS: NATS refuses JetStream on its system \
+                account; set spec.nats.account to the account that owns the stream, $G by default"
+            .to_owned();
+    }
+    format!(
+        "KEDA cannot read the lag of consumer {} on stream {} in account {} at {}: one of them \
+         does not exist, or NATS cannot be reached",
+        of("consumer"),
+        of("stream"),
+        of("account"),
+        of("natsServerMonitoringEndpoint"),
+    )
+}
