@@ -121,7 +121,7 @@ fn measure(run: &Run) -> Result<(), Failure> {
     let mut loads = Vec::new();
     for connections in [1, 8] {
         eprintln!(
-            "bench: {connections} connections, {} rounds of {} s to each function",
+            "bench: connections: {connections}; {} rounds of {} s to each function",
             run.rounds, run.seconds
         );
         loads.push(rpc::compare(&runtime, &request, &ours, &go, connections, run)?);
