@@ -9,6 +9,7 @@
 //! The three doors (`eds render`, the gRPC function, `eds verify`) call the same functions with
 //! the same [`protocol`] types.
 
+pub mod composition;
 pub mod event_driven_service;
 pub mod functions;
 pub mod protocol;

@@ -104,6 +104,47 @@ pub fn response_to_json(response: &RunFunctionResponse) -> Value {
     Value::Object(out)
 }
 
+/// Every place where two JSON values differ: its path, and what stands there on either side.
+#[must_use]
+pub fn differences<'a>(left: &'a Value, right: &'a Value) -> Vec<Difference<'a>> {
+    let mut out = Vec::new();
+    collect(String::new(), Some(left), Some(right), &mut out);
+    out
+}
+
+/// One place where two JSON values differ.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference<'a> {
+    /// Path from the root, e.g. `.desired.resources.a.ready`.
+    pub path: String,
+    /// What the left value has there, if anything.
+    pub left: Option<&'a Value>,
+    /// What the right value has there, if anything.
+    pub right: Option<&'a Value>,
+}
+
+fn collect<'a>(
+    path: String,
+    left: Option<&'a Value>,
+    right: Option<&'a Value>,
+    out: &mut Vec<Difference<'a>>,
+) {
+    match (left, right) {
+        (Some(Value::Object(a)), Some(Value::Object(b))) => {
+            for key in a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))) {
+                collect(format!("{path}.{key}"), a.get(key), b.get(key), out);
+            }
+        }
+        (Some(Value::Array(a)), Some(Value::Array(b))) => {
+            for index in 0..a.len().max(b.len()) {
+                collect(format!("{path}[{index}]"), a.get(index), b.get(index), out);
+            }
+        }
+        _ if left == right => {}
+        _ => out.push(Difference { path, left, right }),
+    }
+}
+
 fn state_to_json(state: &State) -> Option<Value> {
     let mut out = Map::new();
     put(&mut out, "composite", state.composite.as_ref().map(resource_to_json));
@@ -254,9 +295,7 @@ fn struct_from_json(json: Option<&Value>, place: &str) -> Result<Option<Object>,
 fn through_double(value: &mut Value) {
     match value {
         Value::Number(number) => {
-            // The text is parsed again because serde_json's own reading of a decimal may be one
-            // unit in the last place off.
-            let double = number.to_string().parse().ok().and_then(number_from_double);
+            let double = number.as_f64().and_then(number_from_double);
             if let Some(double) = double {
                 *number = double;
             }

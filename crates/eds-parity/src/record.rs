@@ -1,0 +1,106 @@
+//! Keeps the oracle's answers, so that ordinary tests can replay them without it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::compare::{messages, shape};
+use crate::generate;
+use crate::run::collect_words;
+
+/// Cases kept at most, and bytes of the file at most.
+const CASES: usize = 2000;
+const BYTES: usize = 3_500_000;
+
+/// How often the oracle is asked the same: it visits maps in random order.
+const ASKS: usize = 6;
+
+/// Ask the oracle and keep the requests that show something new: a message, or a pair of words of
+/// the API that no kept request had.
+///
+/// # Errors
+/// The oracle is gone or a file cannot be read or written.
+pub(crate) async fn record(
+    oracle: &Client,
+    seed: u64,
+    count: u64,
+    cases: Option<&Path>,
+    path: &Path,
+) -> Result<(), String> {
+    let mut lines = Vec::new();
+    let mut size = 0;
+    let mut keep = |line: Value, size: &mut usize| {
+        let line = line.to_string();
+        *size += line.len() + 1;
+        lines.push(line);
+        lines.len() < CASES && *size < BYTES
+    };
+    for (name, request) in hand_written(cases)? {
+        let answers = ask(oracle, &request).await?;
+        keep(json!({ "name": name, "request": request, "answers": answers }), &mut size);
+    }
+    let mut seen = BTreeSet::new();
+    for number in 0..count {
+        let request = generate::case(seed, number);
+        let answer = oracle.ask(&request).await?;
+        if !is_new(&request, &answer, &mut seen) {
+            continue;
+        }
+        let answers = ask(oracle, &request).await?;
+        let line = json!({ "name": format!("seed {seed} case {number}"), "request": request, "answers": answers });
+        if !keep(line, &mut size) {
+            break;
+        }
+        if number % 1000 == 0 {
+            eprintln!("{number} of {count} requests asked, {size} bytes kept");
+        }
+    }
+    eprintln!("{} cases, {size} bytes", lines.len());
+    let text = lines.join("\n") + "\n";
+    fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
+
+/// All answers the oracle gives to one request.
+async fn ask(oracle: &Client, request: &Value) -> Result<Vec<Value>, String> {
+    let mut answers = Vec::new();
+    for _ in 0..ASKS {
+        let answer = oracle.ask(request).await?;
+        if !answers.contains(&answer) {
+            answers.push(answer);
+        }
+    }
+    Ok(answers)
+}
+
+fn is_new(request: &Value, answer: &Value, seen: &mut BTreeSet<String>) -> bool {
+    let mut words = BTreeSet::new();
+    collect_words(request.get("input").unwrap_or(&Value::Null), &mut words);
+    let mut signs: Vec<String> = messages(answer).into_iter().map(shape).collect();
+    let words: Vec<&String> = words.iter().collect();
+    for (index, word) in words.iter().enumerate() {
+        for other in words.iter().skip(index) {
+            signs.push(format!("{word} {other}"));
+        }
+    }
+    // Every sign must be inserted, so no short-circuit.
+    signs.into_iter().fold(false, |new, sign| seen.insert(sign) || new)
+}
+
+/// Requests written by hand: JSON lines with `name` and `request`.
+fn hand_written(path: Option<&Path>) -> Result<Vec<(String, Value)>, String> {
+    let Some(path) = path else { return Ok(Vec::new()) };
+    let text = fs::read_to_string(path)
+        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let mut out = Vec::new();
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let at = |why: String| format!("{}:{}: {why}", path.display(), index + 1);
+        let line: Value = serde_json::from_str(line).map_err(|error| at(error.to_string()))?;
+        let name = line.get("name").and_then(Value::as_str).unwrap_or("unnamed").to_owned();
+        let request = line.get("request").cloned().ok_or_else(|| at("no request".to_owned()))?;
+        out.push((name, request));
+    }
+    Ok(out)
+}
