@@ -13,4 +13,7 @@ oracle=$("$root/scripts/tools.sh" function-patch-and-transform) || {
   exit 2
 }
 cd "$root"
-EDS_TOOLS_DIR=$(dirname "$oracle") exec cargo run --quiet --release --locked -p eds-parity -- "$@"
+echo 'parity: building release binaries' >&2
+cargo build --quiet --release --locked -p eds-function -p eds-parity
+target=$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release
+exec "$target/eds-parity" --oracle "$oracle" --ours "$target/eds-function" "$@"
