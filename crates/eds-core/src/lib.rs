@@ -11,6 +11,10 @@
 
 pub mod composition;
 pub mod event_driven_service;
+pub mod fieldpath;
 pub mod functions;
+pub mod golang;
+pub mod patch_and_transform;
 pub mod protocol;
 pub mod protocol_json;
+pub mod yaml;

@@ -1,0 +1,342 @@
+//! Reads Go's syntax and writes the `regex` crate's. Source: Go 1.26 `regexp/syntax/parse.go`.
+
+use super::node::{MAX_HEIGHT, MAX_REPEAT, MAX_SIZE, Node, Repeat};
+use super::{class, escape};
+
+/// Go's text for a bad pattern.
+pub(super) fn error(code: &str, expression: &str) -> String {
+    format!("error parsing regexp: {code}: `{expression}`")
+}
+
+/// A pattern and how far it has been read.
+pub(super) struct Input<'a> {
+    pub(super) pattern: &'a str,
+    pub(super) at: usize,
+}
+
+impl<'a> Input<'a> {
+    pub(super) fn rest(&self) -> &'a str {
+        self.pattern.get(self.at..).unwrap_or_default()
+    }
+
+    pub(super) fn since(&self, start: usize) -> &'a str {
+        self.pattern.get(start..self.at).unwrap_or_default()
+    }
+
+    pub(super) fn byte(&self) -> Option<u8> {
+        self.pattern.as_bytes().get(self.at).copied()
+    }
+
+    pub(super) fn next_char(&mut self) -> Option<char> {
+        let c = self.rest().chars().next()?;
+        self.at += c.len_utf8();
+        Some(c)
+    }
+
+    /// A decimal number without leading zeros; -1 when it is far too large.
+    fn int(&mut self) -> Option<i64> {
+        let digits = self.rest().bytes().take_while(u8::is_ascii_digit).count();
+        let text = self.rest().get(..digits)?;
+        if digits == 0 || digits > 1 && text.starts_with('0') {
+            return None;
+        }
+        self.at += digits;
+        Some(if digits > 9 { -1 } else { text.parse().unwrap_or(-1) })
+    }
+}
+
+/// Flags, set by `(?ims)`; Go's defaults are all off.
+#[derive(Debug, Clone, Copy, Default)]
+struct Flags {
+    fold: bool,
+    multi_line: bool,
+    dot_newline: bool,
+    swap_greed: bool,
+}
+
+/// An open group.
+struct Group {
+    capture: bool,
+    /// Restored behind the group.
+    flags: Flags,
+    /// Branches before the last `|`.
+    branches: Vec<Node>,
+    /// What has been read since.
+    sequence: Vec<Node>,
+}
+
+impl Group {
+    fn new(capture: bool, flags: Flags) -> Self {
+        Self { capture, flags, branches: Vec::new(), sequence: Vec::new() }
+    }
+
+    fn close(mut self) -> Node {
+        self.branches.push(Node::concat(self.sequence));
+        Node::alternate(self.branches)
+    }
+}
+
+struct Parser<'a> {
+    input: Input<'a>,
+    flags: Flags,
+    /// Open groups around the one at hand.
+    outer: Vec<Group>,
+    group: Group,
+    /// Where the repetition just read began.
+    last_repeat: Option<usize>,
+}
+
+/// Translates a Go pattern.
+pub(super) fn translate(pattern: &str) -> Result<String, String> {
+    let mut parser = Parser {
+        input: Input { pattern, at: 0 },
+        flags: Flags::default(),
+        outer: Vec::new(),
+        group: Group::new(false, Flags::default()),
+        last_repeat: None,
+    };
+    while let Some(b) = parser.input.byte() {
+        let before = parser.last_repeat.take();
+        parser.step(b, before)?;
+    }
+    if !parser.outer.is_empty() {
+        return Err(error("missing closing )", pattern));
+    }
+    let whole = parser.group.close();
+    limits(&whole, pattern)?;
+    Ok(whole.text)
+}
+
+fn limits(node: &Node, pattern: &str) -> Result<(), String> {
+    if node.size > MAX_SIZE {
+        return Err(error("expression too large", pattern));
+    }
+    if node.height > MAX_HEIGHT {
+        return Err(error("expression nests too deeply", pattern));
+    }
+    Ok(())
+}
+
+impl Parser<'_> {
+    fn push(&mut self, text: String) {
+        self.group.sequence.push(Node::atom(text));
+    }
+
+    fn push_class(&mut self, class: &str) {
+        self.push(if self.flags.fold { format!("(?i:{class})") } else { class.to_owned() });
+    }
+
+    fn literal(&mut self, code: u32) {
+        let text = class::single(code);
+        let cased = char::from_u32(code).is_some_and(|c| !c.is_ascii() || c.is_ascii_alphabetic());
+        self.push(if self.flags.fold && cased { format!("(?i:{text})") } else { text });
+    }
+
+    fn skip(&mut self, bytes: usize, text: &str) {
+        self.input.at += bytes;
+        self.push(text.to_owned());
+    }
+
+    fn step(&mut self, b: u8, last_repeat: Option<usize>) -> Result<(), String> {
+        match b {
+            b'(' if self.input.rest().starts_with("(?") => self.perl_group()?,
+            b'(' => {
+                self.input.at += 1;
+                self.open(true, self.flags);
+            }
+            b'|' => {
+                self.input.at += 1;
+                let sequence = std::mem::take(&mut self.group.sequence);
+                self.group.branches.push(Node::concat(sequence));
+            }
+            b')' => self.close()?,
+            b'^' => self.skip(1, if self.flags.multi_line { "(?m:^)" } else { r"\A" }),
+            b'$' => self.skip(1, if self.flags.multi_line { "(?m:$)" } else { r"\z" }),
+            b'.' => self.skip(1, if self.flags.dot_newline { "(?s:.)" } else { r"[^\n]" }),
+            b'[' => {
+                let class = class::bracket(&mut self.input)?;
+                self.push_class(&class);
+            }
+            b'*' => self.repeat(Repeat::Star, 1, last_repeat)?,
+            b'+' => self.repeat(Repeat::Plus, 1, last_repeat)?,
+            b'?' => self.repeat(Repeat::Quest, 1, last_repeat)?,
+            b'{' => self.counted(last_repeat)?,
+            b'\\' => self.escape()?,
+            _ => {
+                if let Some(c) = self.input.next_char() {
+                    self.literal(u32::from(c));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, capture: bool, outside: Flags) {
+        let group = Group::new(capture, outside);
+        self.outer.push(std::mem::replace(&mut self.group, group));
+    }
+
+    fn close(&mut self) -> Result<(), String> {
+        let Some(outer) = self.outer.pop() else {
+            return Err(error("unexpected )", self.input.pattern));
+        };
+        self.input.at += 1;
+        let group = std::mem::replace(&mut self.group, outer);
+        self.flags = group.flags;
+        let capture = group.capture;
+        let node = group.close();
+        // Nothing but the text is needed of what is one atom already.
+        let node = if !capture && node.atom { node } else { node.group(capture) };
+        limits(&node, self.input.pattern)?;
+        self.group.sequence.push(node);
+        Ok(())
+    }
+
+    /// Named captures, groups that do not capture, flags; the input stands at the parenthesis.
+    fn perl_group(&mut self) -> Result<(), String> {
+        let start = self.input.at;
+        let rest = self.input.rest();
+        let name = match rest.strip_prefix("(?P<") {
+            Some(name) if rest.len() > 4 => Some((4, name)),
+            _ => rest.strip_prefix("(?<").filter(|_| rest.len() > 3).map(|name| (3, name)),
+        };
+        if let Some((skip, name)) = name {
+            let Some(end) = name.find('>') else {
+                return Err(error("invalid named capture", rest));
+            };
+            self.input.at += skip + end + 1;
+            let name = name.get(..end).unwrap_or_default();
+            let valid = |b: u8| b == b'_' || b.is_ascii_alphanumeric();
+            if name.is_empty() || !name.bytes().all(valid) {
+                return Err(error("invalid named capture", self.input.since(start)));
+            }
+            self.open(true, self.flags);
+            return Ok(());
+        }
+        self.input.at += 2;
+        let mut flags = self.flags;
+        let mut on = true;
+        let mut seen = false;
+        while let Some(c) = self.input.next_char() {
+            match c {
+                'i' => flags.fold = on,
+                'm' => flags.multi_line = on,
+                's' => flags.dot_newline = on,
+                'U' => flags.swap_greed = on,
+                '-' if on => {
+                    on = false;
+                    seen = false;
+                    continue;
+                }
+                ':' | ')' if on || seen => {
+                    if c == ':' {
+                        self.open(false, self.flags);
+                    }
+                    self.flags = flags;
+                    return Ok(());
+                }
+                _ => break,
+            }
+            seen = true;
+        }
+        Err(error("invalid or unsupported Perl syntax", self.input.since(start)))
+    }
+
+    /// `{n}`, `{n,}` or `{n,m}`; anything else is a literal brace.
+    fn counted(&mut self, last_repeat: Option<usize>) -> Result<(), String> {
+        let start = self.input.at;
+        let Some((min, max)) = self.counts() else {
+            self.input.at = start + 1;
+            self.literal(u32::from('{'));
+            return Ok(());
+        };
+        let length = self.input.at - start;
+        if min < 0 || min > MAX_REPEAT || max > MAX_REPEAT || max >= 0 && min > max {
+            return Err(error("invalid repeat count", self.input.since(start)));
+        }
+        self.input.at = start;
+        self.repeat(Repeat::Count(min, max), length, last_repeat)
+    }
+
+    fn counts(&mut self) -> Option<(i64, i64)> {
+        self.input.at += 1;
+        let mut min = self.input.int()?;
+        let mut max = min;
+        if self.input.byte()? == b',' {
+            self.input.at += 1;
+            max = -1;
+            if self.input.byte()? != b'}' {
+                max = self.input.int()?;
+                if max < 0 {
+                    min = -1;
+                }
+            }
+        }
+        (self.input.byte()? == b'}').then(|| self.input.at += 1)?;
+        Some((min, max))
+    }
+
+    fn repeat(
+        &mut self,
+        op: Repeat,
+        length: usize,
+        last_repeat: Option<usize>,
+    ) -> Result<(), String> {
+        let start = self.input.at;
+        self.input.at += length;
+        let mut lazy = self.flags.swap_greed;
+        if self.input.byte() == Some(b'?') {
+            self.input.at += 1;
+            lazy = !lazy;
+        }
+        if let Some(last) = last_repeat {
+            let both = self.input.since(last);
+            return Err(error("invalid nested repetition operator", both));
+        }
+        let Some(node) = self.group.sequence.pop() else {
+            return Err(error("missing argument to repetition operator", self.input.since(start)));
+        };
+        let node = node.repeat(op, lazy);
+        if matches!(op, Repeat::Count(min, max) if min >= 2 || max >= 2) && !node.repeats_valid() {
+            return Err(error("invalid repeat count", self.input.since(start)));
+        }
+        limits(&node, self.input.pattern)?;
+        self.group.sequence.push(node);
+        self.last_repeat = Some(start);
+        Ok(())
+    }
+
+    fn escape(&mut self) -> Result<(), String> {
+        match self.input.rest().as_bytes() {
+            [_, b'A', ..] => self.skip(2, r"\A"),
+            // Words are ASCII in Go.
+            [_, b'b', ..] => self.skip(2, r"(?-u:\b)"),
+            [_, b'B', ..] => self.skip(2, r"(?-u:\B)"),
+            [_, b'z', ..] => self.skip(2, r"\z"),
+            [_, b'C', ..] => return Err(error("invalid escape sequence", r"\C")),
+            [_, b'Q', ..] => {
+                self.input.at += 2;
+                let rest = self.input.rest();
+                let (text, skip) = match rest.split_once(r"\E") {
+                    Some((text, _)) => (text, text.len() + 2),
+                    None => (rest, rest.len()),
+                };
+                self.input.at += skip;
+                for c in text.chars() {
+                    self.literal(u32::from(c));
+                }
+            }
+            _ => {
+                if let Some(class) = class::unicode(&mut self.input)? {
+                    self.push_class(&class);
+                } else if let Some(class) = class::perl(&mut self.input) {
+                    self.push_class(class);
+                } else {
+                    let code = escape::parse(&mut self.input)?;
+                    self.literal(code);
+                }
+            }
+        }
+        Ok(())
+    }
+}

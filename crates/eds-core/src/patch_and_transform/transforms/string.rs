@@ -1,0 +1,125 @@
+//! `string`: formats, conversions, hashes and cuts.
+
+use serde_json::Value;
+use sha1::Sha1;
+use sha2::{Digest, Sha256, Sha512};
+
+use super::{Result, TransformError, fail};
+use crate::golang::fmt::{sprintf, to_string};
+use crate::golang::{base64, json, regexp, strconv, strings};
+use crate::patch_and_transform::input::transforms::{StringTransform, StringTransformRegexp};
+
+pub(super) fn resolve(t: &StringTransform, input: Value) -> Result<String> {
+    let type_ = t.type_.as_str();
+    let unset = |field: &str| fail(format!("string transform of type {type_} {field} is not set"));
+    match type_ {
+        "Format" => match &t.format {
+            Some(format) => Ok(sprintf(format, &[input])),
+            None => unset("fmt"),
+        },
+        "Convert" => match &t.convert {
+            Some(conversion) => convert(conversion, &input),
+            None => unset("convert"),
+        },
+        "TrimPrefix" | "TrimSuffix" => match &t.trim {
+            Some(trim) => {
+                let text = to_string(&input);
+                let trimmed = match type_ {
+                    "TrimPrefix" => text.strip_prefix(trim.as_str()),
+                    _ => text.strip_suffix(trim.as_str()),
+                };
+                Ok(trimmed.map(str::to_owned).unwrap_or(text))
+            }
+            None => unset("trim"),
+        },
+        "Regexp" => match &t.regexp {
+            Some(regexp) => extract(regexp, &input),
+            None => unset("regexp"),
+        },
+        "Join" => match &t.join {
+            Some(join) => match &input {
+                Value::Array(items) => {
+                    let items: Vec<String> = items.iter().map(to_string).collect();
+                    Ok(items.join(&join.separator))
+                }
+                _ => fail("cannot join non-array values"),
+            },
+            None => unset("join"),
+        },
+        "Replace" => match &t.replace {
+            Some(replace) => Ok(to_string(&input).replace(&replace.search, &replace.replace)),
+            None => unset("replace"),
+        },
+        _ => fail(format!("type {type_} is not supported for string transform type")),
+    }
+}
+
+fn convert(conversion: &str, input: &Value) -> Result<String> {
+    match conversion {
+        "ToUpper" => Ok(strings::to_upper(&to_string(input))),
+        "ToLower" => Ok(strings::to_lower(&to_string(input))),
+        "ToJson" => Ok(json::marshal(input)),
+        "ToBase64" => Ok(base64::encode(to_string(input).as_bytes())),
+        "FromBase64" => match base64::decode(&to_string(input)) {
+            Ok(bytes) => Ok(valid(&bytes)),
+            Err(cause) => Err(TransformError::wrap("string is not valid base64", cause)),
+        },
+        "ToSha1" => Ok(hex(&Sha1::digest(hashed(input)))),
+        "ToSha256" => Ok(hex(&Sha256::digest(hashed(input)))),
+        "ToSha512" => Ok(hex(&Sha512::digest(hashed(input)))),
+        "ToAdler32" => Ok(adler32(hashed(input).as_bytes()).to_string()),
+        _ => fail(format!("type {conversion} is not supported for string convert")),
+    }
+}
+
+/// What is hashed: a string as it is, anything else as JSON.
+fn hashed(input: &Value) -> String {
+    match input {
+        Value::String(text) => text.clone(),
+        _ => json::marshal(input),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// RFC 1950's checksum, `hash/adler32` in Go.
+fn adler32(bytes: &[u8]) -> u32 {
+    let (mut a, mut b) = (1u32, 0u32);
+    // As many bytes as can be added before the sums must be reduced.
+    for chunk in bytes.chunks(5552) {
+        for &byte in chunk {
+            a += u32::from(byte);
+            b += a;
+        }
+        a %= 65521;
+        b %= 65521;
+    }
+    b << 16 | a
+}
+
+/// Bytes as text. A Go string may hold any bytes; on its way out each one that is not UTF-8
+/// becomes U+FFFD.
+fn valid(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    out
+}
+
+fn extract(t: &StringTransformRegexp, input: &Value) -> Result<String> {
+    let regexp = regexp::compile(&t.match_)
+        .map_err(|cause| TransformError::wrap("could not compile regexp", cause))?;
+    let group = t.group.unwrap_or(0);
+    let groups = regexp.find_submatch(&to_string(input)).unwrap_or_default();
+    match usize::try_from(group).ok().and_then(|group| groups.into_iter().nth(group)) {
+        Some(text) => Ok(text),
+        None => {
+            let source = strconv::quote(&t.match_);
+            fail(format!("regexp {source} had no matches for group {group}"))
+        }
+    }
+}
