@@ -2,8 +2,8 @@
 //!
 //! `eds render` and the gRPC server ask the same table, so they cannot decide differently.
 
-use crate::event_driven_service;
 use crate::protocol::{Object, RunFunctionRequest, RunFunctionResponse};
+use crate::{event_driven_service, patch_and_transform};
 
 /// A composition function: pure, total, and it never panics.
 pub type Function = fn(RunFunctionRequest) -> RunFunctionResponse;
@@ -17,12 +17,20 @@ struct Known {
     function: Function,
 }
 
-const FUNCTIONS: &[Known] = &[Known {
-    name: "function-event-driven-service",
-    api_version: event_driven_service::API_VERSION,
-    kind: event_driven_service::KIND,
-    function: event_driven_service::run,
-}];
+const FUNCTIONS: &[Known] = &[
+    Known {
+        name: "function-patch-and-transform",
+        api_version: "pt.fn.crossplane.io/v1beta1",
+        kind: "Resources",
+        function: patch_and_transform::run,
+    },
+    Known {
+        name: "function-event-driven-service",
+        api_version: event_driven_service::API_VERSION,
+        kind: event_driven_service::KIND,
+        function: event_driven_service::run,
+    },
+];
 
 /// Objects deeper than this are refused. Kubernetes' own schemas end near ten levels; Go's JSON
 /// reader gives up at 10,000. A thousand levels fit the stack of a thread with

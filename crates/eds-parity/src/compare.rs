@@ -48,6 +48,7 @@ impl Part {
             }
             Self::Envelope => json!({
                 "status": field("status"),
+                "crash": field("crash"),
                 "meta": field("meta"),
                 "conditions": field("conditions"),
                 "requirements": field("requirements"),

@@ -79,20 +79,15 @@ fn main() -> ExitCode {
 async fn work(flags: Flags) -> Result<bool, String> {
     let oracle = flags.oracle.clone().map_or_else(tools::find_oracle, Ok)?;
     eprintln!("oracle: {}", oracle.display());
-    let oracle = tools::start(&oracle).await?;
+    let oracle = Client::start(&oracle).await?;
     if let Some(path) = &flags.record {
-        let oracle = Client::connect(&oracle.address).await?;
         record::record(&oracle, flags.seed, flags.count, flags.cases.as_deref(), path).await?;
         return Ok(true);
     }
     let ours = flags.ours.clone().map_or_else(tools::find_ours, Ok)?;
     eprintln!("ours: {}", ours.display());
-    let ours = tools::start(&ours).await?;
-    let pair = Arc::new(Pair {
-        ours: Client::connect(&ours.address).await?,
-        oracle: Client::connect(&oracle.address).await?,
-    });
-    compare(&flags, pair).await
+    let ours = Client::start(&ours).await?;
+    compare(&flags, Arc::new(Pair { ours, oracle })).await
 }
 
 async fn compare(flags: &Flags, pair: Arc<Pair>) -> Result<bool, String> {

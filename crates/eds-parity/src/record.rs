@@ -10,6 +10,7 @@ use crate::client::Client;
 use crate::compare::{messages, shape};
 use crate::generate;
 use crate::run::collect_words;
+use crate::shrink;
 
 /// Cases kept at most, and bytes of the file at most.
 const CASES: usize = 2000;
@@ -46,9 +47,10 @@ pub(crate) async fn record(
     for number in 0..count {
         let request = generate::case(seed, number);
         let answer = oracle.ask(&request).await?;
-        if !is_new(&request, &answer, &mut seen) {
+        if answer.get("crash").is_some() || !is_new(&request, &answer, &mut seen) {
             continue;
         }
+        let request = slim(oracle, request, &answer).await?;
         let answers = ask(oracle, &request).await?;
         let line = json!({ "name": format!("seed {seed} case {number}"), "request": request, "answers": answers });
         if !keep(line, &mut size) {
@@ -73,6 +75,25 @@ async fn ask(oracle: &Client, request: &Value) -> Result<Vec<Value>, String> {
         }
     }
     Ok(answers)
+}
+
+/// Leave out the observed and context fields that the answer does not depend on.
+async fn slim(oracle: &Client, mut request: Value, answer: &Value) -> Result<Value, String> {
+    let mut places = Vec::new();
+    shrink::list(&request, &mut Vec::new(), &mut places);
+    for place in places {
+        let unused = matches!(place.first().map(String::as_str), Some("observed" | "context"));
+        // Fields of a field are not worth a question each.
+        if !unused || !(3..=6).contains(&place.len()) {
+            continue;
+        }
+        if let Some(candidate) = shrink::without(&request, &place)
+            && oracle.ask(&candidate).await? == *answer
+        {
+            request = candidate;
+        }
+    }
+    Ok(request)
 }
 
 fn is_new(request: &Value, answer: &Value, seen: &mut BTreeSet<String>) -> bool {

@@ -103,6 +103,9 @@ pub(crate) struct Score {
     pub(crate) requests: usize,
     /// Requests that got past the reading and validation of the input.
     valid: usize,
+    /// Requests that the oracle died of, and the first of them. There is nothing to compare.
+    crashes: usize,
+    crash: Option<u64>,
     /// Requests for which the oracle gave more than one answer.
     undecided: usize,
     equal: BTreeMap<Part, usize>,
@@ -122,8 +125,13 @@ struct Reason {
 
 impl Score {
     pub(crate) fn add(&mut self, outcome: &Outcome) {
-        self.requests += 1;
         let (theirs, different) = outcome.closest();
+        if theirs.get("crash").is_some() && outcome.ours.get("crash").is_none() {
+            self.crashes += 1;
+            self.crash.get_or_insert(outcome.number);
+            return;
+        }
+        self.requests += 1;
         let refused = |message: &&str| {
             message.starts_with("invalid Function input")
                 || message.starts_with("cannot get Function input")
@@ -188,7 +196,8 @@ impl Score {
         }).collect();
         json!({
             "seed": seed, "requests": self.requests, "valid": self.valid,
-            "severalAnswers": self.undecided, "equal": equal, "worstResult": self.results,
+            "severalAnswers": self.undecided,
+            "oracleCrashes": self.crashes, "oracleCrashesFirstAt": self.crash, "equal": equal, "worstResult": self.results,
             "words": self.words, "differences": reasons, "passed": self.passed(),
         })
     }
@@ -219,6 +228,12 @@ impl Score {
         }
         for (worst, count) in &self.results {
             lines.push(format!("worst result {worst}: {count}"));
+        }
+        if let Some(number) = self.crash {
+            lines.push(format!(
+                "{} more requests ended the Go function (case {number}); ours answered them",
+                self.crashes
+            ));
         }
         let reasons = self.sorted_reasons();
         lines.push(format!("{} kinds of differences", reasons.len()));

@@ -40,7 +40,7 @@ async fn fails(pair: &Pair, case: &Value, part: Part) -> bool {
 
 /// Paths of everything that could go, the largest first. List entries from the end, so that the
 /// removal of one leaves the paths of the others right.
-fn list(value: &Value, path: &mut Vec<String>, out: &mut Vec<Vec<String>>) {
+pub(crate) fn list(value: &Value, path: &mut Vec<String>, out: &mut Vec<Vec<String>>) {
     let steps: Vec<(String, &Value)> = match value {
         Value::Object(object) => object.iter().map(|(key, child)| (key.clone(), child)).collect(),
         Value::Array(items) => {
@@ -56,7 +56,8 @@ fn list(value: &Value, path: &mut Vec<String>, out: &mut Vec<Vec<String>>) {
     }
 }
 
-fn without(case: &Value, path: &[String]) -> Option<Value> {
+/// A case without what is at this path; `None` when nothing is.
+pub(crate) fn without(case: &Value, path: &[String]) -> Option<Value> {
     let mut copy = case.clone();
     let (last, parents) = path.split_last()?;
     let mut place = &mut copy;

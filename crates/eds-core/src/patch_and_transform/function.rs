@@ -39,8 +39,7 @@ const TTL: Duration = Duration::from_secs(60);
 /// Runs patch-and-transform. What is wrong with a request is said in the response's results.
 #[must_use]
 pub fn run(request: RunFunctionRequest) -> RunFunctionResponse {
-    let RunFunctionRequest { tag, observed, desired, input, context, required_resources: _ } =
-        request;
+    let RunFunctionRequest { tag, observed, desired, input, context, .. } = request;
     let response =
         RunFunctionResponse { tag, ttl: Some(TTL), desired, context, ..Default::default() };
     let run = Run { response, connection: None };

@@ -214,7 +214,7 @@ impl Gen {
         } else if !self.wrong() {
             patch.insert("fromFieldPath".to_owned(), json!(from));
         }
-        if !self.chance(if combine { 0.03 } else { 0.15 }) {
+        if !(if combine { self.wrong() } else { self.chance(0.15) }) {
             patch.insert("toFieldPath".to_owned(), json!(self.target_path(target)));
         }
         if self.chance(0.5) {
@@ -323,8 +323,9 @@ impl Gen {
                 }
                 if kind == "MatchCondition" {
                     if !self.wrong() {
-                        let type_ = *self.pick(&["Ready", "Synced", "Missing", ""]);
-                        let status = *self.pick(&["True", "False", "Unknown", ""]);
+                        let type_ = *self.pick(&["Ready", "Synced", "Missing"]);
+                        let status = *self.pick(&["True", "False", "Unknown"]);
+                        let status = if self.wrong() { "" } else { status };
                         let condition = json!({ "type": type_, "status": status });
                         check.insert("matchCondition".to_owned(), condition);
                     }
@@ -342,13 +343,15 @@ impl Gen {
                     check.insert("fieldPath".to_owned(), json!(path));
                 }
                 if kind == "MatchString" && !self.wrong() {
-                    let text = *self.pick(&["Ready", "Pending", "", "True"]);
+                    let text = *self.pick(&["Ready", "Pending", "True"]);
+                    let text = if self.wrong() { "" } else { text };
                     check.insert("matchString".to_owned(), json!(text));
                 }
                 if kind == "MatchInteger" && !self.wrong() {
                     let number = composed.pointer("/status/atProvider/port").cloned();
-                    let number = number
-                        .filter(|number| number.as_i64().is_some_and(|it| it.abs() < 1 << 53));
+                    let number = number.filter(|number| {
+                        number.as_i64().is_some_and(|it| it.unsigned_abs() < 1 << 53)
+                    });
                     let number = number.filter(|_| self.chance(0.5));
                     let number = number.unwrap_or_else(|| self.setting());
                     check.insert("matchInteger".to_owned(), number);

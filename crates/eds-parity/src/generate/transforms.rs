@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Gen;
 
+/// Without `%p`: it prints an address, which differs from call to call.
 const FORMATS: &[&str] = &[
     "%s",
     "%v",
@@ -62,7 +63,6 @@ const FORMATS: &[&str] = &[
     "%s %d %t",
     "ünï-%s",
     "%-+8d",
-    "%p",
     "%w",
     "%.0f",
     "%3c|",
@@ -79,13 +79,11 @@ const FORMATS: &[&str] = &[
     "%-05d",
 ];
 
+/// Regular expressions that Go accepts.
 const PATTERNS: &[&str] = &[
     "^us-.*$",
     "([a-z]+)-([a-z]+)-([0-9])",
     "arn:aws:iam::(\\d+):.*",
-    "[",
-    "(",
-    "a{2,1}",
     "(?i)HELLO",
     "\\pL+",
     "(?P<name>\\w+)",
@@ -96,9 +94,7 @@ const PATTERNS: &[&str] = &[
     "x*",
     "(a)|(b)",
     "\\bfoo\\b",
-    "(?!x)",
     "\\d+",
-    "a**",
     "[^a-z]+",
     "(?s).",
     "\\x{1F980}",
@@ -107,11 +103,47 @@ const PATTERNS: &[&str] = &[
     "(?U)a+",
     "\\Qa.b\\E",
     "^(small|medium)$",
+    "(?<n>.)",
+    "é",
+    "(.)(.)?(.)?",
+    "[\\p{Greek}\\d]",
+    "(?m)^b",
+    "a|ab",
+    "(a|ab)(c|bcd)?",
+    "\\Bx",
+    "[[:^digit:]]",
+    "(?i)ß",
+    "(?i)k",
+    "\\s+",
+    ".{2,3}?",
+    "\\C?",
+    "(|a)+",
+    "(a*)*",
+];
+
+/// Regular expressions that Go refuses.
+const BROKEN: &[&str] = &[
+    "[",
+    "(",
+    "a{2,1}",
+    "(?!x)",
+    "a**",
     "[a-",
     "\\",
     "a{1001}",
-    "(?<n>.)",
-    "é",
+    "*",
+    "(?P<n>a)(?P<n>b)",
+    "\\8",
+    "(?z)",
+    "[b-a]",
+    ")",
+    "\\pX",
+    "(?<=a)b",
+    "[[:foo:]]",
+    "x{2}{3}{",
+    "(?P<>a)",
+    "\\Z",
+    "\\xZ",
 ];
 
 impl Gen {
@@ -122,15 +154,15 @@ impl Gen {
 
     fn transform(&mut self, value: &Value) -> Value {
         let fitting: &[&str] = match value {
-            Value::Number(_) => &["math", "math", "string", "convert", "match"],
+            Value::Number(_) => &["math", "math", "string", "convert", "convert"],
             Value::String(_) => {
                 &["string", "string", "string", "map", "match", "convert", "convert"]
             }
-            Value::Bool(_) => &["convert", "string", "match"],
-            Value::Array(_) => &["string", "convert"],
-            Value::Null | Value::Object(_) => &["string", "convert", "match"],
+            Value::Bool(_) => &["convert", "string"],
+            Value::Array(_) => &["string"],
+            Value::Null | Value::Object(_) => &["string"],
         };
-        let kind = if self.chance(0.8) {
+        let kind = if self.chance(0.95) {
             *self.pick(fitting)
         } else {
             *self.pick(&["math", "map", "match", "string", "convert"])
@@ -155,8 +187,8 @@ impl Gen {
 
     fn math(&mut self) -> Value {
         let mut math = Map::new();
-        let kind = *self.pick(&["", "Multiply", "Multiply", "ClampMin", "ClampMax"]);
-        let given = if self.wrong() { "Divide" } else { kind };
+        let kind = *self.pick(&["Multiply", "Multiply", "ClampMin", "ClampMax"]);
+        let given = if self.wrong() { *self.pick(&["", "Divide"]) } else { kind };
         if !given.is_empty() {
             math.insert("type".to_owned(), json!(given));
         }
@@ -176,14 +208,14 @@ impl Gen {
             return self.value(1);
         }
         let mut pairs = Map::new();
-        if !self.chance(0.15) {
+        if !self.chance(0.05) {
             let key = match value {
                 Value::String(text) => text.clone(),
                 other => other.to_string(),
             };
             pairs.insert(key, self.value(2));
         }
-        for _ in 0..self.below(3) {
+        for _ in 0..1 + self.below(2) {
             pairs.insert(self.string(), self.value(1));
         }
         Value::Object(pairs)
@@ -217,7 +249,7 @@ impl Gen {
             let text = match value {
                 Value::String(text) if kind == "literal" && self.chance(0.6) => text.clone(),
                 _ if kind == "literal" => self.string(),
-                _ => (*self.pick(PATTERNS)).to_owned(),
+                _ => self.regexp(),
             };
             pattern.insert(kind.to_owned(), json!(text));
         }
@@ -240,12 +272,11 @@ impl Gen {
                 "TrimSuffix",
                 "Regexp",
                 "Replace",
-                "Join",
             ],
         };
         let kind = *self.pick(kinds);
         let given = if self.wrong() { *self.pick(&["", "Split", "format"]) } else { kind };
-        if !given.is_empty() && !(kind == "Format" && self.chance(0.2)) {
+        if !given.is_empty() {
             out.insert("type".to_owned(), json!(given));
         }
         if self.wrong() {
@@ -256,17 +287,21 @@ impl Gen {
             "Convert" => ("convert", json!(self.conversion())),
             "Regexp" => {
                 let mut regexp = Map::new();
-                let pattern = *self.pick(PATTERNS);
-                regexp.insert("match".to_owned(), json!(pattern));
+                regexp.insert("match".to_owned(), json!(self.regexp()));
                 if self.chance(0.5) {
-                    regexp.insert("group".to_owned(), json!(*self.pick(&[0, 1, 2, 3, -1])));
+                    regexp.insert("group".to_owned(), json!(*self.pick(&[0, 0, 0, 1, 1, 2])));
+                    // A negative group ends the Go function: it panics. Ours must not.
+                    if self.wrong() && self.chance(0.1) {
+                        regexp.insert("group".to_owned(), json!(-1));
+                    }
                 }
                 ("regexp", Value::Object(regexp))
             }
             "Join" => ("join", json!({ "separator": *self.pick(&[",", "", " - ", "ü"]) })),
             "Replace" => {
-                let search = *self.pick(&["", "a", "-", "hello", "ü", " "]);
+                let search = *self.pick(&["a", "-", "hello", "ü", " "]);
                 let replace = *self.pick(&["", "b", "$1", "日", "--"]);
+                let search = if self.wrong() { "" } else { search };
                 ("replace", json!({ "search": search, "replace": replace }))
             }
             _ => {
@@ -288,6 +323,11 @@ impl Gen {
         Value::Object(out)
     }
 
+    fn regexp(&mut self) -> String {
+        let list = if self.wrong() { BROKEN } else { PATTERNS };
+        (*self.pick(list)).to_owned()
+    }
+
     fn conversion(&mut self) -> &'static str {
         if self.wrong() {
             return *self.pick(&["", "toUpper", "ToMd5"]);
@@ -307,9 +347,17 @@ impl Gen {
 
     fn convert(&mut self, value: &Value) -> Value {
         let mut out = Map::new();
+        let any = &["string", "int", "int64", "bool", "float64", "object", "array"];
         let types: &[&str] = match value {
-            Value::String(_) => &["string", "int", "int64", "bool", "float64", "object", "array"],
-            _ => &["string", "int", "int64", "bool", "float64", "string", "int64", "object"],
+            _ if self.chance(0.1) => any,
+            Value::String(text) if text.parse::<i64>().is_ok() => &["int", "int64", "float64"],
+            Value::String(text) if text.starts_with('{') => &["object", "string"],
+            Value::String(text) if text.starts_with('[') => &["array", "string"],
+            Value::String(text) if text.parse::<bool>().is_ok() => &["bool", "string"],
+            Value::String(text) if text.starts_with(|it: char| it.is_ascii_digit()) => &["float64"],
+            Value::String(_) => &["string"],
+            Value::Number(_) | Value::Bool(_) => &["string", "int", "int64", "bool", "float64"],
+            _ => any,
         };
         let to = if self.wrong() {
             *self.pick(&["", "list", "float", "Int"])
@@ -318,7 +366,7 @@ impl Gen {
         };
         out.insert("toType".to_owned(), json!(to));
         let fitting = match to {
-            "object" | "array" => 0.85,
+            "object" | "array" => 0.95,
             "float64" => 0.5,
             _ => 0.1,
         };
@@ -326,7 +374,8 @@ impl Gen {
             let format = match to {
                 "object" | "array" if !self.wrong() => "json",
                 "float64" if !self.wrong() => *self.pick(&["quantity", "none"]),
-                _ => *self.pick(&["none", "quantity", "json", "yaml"]),
+                _ if self.wrong() => *self.pick(&["quantity", "json", "yaml"]),
+                _ => "none",
             };
             out.insert("format".to_owned(), json!(format));
         }
