@@ -42,7 +42,7 @@ pub(super) fn resolve(t: &StringTransform, input: Value) -> Result<String> {
                     let items: Vec<String> = items.iter().map(to_string).collect();
                     Ok(items.join(&join.separator))
                 }
-                _ => fail("cannot join non-array values"),
+                _ => fail("could not parse input array"),
             },
             None => unset("join"),
         },
