@@ -1,13 +1,14 @@
 // Manifest-schemas writes the JSON Schemas that kubeconform judges our manifests by.
 //
-//	pinned Go modules -> OpenAPI definitions or CRDs -> strict, standalone JSON Schemas
+//	pinned Go modules -> OpenAPI definitions or CRDs -> strict JSON Schemas
 //
 // The sources are files inside published Go modules, so the Go module proxy serves them and their
-// checksums pin them. Three things differ from the sources, each to make the judge stricter:
+// checksums pin them. Four things differ from the sources, each to make the judge stricter:
 //   - an object with fields refuses others, where the source leaves it open;
 //   - fields that only the API server writes (status, uid, managedFields, ...) are left out, because
 //     a composed manifest must not carry them;
-//   - null is never a value.
+//   - null is never a value;
+//   - the manifest within a provider-kubernetes Object is judged by its own kind's schema.
 //
 // Descriptions, defaults and x-kubernetes extensions (CEL rules among them) are dropped: kubeconform
 // does not read them. Upstream's OpenAPI has no enums for core types, so neither have these schemas.
@@ -40,6 +41,7 @@ var (
 // source says where one output file's schema comes from. For a CRD, version picks one of its
 // versions; otherwise definition names an OpenAPI definition.
 type source struct {
+	kind                string
 	output              string
 	module              module
 	file                string
@@ -49,11 +51,11 @@ type source struct {
 const openAPI = "api/openapi-spec/swagger.json"
 
 var sources = []source{
-	{output: "deployment-apps-v1.json", module: kubernetes, file: openAPI, definition: "io.k8s.api.apps.v1.Deployment"},
-	{output: "service-v1.json", module: kubernetes, file: openAPI, definition: "io.k8s.api.core.v1.Service"},
-	{output: "serviceaccount-v1.json", module: kubernetes, file: openAPI, definition: "io.k8s.api.core.v1.ServiceAccount"},
-	{output: "scaledobject-keda-v1alpha1.json", module: keda, file: "config/crd/bases/keda.sh_scaledobjects.yaml", version: "v1alpha1"},
-	{output: "object-kubernetes-v1alpha2.json", module: provider, file: "package/crds/kubernetes.crossplane.io_objects.yaml", version: "v1alpha2"},
+	{kind: "Deployment", output: "deployment-apps-v1.json", module: kubernetes, file: openAPI, definition: "io.k8s.api.apps.v1.Deployment"},
+	{kind: "Service", output: "service-v1.json", module: kubernetes, file: openAPI, definition: "io.k8s.api.core.v1.Service"},
+	{kind: "ServiceAccount", output: "serviceaccount-v1.json", module: kubernetes, file: openAPI, definition: "io.k8s.api.core.v1.ServiceAccount"},
+	{kind: "ScaledObject", output: "scaledobject-keda-v1alpha1.json", module: keda, file: "config/crd/bases/keda.sh_scaledobjects.yaml", version: "v1alpha1"},
+	{kind: "Object", output: "object-kubernetes-v1alpha2.json", module: provider, file: "package/crds/kubernetes.crossplane.io_objects.yaml", version: "v1alpha2"},
 }
 
 const objectMeta = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
@@ -167,7 +169,8 @@ func loadOpenAPI() (schema, error) {
 	return doc.Definitions, nil
 }
 
-// standalone returns one self-contained schema: the definitions it needs stand in its "definitions".
+// standalone returns one file's schema: the definitions it needs stand in its "definitions". Only the
+// Object's refers to other files, its siblings.
 func (s source) standalone(openAPI schema) ([]byte, error) {
 	g := generator{openAPI: openAPI, needed: schema{}}
 	var root any = openAPI[s.definition]
@@ -202,6 +205,28 @@ func (s source) standalone(openAPI schema) ([]byte, error) {
 	encoder.SetIndent("", " ")
 	err := encoder.Encode(top)
 	return buffer.Bytes(), err
+}
+
+// embedded is the schema of a manifest within an Object: one of the others, judged as strictly as if
+// it stood alone. A kind that is none of them is refused.
+func embedded() schema {
+	var kinds, rules []any
+	for _, s := range sources {
+		if s.kind == "Object" {
+			continue
+		}
+		kinds = append(kinds, s.kind)
+		rules = append(rules, schema{
+			"if":   schema{"properties": schema{"kind": schema{"const": s.kind}}},
+			"then": schema{"$ref": s.output},
+		})
+	}
+	return schema{
+		"type":       "object",
+		"required":   []string{"apiVersion", "kind"},
+		"properties": schema{"kind": schema{"enum": kinds}},
+		"allOf":      rules,
+	}
 }
 
 func (s source) crdVersion() (any, error) {
@@ -312,8 +337,7 @@ func (g generator) strict(node any) any {
 		result["additionalProperties"] = false
 	}
 	if source["x-kubernetes-embedded-resource"] == true {
-		result["required"] = []string{"apiVersion", "kind"}
-		result["properties"] = schema{"metadata": g.reference(objectMeta)}
+		return embedded()
 	}
 	return result
 }
