@@ -18,17 +18,18 @@ API_SERVICE_IP=10.79.0.1
 REGISTRY=$NODE_IP:5000
 ADMIN_CONF=$ETC/admin.conf
 
+STARTED=$(date +%s)
 export TESTBED_DIR REPO_DIR CACHE STATE RUN LOG PKI ETC NETNS NODE_NAME NODE_IP POD_CIDR \
     SERVICE_CIDR API_SERVICE_IP REGISTRY ADMIN_CONF
 
 # Colour only for a person at a terminal.
+# shellcheck disable=SC2034 # read by the entry points
 if [ -t 2 ] && [ -z "${NO_COLOR:-}" ]; then
     GREEN=$'\e[32m' RED=$'\e[31m' DIM=$'\e[2m' PLAIN=$'\e[0m'
 else
     GREEN='' RED='' DIM='' PLAIN=''
 fi
 
-STARTED=$(date +%s)
 say() { printf '%s%4ds%s %s\n' "$DIM" "$(($(date +%s) - STARTED))" "$PLAIN" "$*" >&2; }
 warn() { printf '%swarning:%s %s\n' "$RED" "$PLAIN" "$*" >&2; }
 die() {

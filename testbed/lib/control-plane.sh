@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The node's services in the order they start. Each has its readiness check.
 
+# shellcheck disable=SC2034 # read by the entry points
 SERVICES=(etcd kube-apiserver kube-controller-manager kube-scheduler coredns registry containerd kubelet kube-proxy)
 
 start_etcd() {
@@ -16,8 +17,8 @@ start_kube_apiserver() {
     # InternalIP: else logs and exec look the node's name up. The front-proxy
     # certificates and aggregator routing serve KEDA's metrics API.
     start_service kube-apiserver 90 ready_apiserver - "$(part_dir kubernetes)/kube-apiserver" \
-        --etcd-servers=http://127.0.0.1:2379 --advertise-address=$NODE_IP --bind-address=0.0.0.0 --secure-port=6443 \
-        --service-cluster-ip-range=$SERVICE_CIDR --authorization-mode=Node,RBAC --allow-privileged=true --profiling=false \
+        --etcd-servers=http://127.0.0.1:2379 --advertise-address="$NODE_IP" --bind-address=0.0.0.0 --secure-port=6443 \
+        --service-cluster-ip-range="$SERVICE_CIDR" --authorization-mode=Node,RBAC --allow-privileged=true --profiling=false \
         --client-ca-file="$PKI/ca.crt" --tls-cert-file="$PKI/apiserver.crt" --tls-private-key-file="$PKI/apiserver.key" \
         --service-account-key-file="$PKI/sa.pub" --service-account-signing-key-file="$PKI/sa.key" \
         --service-account-issuer=https://kubernetes.default.svc \
@@ -35,7 +36,7 @@ start_kube_controller_manager() {
     # Short horizontal autoscaling periods keep a scaling test under two minutes.
     start_service kube-controller-manager 60 ready_controller_manager - "$(part_dir kubernetes)/kube-controller-manager" \
         --kubeconfig="$ADMIN_CONF" --root-ca-file="$PKI/ca.crt" --service-account-private-key-file="$PKI/sa.key" \
-        --use-service-account-credentials=true --cluster-cidr=$POD_CIDR --allocate-node-cidrs=false --leader-elect=false \
+        --use-service-account-credentials=true --cluster-cidr="$POD_CIDR" --allocate-node-cidrs=false --leader-elect=false \
         --horizontal-pod-autoscaler-sync-period=5s --horizontal-pod-autoscaler-downscale-stabilization=20s
 }
 ready_controller_manager() { in_node curl -kfsS -m 2 https://127.0.0.1:10257/healthz; }
@@ -151,8 +152,8 @@ serializeImagePulls: false
 nodeStatusUpdateFrequency: 4s
 C
     start_service kubelet 60 ready_kubelet "$ETC/kubelet.yaml" "$(part_dir kubernetes)/kubelet" \
-        --config="$ETC/kubelet.yaml" --kubeconfig="$ETC/kubelet.conf" --hostname-override=$NODE_NAME \
-        --node-ip=$NODE_IP --root-dir="$STATE/kubelet" --v=1
+        --config="$ETC/kubelet.yaml" --kubeconfig="$ETC/kubelet.conf" --hostname-override="$NODE_NAME" \
+        --node-ip="$NODE_IP" --root-dir="$STATE/kubelet" --v=1
 }
 ready_kubelet() { in_node curl -fsS -m 2 http://127.0.0.1:10248/healthz; }
 
@@ -162,7 +163,7 @@ start_kube_proxy() {
     # address translation by, unless the request was masqueraded.
     [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ] || masquerade=(--masquerade-all)
     start_service kube-proxy 60 ready_proxy - "$(part_dir kubernetes)/kube-proxy" --kubeconfig="$ADMIN_CONF" \
-        --hostname-override=$NODE_NAME --cluster-cidr=$POD_CIDR --proxy-mode=iptables --conntrack-max-per-core=0 \
+        --hostname-override="$NODE_NAME" --cluster-cidr="$POD_CIDR" --proxy-mode=iptables --conntrack-max-per-core=0 \
         "${masquerade[@]}"
 }
 ready_proxy() { in_node curl -fsS -m 2 http://127.0.0.1:10256/healthz; }

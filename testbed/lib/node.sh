@@ -8,7 +8,7 @@ machine_lacks() {
     local p
     [ "$(uname -sm)" = 'Linux x86_64' ] || echo "this is $(uname -sm); the testbed runs on Linux x86_64"
     [ "$(id -u)" = 0 ] || echo "not root: a node needs network namespaces, mounts and cgroups; run it with sudo"
-    for p in ip nsenter setsid unshare openssl curl kubectl jq tar xz flock findmnt; do
+    for p in ip nsenter setsid unshare openssl curl kubectl jq tar xz flock pgrep; do
         command -v "$p" >/dev/null || echo "the command $p is not on the PATH"
     done
     if [ "$(id -u)" = 0 ]; then
@@ -154,10 +154,10 @@ node_cgroup() {
     done < <(cgroup_dirs)
     if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
         for d in /sys/fs/cgroup "/sys/fs/cgroup/$CGROUP"; do
-            for f in $(cat "$d/cgroup.controllers"); do
+            while read -r f; do
                 echo "+$f" >"$d/cgroup.subtree_control" 2>/dev/null ||
                     warn "the cgroup controller $f cannot be delegated below $d"
-            done
+            done < <(tr ' ' '\n' <"$d/cgroup.controllers")
         done
     fi
 }

@@ -4,6 +4,7 @@
 # $CACHE/parts/NAME-KEY, together with the files of the module that are needed
 # at run time, so that a later `up` needs neither Go nor its module cache.
 
+# shellcheck disable=SC2034 # read by the entry points
 PARTS=(etcd pause nats coredns kubernetes provider-kubernetes keda)
 
 # What each part must have in its directory once it is built.
@@ -72,8 +73,10 @@ part_build() (
     log=$CACHE/log/build-$name.log
     rm -rf "$CACHE/parts/.tmp-$name".*
     tmp=$(mktemp -d "$CACHE/parts/.tmp-$name.XXXXXX")
+    # From a copy: a checkout that changes branches meanwhile does no harm.
+    cp -r "$TESTBED_DIR/parts/$name" "$tmp/module"
     say "building $name $(part_version "$name") (log: $log)"
-    cd "$TESTBED_DIR/parts/$name"
+    cd "$tmp/module"
     flags='-s -w' version=$(part_version "$name") what=tool
     case $name in
     etcd | pause) what=. ;;
@@ -95,7 +98,7 @@ part_build() (
         provider-kubernetes) cp -r --no-preserve=mode "$source/package" "$tmp/package" ;;
         esac
     fi
-    rm -rf "$dir"
+    rm -rf "$dir" "$tmp/module"
     mv "$tmp" "$dir"
     chmod 755 "$dir"
     say "built $name $version in $(($(date +%s) - start)) s"

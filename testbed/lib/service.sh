@@ -74,16 +74,10 @@ hint() {
 # Processes of this testbed that no pid file knows: their command names our
 # state directory, and their program is the one asked for.
 strays() {
-    local dir program
-    for dir in /proc/[0-9]*; do
-        program=$(basename "$(tr '\0' '\n' <"$dir/cmdline" 2>/dev/null | head -n 1)" 2>/dev/null) || continue
-        case $program in
-        "$1") ;;
-        *) continue ;;
-        esac
-        if tr '\0' ' ' <"$dir/cmdline" 2>/dev/null | grep -qF "$STATE/"; then
-            echo "${dir#/proc/}"
-        fi
+    local pid program
+    for pid in $(pgrep -f -- "$STATE/" || true); do
+        program=$(tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | head -n 1) 2>/dev/null || continue
+        [ "${program##*/}" != "$1" ] || echo "$pid"
     done
 }
 
