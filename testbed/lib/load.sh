@@ -21,6 +21,8 @@ lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$lib/cluster.sh"
 # shellcheck source=testbed/lib/api.sh
 . "$lib/api.sh"
+# shellcheck source=testbed/lib/nats.sh
+. "$lib/nats.sh"
 
 # One up or down at a time. The lock ends with the process that holds it.
 take_lock() {
