@@ -11,6 +11,7 @@ nats_request() {
 
 # any_cluster: makes the functions here speak to the cluster that KUBECONFIG
 # names instead of the testbed's. Call end_forward when done.
+# shellcheck disable=SC2317 # kc and in_node replace those of common.sh
 any_cluster() {
     kc() { kubectl "$@"; }
     in_node() { "$@"; }

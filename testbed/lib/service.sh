@@ -10,7 +10,7 @@ service_pid() {
     local pid start
     [ -f "$RUN/$1.pid" ] || return 1
     read -r pid start _ <"$RUN/$1.pid" || return 1
-    [ -n "${start:-}" ] && [ "$(start_time "$pid")" = "$start" ] && echo "$pid"
+    [ -n "${start:-}" ] && [ "$(start_time "$pid")" = "$start" ] && ! gone "$pid" && echo "$pid"
 }
 
 # stop_service NAME: asks, then after 10 s does not ask.
@@ -84,7 +84,7 @@ strays() {
 end_strays() {
     local name=$1 pid
     for pid in $(strays "$(basename "$2")"); do
-        say "ending a $name (pid $pid) that an earlier run left behind"
+        say "ending $name (pid $pid) that an earlier run left behind"
         kill -KILL "$pid" 2>/dev/null || true
         wait_for 5 "pid $pid to end" gone "$pid" || warn "pid $pid does not end"
     done
