@@ -49,27 +49,37 @@ ready_scheduler() { in_node curl -kfsS -m 2 https://127.0.0.1:10259/healthz; }
 
 start_coredns() {
     # Crossplane finds its functions by DNS. Names outside the cluster do not
-    # exist here, and are said not to, rather than left to time out.
+    # exist here, and are said not to, rather than left to time out. That is a
+    # server block of its own: in one block, template answers before kubernetes.
     write_if_changed "$ETC/Corefile" <<C || true
-.:53 {
+cluster.local:53 in-addr.arpa:53 {
     bind $NODE_IP
     errors
-    health 127.0.0.1:8180
     ready 127.0.0.1:8181
     kubernetes cluster.local in-addr.arpa {
         kubeconfig $ADMIN_CONF testbed
         pods insecure
         ttl 5
     }
+    cache 5
+}
+.:53 {
+    bind $NODE_IP
+    errors
     template ANY ANY . {
         rcode NXDOMAIN
     }
-    cache 5
 }
 C
+    echo "nameserver $NODE_IP" >"$ETC/resolv.conf"
     start_service coredns 60 ready_coredns "$ETC/Corefile" "$(part_dir coredns)/coredns" -conf "$ETC/Corefile"
 }
-ready_coredns() { in_node curl -fsS -m 2 http://127.0.0.1:8181/ready; }
+# Asked as a pod would ask.
+ready_coredns() { in_node curl -fsS -m 2 http://127.0.0.1:8181/ready && resolves kubernetes.default.svc.cluster.local; }
+resolves() {
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    in_node timeout 3 unshare --mount sh -c 'mount --bind "$1" /etc/resolv.conf && getent ahostsv4 "$2"' resolves "$ETC/resolv.conf" "$1"
+}
 
 start_registry() {
     mkdir -p "$STATE/registry"
@@ -126,7 +136,6 @@ ready_containerd() { grep -q 'successfully booted' "$LOG/containerd.log" && node
 node_ctr() { ctr --address "$RUN/containerd.sock" --namespace k8s.io "$@"; }
 
 start_kubelet() {
-    echo "nameserver $NODE_IP" >"$ETC/resolv.conf"
     write_if_changed "$ETC/kubelet.yaml" <<C || true
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
