@@ -73,13 +73,21 @@ without_kind() {
 
 PACKAGES=(function/function-patch-and-transform function/function-event-driven-service provider/provider-kubernetes)
 
+# A package's Healthy may still be that of the revision before: it counts only
+# once the package itself is the one asked for.
+package_healthy() {
+    kc get "$1" -o json | jq -e '
+        .spec.package == .status.currentIdentifier and
+        ([.status.conditions[] | select((.type == "Healthy" or .type == "Installed") and .status == "True")] | length == 2)'
+}
+
 packages_healthy() {
-    local p
+    local p name
     for p in "${PACKAGES[@]}"; do
-        kc wait --for=condition=Healthy "${p/\//.pkg.crossplane.io/}" --timeout="$1s" >/dev/null 2>&1 || {
+        name=${p/\//.pkg.crossplane.io/}
+        wait_for "$1" "the package ${p#*/}" package_healthy "$name" || {
             kc get functions.pkg.crossplane.io,providers.pkg.crossplane.io >&2
-            kc get "${p/\//.pkg.crossplane.io/}" -o json |
-                jq -r '.status.conditions[]? | "\(.type) \(.status): \(.message // .reason)"' >&2
+            kc get "$name" -o json | jq -r '.status.conditions[]? | "\(.type) \(.status): \(.message // .reason)"' >&2
             kc get "${p%%/*}revisions.pkg.crossplane.io" -o json |
                 jq -r '.items[] | .metadata.name as $n | .status.conditions[]? | "\($n) \(.type) \(.status): \(.message // .reason)"' >&2
             evidence crossplane-system
