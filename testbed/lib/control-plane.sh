@@ -98,8 +98,10 @@ ready_registry() { in_node curl -fsS -m 2 "http://$REGISTRY/v2/"; }
 start_containerd() {
     mkdir -p "$STATE/certs.d/_default" "$STATE/containerd"
     # Every registry is this registry: an image named ghcr.io/x/y is pulled as
-    # x/y from it, so that claims keep the names they have elsewhere.
+    # x/y from it, so that claims keep the names they have elsewhere. Without
+    # `server`, what it does not hold would be looked for outside, in vain.
     write_if_changed "$STATE/certs.d/_default/hosts.toml" <<C || true
+server = "http://$REGISTRY"
 [host."http://$REGISTRY"]
   capabilities = ["pull", "resolve"]
 C

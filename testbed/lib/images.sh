@@ -81,7 +81,7 @@ package_in_registry() {
 # The binaries' own images.
 node_images() {
     local keda
-    image_on_node nats:"$(part_image_tag nats)" "$(part_key nats)" /nats-server "$(part_dir nats)/nats-server=/nats-server"
+    image_on_node docker.io/library/nats:"$(part_image_tag nats)" "$(part_key nats)" /nats-server "$(part_dir nats)/nats-server=/nats-server"
     keda=$(part_dir keda)
     image_on_node ghcr.io/kedacore/keda:"$(part_image_tag keda)" "$(part_key keda)" /keda "$keda/operator=/keda"
     image_on_node ghcr.io/kedacore/keda-metrics-apiserver:"$(part_image_tag keda)" "$(part_key keda)" /keda-adapter "$keda/adapter=/keda-adapter"

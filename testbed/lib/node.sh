@@ -17,7 +17,7 @@ machine_lacks() {
     fi
     if ! [ -f /sys/fs/cgroup/cgroup.controllers ] && ! [ -d /sys/fs/cgroup/memory ]; then
         echo "no cgroups: /sys/fs/cgroup holds neither cgroup v2 nor the v1 memory controller"
-    elif ! [ -w /sys/fs/cgroup ]; then
+    elif [ "$(id -u)" = 0 ] && ! [ -w /sys/fs/cgroup ]; then
         echo "cgroups are read-only here: /sys/fs/cgroup cannot be written"
     fi
     grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null || echo "the kernel has no overlay file system"
