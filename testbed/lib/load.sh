@@ -28,7 +28,10 @@ lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 take_lock() {
     mkdir -p "$(dirname "$STATE")"
     exec 8>"$STATE.lock"
-    flock -n 8 || die "another testbed command is at work on $STATE"
+    flock -n 8 && return 0
+    # What a killed one had started may still hold it for a moment.
+    say "another testbed command is at work on $STATE: waiting up to 60 s"
+    flock -w 60 8 || die "another testbed command is at work on $STATE"
 }
 
 help_of() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$1"; }
