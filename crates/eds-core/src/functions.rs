@@ -1,6 +1,6 @@
 //! Which function answers a request: chosen by the API version and kind of its input.
 //!
-//! `eds render` and the gRPC server both call [`run`], so they cannot decide differently.
+//! `eds render` and the gRPC server ask the same table, so they cannot decide differently.
 
 use crate::protocol::{Object, RunFunctionRequest, RunFunctionResponse};
 use crate::{event_driven_service, patch_and_transform};
@@ -8,10 +8,28 @@ use crate::{event_driven_service, patch_and_transform};
 /// A composition function: pure, total, and it never panics.
 pub type Function = fn(RunFunctionRequest) -> RunFunctionResponse;
 
-/// The inputs this project answers: API version, kind, function.
-const FUNCTIONS: &[(&str, &str, Function)] = &[
-    (event_driven_service::API_VERSION, event_driven_service::KIND, event_driven_service::run),
-    ("pt.fn.crossplane.io/v1beta1", "Resources", patch_and_transform::run),
+/// A function and what it answers.
+struct Known {
+    /// Its name, as a Composition's `functionRef` usually spells it.
+    name: &'static str,
+    api_version: &'static str,
+    kind: &'static str,
+    function: Function,
+}
+
+const FUNCTIONS: &[Known] = &[
+    Known {
+        name: "function-patch-and-transform",
+        api_version: "pt.fn.crossplane.io/v1beta1",
+        kind: "Resources",
+        function: patch_and_transform::run,
+    },
+    Known {
+        name: "function-event-driven-service",
+        api_version: event_driven_service::API_VERSION,
+        kind: event_driven_service::KIND,
+        function: event_driven_service::run,
+    },
 ];
 
 /// Objects deeper than this are refused. Kubernetes' own schemas end near ten levels; Go's JSON
@@ -32,34 +50,51 @@ pub fn run(request: RunFunctionRequest) -> RunFunctionResponse {
         let message = format!("cannot read {}: {}", problem.place, problem.message);
         return RunFunctionResponse::fatal(request, message);
     }
-    match select(request.input.as_ref()) {
-        Ok(function) => function(request),
-        Err(message) => RunFunctionResponse::fatal(request, message),
+    match by_input(request.input.as_ref()) {
+        Some(function) => function(request),
+        None => {
+            let message = format!("{}; {}", what_came(request.input.as_ref()), accepted());
+            RunFunctionResponse::fatal(request, message)
+        }
     }
 }
 
-/// The function for this input, or why there is none.
-fn select(input: Option<&Object>) -> Result<Function, String> {
-    let Some(input) = input else {
-        return Err(format!("the step has no input; {}", accepted()));
-    };
-    let text = |key: &str| input.get(key).and_then(|value| value.as_str()).unwrap_or_default();
-    let (api_version, kind) = (text("apiVersion"), text("kind"));
-    FUNCTIONS
-        .iter()
-        .find(|(version, name, _)| *version == api_version && *name == kind)
-        .map(|(_, _, function)| *function)
-        .ok_or_else(|| {
-            format!(
-                "the step's input has apiVersion {api_version:?} and kind {kind:?}; {}",
-                accepted()
-            )
-        })
+/// The function that a pipeline step calls: the one that answers the step's input or, where the
+/// step has none, the one of that name. A Function's name in a cluster is free, its input is not.
+#[must_use]
+pub fn select(name: &str, input: Option<&Object>) -> Option<Function> {
+    if input.is_some() {
+        return by_input(input);
+    }
+    FUNCTIONS.iter().find(|known| name.ends_with(known.name)).map(|known| known.function)
 }
 
-/// The inputs that are answered, for a person.
-fn accepted() -> String {
-    let names: Vec<String> =
-        FUNCTIONS.iter().map(|(version, kind, _)| format!("{kind} ({version})")).collect();
-    format!("this function accepts {}", names.join(" and "))
+/// The functions that are here, for a person.
+#[must_use]
+pub fn accepted() -> String {
+    let names: Vec<String> = FUNCTIONS
+        .iter()
+        .map(|known| format!("{} (input {} {})", known.name, known.api_version, known.kind))
+        .collect();
+    format!("accepted: {}", names.join(", "))
+}
+
+fn by_input(input: Option<&Object>) -> Option<Function> {
+    let (api_version, kind) = (text(input, "apiVersion"), text(input, "kind"));
+    FUNCTIONS
+        .iter()
+        .find(|known| known.api_version == api_version && known.kind == kind)
+        .map(|known| known.function)
+}
+
+fn what_came(input: Option<&Object>) -> String {
+    if input.is_none() {
+        return "the step has no input".to_owned();
+    }
+    let (api_version, kind) = (text(input, "apiVersion"), text(input, "kind"));
+    format!("the step's input has apiVersion {api_version:?} and kind {kind:?}")
+}
+
+fn text<'a>(input: Option<&'a Object>, key: &str) -> &'a str {
+    input.and_then(|i| i.get(key)).and_then(|value| value.as_str()).unwrap_or_default()
 }

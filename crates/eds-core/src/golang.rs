@@ -40,7 +40,7 @@ pub(crate) fn sorted(object: &serde_json::Map<String, Value>) -> Vec<(&String, &
 /// `int64(f)` as Go compiles it for amd64: what does not fit is the smallest integer.
 pub fn float_to_int(f: f64) -> i64 {
     // 2^63 itself does not fit; a double has no value between it and i64::MAX.
-    if f >= -9_223_372_036_854_775_808.0 && f < 9_223_372_036_854_775_808.0 {
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&f) {
         f as i64
     } else {
         i64::MIN

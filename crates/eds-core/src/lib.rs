@@ -9,6 +9,7 @@
 //! The three doors (`eds render`, the gRPC function, `eds verify`) call the same functions with
 //! the same [`protocol`] types.
 
+pub mod composition;
 pub mod event_driven_service;
 pub mod fieldpath;
 pub mod functions;
@@ -16,3 +17,5 @@ pub mod golang;
 pub mod patch_and_transform;
 pub mod protocol;
 pub mod protocol_json;
+pub mod xrd;
+pub mod yaml;

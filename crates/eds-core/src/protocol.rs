@@ -243,3 +243,17 @@ pub fn number_from_double(double: f64) -> Option<Number> {
     }
     Number::from_f64(double)
 }
+
+/// Gives every number in a value the form it has after a trip through a protobuf Struct.
+pub fn normalize(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            if let Some(carried) = number.as_f64().and_then(number_from_double) {
+                *number = carried;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(normalize),
+        Value::Object(fields) => fields.values_mut().for_each(normalize),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}

@@ -22,6 +22,10 @@ pub fn parse_to_float(text: &str) -> Result<f64, &'static str> {
     if let Some(value) = small(&parts, suffix)? {
         return Ok(value);
     }
+    let digits = text.len() - parts.suffix.len();
+    if !text.bytes().take(digits).any(is_digit) {
+        return Err(ERR_NUMERIC);
+    }
     Ok(large(&parts, suffix))
 }
 

@@ -112,8 +112,30 @@ fn resolve_transforms(transforms: &[Transform], mut value: Value) -> Result<Valu
     for (i, transform) in transforms.iter().enumerate() {
         value = resolve(transform, value)
             .map_err(|e| Error::new(format!("transform at index {i} returned error: {e}")))?;
+        if value.is_null()
+            && let Some(next) = transforms.get(i + 1)
+            && !reads_json(next)
+        {
+            value = empty_of(transform);
+        }
     }
     Ok(value)
+}
+
+/// What Go's nil slice or map is to the transforms after the one that made it of the JSON text
+/// `null`: it prints and counts as an empty one. As JSON, in the end, it is null.
+fn empty_of(transform: &Transform) -> Value {
+    match transform.convert.as_ref().map(|convert| convert.to_type.as_str()) {
+        Some("array") if transform.type_ == "convert" => json!([]),
+        Some("object") if transform.type_ == "convert" => json!({}),
+        _ => Value::Null,
+    }
+}
+
+/// Whether a transform looks at its input as JSON, where a nil slice or map is null.
+fn reads_json(transform: &Transform) -> bool {
+    let conversion = transform.string.as_ref().and_then(|string| string.convert.as_deref());
+    matches!(conversion, Some("ToJson" | "ToSha1" | "ToSha256" | "ToSha512" | "ToAdler32"))
 }
 
 fn merge_options(policy: Option<&PatchPolicy>) -> Result<Option<MergeOptions>, Error> {

@@ -1,38 +1,24 @@
-//! The JSON texts that upstream's messages quote: `encoding/json`'s and protobuf's.
+//! The JSON text that `protojson` makes of the input, which upstream's messages quote.
 
 use std::fmt::Write as _;
 
 use serde_json::{Number, Value};
 
-/// What Go's `encoding/json` writes for a value: sorted keys, no spaces, HTML characters escaped.
-pub(crate) fn json(value: &Value) -> String {
-    let mut out = String::new();
-    write(&mut out, value, go_string);
-    out
-}
-
-/// What `encoding/json` writes for a string.
-pub(crate) fn json_string(text: &str) -> String {
-    let mut out = String::new();
-    go_string(&mut out, text);
-    out
-}
-
 /// What protobuf's `protojson` writes for a value: sorted keys, no spaces, no HTML escapes.
 pub(crate) fn protojson(value: &Value) -> String {
     let mut out = String::new();
-    write(&mut out, value, proto_string);
+    write(&mut out, value);
     out
 }
 
 /// What `protojson` writes for a string.
 pub(crate) fn protojson_string(text: &str) -> String {
     let mut out = String::new();
-    proto_string(&mut out, text);
+    string(&mut out, text);
     out
 }
 
-/// How both write a number: no exponent from 1e-6 up to, not including, 1e21.
+/// How it writes a number: no exponent from 1e-6 up to, not including, 1e21.
 pub(crate) fn number(number: &Number) -> String {
     let Some(float) = number.as_f64().filter(|_| number.is_f64()) else {
         return number.to_string();
@@ -45,7 +31,7 @@ pub(crate) fn number(number: &Number) -> String {
     float.to_string()
 }
 
-fn write(out: &mut String, value: &Value, string: fn(&mut String, &str)) {
+fn write(out: &mut String, value: &Value) {
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(true) => out.push_str("true"),
@@ -56,7 +42,7 @@ fn write(out: &mut String, value: &Value, string: fn(&mut String, &str)) {
             let mut sep = '[';
             for item in items {
                 out.push(sep);
-                write(out, item, string);
+                write(out, item);
                 sep = ',';
             }
             out.push_str(if items.is_empty() { "[]" } else { "]" });
@@ -67,7 +53,7 @@ fn write(out: &mut String, value: &Value, string: fn(&mut String, &str)) {
                 out.push(sep);
                 string(out, key);
                 out.push(':');
-                write(out, field, string);
+                write(out, field);
                 sep = ',';
             }
             out.push_str(if fields.is_empty() { "{}" } else { "}" });
@@ -75,15 +61,7 @@ fn write(out: &mut String, value: &Value, string: fn(&mut String, &str)) {
     }
 }
 
-fn go_string(out: &mut String, text: &str) {
-    escape(out, text, |c| matches!(c, '<' | '>' | '&' | '\u{2028}' | '\u{2029}'));
-}
-
-fn proto_string(out: &mut String, text: &str) {
-    escape(out, text, |_| false);
-}
-
-fn escape(out: &mut String, text: &str, also: fn(char) -> bool) {
+fn string(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
         match c {
@@ -94,7 +72,7 @@ fn escape(out: &mut String, text: &str, also: fn(char) -> bool) {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            c if c < ' ' || also(c) => {
+            c if c < ' ' => {
                 // Writing to a String cannot fail.
                 let _ = write!(out, "\\u{:04x}", u32::from(c));
             }
@@ -112,9 +90,7 @@ mod tests {
     #[test]
     fn texts() {
         let value = j!({"b": [1, 1.5, 1e21, 1e-7, -0.0, 1e20], "a": "<é\u{2028}\n\u{1}\">", "c": {}, "d": []});
-        let go = "{\"a\":\"\\u003cé\\u2028\\n\\u0001\\\"\\u003e\",\"b\":[1,1.5,1e+21,1e-7,-0,100000000000000000000],\"c\":{},\"d\":[]}";
         let proto = "{\"a\":\"<é\u{2028}\\n\\u0001\\\">\",\"b\":[1,1.5,1e+21,1e-7,-0,100000000000000000000],\"c\":{},\"d\":[]}";
-        assert_eq!(json(&value), go);
         assert_eq!(protojson(&value), proto);
     }
 }

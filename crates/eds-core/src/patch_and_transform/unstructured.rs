@@ -74,20 +74,20 @@ pub(super) fn round_trip(
     object: &mut Object,
     normalized: &mut bool,
 ) -> Result<(), fieldpath::Error> {
+    if !has_kind(object) {
+        // Take and put back: the text is needed of the whole object only here.
+        let whole = Value::Object(std::mem::take(object));
+        let error = missing_kind(&json::marshal(&whole));
+        if let Value::Object(fields) = whole {
+            *object = fields;
+        }
+        return Err(error);
+    }
     if !*normalized {
         fieldpath::normalize_object(object)?;
         *normalized = true;
     }
-    if has_kind(object) {
-        return Ok(());
-    }
-    // Take and put back: the text is needed of the whole object only here.
-    let whole = Value::Object(std::mem::take(object));
-    let error = missing_kind(&json::marshal(&whole));
-    if let Value::Object(fields) = whole {
-        *object = fields;
-    }
-    Err(error)
+    Ok(())
 }
 
 /// A template's base as a resource.

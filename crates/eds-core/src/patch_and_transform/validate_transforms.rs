@@ -11,7 +11,7 @@ use crate::golang::regexp;
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn transform(t: &Transform) -> Checked {
+pub(super) fn transform(t: &Transform) -> Checked {
     let missing = || {
         let detail = format!("given transform type {} requires configuration", t.type_);
         required(&t.type_, detail)
@@ -26,11 +26,7 @@ pub fn transform(t: &Transform) -> Checked {
     }
 }
 
-/// Checks a math transform.
-///
-/// # Errors
-/// The first thing that is wrong.
-pub fn math(m: &MathTransform) -> Checked {
+fn math(m: &MathTransform) -> Checked {
     let (value, field, what) = match m.type_.as_str() {
         "" => return required("type", "math transform type is required"),
         "Multiply" => (m.multiply, "multiply", "multiply"),
@@ -110,11 +106,7 @@ fn string(s: &StringTransform) -> Checked {
     }
 }
 
-/// Checks a convert transform.
-///
-/// # Errors
-/// The first thing that is wrong.
-pub fn convert(c: &ConvertTransform) -> Checked {
+fn convert(c: &ConvertTransform) -> Checked {
     if let Some(format) = &c.format
         && !matches!(format.as_str(), "none" | "quantity" | "json")
     {

@@ -70,6 +70,12 @@ impl Scanner<'_> {
         Ok(b)
     }
 
+    /// The next byte where only some may follow. Go ends the text with a space to see whether it
+    /// was whole, and where a space is wrong that is what it complains about.
+    fn expect(&mut self) -> u8 {
+        self.next().unwrap_or(b' ')
+    }
+
     fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\r' | b'\n')) {
             self.at += 1;
@@ -94,7 +100,7 @@ impl Scanner<'_> {
 
     fn literal(&mut self, name: &str, value: Value) -> Result<Value, String> {
         for expected in name.bytes().skip(1) {
-            let b = self.next()?;
+            let b = self.expect();
             if b != expected {
                 let expected = char::from(expected);
                 return Err(invalid(b, &format!("in literal {name} (expecting '{expected}')")));
@@ -162,7 +168,7 @@ impl Scanner<'_> {
         let start = self.at - 1;
         let mut first = self.bytes.get(start).copied().unwrap_or(b'0');
         if first == b'-' {
-            first = self.next()?;
+            first = self.expect();
             if !first.is_ascii_digit() {
                 return Err(invalid(first, "in numeric literal"));
             }
@@ -172,7 +178,7 @@ impl Scanner<'_> {
         }
         if self.peek() == Some(b'.') {
             self.at += 1;
-            let b = self.next()?;
+            let b = self.expect();
             if !b.is_ascii_digit() {
                 return Err(invalid(b, "after decimal point in numeric literal"));
             }
@@ -180,9 +186,9 @@ impl Scanner<'_> {
         }
         if matches!(self.peek(), Some(b'e' | b'E')) {
             self.at += 1;
-            let mut b = self.next()?;
+            let mut b = self.expect();
             if matches!(b, b'+' | b'-') {
-                b = self.next()?;
+                b = self.expect();
             }
             if !b.is_ascii_digit() {
                 return Err(invalid(b, "in exponent of numeric literal"));
@@ -215,7 +221,7 @@ impl Scanner<'_> {
     }
 
     fn escape(&mut self) -> Result<char, String> {
-        Ok(match self.next()? {
+        Ok(match self.expect() {
             b'b' => '\x08',
             b'f' => '\x0c',
             b'n' => '\n',
@@ -246,7 +252,7 @@ impl Scanner<'_> {
     fn hex4(&mut self) -> Result<u32, String> {
         let mut unit = 0;
         for _ in 0..4 {
-            let b = self.next()?;
+            let b = self.expect();
             match char::from(b).to_digit(16) {
                 Some(digit) => unit = unit << 4 | digit,
                 None => return Err(invalid(b, "in \\u hexadecimal character escape")),

@@ -34,11 +34,7 @@ pub(super) fn unicode(input: &mut Input<'_>) -> Result<Option<String>, String> {
     let start = input.at;
     input.at += 2;
     let name = match input.next_char() {
-        // Nothing follows: Go falls through to the plain escapes, which refuse it.
-        None => {
-            input.at = start;
-            return Ok(None);
-        }
+        None => "",
         Some('{') => match input.rest().find('}') {
             Some(end) => {
                 let name = input.rest().get(..end).unwrap_or_default();

@@ -82,17 +82,20 @@ struct Parser<'a> {
     /// Open groups around the one at hand.
     outer: Vec<Group>,
     group: Group,
+    /// Capturing groups so far.
+    captures: usize,
     /// Where the repetition just read began.
     last_repeat: Option<usize>,
 }
 
-/// Translates a Go pattern.
-pub(super) fn translate(pattern: &str) -> Result<String, String> {
+/// Translates a Go pattern, and counts its capturing groups.
+pub(super) fn translate(pattern: &str) -> Result<(String, usize), String> {
     let mut parser = Parser {
         input: Input { pattern, at: 0 },
         flags: Flags::default(),
         outer: Vec::new(),
         group: Group::new(false, Flags::default()),
+        captures: 0,
         last_repeat: None,
     };
     while let Some(b) = parser.input.byte() {
@@ -104,7 +107,7 @@ pub(super) fn translate(pattern: &str) -> Result<String, String> {
     }
     let whole = parser.group.close();
     limits(&whole, pattern)?;
-    Ok(whole.text)
+    Ok((whole.text, parser.captures))
 }
 
 fn limits(node: &Node, pattern: &str) -> Result<(), String> {
@@ -172,6 +175,7 @@ impl Parser<'_> {
     }
 
     fn open(&mut self, capture: bool, outside: Flags) {
+        self.captures += usize::from(capture);
         let group = Group::new(capture, outside);
         self.outer.push(std::mem::replace(&mut self.group, group));
     }
@@ -251,7 +255,7 @@ impl Parser<'_> {
             return Ok(());
         };
         let length = self.input.at - start;
-        if min < 0 || min > MAX_REPEAT || max > MAX_REPEAT || max >= 0 && min > max {
+        if !(0..=MAX_REPEAT).contains(&min) || max > MAX_REPEAT || max >= 0 && min > max {
             return Err(error("invalid repeat count", self.input.since(start)));
         }
         self.input.at = start;

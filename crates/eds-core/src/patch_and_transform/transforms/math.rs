@@ -11,6 +11,7 @@ pub(super) fn resolve(t: &MathTransform, input: Value) -> Result<Value> {
         "Multiply" => ("multiply", t.multiply),
         "ClampMin" => ("clampMin", t.clamp_min),
         "ClampMax" => ("clampMax", t.clamp_max),
+        "" => return fail("type: Required value: math transform type is required"),
         other => {
             let other = strconv::quote(other);
             return fail(format!("type: Invalid value: {other}: unknown math transform type"));

@@ -38,11 +38,8 @@ pub(super) fn resolve(t: &StringTransform, input: Value) -> Result<String> {
         },
         "Join" => match &t.join {
             Some(join) => match &input {
-                Value::Array(items) => {
-                    let items: Vec<String> = items.iter().map(to_string).collect();
-                    Ok(items.join(&join.separator))
-                }
-                _ => fail("cannot join non-array values"),
+                Value::Array(items) => Ok(join_items(items, &join.separator)),
+                _ => fail("could not parse input array"),
             },
             None => unset("join"),
         },
@@ -52,6 +49,23 @@ pub(super) fn resolve(t: &StringTransform, input: Value) -> Result<String> {
         },
         _ => fail(format!("type {type_} is not supported for string transform type")),
     }
+}
+
+/// The items with the separator after each, less the last byte of the last separator.
+///
+/// Upstream forgets that a separator can be longer than a byte: `--` leaves a `-` at the end, and
+/// half of a longer character is replaced when the string becomes JSON.
+fn join_items(items: &[Value], separator: &str) -> String {
+    let mut joined = String::new();
+    for item in items {
+        joined.push_str(&to_string(item));
+        joined.push_str(separator);
+    }
+    if separator.is_empty() {
+        return joined;
+    }
+    let bytes = joined.as_bytes();
+    valid(bytes.split_last().map_or(bytes, |(_, rest)| rest))
 }
 
 fn convert(conversion: &str, input: &Value) -> Result<String> {

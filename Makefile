@@ -1,0 +1,59 @@
+# The recipes that people and CI share. `make help` lists them; CONTRIBUTING.md says when to use which.
+# Exit status of a recipe's own check: 0 fine, 1 findings, 2 it could not do its work (make itself
+# always exits 2 when a recipe fails).
+
+CARGO ?= cargo
+ARGS ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+.PHONY: build
+build: ## release binaries: target/release/eds, target/release/eds-function
+	$(CARGO) build --release --locked
+
+.PHONY: test
+test: lint ## everything that must pass before a change lands: lint, all Rust tests, conformance
+	$(CARGO) test --workspace --locked
+	scripts/conformance.sh
+
+.PHONY: lint
+lint: ## formatting and clippy, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: fmt
+fmt: ## format the Rust and the Go code
+	$(CARGO) fmt --all
+	"$$(dirname "$$(scripts/tools.sh go)")/gofmt" -w tools
+
+.PHONY: deny
+deny: ## licences, bans and sources of dependencies (ARGS=advisories adds the advisory database)
+	deny=$$(scripts/tools.sh cargo-deny) && "$$deny" --locked check bans licenses sources $(ARGS)
+
+.PHONY: conformance
+conformance: ## do kubeconform and the Crossplane CLI accept what `eds render` prints?
+	scripts/conformance.sh
+
+.PHONY: parity
+parity: ## seeded differential test against the real Go function-patch-and-transform (ARGS=...)
+	scripts/parity.sh $(ARGS)
+
+.PHONY: bench
+bench: ## side by side with Crossplane's CLI and the Go function; prints ratios (bench/README.md)
+	scripts/bench.sh $(ARGS)
+
+.PHONY: tools
+tools: ## build or find the tools the tests judge by, and print their paths
+	scripts/tools.sh
+
+.PHONY: generate
+generate: ## rewrite the committed schemas of tests/conformance
+	go=$$(scripts/tools.sh go) && cd tools/conformance && "$$go" run ./cmd/manifest-schemas -out ../../tests/conformance/schemas
+
+.PHONY: generate-check
+generate-check: ## are the committed schemas what their pinned sources say?
+	go=$$(scripts/tools.sh go) && cd tools/conformance && "$$go" run ./cmd/manifest-schemas -check -out ../../tests/conformance/schemas

@@ -1,0 +1,91 @@
+//! A function running as a process of its own on loopback, and what the kernel counts for it.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::Failure;
+
+/// Linux counts CPU time towards user space in hundredths of a second (USER_HZ): proc(5).
+const TICKS_PER_SECOND: f64 = 100.0;
+
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A running function, ended when dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    name: &'static str,
+    child: Child,
+    address: SocketAddr,
+    /// Resident set after start, before any request, in KiB.
+    pub(crate) idle_kib: f64,
+}
+
+impl Server {
+    /// Start `--insecure --address 127.0.0.1:PORT`, which both functions know, and wait until it
+    /// takes connections.
+    pub(crate) fn start(name: &'static str, program: &Path) -> Result<Self, Failure> {
+        let address = free_address()?;
+        let child = Command::new(program)
+            .args(["--insecure", "--address", &address.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("{}: {error}", program.display()))?;
+        let mut server = Self { name, child, address, idle_kib: 0.0 };
+        let start = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            if let Some(status) = server.child.try_wait()? {
+                return Err(format!("{name} ended at start with {status}").into());
+            }
+            if start.elapsed() > START_TIMEOUT {
+                return Err(format!("{name} took no connection in {START_TIMEOUT:?}").into());
+            }
+            sleep(Duration::from_millis(20));
+        }
+        sleep(Duration::from_millis(200));
+        server.idle_kib = server.memory("VmRSS")?;
+        Ok(server)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// CPU seconds of all its threads so far, user and system.
+    pub(crate) fn cpu_s(&self) -> Result<f64, Failure> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name, in brackets, may hold spaces. After it, utime and stime are fields 12 and 13.
+        let after = stat.rsplit_once(") ").ok_or("/proc/PID/stat has no name")?.1;
+        let ticks: Vec<f64> = after.split(' ').skip(11).take(2).flat_map(str::parse).collect();
+        Ok(ticks.iter().sum::<f64>() / TICKS_PER_SECOND)
+    }
+
+    /// A memory figure of /proc/PID/status in KiB: VmRSS (now) or VmHWM (peak).
+    pub(crate) fn memory(&self, field: &str) -> Result<f64, Failure> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|it| it.strip_prefix(field)).ok_or("no such field")?;
+        let kib = line.trim_start_matches(':').trim().trim_end_matches(" kB");
+        Ok(kib.parse()?)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A loopback address that was free a moment ago.
+pub(crate) fn free_address() -> Result<SocketAddr, Failure> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}

@@ -1,0 +1,9 @@
+//! The project's own API, built into the command so that it needs no other file.
+
+/// The XRD.
+pub(crate) const XRD: &str =
+    include_str!("../../../platform/04-apis/definitions/xeventdrivenservices.yaml");
+
+/// The Composition.
+pub(crate) const COMPOSITION: &str =
+    include_str!("../../../platform/04-apis/compositions/event-driven-service-composition.yaml");

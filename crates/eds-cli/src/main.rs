@@ -1,0 +1,54 @@
+//! `eds`: one command for everything around an EventDrivenService claim.
+//!
+//! ```text
+//! main -> commands::X   one file a command: reads files, calls eds-core, writes text
+//! ```
+//!
+//! Exit codes: 0 all is well, 1 findings in what was given, 2 the tool could not do its work.
+
+mod commands;
+mod embedded;
+mod inputs;
+mod output;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What a command found. The tool's own failures are errors instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Fine,
+    Findings,
+}
+
+/// Validate, render and diagnose EventDrivenService claims.
+#[derive(Parser)]
+#[command(name = "eds", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Render(commands::render::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match &cli.command {
+        Command::Render(args) => commands::render::run(args),
+    };
+    match result {
+        Ok(Outcome::Fine) => ExitCode::SUCCESS,
+        Ok(Outcome::Findings) => ExitCode::from(1),
+        // A reader that has seen enough, such as `head`, is no failure.
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "eds: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Measures our command and our function beside their peers, in one run; prints ratios.
+#
+#   scripts/bench.sh [--runs N] [--rounds N] [--seconds S] [--claim FILE]
+#
+# Needs the Crossplane CLI, Crossplane core and the Go function (scripts/tools.sh says where it looks).
+# Table on stdout, JSON in bench/out/summary.json; bench/README.md says what the figures mean.
+# Exit 0: measured, targets met or not (the table says it); 1: could not measure; 2: a tool is missing.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+api=$root/platform/04-apis
+tool() { "$root/scripts/tools.sh" "$1" || { echo "bench: NOT RUN, $1 is not here" >&2; exit 2; }; }
+go_function=$(tool function-patch-and-transform)
+cli=$(tool crossplane-cli)
+core=$(tool crossplane)
+
+cd "$root"
+echo 'bench: building release binaries' >&2
+cargo build --quiet --release --locked -p eds-bench -p eds-cli -p eds-function
+target=$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release
+
+exec "$target/eds-bench" run \
+  --eds "$target/eds" --eds-function "$target/eds-function" \
+  --go-function "$go_function" --crossplane-cli "$cli" --crossplane "$core" \
+  --claim "$api/examples/full-claim.yaml" \
+  --composition "$api/compositions/event-driven-service-composition.yaml" \
+  --xrd "$api/definitions/xeventdrivenservices.yaml" \
+  --out "$root/bench/out" "$@"

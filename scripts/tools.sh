@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# Prints the path of a tool that the tests judge by, after building or unpacking it if need be.
+#
+#   scripts/tools.sh kubeconform                    built from tools/conformance/go.mod
+#   scripts/tools.sh cargo-deny                     built from crates.io
+#   scripts/tools.sh go                             the installed one, or what an old one fetches
+#   scripts/tools.sh crossplane | crossplane-cli | function-patch-and-transform
+#                                                   found: EDS_TOOLS_DIR, ../shared/tools, PATH
+#   scripts/tools.sh                                all of them, one a line
+#
+# Progress and the choice made go to stderr. Exit 2: not there, or not buildable. Nothing is written
+# into the checkout: outputs stand in ${XDG_CACHE_HOME:-~/.cache}/eds, keyed by what they are made of.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/eds
+cargo_deny_version=0.20.2
+go_version=1.26.8
+
+say() { printf 'tools: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 2; }
+
+# go_binary: a Go of version 1.21 or newer, which fetches by itself the toolchain that a go.mod asks
+# for. Debian 12's 1.19 cannot, but it can download the toolchain's module; what is left to do is what
+# Go's own switch does: files that a module zip could not carry get their names and modes back.
+go_binary() {
+  local dir=$cache/go$go_version source
+  command -v go >/dev/null || fail 'Go is not installed (Debian: apt-get install golang-go)'
+  if go version | grep -qE 'go1\.(2[1-9]|[3-9][0-9])'; then command -v go; return; fi
+  if [ ! -x "$dir/bin/go" ]; then
+    say "fetching Go $go_version into $dir, $(go version) is too old"
+    source=$(cd / && go mod download -json "golang.org/toolchain@v0.0.1-go$go_version.$(go env GOOS)-$(go env GOARCH)" \
+      | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
+    [ -n "$source" ] || fail "downloading Go $go_version failed"
+    mkdir -p "$cache"
+    rm -rf "$dir.tmp"
+    cp -r --no-preserve=mode "$source" "$dir.tmp"
+    chmod +x "$dir.tmp"/bin/* "$dir.tmp"/pkg/tool/*/*
+    find "$dir.tmp" -name _go.mod -execdir mv {} go.mod \;
+    mv "$dir.tmp" "$dir"
+  fi
+  printf '%s\n' "$dir/bin/go"
+}
+
+# key GO FILE...: a short name for the content of the files and the version of that Go.
+key() { { cat "${@:2}"; "$1" version; } | sha256sum | cut -c1-16; }
+
+# go_tool NAME: the tool of that name in tools/conformance/go.mod, built once per pin.
+go_tool() {
+  local name=$1 module=$root/tools/conformance go dir package
+  go=$(go_binary)
+  dir=$cache/go/$(key "$go" "$module/go.mod" "$module/go.sum")
+  if [ ! -x "$dir/$name" ]; then
+    package=$(cd "$module" && "$go" list -f '{{.ImportPath}}' tool | grep -E "/$name\$") \
+      || fail "tools/conformance/go.mod has no tool $name"
+    say "building $name ($package) into $dir"
+    mkdir -p "$dir"
+    (cd "$module" && CGO_ENABLED=0 "$go" build -trimpath -buildvcs=false -ldflags '-s -w' -o "$dir/.$name.$$" "$package") >&2 \
+      || fail "building $name failed"
+    mv "$dir/.$name.$$" "$dir/$name"
+  fi
+  printf '%s\n' "$dir/$name"
+}
+
+# cargo_deny: an installed one of any version, else the pinned one from crates.io.
+cargo_deny() {
+  local dir=$cache/cargo-deny-$cargo_deny_version
+  if command -v cargo-deny; then return; fi
+  if [ ! -x "$dir/bin/cargo-deny" ]; then
+    say "building cargo-deny $cargo_deny_version into $dir (some minutes, once)"
+    CARGO_TARGET_DIR=$dir/target cargo install --quiet --locked --root "$dir" \
+      --version "$cargo_deny_version" cargo-deny >&2 || fail "building cargo-deny failed"
+    rm -rf "$dir/target"
+  fi
+  printf '%s\n' "$dir/bin/cargo-deny"
+}
+
+# from_dir DIR NAME: DIR/NAME, or DIR/NAME.xz unpacked into the cache; status 1 if DIR has neither.
+from_dir() {
+  local packed=$1/$2.xz dir
+  if [ -x "$1/$2" ]; then printf '%s\n' "$1/$2"; return; fi
+  [ -f "$packed" ] || return 1
+  dir=$cache/unpacked/$(sha256sum "$packed" | cut -c1-16)
+  if [ ! -x "$dir/$2" ]; then
+    command -v xz >/dev/null || fail "$packed needs xz to unpack"
+    say "unpacking $packed into $dir"
+    mkdir -p "$dir"
+    xz -dc "$packed" > "$dir/.$2.$$"
+    chmod +x "$dir/.$2.$$"
+    mv "$dir/.$2.$$" "$dir/$2"
+  fi
+  printf '%s\n' "$dir/$2"
+}
+
+# oracle NAME: a binary that no package registry serves.
+oracle() {
+  local name=$1 path shared=$root/../shared/tools
+  if [ -n "${EDS_TOOLS_DIR:-}" ]; then
+    path=$(from_dir "$EDS_TOOLS_DIR" "$name") || fail "$name is not in EDS_TOOLS_DIR ($EDS_TOOLS_DIR)"
+    say "$name: $path (from EDS_TOOLS_DIR)"
+  elif [ -d "$shared" ] && path=$(from_dir "$(cd "$shared" && pwd)" "$name"); then
+    say "$name: $path (from ../shared/tools)"
+  elif path=$(command -v "$name"); then
+    say "$name: $path (from PATH)"
+  else
+    fail "$name is not in EDS_TOOLS_DIR (not set), ../shared/tools or PATH"
+  fi
+  printf '%s\n' "$path"
+}
+
+case ${1:-all} in
+  kubeconform) go_tool kubeconform ;;
+  cargo-deny) cargo_deny ;;
+  go) go_binary ;;
+  crossplane | crossplane-cli | function-patch-and-transform) oracle "$1" ;;
+  all)
+    status=0
+    for tool in kubeconform crossplane crossplane-cli function-patch-and-transform; do
+      "${BASH_SOURCE[0]}" "$tool" || status=2
+    done
+    exit "$status"
+    ;;
+  *) fail "no such tool: $1 (see the head of $0)" ;;
+esac

@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# JetStream's own API, asked over the plain NATS protocol: no client needed.
+
+# nats_request SUBJECT JSON: prints the answer.
+nats_request() {
+    local host
+    host=${NATS_ADDRESS:-$(kc -n nats get service nats -o jsonpath='{.spec.clusterIP}') 4222} || return 1
+    # shellcheck disable=SC2086 # host and port
+    in_node "$TESTBED_DIR/lib/nats-request.sh" $host "$1" "$2"
+}
+
+# any_cluster: makes the functions here speak to the cluster that KUBECONFIG
+# names instead of the testbed's. Call end_forward when done.
+# shellcheck disable=SC2317 # kc and in_node replace those of common.sh
+any_cluster() {
+    kc() { kubectl "$@"; }
+    in_node() { "$@"; }
+    local log port
+    log=$(mktemp)
+    kubectl -n nats port-forward service/nats :4222 >"$log" 2>&1 </dev/null &
+    FORWARD=$!
+    wait_for 15 "the port-forward to NATS" grep -q 'Forwarding from 127' "$log" || die "no port-forward to the Service nats in namespace nats: $(cat "$log")"
+    port=$(sed -n 's/^Forwarding from 127.0.0.1:\([0-9]*\).*/\1/p' "$log")
+    NATS_ADDRESS="127.0.0.1 $port"
+    rm -f "$log"
+}
+end_forward() { [ -z "${FORWARD:-}" ] || kill "$FORWARD" 2>/dev/null || true; }
+
+# nats_ok SUBJECT JSON: the request succeeds or the test ends.
+nats_ok() {
+    local answer
+    answer=$(nats_request "$1" "$2") || die "NATS does not answer $1"
+    if [ "$(jq -r '.error.description // empty' <<<"$answer")" ]; then
+        die "NATS refuses $1: $(jq -r '.error.description' <<<"$answer")"
+    fi
+}
+
+# stream_with_consumer STREAM SUBJECT CONSUMER
+stream_with_consumer() {
+    nats_ok "\$JS.API.STREAM.CREATE.$1" "{\"name\":\"$1\",\"subjects\":[\"$2\"],\"storage\":\"file\",\"retention\":\"limits\",\"num_replicas\":1}"
+    nats_ok "\$JS.API.CONSUMER.DURABLE.CREATE.$1.$3" "{\"stream_name\":\"$1\",\"config\":{\"durable_name\":\"$3\",\"ack_policy\":\"explicit\",\"deliver_policy\":\"all\"}}"
+}
+
+delete_stream() { nats_request "\$JS.API.STREAM.DELETE.$1" '' >/dev/null || true; }

@@ -1,0 +1,3 @@
+module eds.testbed/pause
+
+go 1.26
