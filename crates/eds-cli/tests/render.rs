@@ -3,6 +3,14 @@
 //! A claim's golden file stands beside it: `X.manifests.yaml` is what is printed, or `X.error.txt`
 //! what is said, with exit code 1. `EDS_UPDATE_GOLDEN=1 cargo test -p eds-cli` writes them anew.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -2,6 +2,14 @@
 //! with the ones it gave. No network: the corpus was recorded with
 //! `eds-parity --record crates/eds-core/tests/corpus/parity.jsonl`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
 use std::fs;
 use std::path::Path;
 

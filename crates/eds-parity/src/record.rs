@@ -106,8 +106,8 @@ fn is_new(request: &Value, answer: &Value, seen: &mut BTreeSet<String>) -> bool 
             signs.push(format!("{word} {other}"));
         }
     }
-    // Every sign must be inserted, so no short-circuit.
-    signs.into_iter().fold(false, |new, sign| seen.insert(sign) || new)
+    // Every sign must be inserted, so none is skipped once one was new.
+    signs.into_iter().filter(|sign| seen.insert(sign.clone())).count() > 0
 }
 
 /// Requests written by hand: JSON lines with `name` and `request`.
