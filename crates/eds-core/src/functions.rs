@@ -32,12 +32,12 @@ const FUNCTIONS: &[Known] = &[
     },
 ];
 
-/// Objects deeper than this are refused. Kubernetes' own schemas end near ten levels; Go's JSON
-/// reader gives up at 10,000. A thousand levels fit the stack of a thread with
-/// [`STACK_SIZE`] even in a build without optimisation.
-pub const MAX_DEPTH: usize = 1000;
+/// Objects deeper than this are refused, with the place. The engine's own limit; Kubernetes' schemas
+/// end near twenty levels, Go's JSON reader gives up at 10,000.
+pub const MAX_DEPTH: usize = crate::fieldpath::MAX_DEPTH;
 
-/// Bytes of stack a thread needs to run a function over objects of [`MAX_DEPTH`] levels.
+/// Bytes of stack that are plenty to run a function over objects of [`MAX_DEPTH`] levels, also in a
+/// build without optimisation. Untouched stack costs no memory.
 pub const STACK_SIZE: usize = 64 * 1024 * 1024;
 
 /// Run the function that the request's input names.

@@ -2,22 +2,18 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
-use tonic::transport::server::Connected;
 use tonic_health::ServingStatus;
 
+use crate::connection::Connection;
 use crate::proto::v1::function_runner_service_server::FunctionRunnerServiceServer as V1;
 use crate::proto::v1beta1::function_runner_service_server::FunctionRunnerServiceServer as V1Beta1;
 use crate::service::Service;
@@ -101,7 +97,7 @@ async fn accept(
         // Answers are single small frames; waiting to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
         let Some(certificates) = &certificates else {
-            let _ = sender.send(Ok(Connection::Plain(stream))).await;
+            let _ = sender.send(Ok(Connection::plain(stream))).await;
             continue;
         };
         let acceptor = TlsAcceptor::from(certificates.config());
@@ -110,7 +106,7 @@ async fn accept(
             let handshake = timeout(HANDSHAKE, acceptor.accept(stream)).await;
             match handshake.unwrap_or_else(|_| Err(handshake_timeout())) {
                 Ok(stream) => {
-                    let _ = sender.send(Ok(Connection::Tls(Box::new(stream)))).await;
+                    let _ = sender.send(Ok(Connection::tls(stream))).await;
                 }
                 Err(error) => refused(peer, &error),
             }
@@ -120,75 +116,4 @@ async fn accept(
 
 fn refused(peer: SocketAddr, error: &io::Error) {
     tracing::warn!(%peer, %error, "connection refused");
-}
-
-/// A connection, encrypted or not.
-#[derive(Debug)]
-enum Connection {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl Connected for Connection {
-    type ConnectInfo = ();
-
-    fn connect_info(&self) {}
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
-        }
-    }
 }

@@ -101,20 +101,20 @@ async fn refusals() {
             let deep = deep(5000);
             it.input.as_mut().expect("an input").insert("deep".to_owned(), deep);
         },
-        &["input.deep.k.k", "deeper than 1000 levels"],
+        &["input.deep.k.k", "deeper than 500 levels"],
     )
     .await;
     check(
         &|it| {
             let resource = it.observed.composite.as_mut().expect("a composite");
-            resource.resource.get_or_insert_default().insert("spec".to_owned(), deep(1001));
+            resource.resource.get_or_insert_default().insert("spec".to_owned(), deep(501));
         },
-        &["observed.composite.resource.spec.k", "deeper than 1000 levels"],
+        &["observed.composite.resource.spec.k", "deeper than 500 levels"],
     )
     .await;
 }
 
-/// 990 levels go through the engine and come back.
+/// 490 levels go through the engine and come back.
 #[test]
 fn deep_objects_are_answered() {
     on_large_stack(deep_objects);
@@ -125,7 +125,7 @@ async fn deep_objects() {
     let mut request = request("deep");
     let composite = request.observed.composite.as_mut().expect("a composite");
     let spec = composite.resource.get_or_insert_default();
-    spec.insert("spec".to_owned(), json!({ "size": deep(990) }));
+    spec.insert("spec".to_owned(), json!({ "size": deep(490) }));
     let answer = ask(connect(&function).await, request).await;
     assert_eq!(answer.get("results"), None, "no complaint");
     let mut place = &answer["desired"]["resources"]["a"]["resource"]["data"]["size"];
@@ -134,7 +134,7 @@ async fn deep_objects() {
         place = inner;
         levels += 1;
     }
-    assert_eq!(levels, 990);
+    assert_eq!(levels, 490);
 }
 
 /// An object of this many levels under the key `k`.
