@@ -330,9 +330,9 @@ impl Gen {
 
     fn conversion(&mut self) -> &'static str {
         if self.wrong() {
-            return self.pick(&["", "toUpper", "ToMd5"]);
+            return self.pick::<&str>(&["", "toUpper", "ToMd5"]);
         }
-        self.pick(&[
+        self.pick::<&str>(&[
             "ToUpper",
             "ToLower",
             "ToBase64",
