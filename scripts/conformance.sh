@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Do outside judges accept what `eds render` prints?
 #
-#   scripts/conformance.sh            every example under platform/04-apis/examples
+#   scripts/conformance.sh            every example and every trap under platform/04-apis
 #   EDS=path/to/eds scripts/...       with that binary instead of the workspace's debug build
 #
 # Judges: kubeconform with the strict schemas of tests/conformance/schemas (Kubernetes, KEDA,
@@ -76,6 +76,10 @@ fi
 render() { "$EDS" render --output "$1" "$2" > "$3" 2> "$work/answer" || { bad "eds render --output $1 $2" "$work/answer"; return 1; }; }
 
 claims=("$examples"/*.yaml)
+for golden in "$root"/platform/04-apis/tests/golden/*.claim.yaml; do
+  # A claim with an error beside it must be refused; the Rust tests see to that.
+  [ -e "${golden%.claim.yaml}.error.txt" ] || claims+=("$golden")
+done
 [ -e "${claims[0]}" ] || unable "no examples in $examples"
 mkdir "$work/rendered"
 for claim in "${claims[@]}"; do
