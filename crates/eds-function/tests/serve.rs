@@ -1,5 +1,13 @@
 //! The real binary without TLS: both versions of the service, health, limits, signals, flags.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
 mod support;
 
 use std::collections::BTreeMap;
