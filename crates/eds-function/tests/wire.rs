@@ -1,4 +1,11 @@
 //! The wire: what the messages mean, byte by byte, and that no bytes bring the function down.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use eds_core::protocol::{Object, RunFunctionRequest};
 use eds_core::protocol_json::{request_from_json, request_to_json, response_to_json};

@@ -218,7 +218,7 @@ impl Gen {
             patch.insert("toFieldPath".to_owned(), json!(self.target_path(target)));
         }
         if self.chance(0.5) {
-            let path = format!("/{}", from.replace('.', "/").replace('[', "/").replace(']', ""));
+            let path = format!("/{}", from.replace(['.', '['], "/").replace(']', ""));
             let value = source.pointer(&path).cloned().unwrap_or_else(|| json!("text"));
             let value = if combine { json!("text") } else { value };
             let count = *self.pick(&[1, 1, 1, 2, 2, 3]);

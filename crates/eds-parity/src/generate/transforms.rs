@@ -329,10 +329,7 @@ impl Gen {
     }
 
     fn conversion(&mut self) -> &'static str {
-        if self.wrong() {
-            return *self.pick(&["", "toUpper", "ToMd5"]);
-        }
-        *self.pick(&[
+        let known: &[&str] = &[
             "ToUpper",
             "ToLower",
             "ToBase64",
@@ -342,7 +339,9 @@ impl Gen {
             "ToSha256",
             "ToSha512",
             "ToAdler32",
-        ])
+        ];
+        let list = if self.wrong() { &["", "toUpper", "ToMd5"] } else { known };
+        self.pick(list)
     }
 
     fn convert(&mut self, value: &Value) -> Value {
