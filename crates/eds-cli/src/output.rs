@@ -8,10 +8,14 @@ use eds_core::protocol::Object;
 /// Writes objects as YAML documents, each with its `---`, keys sorted, so that the same objects
 /// are the same bytes.
 pub(crate) fn documents<'a>(objects: impl Iterator<Item = &'a Object>) -> Result<()> {
+    let mut options = serde_saphyr::SerializerOptions::default();
+    // One line for one line: an image reference folded over two is hard to read and to grep.
+    options.folded_wrap_chars = usize::MAX;
     let mut text = String::new();
     for object in objects {
         text.push_str("---\n");
-        text.push_str(&serde_saphyr::to_string(object).context("cannot write YAML")?);
+        serde_saphyr::to_fmt_writer_with_options(&mut text, object, options.clone())
+            .context("cannot write YAML")?;
     }
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;

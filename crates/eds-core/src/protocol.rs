@@ -227,12 +227,12 @@ pub enum Match {
 ///
 /// The text matters: 2^62 is written `4611686018427388000`, the shortest digits that read back as
 /// the same double, and that is the integer people see. From 1e21 the text has an exponent, and no
-/// integer that large would fit anyway. -0 is written `-0` and read as 0.
+/// integer that large would fit anyway. -0 stays a double: Go prints its sign.
 #[must_use]
 pub fn number_from_double(double: f64) -> Option<Number> {
     /// 2^53: below it every integral double is its own shortest text.
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    if double.fract() == 0.0 {
+    if double.fract() == 0.0 && !(double == 0.0 && double.is_sign_negative()) {
         if double.abs() < EXACT {
             #[allow(clippy::cast_possible_truncation, reason = "integral and below 2^53")]
             return Some(Number::from(double as i64));

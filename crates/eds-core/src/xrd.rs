@@ -23,9 +23,13 @@ impl Xrd {
         let text = |value: &Value, pointer: &str| {
             value.pointer(pointer).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
                 let field = pointer.trim_start_matches('/').replace('/', ".");
-                format!("{field} is missing; is it an XRD that offers claims?")
+                format!("{field} is missing; an XRD that offers claims has it")
             })
         };
+        let kind = text(xrd, "/kind")?;
+        if kind != "CompositeResourceDefinition" {
+            return Err(format!("this is a {kind}, not a CompositeResourceDefinition (XRD)"));
+        }
         let versions = xrd.pointer("/spec/versions").and_then(Value::as_array);
         let version = versions
             .into_iter()

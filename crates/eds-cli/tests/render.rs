@@ -1,0 +1,205 @@
+//! `eds render` as a person runs it: the real command on real files.
+//!
+//! A claim's golden file stands beside it: `X.manifests.yaml` is what is printed, or `X.error.txt`
+//! what is said, with exit code 1. `EDS_UPDATE_GOLDEN=1 cargo test -p eds-cli` writes them anew.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+fn platform() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../platform/04-apis").canonicalize().unwrap()
+}
+
+fn eds(args: &[&str], stdin: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_eds"))
+        .args(args)
+        .current_dir(platform())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A command that fails early closes its standard input.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+/// Compares with the golden file, or writes it. True: a file of that name is the claim's golden.
+#[track_caller]
+fn check_golden(path: &Path, actual: &str) {
+    if std::env::var_os("EDS_UPDATE_GOLDEN").is_some() {
+        fs::write(path, actual).unwrap();
+        return;
+    }
+    let expected = fs::read_to_string(path)
+        .unwrap_or_else(|e| panic!("{}: {e}; EDS_UPDATE_GOLDEN=1 writes it", path.display()));
+    assert!(
+        expected == actual,
+        "{} differs; EDS_UPDATE_GOLDEN=1 writes it anew\n--- expected\n{expected}\n--- actual\n{actual}",
+        path.display(),
+    );
+}
+
+fn claims(folder: &str, ending: &str) -> Vec<(String, String)> {
+    let mut names: Vec<String> = fs::read_dir(platform().join(folder))
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().into_string().ok())
+        .filter(|name| name.ends_with(ending))
+        .collect();
+    names.sort();
+    names
+        .into_iter()
+        .map(|name| {
+            let stem = name.trim_end_matches(ending).to_owned();
+            (stem, format!("{folder}/{name}"))
+        })
+        .collect()
+}
+
+#[test]
+fn every_claim_has_its_golden_manifests() {
+    let mut all = claims("examples", "-claim.yaml");
+    let traps = claims("tests/golden", ".claim.yaml");
+    assert!(all.len() >= 3 && traps.len() >= 12, "claims are missing: {all:?} {traps:?}");
+    all.extend(traps);
+    for (name, path) in all {
+        let output = eds(&["render", &path], "");
+        let golden = |ending: &str| platform().join(format!("tests/golden/{name}.{ending}"));
+        match output.status.code() {
+            Some(0) => {
+                assert_eq!(stderr(&output), "", "{name}");
+                assert_eq!(stdout(&output).matches("---\n").count(), 4, "{name}");
+                assert!(!golden("error.txt").exists(), "{name} should have failed");
+                check_golden(&golden("manifests.yaml"), stdout(&output));
+            }
+            Some(1) => {
+                assert_eq!(stdout(&output), "", "{name}");
+                assert!(!golden("manifests.yaml").exists(), "{name}: {}", stderr(&output));
+                check_golden(&golden("error.txt"), stderr(&output));
+            }
+            code => panic!("{name}: exit code {code:?}: {}", stderr(&output)),
+        }
+    }
+}
+
+#[test]
+fn the_other_outputs_have_golden_files_too() {
+    for output in ["objects", "xr"] {
+        let shown = eds(&["render", "examples/full-claim.yaml", "--output", output], "");
+        assert_eq!(stderr(&shown), "");
+        let golden = platform().join(format!("tests/golden/full.{output}.yaml"));
+        check_golden(&golden, stdout(&shown));
+    }
+}
+
+#[test]
+fn rendering_twice_gives_the_same_bytes() {
+    for output in ["manifests", "objects", "xr"] {
+        let args = ["render", "examples/full-claim.yaml", "-o", output];
+        assert_eq!(eds(&args, "").stdout, eds(&args, "").stdout);
+    }
+}
+
+#[test]
+fn standard_input_and_many_documents() {
+    let read = |file: &str| fs::read_to_string(platform().join(file)).unwrap();
+    let (minimal, full) = (read("examples/minimal-claim.yaml"), read("examples/full-claim.yaml"));
+    let other = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n";
+    let stream = format!("{minimal}---\n{other}---\n{full}");
+    for args in [&["render"][..], &["render", "-"]] {
+        let output = eds(args, &stream);
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(stderr(&output), "eds: skipped 1 objects that are no EventDrivenService\n");
+        let golden =
+            read("tests/golden/minimal.manifests.yaml") + &read("tests/golden/full.manifests.yaml");
+        assert!(stdout(&output) == golden);
+    }
+}
+
+#[test]
+fn one_bad_claim_does_not_stop_the_others() {
+    let output =
+        eds(&["render", "tests/golden/name-57.claim.yaml", "examples/minimal-claim.yaml"], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stdout(&output).matches("---\n").count(), 4);
+    assert!(stderr(&output).contains("name-57.claim.yaml"), "{}", stderr(&output));
+}
+
+#[track_caller]
+fn check_failure(args: &[&str], stdin: &str, says: &[&str]) {
+    let output = eds(args, stdin);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "");
+    for part in says {
+        assert!(stderr(&output).contains(part), "{part:?} is missing in: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    check_failure(&["render", "nowhere.yaml"], "", &["nowhere.yaml", "No such file"]);
+    check_failure(&["render", "-"], "", &["found no EventDrivenService"]);
+    check_failure(&["render", "-"], "a: [1\nb: 2", &["<stdin>:2"]);
+    check_failure(&["render", "-"], "a: 1\na: 2\n", &["<stdin>:2:1", "stands twice"]);
+    let minimal = "examples/minimal-claim.yaml";
+    check_failure(
+        &["render", minimal, "--xrd", minimal],
+        "",
+        &["minimal-claim.yaml", "not a CompositeResourceDefinition"],
+    );
+    check_failure(
+        &["render", minimal, "--composition", minimal],
+        "",
+        &["minimal-claim.yaml", "not a Composition"],
+    );
+}
+
+#[test]
+fn a_function_that_is_not_here_is_named() {
+    let text =
+        fs::read_to_string(platform().join("compositions/event-driven-service-composition.yaml"))
+            .unwrap();
+    let file = std::env::temp_dir().join(format!("eds-render-{}.yaml", std::process::id()));
+    let other = text
+        .replace("name: function-event-driven-service", "name: function-go-templating")
+        .replace(
+            "eventdrivenservice.fn.platform.bizmatters.io/v1alpha1",
+            "gotemplating.fn.crossplane.io/v1beta1",
+        );
+    fs::write(&file, other).unwrap();
+    check_failure(
+        &["render", "examples/minimal-claim.yaml", "--composition", file.to_str().unwrap()],
+        "",
+        &["function-go-templating", "\"event-driven-service\"", "not built in"],
+    );
+    fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let status = Command::new("bash")
+        .args(["-o", "pipefail", "-c", "\"$0\" render examples/full-claim.yaml | true"])
+        .arg(env!("CARGO_BIN_EXE_eds"))
+        .current_dir(platform())
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
