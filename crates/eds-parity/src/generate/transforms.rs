@@ -341,7 +341,7 @@ impl Gen {
             "ToAdler32",
         ];
         let list = if self.wrong() { &["", "toUpper", "ToMd5"] } else { known };
-        self.pick(list)
+        self.pick::<&str>(list)
     }
 
     fn convert(&mut self, value: &Value) -> Value {
