@@ -1,7 +1,13 @@
 //! Replays requests that the Go function-patch-and-transform was asked, and compares our answers
 //! with the ones it gave. No network: the corpus was recorded with
 //! `eds-parity --record crates/eds-core/tests/corpus/parity.jsonl`.
-
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,5 +1,12 @@
 //! The generated protocol code is committed, so that a build needs no code generator. This test
 //! fails when it differs from what the `.proto` files say; `EDS_WRITE=1` writes it anew.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::path::Path;
 use std::{env, fs};

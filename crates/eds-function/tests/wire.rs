@@ -1,5 +1,11 @@
 //! The wire: what the messages mean, byte by byte, and that no bytes bring the function down.
-
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -43,8 +43,8 @@ struct Flags {
     /// Ask the oracle only, and write diverse requests and its answers here as JSON lines.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// Also record or compare the requests of this file, JSON lines with a `request`.
-    #[arg(long, value_name = "FILE")]
+    /// Record the requests in the JSON files of this directory too.
+    #[arg(long, value_name = "DIR", requires = "record")]
     cases: Option<PathBuf>,
     /// Print the score as JSON.
     #[arg(long)]

@@ -1,6 +1,7 @@
 //! Keeps the oracle's answers, so that ordinary tests can replay them without it.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::fs;
 use std::path::Path;
 
@@ -106,21 +107,28 @@ fn is_new(request: &Value, answer: &Value, seen: &mut BTreeSet<String>) -> bool 
             signs.push(format!("{word} {other}"));
         }
     }
-    // Every sign must be inserted, so none is skipped once one was new.
-    signs.into_iter().filter(|sign| seen.insert(sign.clone())).count() > 0
+    // Every sign is inserted, not only the first new one.
+    let before = seen.len();
+    seen.extend(signs);
+    seen.len() > before
 }
 
-/// Requests written by hand: JSON lines with `name` and `request`.
-fn hand_written(path: Option<&Path>) -> Result<Vec<(String, Value)>, String> {
-    let Some(path) = path else { return Ok(Vec::new()) };
-    let text = fs::read_to_string(path)
-        .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+/// Requests written by hand: the JSON files of a directory, by name.
+fn hand_written(directory: Option<&Path>) -> Result<Vec<(String, Value)>, String> {
+    let Some(directory) = directory else { return Ok(Vec::new()) };
+    let failed = |error: &dyn Display| format!("cannot read {}: {error}", directory.display());
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(directory).map_err(|error| failed(&error))? {
+        paths.push(entry.map_err(|error| failed(&error))?.path());
+    }
+    paths.retain(|path| path.extension().is_some_and(|it| it == "json"));
+    paths.sort();
     let mut out = Vec::new();
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let at = |why: String| format!("{}:{}: {why}", path.display(), index + 1);
-        let line: Value = serde_json::from_str(line).map_err(|error| at(error.to_string()))?;
-        let name = line.get("name").and_then(Value::as_str).unwrap_or("unnamed").to_owned();
-        let request = line.get("request").cloned().ok_or_else(|| at("no request".to_owned()))?;
+    for path in paths {
+        let at = |error: &dyn Display| format!("{}: {error}", path.display());
+        let text = fs::read_to_string(&path).map_err(|error| at(&error))?;
+        let request = serde_json::from_str(&text).map_err(|error| at(&error))?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         out.push((name, request));
     }
     Ok(out)

@@ -103,9 +103,10 @@ pub(crate) struct Score {
     pub(crate) requests: usize,
     /// Requests that got past the reading and validation of the input.
     valid: usize,
-    /// Requests that the oracle died of, and the first of them. There is nothing to compare.
-    crashes: usize,
-    crash: Option<u64>,
+    /// Requests that the oracle did not answer, and the first of them: it died of a panic, or it
+    /// refused to send its own answer because a text in it was not UTF-8. Nothing to compare.
+    unanswered: usize,
+    unanswered_first: Option<u64>,
     /// Requests for which the oracle gave more than one answer.
     undecided: usize,
     equal: BTreeMap<Part, usize>,
@@ -126,9 +127,10 @@ struct Reason {
 impl Score {
     pub(crate) fn add(&mut self, outcome: &Outcome) {
         let (theirs, different) = outcome.closest();
-        if theirs.get("crash").is_some() && outcome.ours.get("crash").is_none() {
-            self.crashes += 1;
-            self.crash.get_or_insert(outcome.number);
+        let answered = |answer: &Value| answer.get("crash").or(answer.get("status")).is_none();
+        if !answered(theirs) && answered(&outcome.ours) {
+            self.unanswered += 1;
+            self.unanswered_first.get_or_insert(outcome.number);
             return;
         }
         self.requests += 1;
@@ -197,7 +199,7 @@ impl Score {
         json!({
             "seed": seed, "requests": self.requests, "valid": self.valid,
             "severalAnswers": self.undecided,
-            "oracleCrashes": self.crashes, "oracleCrashesFirstAt": self.crash, "equal": equal, "worstResult": self.results,
+            "unansweredByOracle": self.unanswered, "unansweredFirstAt": self.unanswered_first, "equal": equal, "worstResult": self.results,
             "words": self.words, "differences": reasons, "passed": self.passed(),
         })
     }
@@ -229,10 +231,10 @@ impl Score {
         for (worst, count) in &self.results {
             lines.push(format!("worst result {worst}: {count}"));
         }
-        if let Some(number) = self.crash {
+        if let Some(number) = self.unanswered_first {
             lines.push(format!(
-                "{} more requests ended the Go function (case {number}); ours answered them",
-                self.crashes
+                "{} more requests got no answer from the Go function (case {number}), but one from ours",
+                self.unanswered
             ));
         }
         let reasons = self.sorted_reasons();

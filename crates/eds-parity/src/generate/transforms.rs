@@ -329,10 +329,7 @@ impl Gen {
     }
 
     fn conversion(&mut self) -> &'static str {
-        if self.wrong() {
-            return self.pick::<&str>(&["", "toUpper", "ToMd5"]);
-        }
-        self.pick::<&str>(&[
+        let known: &[&str] = &[
             "ToUpper",
             "ToLower",
             "ToBase64",
@@ -342,7 +339,9 @@ impl Gen {
             "ToSha256",
             "ToSha512",
             "ToAdler32",
-        ])
+        ];
+        let list = if self.wrong() { &["", "toUpper", "ToMd5"] } else { known };
+        self.pick::<&str>(list)
     }
 
     fn convert(&mut self, value: &Value) -> Value {
