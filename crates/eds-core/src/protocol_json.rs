@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::fieldpath;
 use crate::protocol::{
     Condition, ConditionStatus, FunctionResult, Match, Object, Ready, Resource, ResourceSelector,
     RunFunctionRequest, RunFunctionResponse, SchemaSelector, Severity, State, Target,
@@ -101,6 +102,8 @@ pub fn response_to_json(response: &RunFunctionResponse) -> Value {
     put(&mut out, "requirements", object(requirements));
     put(&mut out, "conditions", list(&response.conditions, |item| Some(condition_to_json(item))));
     put(&mut out, "output", response.output.clone().map(Value::Object));
+    // A double is a double: 3.0 and -0 compare equal to 3 and 0. Too deep, it stays as it is.
+    let _ = fieldpath::normalize_object(&mut out);
     Value::Object(out)
 }
 
@@ -408,7 +411,7 @@ mod tests {
         check("9007199254740993", "9007199254740992");
         check("4611686018427387904", "4611686018427388000");
         check("9223372036854775807", "9.223372036854776e+18");
-        check("-9223372036854775808", "-9.223372036854776e18");
-        check("1e21", "1e21");
+        check("-9223372036854775808", "-9.223372036854776e+18");
+        check("1e21", "1e+21");
     }
 }

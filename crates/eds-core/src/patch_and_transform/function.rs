@@ -258,6 +258,15 @@ impl Run {
             }
         }
 
+        // Nothing depends on it any more: numbers are as the protocol's types have them.
+        let targets = [&mut made.dxr, &mut made.env];
+        let composed = made.composed.values_mut().map(|(target, _)| target);
+        for target in targets.into_iter().chain(composed) {
+            if let Err(error) = target.normalize() {
+                return self.fatal(error.to_string());
+            }
+        }
+
         let desired = &mut self.response.desired;
         desired.composite = Some(Resource {
             resource: Some(made.dxr.object),

@@ -49,6 +49,15 @@ impl Target {
         Ok(Self { object, normalized: false })
     }
 
+    /// Makes integers of whole numbers, if no patch did.
+    pub(super) fn normalize(&mut self) -> Result<(), Error> {
+        if !self.normalized {
+            fieldpath::normalize_object(&mut self.object)?;
+            self.normalized = true;
+        }
+        Ok(())
+    }
+
     /// The object as a source.
     pub(super) fn source(&self) -> Source<'_> {
         Source::Exact(&self.object)
@@ -92,7 +101,12 @@ pub(super) fn apply_combine(
     };
     let variables = c.variables.iter().map(|variable| from.get(&variable.from_field_path));
     let variables = variables.collect::<Result<Vec<_>, _>>()?;
-    let value = resolve_transforms(&patch.transforms, combine(c, &variables)?)?;
+    let combined = combine(c, &variables)?;
+    let value = resolve_transforms(&patch.transforms, combined).map_err(|error| {
+        // Here it is written without being read back first, so the message has one more layer.
+        let is_float = error.to_string().starts_with("cannot marshal value to JSON: ");
+        if is_float { error.wrap("cannot patch to object") } else { error }
+    })?;
     let options = merge_options(patch.policy.as_ref())?;
     patch_one(patch.to_path(), value, to, options)
 }
@@ -110,8 +124,12 @@ fn combine(combine: &Combine, variables: &[Value]) -> Result<Value, Error> {
 
 fn resolve_transforms(transforms: &[Transform], mut value: Value) -> Result<Value, Error> {
     for (i, transform) in transforms.iter().enumerate() {
-        value = resolve(transform, value)
-            .map_err(|e| Error::new(format!("transform at index {i} returned error: {e}")))?;
+        value = resolve(transform, value).map_err(|error| {
+            match unsupported(&error.0).filter(|_| i + 1 == transforms.len()) {
+                Some(cause) => Error::new(format!("cannot marshal value to JSON: {cause}")),
+                None => Error::new(format!("transform at index {i} returned error: {error}")),
+            }
+        })?;
         if value.is_null()
             && let Some(next) = transforms.get(i + 1)
             && !reads_json(next)
@@ -120,6 +138,14 @@ fn resolve_transforms(transforms: &[Transform], mut value: Value) -> Result<Valu
         }
     }
     Ok(value)
+}
+
+/// The cause of an error that is only about what JSON cannot say: infinities and NaN. Upstream's
+/// transforms yield them, and it fails where it writes the value.
+fn unsupported(error: &str) -> Option<&str> {
+    let cause = error.rsplit_once("transform could not resolve: ")?.1;
+    let float = cause.strip_prefix("json: unsupported value: ")?;
+    matches!(float, "+Inf" | "-Inf" | "NaN").then_some(cause)
 }
 
 /// What Go's nil slice or map is to the transforms after the one that made it of the JSON text
