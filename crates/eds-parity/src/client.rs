@@ -12,7 +12,7 @@ use tokio::sync::RwLock;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
-use crate::tools::{Running, start};
+use eds_parity::tools::{Running, start};
 
 /// Connections a client spreads its requests over.
 const CONNECTIONS: usize = 4;

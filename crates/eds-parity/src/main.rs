@@ -10,7 +10,6 @@ mod generate;
 mod record;
 mod run;
 mod shrink;
-mod tools;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,6 +18,8 @@ use std::time::Instant;
 
 use clap::Parser;
 use serde_json::Value;
+
+use eds_parity::tools;
 
 use crate::client::Client;
 use crate::compare::{Part, explain};
@@ -77,14 +78,17 @@ fn main() -> ExitCode {
 }
 
 async fn work(flags: Flags) -> Result<bool, String> {
-    let oracle = flags.oracle.clone().map_or_else(tools::find_oracle, Ok)?;
+    let oracle = flags
+        .oracle
+        .clone()
+        .map_or_else(|| tools::find_oracle("function-patch-and-transform"), Ok)?;
     eprintln!("oracle: {}", oracle.display());
     let oracle = Client::start(&oracle).await?;
     if let Some(path) = &flags.record {
         record::record(&oracle, flags.seed, flags.count, flags.cases.as_deref(), path).await?;
         return Ok(true);
     }
-    let ours = flags.ours.clone().map_or_else(tools::find_ours, Ok)?;
+    let ours = flags.ours.clone().map_or_else(|| tools::find_ours("eds-function"), Ok)?;
     eprintln!("ours: {}", ours.display());
     let ours = Client::start(&ours).await?;
     compare(&flags, Arc::new(Pair { ours, oracle })).await

@@ -1,4 +1,4 @@
-//! Finds and runs the two servers: the Go function and ours.
+//! Finds and runs the servers: the Go function and ours.
 
 use std::env;
 use std::fs;
@@ -10,83 +10,67 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-/// Name of the Go function's binary.
-const ORACLE: &str = "function-patch-and-transform";
+/// Root of the checkout this program was built from.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// Where the Go function was found, and how that is said.
-pub(crate) fn find_oracle() -> Result<PathBuf, String> {
-    if let Some(directory) = env::var_os("EDS_TOOLS_DIR") {
-        let path = Path::new(&directory).join(ORACLE);
-        if path.is_file() {
-            return Ok(path);
-        }
-        return Err(format!("EDS_TOOLS_DIR holds no {ORACLE}"));
-    }
-    let packed = Path::new("../shared/tools").join(format!("{ORACLE}.xz"));
-    if packed.is_file() {
-        return unpack(&packed);
-    }
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path)
-        .map(|directory| directory.join(ORACLE))
-        .find(|path| path.is_file())
-        .ok_or_else(|| {
-            format!(
-                "the oracle is missing: no {ORACLE} in EDS_TOOLS_DIR, ../shared/tools or PATH; \
-                 build it from crossplane-contrib/function-patch-and-transform with `go build .`"
-            )
-        })
-}
-
-/// Unpack into the cache directory, once.
-fn unpack(packed: &Path) -> Result<PathBuf, String> {
-    let cache = env::var_os("XDG_CACHE_HOME").map_or_else(
-        || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cache"),
-        PathBuf::from,
-    );
-    let directory = cache.join("eds-tools");
-    let path = directory.join(ORACLE);
-    if path.is_file() {
-        return Ok(path);
-    }
-    let fresh = directory.join(format!("{ORACLE}.{}", std::process::id()));
-    let unpacked = fs::create_dir_all(&directory).and_then(|()| {
-        let output = fs::File::create(&fresh)?;
-        let status =
-            std::process::Command::new("xz").arg("-dc").arg(packed).stdout(output).status()?;
-        if !status.success() {
-            return Err(std::io::Error::other(format!("xz: {status}")));
-        }
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            fs::set_permissions(&fresh, fs::Permissions::from_mode(0o755))?;
-        }
-        fs::rename(&fresh, &path)
-    });
-    unpacked.map(|()| path).map_err(|error| format!("cannot unpack {}: {error}", packed.display()))
-}
-
-/// Our own binary: beside this one.
-pub(crate) fn find_ours() -> Result<PathBuf, String> {
-    let here = env::current_exe().map_err(|error| error.to_string())?;
-    let path = here.with_file_name("eds-function");
-    if path.is_file() {
-        Ok(path)
+/// A tool that no package registry serves: `crossplane`, `crossplane-cli` or
+/// `function-patch-and-transform`. `scripts/tools.sh` finds it; what it says is the error.
+pub fn find_oracle(name: &str) -> Result<PathBuf, String> {
+    let script = Path::new(ROOT).join("scripts/tools.sh");
+    let output = std::process::Command::new(&script)
+        .arg(name)
+        .output()
+        .map_err(|error| format!("{}: {error}", script.display()))?;
+    if output.status.success() {
+        Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
     } else {
-        Err(format!("{} is missing: build it with `cargo build -p eds-function`", path.display()))
+        Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
     }
+}
+
+/// A binary of this workspace: beside this program, or above it where this is a test. An error
+/// where it is missing, or older than a file it was built from.
+pub fn find_ours(name: &str) -> Result<PathBuf, String> {
+    let build = || format!("build it with `cargo build --bin {name}`");
+    let here = env::current_exe().map_err(|error| error.to_string())?;
+    let mut directory = here.parent().unwrap_or(Path::new("."));
+    if directory.ends_with("deps") {
+        directory = directory.parent().unwrap_or(directory);
+    }
+    let path = directory.join(name);
+    if !path.is_file() {
+        return Err(format!("{} is missing: {}", path.display(), build()));
+    }
+    match newer_source(&path) {
+        Some(source) => Err(format!("{} is older than {source}: {}", path.display(), build())),
+        None => Ok(path),
+    }
+}
+
+/// The first file that cargo built the binary from and that has changed since. Cargo lists them in
+/// `NAME.d` beside it; a copied binary has no such list and is trusted.
+fn newer_source(binary: &Path) -> Option<String> {
+    let modified = |path: &Path| fs::metadata(path).and_then(|it| it.modified()).ok();
+    let built = modified(binary)?;
+    let list = fs::read_to_string(binary.with_extension("d")).ok()?;
+    // A make rule, `binary: source source`; a space in a name is escaped.
+    let sources = list.lines().next()?.split_once(": ")?.1.replace("\\ ", "\0");
+    sources
+        .split(' ')
+        .map(|source| source.replace('\0', " "))
+        .find(|source| modified(Path::new(source)).is_some_and(|at| at > built))
 }
 
 /// A running server; killed when dropped.
 #[derive(Debug)]
-pub(crate) struct Running {
-    pub(crate) address: String,
+pub struct Running {
+    /// Where it listens: `host:port`.
+    pub address: String,
     _child: Child,
 }
 
 /// Start a function without TLS on a free loopback port and wait until it listens.
-pub(crate) async fn start(binary: &Path) -> Result<Running, String> {
+pub async fn start(binary: &Path) -> Result<Running, String> {
     let name = binary.display();
     // The port is free until somebody else takes it; the servers cannot be asked for theirs.
     let address = TcpListener::bind("127.0.0.1:0")

@@ -16,6 +16,9 @@ use crate::protocol::{Condition, ConditionStatus, Object, Ready, Resource, State
 /// this one too.
 const TIME: &str = "2024-01-01T00:00:00Z";
 
+/// Characters of the composite's name in a generated name: 63 without `-` and the hash.
+const MAX_NAME_HEAD: usize = 50;
+
 /// The plain manifest of a composed resource.
 pub(super) fn manifest(resource: &Object) -> Object {
     let is_object = resource.get("kind").and_then(Value::as_str) == Some("Object");
@@ -103,7 +106,8 @@ impl<'a> Owner<'a> {
     }
 
     /// An existing resource keeps its name; a new one gets the composite's name and twelve hex
-    /// digits of a hash over the composite's UID and the name in the pipeline.
+    /// digits of a hash over the composite's UID and the name in the pipeline. The composite's part
+    /// is cut, without a look at where, so that the whole has 63 characters at most.
     fn name_it(&self, metadata: &mut Object, resource_name: &str, observed: Option<&Object>) {
         if let Some(seen) = observed.and_then(|o| o.get("metadata")) {
             for key in ["name", "namespace", "generateName"] {
@@ -116,7 +120,8 @@ impl<'a> Owner<'a> {
         let generate = format!("{}-", self.name);
         let digest = Sha256::digest(format!("{}{resource_name}", self.uid));
         let suffix: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        metadata.insert("name".to_owned(), json!(format!("{generate}{suffix}")));
+        let head: String = self.name.chars().take(MAX_NAME_HEAD).collect();
+        metadata.insert("name".to_owned(), json!(format!("{head}-{suffix}")));
         metadata.insert("generateName".to_owned(), json!(generate));
     }
 }
