@@ -10,6 +10,7 @@
 //! the same [`protocol`] types.
 
 pub mod composition;
+pub mod diagnostics;
 pub mod event_driven_service;
 pub mod fieldpath;
 pub mod functions;
@@ -17,5 +18,6 @@ pub mod golang;
 pub mod patch_and_transform;
 pub mod protocol;
 pub mod protocol_json;
+pub mod schema;
 pub mod xrd;
 pub mod yaml;
