@@ -6,7 +6,17 @@ use std::process::Command;
 fn the_core_names_no_runtime_and_no_network() {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(cargo)
-        .args(["tree", "--locked", "--offline", "-p", "eds-core", "-e", "normal", "--prefix", "none"])
+        .args([
+            "tree",
+            "--locked",
+            "--offline",
+            "-p",
+            "eds-core",
+            "-e",
+            "normal",
+            "--prefix",
+            "none",
+        ])
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -9,6 +9,7 @@
 //! The three doors (`eds render`, the gRPC function, `eds verify`) call the same functions with
 //! the same [`protocol`] types.
 
+pub mod claims;
 pub mod composition;
 pub mod diagnostics;
 pub mod event_driven_service;
@@ -18,6 +19,7 @@ pub mod golang;
 pub mod patch_and_transform;
 pub mod protocol;
 pub mod protocol_json;
+pub mod rules;
 pub mod schema;
 pub mod xrd;
 pub mod yaml;

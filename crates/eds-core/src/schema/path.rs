@@ -43,6 +43,12 @@ impl Path {
         Self(keys.map(|key| Step::Key(key.to_owned())).collect())
     }
 
+    /// The path of a field some levels below this one, such as `nats.stream`.
+    #[must_use]
+    pub fn with_fields(&self, path: &str) -> Self {
+        Self(self.0.iter().cloned().chain(Self::fields(path).0).collect())
+    }
+
     /// Whether the other path is this one or below it.
     #[must_use]
     pub fn holds(&self, other: &Self) -> bool {
