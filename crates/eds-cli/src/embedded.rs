@@ -7,3 +7,7 @@ pub(crate) const XRD: &str =
 /// The Composition.
 pub(crate) const COMPOSITION: &str =
     include_str!("../../../platform/04-apis/compositions/event-driven-service-composition.yaml");
+
+/// The admission policy that stands beside the XRD.
+pub(crate) const CLAIM_NAMES: &str =
+    include_str!("../../../platform/04-apis/definitions/claim-names.yaml");

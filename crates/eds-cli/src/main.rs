@@ -6,8 +6,10 @@
 //!
 //! Exit codes: 0 all is well, 1 findings in what was given, 2 the tool could not do its work.
 
+mod api;
 mod commands;
 mod embedded;
+mod git;
 mod inputs;
 mod output;
 
@@ -33,13 +35,17 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    PublishSchema(commands::publish_schema::Args),
     Render(commands::render::Args),
+    Validate(commands::validate::Args),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
+        Command::PublishSchema(args) => commands::publish_schema::run(args),
         Command::Render(args) => commands::render::run(args),
+        Command::Validate(args) => commands::validate::run(args),
     };
     match result {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,

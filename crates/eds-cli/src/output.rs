@@ -23,6 +23,11 @@ pub(crate) fn documents<'a>(objects: impl Iterator<Item = &'a Object>) -> Result
     Ok(())
 }
 
+/// Notes go to standard error, so that standard output stays what a program can read.
+pub(crate) fn note(line: &str) {
+    let _ = writeln!(io::stderr(), "eds: {line}");
+}
+
 /// Whether an error is a closed pipe.
 pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error

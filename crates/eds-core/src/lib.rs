@@ -9,7 +9,9 @@
 //! The three doors (`eds render`, the gRPC function, `eds verify`) call the same functions with
 //! the same [`protocol`] types.
 
+pub mod claims;
 pub mod composition;
+pub mod diagnostics;
 pub mod event_driven_service;
 pub mod fieldpath;
 pub mod functions;
@@ -17,5 +19,7 @@ pub mod golang;
 pub mod patch_and_transform;
 pub mod protocol;
 pub mod protocol_json;
+pub mod rules;
+pub mod schema;
 pub mod xrd;
 pub mod yaml;

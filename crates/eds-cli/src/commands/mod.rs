@@ -1,3 +1,5 @@
 //! The commands, one file each.
 
+pub(crate) mod publish_schema;
 pub(crate) mod render;
+pub(crate) mod validate;

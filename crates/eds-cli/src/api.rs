@@ -1,0 +1,44 @@
+//! The API that claims are checked against: the built-in XRD, or one that the user names.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use eds_core::schema::ClaimApi;
+use eds_core::yaml;
+use serde_json::Value;
+
+use crate::embedded;
+use crate::inputs::Source;
+
+/// Loads and compiles it. The built-in one comes with the policies that are installed beside it.
+pub(crate) fn load(file: Option<&Path>) -> Result<ClaimApi> {
+    let source = match file {
+        Some(path) => Source::read(path)?,
+        None => Source { name: "the built-in XRD".to_owned(), text: embedded::XRD.to_owned() },
+    };
+    let xrd = definition(&source)?;
+    let mut api =
+        ClaimApi::from_xrd(&xrd).map_err(|e| anyhow!(e)).with_context(|| source.name.clone())?;
+    if file.is_none() {
+        for policy in &yaml::parse(embedded::CLAIM_NAMES).documents {
+            api = api.with_policy(&policy.to_json());
+        }
+    }
+    Ok(api)
+}
+
+/// The first XRD or CRD of a file.
+pub(crate) fn definition(source: &Source) -> Result<Value> {
+    let stream = source.parse();
+    if let Some(problem) = stream.problems.first() {
+        let at = problem.span.start;
+        return Err(anyhow!("{}:{}:{}: {}", source.name, at.line, at.column, problem.message));
+    }
+    let kinds = ["CompositeResourceDefinition", "CustomResourceDefinition"];
+    let documents = stream.documents.iter();
+    documents
+        .filter(|d| d.get("kind").and_then(yaml::Node::as_str).is_some_and(|k| kinds.contains(&k)))
+        .map(yaml::Node::to_json)
+        .next()
+        .ok_or_else(|| anyhow!("{}: holds no XRD or CRD", source.name))
+}

@@ -1,0 +1,71 @@
+//! `eds publish-schema`: the claim's schema as JSON Schema 2020-12.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow};
+use eds_core::schema::crd::{self, Side};
+use eds_core::schema::publish;
+
+use crate::inputs::Source;
+use crate::{Outcome, api, embedded, output};
+
+/// Print the claim's JSON Schema (2020-12), made from the XRD as the API server would serve it.
+///
+/// Works on any XRD or CRD. With --check nothing is written: exit status 1 says that the file
+/// differs, and the difference is printed.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// XRD or CRD to read, instead of the built-in one.
+    #[arg(long, value_name = "FILE")]
+    xrd: Option<PathBuf>,
+    /// File to write, or with --check to compare with. Standard output without it.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Compare with the file instead of writing it.
+    #[arg(long, requires = "output")]
+    check: bool,
+    /// The schema of the composite instead of the claim's.
+    #[arg(long)]
+    composite: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    let source = match &args.xrd {
+        Some(path) => Source::read(path)?,
+        None => Source { name: "the built-in XRD".to_owned(), text: embedded::XRD.to_owned() },
+    };
+    let xrd = api::definition(&source)?;
+    let side = if args.composite { Side::Composite } else { Side::Claim };
+    let definition =
+        crd::definition(&xrd, side).map_err(|e| anyhow!(e)).with_context(|| source.name.clone())?;
+    let mut text = serde_json::to_string_pretty(&publish::json_schema(&definition))?;
+    text.push('\n');
+    let Some(path) = &args.output else {
+        let mut out = std::io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.flush()?;
+        return Ok(Outcome::Fine);
+    };
+    if !args.check {
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)
+                .with_context(|| format!("cannot make {}", parent.display()))?;
+        }
+        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        output::note(&format!("wrote {}", path.display()));
+        return Ok(Outcome::Fine);
+    }
+    let committed = Source::read(path)?.text;
+    if committed == text {
+        output::note(&format!("{} is up to date", path.display()));
+        return Ok(Outcome::Fine);
+    }
+    let diff = similar::TextDiff::from_lines(committed.as_str(), text.as_str());
+    let name = path.display().to_string();
+    let mut out = std::io::stdout().lock();
+    write!(out, "{}", diff.unified_diff().header(&name, "generated"))?;
+    out.flush()?;
+    output::note(&format!("{name} differs from {}: run scripts/publish-schema.sh", source.name));
+    Ok(Outcome::Findings)
+}

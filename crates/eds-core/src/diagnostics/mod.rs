@@ -1,0 +1,137 @@
+//! What is wrong with a file, and where: values, and four ways to write them.
+//!
+//! A [`Finding`] has a stable code. Codes are listed in [`catalog`]; a code never changes its
+//! meaning and is never used again for another.
+
+pub mod catalog;
+mod github;
+mod json;
+mod sarif;
+mod text;
+
+pub use github::github;
+pub use json::json;
+pub use sarif::sarif;
+pub use text::text;
+
+use crate::yaml::Span;
+use catalog::Rule;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Works, but likely not as meant. The file passes.
+    Warning,
+    /// Kubernetes, NATS or KEDA would refuse it, or it could not work. The file fails.
+    Error,
+}
+
+impl Severity {
+    /// `error` or `warning`, as SARIF and GitHub spell them too.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// Which kind of thing.
+    pub rule: &'static Rule,
+    /// How bad. Usually the rule's own severity.
+    pub severity: Severity,
+    /// Where.
+    pub span: Span,
+    /// The field, such as `spec.nats.stream`; empty for the file as a whole.
+    pub path: String,
+    /// What is wrong and what is allowed.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl Finding {
+    /// A finding of the rule's own severity, without a place yet.
+    #[must_use]
+    pub fn new(rule: &'static Rule, message: impl Into<String>) -> Self {
+        Self {
+            rule,
+            severity: rule.severity,
+            span: Span::default(),
+            path: String::new(),
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    /// Places it.
+    #[must_use]
+    pub fn at(mut self, span: Span, path: impl Into<String>) -> Self {
+        self.span = span;
+        self.path = path.into();
+        self
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// The findings of one file, in the order of the file.
+#[derive(Debug, Clone)]
+pub struct FileFindings {
+    /// The file as the user named it, or `<stdin>`.
+    pub file: String,
+    /// Its text, for the lines that are shown; empty where it could not be read.
+    pub source: String,
+    /// What is wrong with it.
+    pub findings: Vec<Finding>,
+}
+
+impl FileFindings {
+    /// Sorts findings by place, and drops those that say the same at the same place.
+    #[must_use]
+    pub fn new(file: String, source: String, mut findings: Vec<Finding>) -> Self {
+        findings.sort_by(|a, b| {
+            (a.span.start, a.rule.code, &a.message).cmp(&(b.span.start, b.rule.code, &b.message))
+        });
+        findings.dedup_by(|a, b| {
+            a.span.start == b.span.start && a.rule.code == b.rule.code && a.message == b.message
+        });
+        Self { file, source, findings }
+    }
+}
+
+/// Counts over a whole run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Files read.
+    pub files: usize,
+    /// Claims checked.
+    pub claims: usize,
+    /// Objects of other kinds, passed over.
+    pub skipped: usize,
+    /// Errors found.
+    pub errors: usize,
+    /// Warnings found.
+    pub warnings: usize,
+}
+
+impl Summary {
+    /// Adds findings to the counts.
+    pub fn count(&mut self, findings: &[Finding]) {
+        for finding in findings {
+            match finding.severity {
+                Severity::Error => self.errors += 1,
+                Severity::Warning => self.warnings += 1,
+            }
+        }
+    }
+}

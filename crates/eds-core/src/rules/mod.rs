@@ -1,0 +1,114 @@
+//! Rules that no schema says, one file each.
+//!
+//! A rule sees the claim as it was written, with positions, and as the API server would store it.
+//! Rules speak of fields of our own API, so they only run for it. What a rule is about, and why,
+//! stands in the [catalog](crate::diagnostics::catalog) and at the head of its file.
+
+mod duplicate_env;
+mod duplicate_secret;
+mod latest_tag;
+mod monitoring_endpoint;
+mod plain_secret;
+mod system_account;
+mod transitions;
+mod unused_cooldown;
+
+pub use transitions::transitions;
+
+use serde_json::Value;
+
+use crate::diagnostics::Finding;
+use crate::diagnostics::catalog::Rule;
+use crate::schema::path::Path;
+use crate::yaml::Node;
+
+/// What a rule looks at.
+pub(crate) struct Claim<'a> {
+    /// As written.
+    pub(crate) node: &'a Node,
+    /// With defaults, without what the API server drops.
+    pub(crate) effective: &'a Value,
+}
+
+impl Claim<'_> {
+    fn text(&self, pointer: &str) -> Option<&str> {
+        self.effective.pointer(pointer)?.as_str()
+    }
+
+    /// A list under `spec`, of the claim as written: empty where it is no list.
+    fn list(&self, field: &str) -> &[Value] {
+        let list = self.effective.get("spec").and_then(|spec| spec.get(field)?.as_array());
+        list.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn finding(&self, rule: &'static Rule, path: &Path, message: impl Into<String>) -> Finding {
+        Finding::new(rule, message).at(path.span(self.node), path.to_string())
+    }
+
+    /// The line on which a path stands.
+    fn line(&self, path: &Path) -> usize {
+        path.span(self.node).start.line
+    }
+}
+
+type Check = fn(&Claim<'_>, &mut Vec<Finding>);
+
+const RULES: [Check; 7] = [
+    latest_tag::check,
+    system_account::check,
+    duplicate_secret::check,
+    duplicate_env::check,
+    plain_secret::check,
+    monitoring_endpoint::check,
+    unused_cooldown::check,
+];
+
+/// Runs all rules.
+#[must_use]
+pub fn check(node: &Node, effective: &Value) -> Vec<Finding> {
+    let claim = Claim { node, effective };
+    let mut findings = Vec::new();
+    for rule in RULES {
+        rule(&claim, &mut findings);
+    }
+    findings
+}
+
+/// Messages of the API's own rules that a rule here says again, at the entry instead of at the
+/// whole list.
+pub(crate) const LOCATED: [(&str, &Rule); 6] = {
+    use crate::diagnostics::catalog::{DUPLICATE_ENV, DUPLICATE_SECRET};
+    [
+        ("a secret is named twice", &DUPLICATE_SECRET),
+        ("an image pull secret is named twice", &DUPLICATE_SECRET),
+        ("an environment variable is listed twice", &DUPLICATE_ENV),
+        ("an environment variable is set from two secrets", &DUPLICATE_ENV),
+        ("an environment variable is set both by", &DUPLICATE_ENV),
+        ("this variable is set from spec.nats", &DUPLICATE_ENV),
+    ]
+};
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::{Check, Claim};
+    use crate::yaml;
+
+    /// Runs one rule on a claim's `spec`. Expected: code, line and a part of the message of each.
+    #[track_caller]
+    pub(crate) fn check(rule: Check, spec: &str, expected: &[(&str, usize, &str)]) {
+        let text = format!("spec:\n{spec}");
+        let stream = yaml::parse(&text);
+        assert_eq!(stream.problems, [], "{text}");
+        let node = stream.documents.first().unwrap();
+        let effective = node.to_json();
+        let mut findings = Vec::new();
+        rule(&Claim { node, effective: &effective }, &mut findings);
+        let found: Vec<(&str, usize)> =
+            findings.iter().map(|f| (f.rule.code, f.span.start.line)).collect();
+        let wanted: Vec<(&str, usize)> = expected.iter().map(|e| (e.0, e.1)).collect();
+        assert_eq!(found, wanted, "{text}\n{findings:#?}");
+        for (finding, (_, _, part)) in findings.iter().zip(expected) {
+            assert!(finding.message.contains(part), "{:?}", finding.message);
+        }
+    }
+}

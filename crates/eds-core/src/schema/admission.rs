@@ -1,0 +1,73 @@
+//! ValidatingAdmissionPolicies that stand beside the API, evaluated for a new object.
+//!
+//! Only what our own policies use: `matchConstraints.resourceRules` by group and resource,
+//! `validations` with `object`. Source: `k8s.io/api` 0.34 `admissionregistration/v1`.
+
+use serde_json::Value;
+
+use super::cel::{CelRule, Verdict, to_cel};
+use super::crd::Definition;
+use super::path::Path;
+use super::problem::Problem;
+use crate::diagnostics::catalog;
+
+/// A policy's validations.
+#[derive(Debug)]
+pub struct AdmissionPolicy {
+    rules: Vec<CelRule>,
+}
+
+impl AdmissionPolicy {
+    /// The policy, where it is one and holds for the creation of this kind.
+    #[must_use]
+    pub fn of(policy: &Value, definition: &Definition) -> Option<Self> {
+        if policy.get("kind").and_then(Value::as_str) != Some("ValidatingAdmissionPolicy") {
+            return None;
+        }
+        let list = |value: &Value, key: &str| -> Vec<Value> {
+            value.get(key).and_then(Value::as_array).cloned().unwrap_or_default()
+        };
+        let names = |rule: &Value, key: &str, wanted: &str| {
+            let values = list(rule, key);
+            values.iter().filter_map(Value::as_str).any(|v| v == wanted || v == "*")
+        };
+        let constraints = policy.pointer("/spec/matchConstraints")?;
+        let holds = list(constraints, "resourceRules").iter().any(|rule| {
+            names(rule, "apiGroups", &definition.group)
+                && names(rule, "apiVersions", &definition.version)
+                && names(rule, "resources", &definition.plural)
+                && names(rule, "operations", "CREATE")
+        });
+        let rules =
+            list(policy.get("spec")?, "validations").iter().filter_map(CelRule::of).collect();
+        holds.then_some(Self { rules })
+    }
+
+    /// What the policy refuses about an object. Policies speak of whole objects; this one is shown
+    /// at the name where its expressions speak of nothing else.
+    pub(super) fn check(&self, object: &Value) -> Vec<Problem> {
+        // Admission runs on named objects: without a name there is nothing to say about it.
+        if object.pointer("/metadata/name").and_then(Value::as_str).is_none() {
+            return Vec::new();
+        }
+        let this = to_cel(object, None);
+        let mut problems = Vec::new();
+        for rule in &self.rules {
+            let about_name = rule.rule.contains("object.metadata.name")
+                && !rule.rule.replace("object.metadata.name", "").contains("object");
+            let path = if about_name { Path::fields("metadata.name") } else { Path::default() };
+            match rule.run("object", &this) {
+                Verdict::Holds => {}
+                Verdict::Broken(message) => {
+                    problems.push(Problem::new(&catalog::ADMISSION, path, message));
+                }
+                Verdict::Unknown(why) => problems.push(Problem::new(
+                    &catalog::CEL_UNKNOWN,
+                    path,
+                    format!("the policy's {} was not checked: {why}", rule.rule),
+                )),
+            }
+        }
+        problems
+    }
+}

@@ -1,0 +1,124 @@
+//! What the API server fills in and leaves out before it validates.
+//!
+//! Source: `k8s.io/apiextensions-apiserver` 0.34 `pkg/apiserver/schema/defaulting` (`Default`,
+//! `PruneNonNullableNullsWithoutDefaults`) and `pruning` (`prune`, `skipPrune`), in the order of
+//! `customresource_handler.go`: defaults, then unknown fields, then nulls.
+
+use serde_json::Value;
+
+use super::path::Path;
+use super::structural::{Additional, Schema};
+
+const TYPE_AND_METADATA: [&str; 3] = ["apiVersion", "kind", "metadata"];
+
+/// Fills in defaults, also below other defaults. A null where none is allowed counts as absent.
+pub(super) fn apply_defaults(value: &mut Value, schema: &Schema) {
+    let null = |value: &Value, schema: &Schema| value.is_null() && !schema.nullable;
+    match value {
+        Value::Object(object) => {
+            for (key, property) in &schema.properties {
+                let Some(default) = &property.default else { continue };
+                if object.get(key).is_none_or(|v| null(v, property)) {
+                    object.insert(key.clone(), default.clone());
+                }
+            }
+            for (key, value) in object {
+                let Some(child) = schema.child(key) else { continue };
+                if !schema.properties.contains_key(key)
+                    && null(value, child)
+                    && let Some(default) = &child.default
+                {
+                    *value = default.clone();
+                }
+                apply_defaults(value, child);
+            }
+        }
+        Value::Array(items) => {
+            let Some(schema) = &schema.items else { return };
+            for item in items {
+                if null(item, schema)
+                    && let Some(default) = &schema.default
+                {
+                    *item = default.clone();
+                }
+                apply_defaults(item, schema);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Removes nulls where none is allowed and no default stands ready. Calls `dropped` for each.
+pub(super) fn drop_nulls(
+    value: &mut Value,
+    schema: Option<&Schema>,
+    at: &Path,
+    dropped: &mut dyn FnMut(Path),
+) {
+    match value {
+        Value::Object(object) => object.retain(|key, value| {
+            let child = schema.and_then(|s| s.child(key));
+            let goes = value.is_null() && child.is_some_and(|c| !c.nullable && c.default.is_none());
+            let at = at.key(key);
+            if goes {
+                dropped(at);
+            } else if !value.is_null() {
+                drop_nulls(value, child, &at, dropped);
+            }
+            !goes
+        }),
+        Value::Array(items) => {
+            let schema = schema.and_then(|s| s.items.as_deref());
+            for (i, item) in items.iter_mut().enumerate() {
+                drop_nulls(item, schema, &at.index(i), dropped);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Removes fields that the schema does not know. Calls `unknown` with each and with the schema
+/// that does not know it.
+pub(super) fn prune(
+    value: &mut Value,
+    schema: Option<&Schema>,
+    root: bool,
+    at: &Path,
+    unknown: &mut dyn FnMut(Path, Option<&Schema>),
+) {
+    match value {
+        Value::Object(object) => object.retain(|key, value| {
+            let embedded = root || schema.is_some_and(|s| s.embedded);
+            if embedded && TYPE_AND_METADATA.contains(&key.as_str()) {
+                return true;
+            }
+            let at = at.key(key);
+            if let Some(child) = schema.and_then(|s| s.child(key)) {
+                prune(value, Some(child), false, &at, unknown);
+                return true;
+            }
+            if schema.is_some_and(|s| s.preserve_unknown) {
+                return true;
+            }
+            if schema.is_some_and(|s| matches!(s.additional, Additional::Allowed)) {
+                prune(value, None, false, &at, unknown);
+                return true;
+            }
+            unknown(at, schema);
+            false
+        }),
+        Value::Array(items) => {
+            let (preserve, schema) = match schema {
+                Some(s) => (s.preserve_unknown, s.items.as_deref()),
+                None => (false, None),
+            };
+            if preserve && schema.is_none() {
+                return;
+            }
+            for (i, item) in items.iter_mut().enumerate() {
+                prune(item, schema, false, &at.index(i), unknown);
+            }
+        }
+        _ => {}
+    }
+}

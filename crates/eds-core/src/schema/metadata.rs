@@ -1,0 +1,244 @@
+//! `metadata`, which every Kubernetes object has.
+//!
+//! Source: `k8s.io/apimachinery` 0.34 `pkg/apis/meta/v1/types.go` (fields and their types),
+//! `pkg/api/validation/objectmeta.go`, `pkg/util/validation/validation.go` (forms of names).
+
+use serde_json::{Map, Value};
+
+use super::path::Path;
+use super::problem::Problem;
+use super::suggest::nearest;
+use crate::diagnostics::catalog;
+
+/// What a field of metadata may hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Integer,
+    Time,
+    Texts,
+    TextMap,
+    Objects,
+}
+
+const FIELDS: [(&str, Form); 15] = [
+    ("name", Form::Text),
+    ("generateName", Form::Text),
+    ("namespace", Form::Text),
+    ("selfLink", Form::Text),
+    ("uid", Form::Text),
+    ("resourceVersion", Form::Text),
+    ("generation", Form::Integer),
+    ("creationTimestamp", Form::Time),
+    ("deletionTimestamp", Form::Time),
+    ("deletionGracePeriodSeconds", Form::Integer),
+    ("labels", Form::TextMap),
+    ("annotations", Form::TextMap),
+    ("ownerReferences", Form::Objects),
+    ("finalizers", Form::Texts),
+    ("managedFields", Form::Objects),
+];
+
+/// Annotations of an object together, keys and values (`TotalAnnotationSizeLimitB`).
+const MAX_ANNOTATION_BYTES: usize = 256 * 1024;
+
+/// Checks `metadata` of a whole object.
+pub(super) fn check(object: &Map<String, Value>, namespaced: bool) -> Vec<Problem> {
+    let at = Path::fields("metadata");
+    let metadata = match object.get("metadata") {
+        Some(Value::Object(metadata)) => metadata.clone(),
+        Some(Value::Null) | None => Map::new(),
+        Some(_) => return vec![Problem::new(&catalog::TYPE, at, "must be a mapping")],
+    };
+    let mut problems = Vec::new();
+    for (key, value) in &metadata {
+        shape(&at.key(key), key, value, &mut problems);
+    }
+    let text = |key: &str| metadata.get(key).and_then(Value::as_str).filter(|t| !t.is_empty());
+    let mut refuse = |path: Path, message: String| {
+        problems.push(Problem::new(&catalog::METADATA, path, message));
+    };
+    match (text("name"), text("generateName")) {
+        (Some(name), _) => {
+            if let Some(message) = subdomain_problem(name) {
+                refuse(at.key("name"), message);
+            }
+        }
+        (None, Some(prefix)) => {
+            // The API server adds five characters, so a dash at the end is fine.
+            if let Some(message) = subdomain_problem(&format!("{}x", prefix.trim_end_matches('-')))
+            {
+                refuse(at.key("generateName"), message);
+            }
+        }
+        (None, None) if !metadata.get("name").is_some_and(|n| !n.is_string() && !n.is_null()) => {
+            problems.push(
+                Problem::new(&catalog::REQUIRED, at.key("name"), "is required")
+                    .help("name the object: lower-case letters, digits and dashes"),
+            );
+        }
+        (None, None) => {}
+    }
+    let mut refuse = |path: Path, message: String| {
+        problems.push(Problem::new(&catalog::METADATA, path, message));
+    };
+    match text("namespace") {
+        Some(_) if !namespaced => {
+            refuse(at.key("namespace"), "is not allowed: this kind has no namespace".to_owned());
+        }
+        Some(namespace) if !dns_label(namespace) => refuse(
+            at.key("namespace"),
+            format!("{namespace:?} is no namespace's name: {LABEL_FORM}"),
+        ),
+        _ => {}
+    }
+    let entries = |key: &str| metadata.get(key).and_then(Value::as_object).into_iter().flatten();
+    for (key, value) in entries("labels") {
+        if let Some(message) = qualified_problem(key) {
+            refuse(at.key("labels").key(key), message);
+        }
+        let fits = |v: &str| v.len() <= 63 && (v.is_empty() || name_part(v));
+        if let Some(value) = value.as_str().filter(|v| !fits(v)) {
+            let message = format!(
+                "{value:?} is no label value: at most 63 letters, digits, '-', '_' and '.', \
+                 beginning and ending with a letter or digit"
+            );
+            refuse(at.key("labels").key(key), message);
+        }
+    }
+    let mut bytes = 0;
+    for (key, value) in entries("annotations") {
+        bytes += key.len() + value.as_str().map_or(0, str::len);
+        if let Some(message) = qualified_problem(&key.to_lowercase()) {
+            refuse(at.key("annotations").key(key), message);
+        }
+    }
+    if bytes > MAX_ANNOTATION_BYTES {
+        let message =
+            format!("holds {bytes} bytes; at most {MAX_ANNOTATION_BYTES} are allowed together");
+        refuse(at.key("annotations"), message);
+    }
+    let list = |key: &str| metadata.get(key).and_then(Value::as_array).into_iter().flatten();
+    for (i, finalizer) in list("finalizers").enumerate() {
+        let problem = finalizer.as_str().and_then(qualified_problem);
+        if let Some(message) = problem {
+            refuse(at.key("finalizers").index(i), message);
+        }
+    }
+    for (i, owner) in list("ownerReferences").enumerate() {
+        let at = at.key("ownerReferences").index(i);
+        for field in ["apiVersion", "kind", "name", "uid"] {
+            if owner.get(field).and_then(Value::as_str).is_none_or(str::is_empty) {
+                refuse(at.key(field), "is required in an owner reference".to_owned());
+            }
+        }
+    }
+    problems
+}
+
+/// Whether a value has the type that its field has in Go. Nulls are taken as absent.
+fn shape(at: &Path, key: &str, value: &Value, problems: &mut Vec<Problem>) {
+    let Some((_, form)) = FIELDS.iter().find(|(name, _)| *name == key) else {
+        let near = nearest(key, FIELDS.iter().map(|(name, _)| *name));
+        let mut problem =
+            Problem::new(&catalog::UNKNOWN_FIELD, at.clone(), "metadata has no such field");
+        problem.help = near.map(|near| format!("did you mean {near}?"));
+        problems.push(problem);
+        return;
+    };
+    let mut wrong = |at: &Path, wanted: &str, value: &Value| {
+        problems.push(Problem::type_mismatch(at.clone(), wanted, value));
+    };
+    let integer = |v: &Value| v.as_i64().is_some();
+    match (form, value) {
+        (_, Value::Null) | (Form::Text, Value::String(_)) => {}
+        (Form::Text, other) => wrong(at, "a string", other),
+        (Form::Integer, other) if integer(other) => {}
+        (Form::Integer, other) => wrong(at, "an integer", other),
+        (Form::Time, Value::String(text)) if super::formats::holds("date-time", text) => {}
+        (Form::Time, other) => wrong(at, "a time such as 2024-01-31T12:00:00Z", other),
+        (Form::TextMap, Value::Object(map)) => {
+            for (key, value) in map {
+                if !value.is_string() && !value.is_null() {
+                    wrong(&at.key(key), "a string", value);
+                }
+            }
+        }
+        (Form::TextMap, other) => wrong(at, "a mapping", other),
+        (Form::Texts | Form::Objects, Value::Array(items)) => {
+            for (i, item) in items.iter().enumerate() {
+                match form {
+                    _ if item.is_null() => {}
+                    Form::Texts if !item.is_string() => wrong(&at.index(i), "a string", item),
+                    Form::Objects if !item.is_object() => wrong(&at.index(i), "a mapping", item),
+                    _ => {}
+                }
+            }
+        }
+        (Form::Texts | Form::Objects, other) => wrong(at, "a list", other),
+    }
+}
+
+const LABEL_FORM: &str = "at most 63 lower-case letters, digits and dashes, beginning and ending \
+                          with a letter or digit";
+
+/// RFC 1123 label.
+pub(super) fn dns_label(text: &str) -> bool {
+    text.len() <= 63 && label_characters(text)
+}
+
+fn label_characters(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+/// RFC 1123 subdomain: labels with dots between them. Kubernetes bounds only the whole.
+pub(super) fn dns_subdomain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(label_characters)
+}
+
+fn subdomain_problem(name: &str) -> Option<String> {
+    if dns_subdomain(name) {
+        return None;
+    }
+    if name.len() > 253 {
+        return Some(format!("has {} bytes; at most 253 are allowed", name.len()));
+    }
+    let near: String = name
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' { c } else { '-' })
+        .collect();
+    let near = near.trim_matches(['-', '.']).to_owned();
+    let offer =
+        if dns_subdomain(&near) { format!("; {near:?} would be one") } else { String::new() };
+    Some(format!(
+        "{name:?} is no Kubernetes name: lower-case letters, digits, '-' and '.', beginning and \
+         ending with a letter or digit{offer}"
+    ))
+}
+
+/// Letters, digits, `-`, `_`, `.`, with a letter or digit at both ends.
+fn name_part(text: &str) -> bool {
+    let ends = |c: char| c.is_ascii_alphanumeric();
+    text.starts_with(ends)
+        && text.ends_with(ends)
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+/// `IsQualifiedName`: an optional prefix, which is a subdomain, and a name.
+fn qualified_problem(key: &str) -> Option<String> {
+    let (prefix, name) = match key.split_once('/') {
+        Some((prefix, name)) => (Some(prefix), name),
+        None => (None, key),
+    };
+    if prefix.is_none_or(dns_subdomain) && name.len() <= 63 && name_part(name) {
+        return None;
+    }
+    Some(format!(
+        "{key:?} is no qualified name: an optional domain with a slash, then at most 63 letters, \
+         digits, '-', '_' and '.', beginning and ending with a letter or digit"
+    ))
+}

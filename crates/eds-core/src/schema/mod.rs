@@ -1,0 +1,159 @@
+//! The API's schema, as the API server would serve and enforce it.
+//!
+//! ```text
+//! XRD or CRD -> crd (the schema that is served) -> structural (compiled once)
+//! claim -> unknown fields -> defaults -> metadata -> validate (types, bounds, CEL) -> admission
+//! ```
+//!
+//! The API server is the judge: what it accepts passes here, what it refuses fails here.
+
+mod admission;
+mod cel;
+pub mod crd;
+mod defaults;
+mod formats;
+mod metadata;
+pub mod path;
+mod problem;
+pub mod publish;
+mod structural;
+mod suggest;
+mod validate;
+
+use serde_json::Value;
+
+pub use admission::AdmissionPolicy;
+pub use crd::{Definition, Side};
+pub use structural::Schema;
+pub use suggest::nearest;
+
+use crate::diagnostics::{Finding, Severity, catalog};
+use crate::protocol::Object;
+use crate::yaml::{Content, Node};
+use path::Path;
+use problem::Problem;
+
+/// What the API server knows of one kind: its schema, compiled, and the policies beside it.
+#[derive(Debug)]
+pub struct ClaimApi {
+    /// Group, version, kind, plural, and the schema as the CRD has it.
+    pub definition: Definition,
+    schema: Schema,
+    policies: Vec<AdmissionPolicy>,
+}
+
+/// A claim that has passed validation, with its defaults. Only [`ClaimApi::check`] makes one.
+#[derive(Debug, Clone)]
+pub struct ValidClaim {
+    object: Object,
+}
+
+impl ValidClaim {
+    /// The claim as the API server would store it.
+    #[must_use]
+    pub const fn object(&self) -> &Object {
+        &self.object
+    }
+
+    /// The claim itself.
+    #[must_use]
+    pub fn into_object(self) -> Object {
+        self.object
+    }
+}
+
+/// What came of a check.
+#[derive(Debug)]
+pub struct Checked {
+    /// Errors and warnings, not yet sorted.
+    pub findings: Vec<Finding>,
+    /// The object with defaults, without what the API server drops; also where it is not valid.
+    pub effective: Value,
+    /// The claim, where there is no error.
+    pub claim: Option<ValidClaim>,
+}
+
+impl ClaimApi {
+    /// The claim that an XRD offers; of a CRD, its own kind.
+    ///
+    /// # Errors
+    /// Says what the XRD lacks, or where its schema cannot be read.
+    pub fn from_xrd(xrd: &Value) -> Result<Self, String> {
+        Self::new(crd::definition(xrd, Side::Claim)?)
+    }
+
+    /// The composite that an XRD defines; of a CRD, its own kind.
+    ///
+    /// # Errors
+    /// Says what the XRD lacks, or where its schema cannot be read.
+    pub fn composite(xrd: &Value) -> Result<Self, String> {
+        Self::new(crd::definition(xrd, Side::Composite)?)
+    }
+
+    fn new(definition: Definition) -> Result<Self, String> {
+        let schema = Schema::compile(&definition.schema)
+            .map_err(|e| format!("the schema of {}: {e}", definition.kind))?;
+        Ok(Self { definition, schema, policies: Vec::new() })
+    }
+
+    /// Adds a ValidatingAdmissionPolicy, if it is one and is about this kind.
+    #[must_use]
+    pub fn with_policy(mut self, policy: &Value) -> Self {
+        self.policies.extend(AdmissionPolicy::of(policy, &self.definition));
+        self
+    }
+
+    /// `group/version`.
+    #[must_use]
+    pub fn api_version(&self) -> String {
+        format!("{}/{}", self.definition.group, self.definition.version)
+    }
+
+    /// Fills in defaults as the API server does at creation.
+    pub fn apply_defaults(&self, value: &mut Value) {
+        defaults::apply_defaults(value, &self.schema);
+    }
+
+    /// Validates an object of this kind. What it says of itself in `apiVersion` and `kind` is the
+    /// caller's to compare.
+    #[must_use]
+    pub fn check(&self, node: &Node) -> Checked {
+        let mut value = node.to_json();
+        let mut problems: Vec<Problem> = Vec::new();
+        let root = Path::default();
+        defaults::prune(&mut value, Some(&self.schema), true, &root, &mut |path, schema| {
+            problems.push(validate::unknown(path, schema));
+        });
+        let mut nulls = Vec::new();
+        defaults::drop_nulls(&mut value, Some(&self.schema), &root, &mut |path| nulls.push(path));
+        self.apply_defaults(&mut value);
+        let Some(object) = value.as_object() else {
+            let finding = Finding::new(&catalog::NOT_AN_OBJECT, "an object must be a mapping")
+                .at(node.span, "");
+            return Checked { findings: vec![finding], effective: value, claim: None };
+        };
+        problems.extend(metadata::check(object, self.definition.namespaced));
+        problems.extend(validate::validate(&value, &self.schema));
+        // What metadata's own check says, the schema's must not say again.
+        problems.dedup_by(|a, b| a.path == b.path && a.rule == b.rule);
+        for policy in &self.policies {
+            problems.extend(policy.check(&value));
+        }
+        let mut findings: Vec<Finding> =
+            problems.into_iter().map(|problem| problem.into_finding(node)).collect();
+        findings.extend(nulls.iter().filter(|path| written(path, node)).map(|path| {
+            Finding::new(&catalog::NULL_FIELD, "has no value, so Kubernetes drops it")
+                .at(path.key_span(node), path.to_string())
+                .help("leave the field out, or give it a value")
+        }));
+        let valid = !findings.iter().any(|f| f.severity == Severity::Error);
+        let claim =
+            value.as_object().filter(|_| valid).map(|object| ValidClaim { object: object.clone() });
+        Checked { findings, effective: value, claim }
+    }
+}
+
+/// Whether a field stands in the file, and not only in a default.
+fn written(path: &Path, root: &Node) -> bool {
+    path.node(root).is_some_and(|node| matches!(node.content, Content::Scalar(_)))
+}

@@ -1,0 +1,139 @@
+//! A path into an object, and where it stands in the file.
+
+use std::fmt;
+
+use crate::yaml::{Content, Node, Position, Span};
+
+/// One step of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A field.
+    Key(String),
+    /// A list's item.
+    Index(usize),
+}
+
+/// Steps from the object's root.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Path(pub Vec<Step>);
+
+impl Path {
+    /// The path of a field below this one.
+    #[must_use]
+    pub fn key(&self, key: &str) -> Self {
+        self.with(Step::Key(key.to_owned()))
+    }
+
+    /// The path of an item below this one.
+    #[must_use]
+    pub fn index(&self, index: usize) -> Self {
+        self.with(Step::Index(index))
+    }
+
+    fn with(&self, step: Step) -> Self {
+        let mut steps = self.0.clone();
+        steps.push(step);
+        Self(steps)
+    }
+
+    /// A path of fields such as `spec.nats.stream`.
+    #[must_use]
+    pub fn fields(path: &str) -> Self {
+        let keys = path.split('.').filter(|key| !key.is_empty());
+        Self(keys.map(|key| Step::Key(key.to_owned())).collect())
+    }
+
+    /// The path of a field some levels below this one, such as `nats.stream`.
+    #[must_use]
+    pub fn with_fields(&self, path: &str) -> Self {
+        Self(self.0.iter().cloned().chain(Self::fields(path).0).collect())
+    }
+
+    /// Whether the other path is this one or below it.
+    #[must_use]
+    pub fn holds(&self, other: &Self) -> bool {
+        other.0.starts_with(&self.0)
+    }
+
+    /// The node at this path.
+    #[must_use]
+    pub fn node<'a>(&self, root: &'a Node) -> Option<&'a Node> {
+        self.0.iter().try_fold(root, |node, step| match step {
+            Step::Key(key) => node.get(key),
+            Step::Index(index) => node.item(*index),
+        })
+    }
+
+    /// Where to point: at the value if it is a scalar, at its key if it is larger. What is not in
+    /// the file, such as a default, is where its nearest parent is.
+    #[must_use]
+    pub fn span(&self, root: &Node) -> Span {
+        let (mut node, mut span) = (root, start_of(root));
+        for step in &self.0 {
+            match step {
+                Step::Key(key) => match node.entry(key) {
+                    Some(entry) => {
+                        node = &entry.value;
+                        span = match &node.content {
+                            // An empty value has no place of its own.
+                            Content::Scalar(s) if !(s.plain && s.text.is_empty()) => node.span,
+                            _ => entry.key_span,
+                        };
+                    }
+                    None => return span,
+                },
+                Step::Index(index) => match node.item(*index) {
+                    Some(item) => {
+                        node = item;
+                        span = start_of(item);
+                    }
+                    None => return span,
+                },
+            }
+        }
+        span
+    }
+
+    /// Where the last field's key stands.
+    #[must_use]
+    pub fn key_span(&self, root: &Node) -> Span {
+        let entry = self.0.split_last().and_then(|(last, parent)| match last {
+            Step::Key(key) => Self(parent.to_vec()).node(root)?.entry(key),
+            Step::Index(_) => None,
+        });
+        entry.map_or_else(|| self.span(root), |entry| entry.key_span)
+    }
+}
+
+/// A mapping begins with its first key; a list with its first item.
+fn start_of(node: &Node) -> Span {
+    match &node.content {
+        Content::Scalar(_) => node.span,
+        Content::Mapping(entries) => match entries.first() {
+            Some(entry) if !entry.merged => entry.key_span,
+            _ => first_character(node.span),
+        },
+        Content::Sequence(_) => first_character(node.span),
+    }
+}
+
+fn first_character(span: Span) -> Span {
+    let end = Position { line: span.start.line, column: span.start.column + 1 };
+    Span { start: span.start, end }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Key(key) if key.contains(['.', '/', '[', ' ']) || key.is_empty() => {
+                    write!(f, "[{key}]")?;
+                }
+                Step::Key(key) if i == 0 => write!(f, "{key}")?,
+                Step::Key(key) => write!(f, ".{key}")?,
+                Step::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}

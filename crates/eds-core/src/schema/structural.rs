@@ -1,0 +1,219 @@
+//! A structural schema, compiled once: regular expressions and rules are ready to run.
+//!
+//! Source: `k8s.io/apiextensions-apiserver` 0.34 `pkg/apiserver/schema/structural.go`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::cel::CelRule;
+use crate::golang::regexp::{self, Regexp};
+
+/// How deep a schema may nest. Kubernetes' own bound on a CRD's size ends far before.
+const MAX_DEPTH: usize = 100;
+
+/// A compiled schema.
+#[derive(Debug, Default)]
+pub struct Schema {
+    pub(super) kind: Kind,
+    pub(super) nullable: bool,
+    pub(super) preserve_unknown: bool,
+    pub(super) embedded: bool,
+    pub(super) description: Option<String>,
+    pub(super) example: Option<Value>,
+    pub(super) default: Option<Value>,
+    pub(super) format: Option<String>,
+    pub(super) allowed: Option<Vec<Value>>,
+    pub(super) pattern: Option<(String, Regexp)>,
+    pub(super) min_length: Option<u64>,
+    pub(super) max_length: Option<u64>,
+    pub(super) minimum: Option<(f64, bool)>,
+    pub(super) maximum: Option<(f64, bool)>,
+    pub(super) multiple_of: Option<f64>,
+    pub(super) min_items: Option<u64>,
+    pub(super) max_items: Option<u64>,
+    pub(super) min_properties: Option<u64>,
+    pub(super) max_properties: Option<u64>,
+    pub(super) required: Vec<String>,
+    pub(super) properties: BTreeMap<String, Self>,
+    pub(super) additional: Additional,
+    pub(super) items: Option<Box<Self>>,
+    pub(super) all_of: Vec<Self>,
+    pub(super) any_of: Vec<Self>,
+    pub(super) one_of: Vec<Self>,
+    pub(super) not: Option<Box<Self>>,
+    pub(super) list: ListType,
+    pub(super) rules: Vec<CelRule>,
+}
+
+/// `type`, with `x-kubernetes-int-or-string` as one of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Kind {
+    #[default]
+    Any,
+    Object,
+    Array,
+    String,
+    Integer,
+    Number,
+    Boolean,
+    IntOrString,
+}
+
+impl Kind {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Any => "a value",
+            Self::Object => "a mapping",
+            Self::Array => "a list",
+            Self::String => "a string",
+            Self::Integer => "an integer",
+            Self::Number => "a number",
+            Self::Boolean => "a boolean",
+            Self::IntOrString => "an integer or a string",
+        }
+    }
+}
+
+/// `additionalProperties`.
+#[derive(Debug, Default)]
+pub(super) enum Additional {
+    #[default]
+    Absent,
+    Allowed,
+    Schema(Box<Schema>),
+}
+
+/// `x-kubernetes-list-type`.
+#[derive(Debug, Default)]
+pub(super) enum ListType {
+    #[default]
+    Atomic,
+    Set,
+    Map(Vec<String>),
+}
+
+impl Schema {
+    /// Compiles an OpenAPI v3 schema as a CRD holds it.
+    ///
+    /// # Errors
+    /// Names the place and what is wrong there: no mapping, an unknown type, a pattern that Go
+    /// would refuse, nesting without end.
+    pub fn compile(schema: &Value) -> Result<Self, String> {
+        compile(schema, "", 0)
+    }
+
+    /// The schema of a field or of a list's items.
+    pub(super) fn child(&self, key: &str) -> Option<&Self> {
+        self.properties.get(key).or(match &self.additional {
+            Additional::Schema(schema) => Some(schema),
+            _ => None,
+        })
+    }
+
+    /// The description's first sentence.
+    pub(super) fn summary(&self) -> Option<String> {
+        let text = self.description.as_deref()?;
+        let first = text.split_inclusive(". ").next().unwrap_or(text);
+        Some(first.trim().trim_end_matches('.').to_owned())
+    }
+}
+
+fn compile(value: &Value, at: &str, depth: usize) -> Result<Schema, String> {
+    if depth > MAX_DEPTH {
+        return Err(format!("{at}: schema nested deeper than {MAX_DEPTH} levels"));
+    }
+    let Value::Object(object) = value else {
+        return Err(format!("{at}: a schema must be a mapping"));
+    };
+    let flag = |key: &str| object.get(key).and_then(Value::as_bool).unwrap_or_default();
+    let count = |key: &str| object.get(key).and_then(Value::as_u64);
+    let number = |key: &str| object.get(key).and_then(Value::as_f64);
+    let text = |key: &str| object.get(key).and_then(Value::as_str);
+    let list = |key: &str| -> Result<Vec<Schema>, String> {
+        let items = object.get(key).and_then(Value::as_array).into_iter().flatten().enumerate();
+        items.map(|(i, v)| compile(v, &format!("{at}.{key}[{i}]"), depth + 1)).collect()
+    };
+    let boxed = |key: &str| -> Result<Option<Box<Schema>>, String> {
+        let part = object.get(key).filter(|v| v.is_object());
+        part.map(|v| compile(v, &format!("{at}.{key}"), depth + 1).map(Box::new)).transpose()
+    };
+    let kind = if flag("x-kubernetes-int-or-string") {
+        Kind::IntOrString
+    } else {
+        match text("type") {
+            None | Some("") => Kind::Any,
+            Some("object") => Kind::Object,
+            Some("array") => Kind::Array,
+            Some("string") => Kind::String,
+            Some("integer") => Kind::Integer,
+            Some("number") => Kind::Number,
+            Some("boolean") => Kind::Boolean,
+            Some(other) => return Err(format!("{at}.type: {other} is no type")),
+        }
+    };
+    let pattern = match text("pattern") {
+        None | Some("") => None,
+        Some(pattern) => Some((
+            pattern.to_owned(),
+            regexp::compile(pattern).map_err(|e| format!("{at}.pattern: {e}"))?,
+        )),
+    };
+    let mut properties = BTreeMap::new();
+    for (key, value) in object.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        properties.insert(key.clone(), compile(value, &format!("{at}.{key}"), depth + 1)?);
+    }
+    let additional = match object.get("additionalProperties") {
+        Some(Value::Bool(true)) => Additional::Allowed,
+        Some(Value::Object(_)) => {
+            boxed("additionalProperties")?.map_or(Additional::Absent, Additional::Schema)
+        }
+        _ => Additional::Absent,
+    };
+    Ok(Schema {
+        kind,
+        nullable: flag("nullable"),
+        preserve_unknown: flag("x-kubernetes-preserve-unknown-fields"),
+        embedded: flag("x-kubernetes-embedded-resource"),
+        description: text("description").map(str::to_owned),
+        example: object.get("example").cloned(),
+        default: object.get("default").filter(|v| !v.is_null()).cloned(),
+        format: text("format").map(str::to_owned),
+        allowed: object.get("enum").and_then(Value::as_array).cloned(),
+        pattern,
+        min_length: count("minLength"),
+        max_length: count("maxLength"),
+        minimum: number("minimum").map(|n| (n, flag("exclusiveMinimum"))),
+        maximum: number("maximum").map(|n| (n, flag("exclusiveMaximum"))),
+        multiple_of: number("multipleOf"),
+        min_items: count("minItems"),
+        max_items: count("maxItems"),
+        min_properties: count("minProperties"),
+        max_properties: count("maxProperties"),
+        required: names(object, "required"),
+        properties,
+        additional,
+        items: boxed("items")?,
+        all_of: list("allOf")?,
+        any_of: list("anyOf")?,
+        one_of: list("oneOf")?,
+        not: boxed("not")?,
+        list: match text("x-kubernetes-list-type") {
+            Some("set") => ListType::Set,
+            Some("map") => ListType::Map(names(object, "x-kubernetes-list-map-keys")),
+            _ => ListType::Atomic,
+        },
+        rules: object
+            .get("x-kubernetes-validations")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(CelRule::of)
+            .collect(),
+    })
+}
+
+fn names(object: &Map<String, Value>, key: &str) -> Vec<String> {
+    let list = object.get(key).and_then(Value::as_array).into_iter().flatten();
+    list.filter_map(Value::as_str).map(str::to_owned).collect()
+}

@@ -1,0 +1,364 @@
+//! Validation of a value against a structural schema: every finding, not the first.
+//!
+//! Source: `k8s.io/kube-openapi` `pkg/validation/validate`, `apiextensions-apiserver`
+//! `schema/listtype` and `schema/objectmeta`. Where a type is wrong, what else the schema says
+//! about that value is passed over: it would say the same thing again.
+
+use serde_json::{Number, Value};
+
+use super::cel::{Verdict, to_cel};
+use super::path::Path;
+use super::problem::Problem;
+use super::structural::{Additional, Kind, ListType, Schema};
+use super::suggest::nearest;
+use super::{formats, metadata};
+use crate::diagnostics::catalog;
+
+/// The largest integer that Go's JSON library takes a float for (`swag.IsFloat64AJSONInteger`).
+const MAX_JSON_INTEGER: f64 = 9_007_199_254_740_991.0;
+
+/// All problems of a value: types and bounds, list keys, then rules where nothing blocks them.
+pub(super) fn validate(value: &Value, schema: &Schema) -> Vec<Problem> {
+    let mut out = Vec::new();
+    let root = Path::default();
+    shape(value, schema, &root, &mut out);
+    lists(value, schema, &root, &mut out);
+    let blocked: Vec<Path> =
+        out.iter().filter(|p| p.blocks_rules()).map(|p| p.path.clone()).collect();
+    rules(value, schema, &root, &blocked, &mut out);
+    out
+}
+
+fn shape(value: &Value, schema: &Schema, at: &Path, out: &mut Vec<Problem>) {
+    let problem = |rule, message: String| Problem::new(rule, at.clone(), message);
+    if value.is_null() {
+        if schema.kind != Kind::Any && !schema.nullable {
+            out.push(Problem::type_mismatch(at.clone(), schema.kind.name(), value));
+        }
+        return;
+    }
+    if !is_kind(value, schema.kind) {
+        out.push(Problem::type_mismatch(at.clone(), schema.kind.name(), value));
+        return;
+    }
+    if let Some(allowed) = &schema.allowed
+        && !allowed.iter().any(|v| same(v, value))
+    {
+        let texts: Vec<String> = allowed.iter().map(said).collect();
+        let mut problem =
+            problem(&catalog::ENUM, format!("{value} is not one of {}", texts.join(", ")));
+        let written = said(value);
+        problem.help = nearest(&written, texts.iter().map(String::as_str))
+            .map(|near| format!("did you mean {near}?"));
+        out.push(problem);
+    }
+    match value {
+        Value::String(text) => string(text, schema, at, out),
+        Value::Number(number) => range(number, schema, at, out),
+        Value::Array(items) => {
+            count(items.len(), "entries", schema.min_items, schema.max_items, at, out);
+            if let Some(schema) = &schema.items {
+                for (i, item) in items.iter().enumerate() {
+                    shape(item, schema, &at.index(i), out);
+                }
+            }
+        }
+        Value::Object(object) => {
+            count(object.len(), "fields", schema.min_properties, schema.max_properties, at, out);
+            for name in &schema.required {
+                if !object.contains_key(name) {
+                    out.push(missing(schema, at, name));
+                }
+            }
+            if schema.embedded {
+                embedded(object, at, out);
+            }
+            for (key, value) in object {
+                if let Some(child) = schema.child(key) {
+                    shape(value, child, &at.key(key), out);
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) => {}
+    }
+    combinations(value, schema, at, out);
+}
+
+fn missing(schema: &Schema, at: &Path, name: &str) -> Problem {
+    let child = schema.properties.get(name);
+    let what = child.and_then(Schema::summary).map(|s| format!(": {s}")).unwrap_or_default();
+    let mut problem = Problem::new(&catalog::REQUIRED, at.key(name), format!("is required{what}"));
+    problem.help = child
+        .and_then(|c| c.example.as_ref())
+        .map(|example| format!("add it, for example {name}: {}", said(example)));
+    problem
+}
+
+fn is_kind(value: &Value, kind: Kind) -> bool {
+    match kind {
+        Kind::Any => true,
+        Kind::Object => value.is_object(),
+        Kind::Array => value.is_array(),
+        Kind::String => value.is_string(),
+        Kind::Boolean => value.is_boolean(),
+        Kind::Number => value.is_number(),
+        Kind::Integer => is_integer(value),
+        Kind::IntOrString => value.is_string() || is_integer(value),
+    }
+}
+
+fn is_integer(value: &Value) -> bool {
+    match value {
+        Value::Number(n) if n.is_i64() => true,
+        Value::Number(n) => {
+            n.as_f64().is_some_and(|f| f.fract() == 0.0 && f.abs() <= MAX_JSON_INTEGER)
+        }
+        _ => false,
+    }
+}
+
+/// Equality of JSON values, where 1 and 1.0 are the same number.
+pub(super) fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        _ => a == b,
+    }
+}
+
+/// A value as a person writes it in YAML.
+fn said(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn string(text: &str, schema: &Schema, at: &Path, out: &mut Vec<Problem>) {
+    let problem = |rule, message: String| Problem::new(rule, at.clone(), message);
+    // Kubernetes counts code points, not bytes.
+    let length = text.chars().count() as u64;
+    if let Some(most) = schema.max_length.filter(|most| length > *most) {
+        let message = format!("has {length} characters, at most {most} are allowed");
+        out.push(problem(&catalog::LENGTH, message));
+        return;
+    }
+    if let Some(least) = schema.min_length.filter(|least| length < *least) {
+        let message = match (length, least) {
+            (0, _) => "must not be empty".to_owned(),
+            _ => format!("has {length} characters, at least {least} are needed"),
+        };
+        out.push(problem(&catalog::LENGTH, message));
+        return;
+    }
+    if let Some((pattern, regexp)) = &schema.pattern
+        && !regexp.is_match(text)
+    {
+        let example = schema.example.as_ref().map(said);
+        let message = match &schema.example {
+            Some(_) => format!("{text:?} does not have the form of this field"),
+            None => format!("{text:?} does not match {pattern}"),
+        };
+        let mut problem = problem(&catalog::PATTERN, message);
+        let what = schema.description.as_deref().unwrap_or_default();
+        problem.help = example.map(|e| format!("{what} For example {e}.").trim().to_owned());
+        out.push(problem);
+    }
+    if let Some(format) = &schema.format
+        && schema.kind == Kind::String
+        && !formats::holds(format, text)
+    {
+        out.push(problem(&catalog::FORMAT, format!("{text:?} is no {format}")));
+    }
+}
+
+fn range(number: &Number, schema: &Schema, at: &Path, out: &mut Vec<Problem>) {
+    let Some(value) = number.as_f64() else { return };
+    let mut refuse = |message: String| {
+        out.push(Problem::new(&catalog::RANGE, at.clone(), message));
+    };
+    if let Some((least, exclusive)) = schema.minimum
+        && (value < least || (exclusive && value <= least))
+    {
+        let bound = if exclusive { "above" } else { "at least" };
+        refuse(format!("{number} is too small: it must be {bound} {least}"));
+    }
+    if let Some((most, exclusive)) = schema.maximum
+        && (value > most || (exclusive && value >= most))
+    {
+        let bound = if exclusive { "below" } else { "at most" };
+        refuse(format!("{number} is too large: it must be {bound} {most}"));
+    }
+    if let Some(step) = schema.multiple_of.filter(|step| *step > 0.0)
+        && (value / step).fract() != 0.0
+    {
+        refuse(format!("{number} is not a multiple of {step}"));
+    }
+    if schema.format.as_deref() == Some("int32")
+        && !(f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&value)
+    {
+        refuse(format!("{number} does not fit into 32 bits"));
+    }
+}
+
+fn count(
+    count: usize,
+    what: &str,
+    least: Option<u64>,
+    most: Option<u64>,
+    at: &Path,
+    out: &mut Vec<Problem>,
+) {
+    let count = count as u64;
+    let problem = |message| Problem::new(&catalog::COUNT, at.clone(), message);
+    if let Some(most) = most.filter(|most| count > *most) {
+        out.push(problem(format!("has {count} {what}, at most {most} are allowed")));
+    }
+    if let Some(least) = least.filter(|least| count < *least) {
+        out.push(problem(format!("has {count} {what}, at least {least} are needed")));
+    }
+}
+
+fn embedded(object: &serde_json::Map<String, Value>, at: &Path, out: &mut Vec<Problem>) {
+    for field in ["apiVersion", "kind"] {
+        if object.get(field).and_then(Value::as_str).is_none_or(str::is_empty) {
+            out.push(Problem::new(&catalog::REQUIRED, at.key(field), "is required in an object"));
+        }
+    }
+    if let Some(Value::Object(metadata)) = object.get("metadata") {
+        let named = metadata.get("name").is_some_and(|n| !n.is_null());
+        let inner = metadata::check(object, true).into_iter();
+        for mut problem in inner.filter(|p| named || *p.rule != catalog::REQUIRED) {
+            problem.path = Path(at.0.iter().chain(&problem.path.0).cloned().collect());
+            out.push(problem);
+        }
+    }
+}
+
+/// `allOf`, `anyOf`, `oneOf`, `not`: they refine values, so their own findings are shown where
+/// there is only one way to satisfy them.
+fn combinations(value: &Value, schema: &Schema, at: &Path, out: &mut Vec<Problem>) {
+    for part in &schema.all_of {
+        shape(value, part, at, out);
+    }
+    let fits = |part: &Schema| {
+        let mut inner = Vec::new();
+        shape(value, part, at, &mut inner);
+        inner.is_empty()
+    };
+    let mut refuse = |message: &str| {
+        out.push(Problem::new(&catalog::COMBINATION, at.clone(), message));
+    };
+    if !schema.any_of.is_empty() && !schema.any_of.iter().any(fits) {
+        refuse("fits none of the alternatives that are allowed here");
+    }
+    if !schema.one_of.is_empty() {
+        match schema.one_of.iter().filter(|part| fits(part)).count() {
+            0 => refuse("fits none of the alternatives that are allowed here"),
+            1 => {}
+            _ => refuse("fits more than one alternative; exactly one is allowed"),
+        }
+    }
+    if schema.not.as_deref().is_some_and(fits) {
+        refuse("is what must not stand here");
+    }
+}
+
+fn lists(value: &Value, schema: &Schema, at: &Path, out: &mut Vec<Problem>) {
+    match value {
+        Value::Array(items) => {
+            let key = |item: &Value| match &schema.list {
+                ListType::Atomic => None,
+                ListType::Set => Some(item.to_string()),
+                ListType::Map(keys) => {
+                    let parts = keys.iter().map(|key| {
+                        let default =
+                            || schema.items.as_ref()?.properties.get(key)?.default.as_ref();
+                        item.get(key).or_else(default).map(ToString::to_string)
+                    });
+                    Some(format!("{:?}", parts.collect::<Vec<_>>()))
+                }
+            };
+            let mut seen = std::collections::HashSet::new();
+            for (i, item) in items.iter().enumerate() {
+                if key(item).is_some_and(|key| !seen.insert(key)) {
+                    let message = "has the same key as an entry before it";
+                    out.push(Problem::new(&catalog::LIST_KEYS, at.index(i), message));
+                }
+                if let Some(schema) = &schema.items {
+                    lists(item, schema, &at.index(i), out);
+                }
+            }
+        }
+        Value::Object(object) => {
+            for (key, value) in object {
+                if let Some(child) = schema.child(key) {
+                    lists(value, child, &at.key(key), out);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Rules run from the root down. One whose value holds a problem that could make it fail is
+/// passed over: the API server would not run it either.
+fn rules(value: &Value, schema: &Schema, at: &Path, blocked: &[Path], out: &mut Vec<Problem>) {
+    if value.is_null() {
+        return;
+    }
+    if !schema.rules.is_empty() && !blocked.iter().any(|path| at.holds(path)) {
+        let this = to_cel(value, Some(schema));
+        for rule in &schema.rules {
+            let path = match &rule.field_path {
+                Some(field) => Path(at.0.iter().cloned().chain(Path::fields(field).0).collect()),
+                None => at.clone(),
+            };
+            match rule.run("self", &this) {
+                Verdict::Holds => {}
+                Verdict::Broken(message) => out.push(Problem::new(&catalog::CEL, path, message)),
+                Verdict::Unknown(why) => out.push(Problem::new(
+                    &catalog::CEL_UNKNOWN,
+                    path,
+                    format!("the rule {} was not checked: {why}", rule.rule),
+                )),
+            }
+        }
+    }
+    for part in &schema.all_of {
+        rules(value, part, at, blocked, out);
+    }
+    match value {
+        Value::Array(items) => {
+            if let Some(schema) = &schema.items {
+                for (i, item) in items.iter().enumerate() {
+                    rules(item, schema, &at.index(i), blocked, out);
+                }
+            }
+        }
+        Value::Object(object) => {
+            for (key, value) in object {
+                if let Some(child) = schema.child(key) {
+                    rules(value, child, &at.key(key), blocked, out);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What to say of a field that the schema does not know.
+pub(super) fn unknown(path: Path, schema: Option<&Schema>) -> Problem {
+    let name = match path.0.last() {
+        Some(super::path::Step::Key(key)) => key.clone(),
+        _ => String::new(),
+    };
+    let mut problem = Problem::new(&catalog::UNKNOWN_FIELD, path, "there is no such field");
+    let Some(schema) = schema else { return problem };
+    let known: Vec<&str> = schema.properties.keys().map(String::as_str).collect();
+    problem.help = match nearest(&name, known.iter().copied()) {
+        Some(near) => Some(format!("did you mean {near}?")),
+        None if known.is_empty() || !matches!(schema.additional, Additional::Absent) => None,
+        None => Some(format!("known here: {}", known.join(", "))),
+    };
+    problem
+}
