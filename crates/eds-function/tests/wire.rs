@@ -6,13 +6,6 @@
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail by panicking"
-)]
 
 use eds_core::protocol::{Object, RunFunctionRequest};
 use eds_core::protocol_json::{request_from_json, request_to_json, response_to_json};
