@@ -6,13 +6,6 @@
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail by panicking"
-)]
 
 use eds_core::protocol::{Object, RunFunctionRequest};
 use eds_core::protocol_json::{request_from_json, request_to_json, response_to_json};
@@ -57,7 +50,7 @@ fn structs_are_read_as_protobuf_means_them() {
     check(&[], json!({}));
     check(&entry("n", &[1 << 3, 0]), json!({ "n": null }));
     check(&entry("d", &double(1.5)), json!({ "d": 1.5 }));
-    check(&entry("d", &double(-0.0)), json!({ "d": 0 }));
+    check(&entry("d", &double(-0.0)), json!({ "d": -0.0 }));
     check(&entry("s", &field(3, "ü".as_bytes())), json!({ "s": "ü" }));
     check(&entry("b", &[4 << 3, 1]), json!({ "b": true }));
     check(&entry("o", &field(5, &entry("x", &[1 << 3, 0]))), json!({ "o": { "x": null } }));
