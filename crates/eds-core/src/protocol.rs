@@ -95,6 +95,19 @@ impl RunFunctionResponse {
     }
 }
 
+impl RunFunctionResponse {
+    /// Gives every number the form it has after the wire, so that a caller in this process sees what
+    /// one over gRPC would.
+    pub fn normalize(&mut self) {
+        let desired = &mut self.desired;
+        let resources = desired.composite.iter_mut().chain(desired.resources.values_mut());
+        let objects = resources.filter_map(|resource| resource.resource.as_mut());
+        for object in objects.chain(self.context.as_mut()).chain(self.output.as_mut()) {
+            object.values_mut().for_each(normalize);
+        }
+    }
+}
+
 /// How long a response holds when the function has no reason to say otherwise: 60 s, as
 /// function-sdk-go's `response.DefaultTTL`.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(60);

@@ -7,11 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::fieldpath;
 use crate::protocol::{
     Condition, ConditionStatus, FunctionResult, Match, Object, Ready, Resource, ResourceSelector,
-    RunFunctionRequest, RunFunctionResponse, SchemaSelector, Severity, State, Target,
-    number_from_double,
+    RunFunctionRequest, RunFunctionResponse, SchemaSelector, Severity, State, Target, normalize,
 };
 
 /// A request as protobuf JSON. [`RunFunctionRequest::problems`] have no JSON form and are left out.
@@ -74,8 +72,11 @@ pub fn request_from_json(json: &Value) -> Result<RunFunctionRequest, String> {
 }
 
 /// A response as protobuf JSON. Absent and empty state look the same, as they mean the same.
+/// Numbers are written as `protojson` writes them: a double that is an integer, as one.
 #[must_use]
 pub fn response_to_json(response: &RunFunctionResponse) -> Value {
+    let mut response = response.clone();
+    response.normalize();
     let mut out = Map::new();
     let mut meta = Map::new();
     put(&mut meta, "tag", string(&response.tag));
@@ -102,8 +103,6 @@ pub fn response_to_json(response: &RunFunctionResponse) -> Value {
     put(&mut out, "requirements", object(requirements));
     put(&mut out, "conditions", list(&response.conditions, |item| Some(condition_to_json(item))));
     put(&mut out, "output", response.output.clone().map(Value::Object));
-    // A double is a double: 3.0 and -0 compare equal to 3 and 0. Too deep, it stays as it is.
-    let _ = fieldpath::normalize_object(&mut out);
     Value::Object(out)
 }
 
@@ -289,24 +288,9 @@ fn resource_from_json(json: &Value, place: &str) -> Result<Resource, String> {
 fn struct_from_json(json: Option<&Value>, place: &str) -> Result<Option<Object>, String> {
     let Some(json) = json else { return Ok(None) };
     let mut object = as_object(json, place)?.clone();
-    object.values_mut().for_each(through_double);
+    // serde_json bounds the depth of what it parses, so this recursion is bounded too.
+    object.values_mut().for_each(normalize);
     Ok(Some(object))
-}
-
-/// Every number goes through a double, as on the wire. `serde_json` bounds the depth of what it
-/// parses, so this recursion is bounded too.
-fn through_double(value: &mut Value) {
-    match value {
-        Value::Number(number) => {
-            let double = number.as_f64().and_then(number_from_double);
-            if let Some(double) = double {
-                *number = double;
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(through_double),
-        Value::Object(object) => object.values_mut().for_each(through_double),
-        Value::Null | Value::Bool(_) | Value::String(_) => {}
-    }
 }
 
 fn as_object<'a>(json: &'a Value, place: &str) -> Result<&'a Object, String> {

@@ -124,7 +124,8 @@ pub fn render(composition: &Composition, inputs: &Inputs) -> Result<Rendered, Er
             context: context.take(),
             ..RunFunctionRequest::default()
         };
-        let response = run_step(step, request, &inputs.required)?;
+        let mut response = run_step(step, request, &inputs.required)?;
+        response.normalize();
         if let Some(fatal) = response.results.iter().find(|r| r.severity == Severity::Fatal) {
             let message = fatal.message.clone();
             return Err(Error::Fatal { step: step.name.clone(), message });
