@@ -57,7 +57,7 @@ fn structs_are_read_as_protobuf_means_them() {
     check(&[], json!({}));
     check(&entry("n", &[1 << 3, 0]), json!({ "n": null }));
     check(&entry("d", &double(1.5)), json!({ "d": 1.5 }));
-    check(&entry("d", &double(-0.0)), json!({ "d": 0 }));
+    check(&entry("d", &double(-0.0)), json!({ "d": -0.0 }));
     check(&entry("s", &field(3, "ü".as_bytes())), json!({ "s": "ü" }));
     check(&entry("b", &[4 << 3, 1]), json!({ "b": true }));
     check(&entry("o", &field(5, &entry("x", &[1 << 3, 0]))), json!({ "o": { "x": null } }));
