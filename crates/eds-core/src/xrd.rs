@@ -64,7 +64,7 @@ impl Xrd {
 }
 
 /// Structural defaulting, parents before children: a default that brings an object is itself
-/// filled in. A null where null is not allowed counts as absent
+/// filled in. A null where null is not allowed counts as absent: it becomes the default, or goes
 /// (`k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting`).
 fn apply_defaults(value: &mut Value, schema: &Value) {
     match value {
@@ -73,8 +73,14 @@ fn apply_defaults(value: &mut Value, schema: &Value) {
             for (key, property) in properties.into_iter().flatten() {
                 let nullable = property.get("nullable") == Some(&Value::Bool(true));
                 let absent = object.get(key).is_none_or(|v| v.is_null() && !nullable);
-                if let Some(default) = property.get("default").filter(|_| absent) {
-                    object.insert(key.clone(), default.clone());
+                match property.get("default") {
+                    Some(default) if absent => {
+                        object.insert(key.clone(), default.clone());
+                    }
+                    None if absent => {
+                        object.remove(key);
+                    }
+                    _ => {}
                 }
                 if let Some(child) = object.get_mut(key) {
                     apply_defaults(child, property);
@@ -111,14 +117,19 @@ mod tests {
                 "n": {"default": 1, "nullable": true},
                 "l": {"items": {"properties": {"b": {"default": false}}}},
                 "m": {"additionalProperties": {"properties": {"b": {"default": false}}}},
+                "e": {"type": "array"},
+                "k": {"nullable": true},
             }
         });
-        let mut value = json!({"a": null, "n": null, "l": [{}, {"b": true}], "m": {"k": {}}});
+        let mut value = json!({
+            "a": null, "n": null, "l": [{}, {"b": true}], "m": {"k": {}},
+            "e": null, "k": null, "p": null,
+        });
         apply_defaults(&mut value, &schema);
         assert_eq!(
             value,
             json!({
-                "a": 1, "o": {"x": "y"}, "n": null,
+                "a": 1, "o": {"x": "y"}, "n": null, "k": null,
                 "l": [{"b": false}, {"b": true}], "m": {"k": {"b": false}},
             })
         );

@@ -69,7 +69,10 @@ impl Diagnosis {
                 if !replicas.settled() {
                     diagnosis.wants_pods = Some(pods_of(manifest, spec));
                     let pods = required.get(PODS).map(Vec::as_slice).unwrap_or_default();
-                    if let Some((reason, message)) = cause(pods, &spec.image.reference) {
+                    let trouble = cause(pods, &spec.image.reference)
+                        .or_else(|| readiness::replica_failure(live));
+                    if let Some((reason, message)) = trouble {
+                        // A service with enough pods does its work although one more fails.
                         let idle =
                             replicas.available < replicas.desired.min(spec.min_replicas).max(1);
                         if verdict != Verdict::Ready || idle {
@@ -127,15 +130,28 @@ fn pods_of(deployment: &Object, spec: &Spec) -> ResourceSelector {
     }
 }
 
-/// The first failure among the pods, by kind of failure and then by name, so that the same pods
-/// always give the same sentence.
-fn cause(pods: &[Resource], image: &str) -> Option<(&'static str, String)> {
+/// The pods of the newest revision, by name. What ails an older one is over with the rollout, and
+/// may be the very thing that the claim's last change has mended.
+fn current(pods: &[Resource]) -> Vec<&Object> {
+    let revision = |p: &Object| text(p, &["metadata", "labels", "pod-template-hash"]).to_owned();
     let mut pods: Vec<&Object> = pods
         .iter()
         .filter_map(|p| p.resource.as_ref())
         .filter(|p| get(p, &["metadata", "deletionTimestamp"]).is_none())
         .collect();
     pods.sort_by_key(|p| text(p, &["metadata", "name"]));
+    // Times of this form sort as text.
+    let newest = pods.iter().max_by_key(|p| text(p, &["metadata", "creationTimestamp"]));
+    if let Some(newest) = newest.map(|p| revision(p)) {
+        pods.retain(|p| revision(p) == newest);
+    }
+    pods
+}
+
+/// The first failure among the pods, by kind of failure and then by name, so that the same pods
+/// always give the same sentence.
+fn cause(pods: &[Resource], image: &str) -> Option<(&'static str, String)> {
+    let pods = current(pods);
     let containers = |key: &'static str| {
         pods.iter().flat_map(move |p| list(p, &["status", key]).map(move |c| (*p, c)))
     };
@@ -179,6 +195,10 @@ fn container_cause(
         | "ImageInspectError"
         | "RegistryUnavailable"
         | "SignatureValidationFailed" => {
+            let image = match text(container, &["image"]) {
+                "" => image,
+                image => image,
+            };
             Some(("ImagePullFailed", format!("image {image} cannot be pulled{}", detail())))
         }
         "CreateContainerConfigError" => {
@@ -199,18 +219,29 @@ fn container_cause(
             if code == 0 && reason != "CrashLoopBackOff" {
                 return None;
             }
-            let why = match text(last, &["reason"]) {
-                "" | "Error" | "Completed" => String::new(),
-                why => format!(" ({why})"),
-            };
-            let restarts = integer(container, &["restartCount"]).unwrap_or(0);
+            let why = text(last, &["reason"]);
+            if matches!(why, "StartError" | "ContainerCannotRun") {
+                // The command is not there, or not executable: nothing ran, so there is no log.
+                let message = text(last, &["message"]);
+                return Some((
+                    "ContainerCannotStart",
+                    format!("the {what} cannot be started: {message}"),
+                ));
+            }
             let pod = text(pod, &["metadata", "name"]);
+            let restarts = match integer(container, &["restartCount"]).unwrap_or(0) {
+                0 => String::new(),
+                1 => " and was restarted once".to_owned(),
+                n => format!(" and was restarted {n} times"),
+            };
+            let hint = match why {
+                "OOMKilled" => " (OOMKilled): it needs more memory than spec.size gives".to_owned(),
+                "" | "Error" | "Completed" => "; its log says why".to_owned(),
+                other => format!(" ({other}); its log says why"),
+            };
             Some((
                 crashing,
-                format!(
-                    "the {what} of pod {pod} ended with exit code {code}{why} and was restarted \
-                     {restarts} times; its log says why"
-                ),
+                format!("the {what} of pod {pod} ended with exit code {code}{restarts}{hint}"),
             ))
         }
     }

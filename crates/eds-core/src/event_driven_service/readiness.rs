@@ -87,54 +87,62 @@ fn deployment(live: &Object, spec: &Spec) -> Verdict {
     if integer(live, &["status", "observedGeneration"]).unwrap_or(0) < generation {
         return Verdict::NotReady("Progressing", "the Deployment has just been changed".to_owned());
     }
-    if let Some(failure) = condition(live, "ReplicaFailure")
-        && text(failure, &["status"]) == "True"
-    {
-        let message = text(failure, &["message"]);
-        let reason =
-            if message.contains("exceeded quota") { "QuotaExceeded" } else { "PodsNotCreated" };
-        return Verdict::NotReady(reason, format!("pods cannot be created: {message}"));
-    }
     let replicas = Replicas::of(live);
     if replicas.settled() {
         return Verdict::Ready;
     }
-    let Replicas { desired, updated, available, .. } = replicas;
+    let Replicas { desired, total, updated, available, .. } = replicas;
+    // Past `progressDeadlineSeconds` the controller says that it does not get on.
+    let (reason, stalled) = match condition(live, "Progressing")
+        .filter(|c| text(c, &["status"]) == "False")
+    {
+        Some(progressing) => ("RolloutStalled", format!(": {}", text(progressing, &["message"]))),
+        None => ("Progressing", String::new()),
+    };
     if !replicas.rolled_out() {
-        let stalled = condition(live, "Progressing")
-            .filter(|c| text(c, &["status"]) == "False")
-            .map(|c| format!(": {}", text(c, &["message"])));
-        return Verdict::NotReady(
-            if stalled.is_some() { "RolloutStalled" } else { "Progressing" },
-            format!(
-                "{updated} of {desired} pods run the current revision{}",
-                stalled.unwrap_or_default()
-            ),
-        );
+        let message = if updated < desired {
+            format!("{updated} of {desired} pods run the current revision{stalled}")
+        } else {
+            let old = match total.saturating_sub(updated) {
+                1 => "1 pod".to_owned(),
+                n => format!("{n} pods"),
+            };
+            format!("{old} of an older revision must still end{stalled}")
+        };
+        return Verdict::NotReady(reason, message);
     }
     // KEDA owns the number above minReplicas: a service that is scaling up still does its work, and
-    // one that may sleep is well while it wakes up.
-    if available >= desired.min(spec.min_replicas) {
+    // one that may sleep is well while it wakes up, unless it has failed to.
+    let waking_up = stalled.is_empty();
+    if available >= desired.min(spec.min_replicas) && (available > 0 || waking_up) {
         return Verdict::Ready;
     }
-    Verdict::NotReady("Progressing", format!("{available} of {desired} pods are available"))
+    Verdict::NotReady(reason, format!("{available} of {desired} pods are available{stalled}"))
+}
+
+/// Why the Deployment's pods are not even created, as its controller says it.
+pub(super) fn replica_failure(live: &Object) -> Option<(&'static str, String)> {
+    let failure = condition(live, "ReplicaFailure").filter(|c| text(c, &["status"]) == "True")?;
+    let message = text(failure, &["message"]);
+    let reason =
+        if message.contains("exceeded quota") { "QuotaExceeded" } else { "PodsNotCreated" };
+    Some((reason, format!("pods cannot be created: {message}")))
 }
 
 /// KEDA sets `Ready` to False with reason `TriggerError` when a trigger's scaler fails, and says no
 /// more; the trigger tells what it asked for.
 fn scaled_object(live: &Object) -> Verdict {
-    let Some(ready) = condition(live, "Ready") else {
-        return Verdict::NotReady("Scaler", "KEDA has not looked at the ScaledObject yet".into());
-    };
-    match text(ready, &["status"]) {
-        "True" => Verdict::Ready,
-        "False" if text(ready, &["reason"]) == "TriggerError" => {
-            Verdict::NotReady("ScalerFailed", trigger_error(live))
-        }
-        _ => Verdict::NotReady(
+    let ready = condition(live, "Ready");
+    let of = |key| ready.map(|r| text(r, &[key])).unwrap_or_default();
+    match (of("status"), of("reason")) {
+        ("True", _) => Verdict::Ready,
+        ("False", "TriggerError") => Verdict::NotReady("ScalerFailed", trigger_error(live)),
+        ("False", _) => Verdict::NotReady(
             "ScalerFailed",
-            format!("KEDA cannot scale this service: {}", text(ready, &["message"])),
+            format!("KEDA cannot scale this service: {}", of("message")),
         ),
+        // KEDA begins with Unknown.
+        _ => Verdict::NotReady("Scaler", "KEDA has not looked at the ScaledObject yet".to_owned()),
     }
 }
 

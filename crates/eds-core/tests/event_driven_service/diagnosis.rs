@@ -1,0 +1,621 @@
+//! What is said of a service in every state. Each state is checked twice, with manifests that
+//! Crossplane composes itself and with provider-kubernetes Objects: the verdict must be the same.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use eds_core::event_driven_service::run;
+use eds_core::protocol::{
+    ConditionStatus, Match, Ready, Resource, ResourceSelector, RunFunctionRequest,
+    RunFunctionResponse, Target,
+};
+use serde_json::{Value, json};
+
+use super::{lay, manifests, request, resource};
+
+/// What exists of a service. Manifests are laid over those that step 1 desires.
+#[derive(Clone)]
+struct World {
+    spec: Value,
+    deployment: Option<Value>,
+    scaled_object: Option<Value>,
+    service: Option<Value>,
+    pods: Vec<Value>,
+}
+
+impl World {
+    fn request(&self, objects: bool) -> RunFunctionRequest {
+        let mut request = request(&self.spec, objects);
+        let parts = [
+            ("deployment", &self.deployment),
+            ("scaled-object", &self.scaled_object),
+            ("service", &self.service),
+        ];
+        for (name, over) in parts {
+            let Some(over) = over else { continue };
+            let mut live = manifests()[name].clone();
+            lay(&mut live, over);
+            if objects {
+                live = json!({
+                    "apiVersion": "kubernetes.crossplane.io/v1alpha2", "kind": "Object",
+                    "metadata": {"name": "o"},
+                    "status": {"atProvider": {"manifest": live}},
+                });
+            }
+            request.observed.resources.insert(name.to_owned(), resource(&live));
+        }
+        let pods: Vec<Resource> = self.pods.iter().map(resource).collect();
+        request.required_resources.insert("pods".to_owned(), pods);
+        request
+    }
+}
+
+/// A Deployment: asked for, existing, of the current revision, available.
+fn counts([desired, total, updated, available]: [i64; 4]) -> Option<Value> {
+    Some(json!({
+        "metadata": {"generation": 3},
+        "spec": {"replicas": desired},
+        "status": {
+            "observedGeneration": 3, "replicas": total, "updatedReplicas": updated,
+            "readyReplicas": available, "availableReplicas": available,
+        },
+    }))
+}
+
+fn conditions(conditions: &Value) -> Value {
+    json!({"status": {"conditions": conditions}})
+}
+
+/// A service with one pod that does its work.
+fn well() -> World {
+    World {
+        spec: json!({}),
+        deployment: counts([1, 1, 1, 1]),
+        scaled_object: Some(conditions(&json!([{"type": "Ready", "status": "True"}]))),
+        service: Some(json!({})),
+        pods: Vec::new(),
+    }
+}
+
+fn with(replicas: [i64; 4], conditions_: &Value) -> World {
+    let mut deployment = counts(replicas).unwrap();
+    lay(&mut deployment, &conditions(conditions_));
+    World { deployment: Some(deployment), ..well() }
+}
+
+/// `True Reason` or `False Reason: message (names of what is not ready)`.
+fn verdict(response: &RunFunctionResponse) -> String {
+    assert_eq!(response.results, []);
+    let [condition] = &response.conditions[..] else { panic!("{:?}", response.conditions) };
+    assert_eq!(condition.type_, "WorkerAvailable");
+    assert_eq!(condition.target, Some(Target::CompositeAndClaim));
+    let unready: Vec<&str> = response
+        .desired
+        .resources
+        .iter()
+        .inspect(|(name, it)| assert_ne!(it.ready, Ready::Unspecified, "{name}"))
+        .filter(|(_, it)| it.ready == Ready::False)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let ready = condition.status == ConditionStatus::True;
+    assert_eq!(ready, unready.is_empty(), "{unready:?}");
+    let seconds = if ready { 60 } else { 5 };
+    assert_eq!(response.ttl, Some(Duration::from_secs(seconds)));
+
+    let status = &response.desired.composite.as_ref().unwrap().resource.as_ref().unwrap()["status"];
+    assert_eq!(status.get("message").and_then(Value::as_str), condition.message.as_deref());
+    let mut verdict =
+        format!("{} {}", if ready { "True" } else { "False" }, condition.reason.as_str());
+    if let Some(message) = &condition.message {
+        verdict += &format!(": {message}");
+    }
+    if !ready {
+        verdict += &format!(" ({})", unready.join(", "));
+    }
+    verdict
+}
+
+#[track_caller]
+fn check(world: &World, expect: &str) {
+    let answers = [false, true].map(|objects| {
+        let request = world.request(objects);
+        let response = run(request.clone());
+        assert_eq!(response, run(request), "the same question, another answer");
+        response
+    });
+    let [direct, wrapped] = &answers;
+    assert_eq!(verdict(direct), expect);
+    assert_eq!(verdict(wrapped), expect, "as Objects");
+    assert_eq!(direct.required_resources, wrapped.required_resources);
+}
+
+#[test]
+fn before_it_exists() {
+    let nothing = World { deployment: None, scaled_object: None, service: None, ..well() };
+    check(
+        &nothing,
+        "False Creating: the Deployment has not been created yet (deployment, scaled-object, service)",
+    );
+    check(
+        &World { service: None, ..well() },
+        "False Creating: the Service has not been created yet (service)",
+    );
+    // The Deployment comes first, whatever else is missing.
+    check(
+        &World { deployment: None, service: None, ..well() },
+        "False Creating: the Deployment has not been created yet (deployment, service)",
+    );
+    // Just created: the controllers have written no status.
+    check(
+        &World { deployment: Some(json!({})), scaled_object: Some(json!({})), ..well() },
+        "False Progressing: 0 of 1 pods are available (deployment, scaled-object)",
+    );
+}
+
+#[test]
+fn deployments() {
+    let check = |replicas, expect| check(&with(replicas, &json!([])), expect);
+    check([1, 1, 1, 1], "True Available");
+    check([3, 3, 3, 3], "True Available");
+    check([1, 1, 1, 0], "False Progressing: 0 of 1 pods are available (deployment)");
+    check([1, 0, 0, 0], "False Progressing: 0 of 1 pods are available (deployment)");
+    // A new revision beside the old one, and alone.
+    check(
+        [1, 2, 1, 1],
+        "False Progressing: 1 pod of an older revision must still end (deployment)",
+    );
+    check([2, 3, 1, 2], "False Progressing: 1 of 2 pods run the current revision (deployment)");
+    check([1, 1, 0, 1], "False Progressing: 0 of 1 pods run the current revision (deployment)");
+    // KEDA scales up, and down.
+    check([9, 9, 9, 3], "True Available");
+    check([9, 1, 1, 1], "True Available");
+    check([9, 9, 9, 0], "False Progressing: 0 of 9 pods are available (deployment)");
+    check([1, 4, 4, 4], "True Available");
+    // By hand, or by an autoscaler that is paused: nothing is asked for, nothing is missing.
+    check([0, 0, 0, 0], "True ScaledToZero");
+}
+
+#[test]
+fn a_deployment_that_its_controller_has_not_seen() {
+    let mut world = well();
+    lay(world.deployment.as_mut().unwrap(), &json!({"metadata": {"generation": 4}}));
+    check(&world, "False Progressing: the Deployment has just been changed (deployment)");
+}
+
+#[test]
+fn a_deployment_without_the_counts_that_are_zero() {
+    // At zero replicas the controller leaves all counts out.
+    let mut world = well();
+    world.deployment = Some(json!({"spec": {"replicas": 0}, "status": {"observedGeneration": 1}}));
+    check(&world, "True ScaledToZero");
+}
+
+#[test]
+fn minimum_replicas() {
+    let check = |min, replicas, expect| {
+        let spec = json!({"scaling": {"minReplicas": min}});
+        check(&World { spec, ..with(replicas, &json!([])) }, expect);
+    };
+    // A service that may sleep is well asleep, and while it wakes up.
+    check(0, [0, 0, 0, 0], "True ScaledToZero");
+    check(0, [1, 1, 1, 0], "True Available");
+    check(
+        0,
+        [1, 2, 1, 1],
+        "False Progressing: 1 pod of an older revision must still end (deployment)",
+    );
+    check(3, [9, 9, 9, 2], "False Progressing: 2 of 9 pods are available (deployment)");
+    check(3, [9, 9, 9, 3], "True Available");
+    // KEDA has not raised it to the minimum yet.
+    check(3, [1, 1, 1, 1], "True Available");
+}
+
+#[test]
+fn a_rollout_that_does_not_get_on() {
+    let late = json!([{
+        "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded",
+        "message": "ReplicaSet \"w-1\" has timed out progressing.",
+    }]);
+    let why = ": ReplicaSet \"w-1\" has timed out progressing. (deployment)";
+    check(
+        &with([1, 2, 1, 1], &late),
+        &format!("False RolloutStalled: 1 pod of an older revision must still end{why}"),
+    );
+    check(
+        &with([2, 3, 1, 2], &late),
+        &format!("False RolloutStalled: 1 of 2 pods run the current revision{why}"),
+    );
+    let never = with([1, 1, 1, 0], &late);
+    let expect = format!("False RolloutStalled: 0 of 1 pods are available{why}");
+    check(&never, &expect);
+    // Not even a service that may sleep: this one has failed to wake up.
+    check(&World { spec: json!({"scaling": {"minReplicas": 0}}), ..never }, &expect);
+    // A deadline that was missed and made up for.
+    check(&with([1, 1, 1, 1], &late), "True Available");
+    check(&with([9, 9, 9, 3], &late), "True Available");
+    let fine = json!([{"type": "Progressing", "status": "True", "message": "is progressing"}]);
+    check(&with([1, 1, 1, 0], &fine), "False Progressing: 0 of 1 pods are available (deployment)");
+}
+
+#[test]
+fn pods_that_cannot_be_created() {
+    let failure =
+        |message: &str| json!([{"type": "ReplicaFailure", "status": "True", "message": message}]);
+    let quota = failure("pods \"w\" is forbidden: exceeded quota: q, requested: cpu=1");
+    let said =
+        "pods cannot be created: pods \"w\" is forbidden: exceeded quota: q, requested: cpu=1";
+    check(&with([1, 0, 0, 0], &quota), &format!("False QuotaExceeded: {said} (deployment)"));
+    check(&with([1, 1, 0, 1], &quota), &format!("False QuotaExceeded: {said} (deployment)"));
+    // A service that only cannot grow does its work, and says what is in the way.
+    check(&with([9, 3, 3, 3], &quota), &format!("True Available: {said}"));
+    check(
+        &World { spec: json!({"scaling": {"minReplicas": 4}}), ..with([9, 3, 3, 3], &quota) },
+        &format!("False QuotaExceeded: {said} (deployment)"),
+    );
+    // One that may sleep cannot wake up.
+    check(
+        &World { spec: json!({"scaling": {"minReplicas": 0}}), ..with([1, 0, 0, 0], &quota) },
+        &format!("False QuotaExceeded: {said} (deployment)"),
+    );
+    check(
+        &with([1, 0, 0, 0], &failure("serviceaccount \"w\" not found")),
+        "False PodsNotCreated: pods cannot be created: serviceaccount \"w\" not found (deployment)",
+    );
+    let over = json!([{"type": "ReplicaFailure", "status": "False", "message": "m"}]);
+    check(&with([1, 1, 1, 0], &over), "False Progressing: 0 of 1 pods are available (deployment)");
+}
+
+#[test]
+fn scaled_objects() {
+    let check = |ready: Value, expect: &str| {
+        let scaled_object = Some(conditions(&ready));
+        check(&World { scaled_object, ..well() }, expect);
+    };
+    let unseen = "False Scaler: KEDA has not looked at the ScaledObject yet (scaled-object)";
+    check(json!([]), unseen);
+    check(json!([{"type": "Active", "status": "True"}]), unseen);
+    check(json!([{"type": "Ready", "status": "Unknown"}]), unseen);
+    check(
+        json!([{"type": "Ready", "status": "False", "reason": "ScaledObjectCheckFailed",
+                "message": "the scale target does not exist"}]),
+        "False ScalerFailed: KEDA cannot scale this service: the scale target does not exist \
+         (scaled-object)",
+    );
+    check(
+        json!([{"type": "Ready", "status": "False", "reason": "TriggerError", "message": "m"}]),
+        "False ScalerFailed: KEDA cannot read the lag of consumer worker on stream ORDERS in \
+         account $G at nats:8222: one of them does not exist, or NATS cannot be reached \
+         (scaled-object)",
+    );
+}
+
+#[test]
+fn a_trigger_that_cannot_work() {
+    let check = |triggers: Value, expect: &str| {
+        let mut scaled_object =
+            conditions(&json!([{"type": "Ready", "status": "False", "reason": "TriggerError"}]));
+        scaled_object["spec"] = json!({"triggers": triggers});
+        check(&World { scaled_object: Some(scaled_object), ..well() }, expect);
+    };
+    check(
+        json!([{"type": "cron"}, {"type": "nats-jetstream", "metadata": {"account": "$SYS"}}]),
+        "False ScalerFailed: KEDA finds no consumer in account $SYS: NATS refuses JetStream on its \
+         system account; set spec.nats.account to the account that owns the stream, $G by default \
+         (scaled-object)",
+    );
+    for nothing in [json!([]), json!([{"type": "nats-jetstream"}]), json!("x")] {
+        check(
+            nothing,
+            "False ScalerFailed: KEDA cannot read the ScaledObject's trigger (scaled-object)",
+        );
+    }
+}
+
+/// A pod with one worker container, or one init container.
+fn pod(name: &str, statuses: &str, container: &Value) -> Value {
+    json!({"metadata": {"name": name}, "status": {statuses: [container]}})
+}
+
+fn worker(container: &Value) -> Value {
+    pod("p", "containerStatuses", container)
+}
+
+fn init(container: &Value) -> Value {
+    pod("p", "initContainerStatuses", container)
+}
+
+fn waiting(reason: &str, message: &str) -> Value {
+    json!({"state": {"waiting": {"reason": reason, "message": message}}})
+}
+
+/// The cause that these pods give for a service whose one pod is not available.
+#[track_caller]
+fn check_pods(pods: &[Value], expect: &str) {
+    let world = World { pods: pods.to_vec(), ..with([1, 1, 1, 0], &json!([])) };
+    let expect = match expect {
+        "" => "Progressing: 0 of 1 pods are available",
+        expect => expect,
+    };
+    check(&world, &format!("False {expect} (deployment)"));
+    // Nor is it well because it may sleep, if there is a cause.
+    if !expect.starts_with("Progressing") {
+        let spec = json!({"scaling": {"minReplicas": 0}});
+        check(&World { spec, ..world }, &format!("False {expect} (deployment)"));
+    }
+}
+
+#[test]
+fn images_that_cannot_be_pulled() {
+    for reason in [
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "ErrImageNeverPull",
+        "ImageInspectError",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+    ] {
+        let expect = "ImagePullFailed: image registry.example.com/worker:1 cannot be pulled: m";
+        check_pods(&[worker(&waiting(reason, "m"))], expect);
+        check_pods(&[init(&waiting(reason, "m"))], expect);
+    }
+    check_pods(
+        &[worker(&waiting("ErrImagePull", ""))],
+        "ImagePullFailed: image registry.example.com/worker:1 cannot be pulled",
+    );
+    // The image that the pod asks for, should the Deployment be behind the claim.
+    let mut other = waiting("ErrImagePull", "m");
+    other["image"] = json!("worker:typo");
+    check_pods(&[worker(&other)], "ImagePullFailed: image worker:typo cannot be pulled: m");
+}
+
+#[test]
+fn containers_that_cannot_be_started() {
+    let config = waiting("CreateContainerConfigError", "secret \"db\" not found");
+    check_pods(
+        &[worker(&config)],
+        "ConfigurationMissing: the worker cannot be configured: secret \"db\" not found",
+    );
+    check_pods(
+        &[init(&config)],
+        "ConfigurationMissing: the init container cannot be configured: secret \"db\" not found",
+    );
+    for reason in ["CreateContainerError", "RunContainerError", "PostStartHookError"] {
+        check_pods(
+            &[worker(&waiting(reason, "m"))],
+            "ContainerCannotStart: the worker cannot be started: m",
+        );
+    }
+    // A command that is not there never ran: there is no log to look into.
+    for reason in ["StartError", "ContainerCannotRun"] {
+        let ended = json!({"exitCode": 128, "reason": reason, "message": "exec: no such file"});
+        let expect =
+            "ContainerCannotStart: the init container cannot be started: exec: no such file";
+        check_pods(&[init(&json!({"state": {"terminated": ended}}))], expect);
+        let mut again = waiting("CrashLoopBackOff", "back-off");
+        again["lastState"] = json!({"terminated": ended});
+        check_pods(&[init(&again)], expect);
+    }
+}
+
+#[test]
+fn containers_that_end() {
+    let ended =
+        |code: i64, reason: &str| json!({"terminated": {"exitCode": code, "reason": reason}});
+    let backing_off = |last: Value, restarts: i64| {
+        let mut container = waiting("CrashLoopBackOff", "back-off 5m0s");
+        lay(&mut container, &json!({"lastState": last, "restartCount": restarts}));
+        container
+    };
+    check_pods(
+        &[worker(&json!({"state": ended(1, "Error"), "restartCount": 0}))],
+        "WorkerCrashing: the worker of pod p ended with exit code 1; its log says why",
+    );
+    check_pods(
+        &[worker(&backing_off(ended(2, "Error"), 1))],
+        "WorkerCrashing: the worker of pod p ended with exit code 2 and was restarted once; its log \
+         says why",
+    );
+    check_pods(
+        &[worker(&backing_off(ended(137, "OOMKilled"), 6))],
+        "WorkerCrashing: the worker of pod p ended with exit code 137 and was restarted 6 times \
+         (OOMKilled): it needs more memory than spec.size gives",
+    );
+    check_pods(
+        &[worker(&json!({"state": ended(137, "ContainerStatusUnknown")}))],
+        "WorkerCrashing: the worker of pod p ended with exit code 137 (ContainerStatusUnknown); its \
+         log says why",
+    );
+    // A worker must not end, not even well.
+    check_pods(
+        &[worker(&backing_off(ended(0, "Completed"), 3))],
+        "WorkerCrashing: the worker of pod p ended with exit code 0 and was restarted 3 times; its \
+         log says why",
+    );
+    let running = json!({"running": {}});
+    // An init container that is tried again; a worker that runs again may well become ready.
+    let again = json!({"state": running, "lastState": ended(3, "Error"), "restartCount": 2});
+    check_pods(
+        &[init(&again)],
+        "InitContainerFailed: the init container of pod p ended with exit code 3 and was restarted \
+         2 times; its log says why",
+    );
+    check_pods(&[worker(&again)], "");
+    // An init container that ended well, at the first try or the second.
+    check_pods(&[init(&json!({"state": ended(0, "Completed")}))], "");
+    check_pods(
+        &[init(&json!({"state": ended(0, "Completed"), "lastState": ended(1, "Error")}))],
+        "",
+    );
+    check_pods(&[init(&backing_off(json!({}), 1))], "");
+    check_pods(&[worker(&waiting("ContainerCreating", ""))], "");
+    check_pods(&[worker(&json!({"state": running}))], "");
+}
+
+#[test]
+fn pods_without_a_node() {
+    let unschedulable = |reason: &str| {
+        json!({"metadata": {"name": "p"}, "status": {"conditions": [{
+            "type": "PodScheduled", "status": "False", "reason": reason,
+            "message": "0/1 nodes are available: 1 Insufficient cpu.",
+        }]}})
+    };
+    check_pods(
+        &[unschedulable("Unschedulable")],
+        "Unschedulable: no node has room for a pod: 0/1 nodes are available: 1 Insufficient cpu.",
+    );
+    check_pods(&[unschedulable("SchedulingGated")], "");
+}
+
+#[test]
+fn of_many_failures_the_nearest_to_the_cause() {
+    let failed = |name: &str| pod(name, "containerStatuses", &waiting("ErrImagePull", name));
+    let crashed = json!({"state": {"terminated": {"exitCode": 1}}});
+    let expect = |name: &str| {
+        format!("ImagePullFailed: image registry.example.com/worker:1 cannot be pulled: {name}")
+    };
+    // By name, in whichever order they come.
+    check_pods(&[failed("b"), failed("a"), failed("c")], &expect("a"));
+    check_pods(&[failed("c"), failed("a"), failed("b")], &expect("a"));
+    // An init container comes before the worker that waits for it.
+    check_pods(
+        &[failed("a"), pod("b", "initContainerStatuses", &crashed)],
+        "InitContainerFailed: the init container of pod b ended with exit code 1; its log says why",
+    );
+    // A pod that is being deleted is of no account.
+    let mut gone = failed("a");
+    gone["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    check_pods(&[gone.clone()], "");
+    check_pods(&[gone, failed("b")], &expect("b"));
+    // Nor is one of an older revision.
+    let mut old = failed("a");
+    let mut new = worker(&json!({"state": {"running": {}}}));
+    lay(
+        &mut old["metadata"],
+        &json!({
+            "creationTimestamp": "2026-01-01T00:00:00Z", "labels": {"pod-template-hash": "1"},
+        }),
+    );
+    lay(
+        &mut new["metadata"],
+        &json!({
+            "creationTimestamp": "2026-01-01T00:00:01Z", "labels": {"pod-template-hash": "2"},
+        }),
+    );
+    check_pods(&[old.clone(), new.clone()], "");
+    check_pods(&[new, old.clone()], "");
+    check_pods(&[old], &expect("a"));
+    // What cannot be read is passed over.
+    check_pods(&[json!({}), json!({"status": []}), json!({"metadata": 1})], "");
+}
+
+#[test]
+fn one_pod_of_many_that_fails_is_a_hint() {
+    let pods = vec![worker(&waiting("ErrImagePull", "m"))];
+    let scaling_up = World { pods, ..with([9, 9, 9, 3], &json!([])) };
+    let message = "image registry.example.com/worker:1 cannot be pulled: m";
+    check(&scaling_up, &format!("True Available: {message}"));
+    let spec = json!({"scaling": {"minReplicas": 4}});
+    check(
+        &World { spec, ..scaling_up.clone() },
+        &format!("False ImagePullFailed: {message} (deployment)"),
+    );
+    // In a rollout it is the reason, although the old revision does its work.
+    check(
+        &World { deployment: counts([1, 2, 1, 1]), ..scaling_up.clone() },
+        &format!("False ImagePullFailed: {message} (deployment)"),
+    );
+    // Pods are not looked at once all is well: they were given for an older question.
+    check(&World { deployment: counts([1, 1, 1, 1]), ..scaling_up }, "True Available");
+}
+
+#[test]
+fn a_cause_outranks_a_symptom() {
+    let keda = |ready: Value| Some(conditions(&json!([ready])));
+    let unseen = keda(json!({"type": "Ready", "status": "Unknown"}));
+    let failed = keda(json!({"type": "Ready", "status": "False", "reason": "x", "message": "m"}));
+    let starting = with([1, 1, 1, 0], &json!([]));
+    check(
+        &World { scaled_object: unseen, ..starting.clone() },
+        "False Progressing: 0 of 1 pods are available (deployment, scaled-object)",
+    );
+    let scaler = World { scaled_object: failed, ..starting };
+    check(
+        &scaler,
+        "False ScalerFailed: KEDA cannot scale this service: m (deployment, scaled-object)",
+    );
+    check(
+        &World { pods: vec![worker(&waiting("ErrImagePull", "m"))], ..scaler },
+        "False ImagePullFailed: image registry.example.com/worker:1 cannot be pulled: m \
+         (deployment, scaled-object)",
+    );
+}
+
+#[test]
+fn pods_are_asked_for_while_something_is_not_settled() {
+    let check = |world: &World, expect: bool| {
+        let asked = run(world.request(true)).required_resources;
+        let labels = BTreeMap::from([("app.kubernetes.io/name".to_owned(), "worker".to_owned())]);
+        let pods = ResourceSelector {
+            api_version: "v1".to_owned(),
+            kind: "Pod".to_owned(),
+            match_: Match::Labels(labels),
+            namespace: Some("workers".to_owned()),
+        };
+        let wanted =
+            if expect { BTreeMap::from([("pods".to_owned(), pods)]) } else { BTreeMap::new() };
+        assert_eq!(asked, wanted);
+    };
+    check(&World { deployment: None, ..well() }, false);
+    check(&well(), false);
+    check(&with([0, 0, 0, 0], &json!([])), false);
+    check(&with([1, 1, 1, 0], &json!([])), true);
+    check(&with([9, 9, 9, 3], &json!([])), true);
+    check(&with([1, 2, 2, 1], &json!([])), true);
+}
+
+#[test]
+fn counts_on_the_composite() {
+    let check = |deployment: Option<Value>, expect: Value| {
+        let response = run(World { deployment, ..well() }.request(true));
+        let composite = response.desired.composite.unwrap().resource.unwrap();
+        let status = &composite["status"];
+        assert_eq!(json!([status.get("replicas"), status.get("readyReplicas")]), expect);
+    };
+    check(counts([9, 7, 7, 3]), json!([7, 3]));
+    check(counts([0, 0, 0, 0]), json!([0, 0]));
+    check(None, json!([null, null]));
+}
+
+/// An observed Object as provider-kubernetes leaves it.
+fn observed_object(status: &Value) -> RunFunctionRequest {
+    let mut request = well().request(true);
+    let object = request.observed.resources["deployment"].resource.clone().unwrap();
+    let mut object = Value::Object(object);
+    lay(&mut object, &json!({"status": status}));
+    request.observed.resources.insert("deployment".to_owned(), resource(&object));
+    request
+}
+
+#[test]
+fn objects_that_the_provider_could_not_apply() {
+    let check = |status: Value, expect: &str| {
+        assert_eq!(verdict(&run(observed_object(&status))), expect);
+    };
+    let synced = |status: &str| json!([{"type": "Synced", "status": status, "message": "namespaces \"x\" not found"}]);
+    let failed = "False ApplyFailed: the Deployment cannot be applied: namespaces \"x\" not found (deployment)";
+    check(json!({"conditions": synced("False")}), failed);
+    check(json!({"conditions": synced("False"), "atProvider": {"manifest": 0}}), failed);
+    check(json!({"conditions": synced("True")}), "True Available");
+    check(json!({"conditions": synced("Unknown")}), "True Available");
+    // The provider's own readiness does not count.
+    check(json!({"conditions": [{"type": "Ready", "status": "False"}]}), "True Available");
+    let unseen = "False Creating: the Deployment has not been created yet (deployment)";
+    check(json!({"atProvider": {"manifest": 0}}), unseen);
+    check(json!({"atProvider": 0}), unseen);
+
+    // It outranks everything else.
+    let mut request = observed_object(&json!({"conditions": synced("False")}));
+    request.observed.resources.remove("service");
+    assert_eq!(verdict(&run(request)), failed.replace("(deployment)", "(deployment, service)"));
+}

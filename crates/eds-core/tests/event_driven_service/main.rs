@@ -1,0 +1,135 @@
+//! The step of our own, through its one door: what is composed, what is refused, and what is said
+//! of a service in every state it can be in.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "the helpers of a test may fail it"
+)]
+
+mod composed;
+mod diagnosis;
+mod refused;
+
+use std::collections::BTreeMap;
+
+use eds_core::event_driven_service::run;
+use eds_core::protocol::{Object, Resource, RunFunctionRequest, Severity, State};
+use serde_json::{Value, json};
+
+/// Lays one JSON value over another: objects are joined, anything else is replaced.
+fn lay(under: &mut Value, over: &Value) {
+    match (under, over) {
+        (_, Value::Null) => {}
+        (Value::Object(under), Value::Object(over)) => {
+            for (key, value) in over {
+                lay(under.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (under, over) => *under = over.clone(),
+    }
+}
+
+fn object(value: &Value) -> Object {
+    value.as_object().unwrap().clone()
+}
+
+fn resource(value: &Value) -> Resource {
+    Resource { resource: Some(object(value)), ..Resource::default() }
+}
+
+fn resources(values: &BTreeMap<&str, Value>) -> BTreeMap<String, Resource> {
+    values.iter().map(|(name, value)| ((*name).to_owned(), resource(value))).collect()
+}
+
+/// A composite of claim `worker` in namespace `workers`; `spec` is laid over its own.
+fn composite(spec: &Value) -> Value {
+    let mut composite = json!({
+        "apiVersion": "platform.bizmatters.io/v1alpha1",
+        "kind": "XEventDrivenService",
+        "metadata": {"name": "worker-abcde"},
+        "spec": {
+            "claimRef": {"name": "worker", "namespace": "workers"},
+            "image": "registry.example.com/worker:1",
+        },
+    });
+    lay(&mut composite["spec"], spec);
+    composite
+}
+
+/// What step 1 hands over, as far as this step looks at it.
+fn manifests() -> BTreeMap<&'static str, Value> {
+    let labels = json!({"app.kubernetes.io/name": "worker"});
+    BTreeMap::from([
+        (
+            "deployment",
+            json!({
+                "apiVersion": "apps/v1", "kind": "Deployment",
+                "metadata": {"name": "worker", "namespace": "workers"},
+                "spec": {
+                    "selector": {"matchLabels": labels},
+                    "template": {"spec": {"containers": [{
+                        "name": "main",
+                        "image": "registry.example.com/worker:1",
+                        "env": [{"name": "NATS_URL", "value": "nats://nats"}],
+                        "resources": {"requests": {"cpu": "500m"}},
+                        "securityContext": {"allowPrivilegeEscalation": false},
+                    }]}},
+                },
+            }),
+        ),
+        (
+            "scaled-object",
+            json!({
+                "apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject",
+                "metadata": {"name": "worker-scaler", "namespace": "workers"},
+                "spec": {"triggers": [{"type": "nats-jetstream", "metadata": {
+                    "account": "$G", "stream": "ORDERS", "consumer": "worker",
+                    "natsServerMonitoringEndpoint": "nats:8222",
+                }}]},
+            }),
+        ),
+        (
+            "service",
+            json!({
+                "apiVersion": "v1", "kind": "Service",
+                "metadata": {"name": "worker", "namespace": "workers"},
+            }),
+        ),
+    ])
+}
+
+fn input(objects: bool) -> Object {
+    let mut input = json!({
+        "apiVersion": "eventdrivenservice.fn.platform.bizmatters.io/v1alpha1",
+        "kind": "Input",
+    });
+    if objects {
+        input["objects"] = json!({"providerConfigRef": {"name": "kubernetes-provider"}});
+    }
+    object(&input)
+}
+
+/// The first run for a composite: nothing exists yet.
+fn request(spec: &Value, objects: bool) -> RunFunctionRequest {
+    RunFunctionRequest {
+        tag: "t".to_owned(),
+        observed: State { composite: Some(resource(&composite(spec))), ..State::default() },
+        desired: State { resources: resources(&manifests()), ..State::default() },
+        input: Some(input(objects)),
+        ..RunFunctionRequest::default()
+    }
+}
+
+/// The one fatal result. What earlier steps desired comes back untouched.
+#[track_caller]
+fn fatal(request: &RunFunctionRequest) -> String {
+    let response = run(request.clone());
+    assert_eq!(response.desired, request.desired);
+    assert_eq!(response.conditions, []);
+    match &response.results[..] {
+        [result] if result.severity == Severity::Fatal => result.message.clone(),
+        other => panic!("expected one fatal result, got {other:?}"),
+    }
+}

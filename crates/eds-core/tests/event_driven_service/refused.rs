@@ -1,0 +1,142 @@
+//! Composites and inputs that nothing is composed from. The sentence names the field.
+
+use serde_json::{Value, json};
+
+use super::{fatal, manifests, object, request, resources};
+
+#[track_caller]
+fn check(spec: &Value, expect: &str) {
+    for objects in [false, true] {
+        assert_eq!(fatal(&request(spec, objects)), format!("invalid composite: {expect}"));
+    }
+}
+
+#[test]
+fn what_cannot_be_read() {
+    check(&json!({"image": 7}), "spec.image: invalid type: integer `7`, expected a string");
+    check(&json!({"image": ""}), "spec.image: \"\" is not an image reference");
+    check(&json!({"image": "a:"}), "spec.image: \"a:\" is not an image reference");
+    check(
+        &json!({"claimRef": 1}),
+        "spec.claimRef: invalid type: integer `1`, expected struct ClaimRef",
+    );
+    check(
+        &json!({"secretRefs": [{"name": "a", "envFrom": true}, {"envFrom": true}]}),
+        "spec.secretRefs[1]: missing field `name`",
+    );
+    check(
+        &json!({"secretRefs": [{"name": "a", "env": [{"envName": "A"}]}]}),
+        "spec.secretRefs[0].env[0]: missing field `secretKey`",
+    );
+    check(&json!({"env": [{"name": "A"}]}), "spec.env[0]: missing field `value`");
+    check(
+        &json!({"scaling": {"minReplicas": "1"}}),
+        "spec.scaling.minReplicas: invalid type: string \"1\", expected i64",
+    );
+}
+
+#[test]
+fn what_would_compose_a_wrong_manifest() {
+    let unused = "spec.secretRefs[1]: secret \"b\" is used neither by env nor by envFrom; list keys \
+                  under env, or set envFrom to true";
+    for b in [json!({"name": "b"}), json!({"name": "b", "env": [], "envFrom": false})] {
+        check(&json!({"secretRefs": [{"name": "a", "envFrom": true}, b]}), unused);
+    }
+    check(
+        &json!({"secretRefs": [{"name": "a", "envFrom": true}, {"name": "a", "envFrom": true}]}),
+        "spec.secretRefs[1].name: secret \"a\" is named twice; merge its entries",
+    );
+    let key = |variable: &str| json!({"secretKey": "k", "envName": variable});
+    check(
+        &json!({"secretRefs": [{"name": "a", "env": [key("A"), key("A")]}]}),
+        "spec.secretRefs[0].env[1].envName: A is set from two places; keep one of them",
+    );
+    check(
+        &json!({"secretRefs": [{"name": "a", "env": [key("A")]}, {"name": "b", "env": [key("A")]}]}),
+        "spec.secretRefs[1].env[0].envName: A is set from two places; keep one of them",
+    );
+    check(
+        &json!({
+            "secretRefs": [{"name": "a", "env": [key("A")]}],
+            "env": [{"name": "B", "value": ""}, {"name": "A", "value": ""}],
+        }),
+        "spec.env[1].name: A is set from two places; keep one of them",
+    );
+    for name in ["NATS_URL", "NATS_STREAM_NAME", "NATS_CONSUMER_GROUP"] {
+        check(
+            &json!({"env": [{"name": name, "value": "x"}]}),
+            &format!("spec.env[0].name: {name} is set from spec.nats; choose another name"),
+        );
+    }
+    for init in [json!({}), json!({"command": [], "args": []})] {
+        check(
+            &json!({"initContainer": init}),
+            "spec.initContainer: without command and args it would run the worker itself and never \
+             end; give a command, args, or both",
+        );
+    }
+    // Characters are counted, not bytes.
+    let name = "ä".repeat(57);
+    check(
+        &json!({"claimRef": {"name": name}}),
+        &format!(
+            "spec.claimRef.name: {name:?} has 57 characters, at most 56 are allowed, because KEDA \
+             uses {name}-scaler as a label value, which ends at 63; give the claim a shorter name"
+        ),
+    );
+}
+
+#[test]
+fn a_request_without_a_composite() {
+    let mut none = request(&json!({}), true);
+    none.observed.composite = None;
+    assert_eq!(fatal(&none), "the request has no observed composite");
+    let mut empty = request(&json!({}), true);
+    empty.observed.composite = Some(super::resource(&json!({})));
+    assert_eq!(fatal(&empty), "invalid composite: missing field `spec`");
+}
+
+#[test]
+fn an_input_that_says_something_else() {
+    let check = |input: &Value, expect: &str| {
+        let mut request = request(&json!({}), false);
+        request.input = Some(object(input));
+        assert_eq!(fatal(&request), format!("invalid input of this step: {expect}"));
+    };
+    check(
+        &json!({"object": {}}),
+        "object: unknown field `object`, expected one of `apiVersion`, `kind`, `metadata`, `objects`",
+    );
+    check(&json!({"objects": {}}), "objects: missing field `providerConfigRef`");
+    check(
+        &json!({"objects": {"providerConfigRef": {}}}),
+        "objects.providerConfigRef: missing field `name`",
+    );
+    check(
+        &json!({"objects": {"providerConfigRef": {"name": ""}}}),
+        "objects.providerConfigRef.name: must not be empty",
+    );
+    check(
+        &json!({"objects": {"providerConfigRef": {"name": "a", "kind": "ProviderConfig"}}}),
+        "objects.providerConfigRef.kind: unknown field `kind`, expected `name`",
+    );
+}
+
+#[test]
+fn a_deployment_that_cannot_be_completed() {
+    let check = |pointer: &str, value: Value, expect: &str| {
+        let mut broken = manifests();
+        *broken.get_mut("deployment").unwrap().pointer_mut(pointer).unwrap() = value;
+        let mut request = request(&json!({"env": [{"name": "A", "value": "a"}]}), true);
+        request.desired.resources = resources(&broken);
+        let expect = format!("cannot complete composed resource \"deployment\": {expect}");
+        assert_eq!(fatal(&request), expect);
+    };
+    let containers = "spec.template.spec.containers: has no container named main";
+    check("/spec/template/spec/containers", json!([]), containers);
+    check("/spec/template/spec/containers", json!({}), containers);
+    check("/spec/template/spec/containers/0/name", json!("other"), containers);
+    check("/spec/template/spec/containers/0/env", json!({}), "env: must be a list");
+    check("/spec/template/spec", json!("x"), "spec.template.spec: must be an object");
+    check("/metadata", json!([]), "metadata: must be an object");
+}
