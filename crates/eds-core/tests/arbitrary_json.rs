@@ -11,7 +11,7 @@
 
 use eds_core::composition::{Composition, Inputs, composite_of, render};
 use eds_core::functions;
-use eds_core::protocol::{Object, Ready, Resource, RunFunctionRequest, Severity, State};
+use eds_core::protocol::{Object, Ready, Resource, RunFunctionRequest, Severity, State, normalize};
 use eds_core::xrd::Xrd;
 use eds_core::yaml;
 use proptest::prelude::*;
@@ -299,8 +299,10 @@ proptest! {
         let rendered = render(&composition, &inputs);
         prop_assert_eq!(format!("{rendered:?}"), format!("{:?}", render(&composition, &inputs)));
         if let Ok(rendered) = rendered {
-            prop_assert_eq!(rendered.objects().count(), 4);
-            prop_assert_eq!(rendered.manifests().count(), 4);
+            // Less only with a word about it: a required field that is missing leaves out a manifest.
+            let composed = rendered.objects().count();
+            prop_assert!(composed == 4 || !rendered.results.is_empty());
+            prop_assert_eq!(rendered.manifests().count(), composed);
             prop_assert!(rendered.composite["status"]["conditions"].is_array());
         }
     }
@@ -428,7 +430,10 @@ proptest! {
             let stream = yaml::parse(&text);
             prop_assert_eq!(&stream.problems, &[], "{}", text);
             prop_assert_eq!(stream.documents.len(), 1);
-            prop_assert_eq!(stream.documents[0].to_json(), value.clone());
+            let mut read = stream.documents[0].to_json();
+            let mut written = value.clone();
+            [&mut read, &mut written].into_iter().for_each(normalize);
+            prop_assert_eq!(read, written);
         }
     }
 }
