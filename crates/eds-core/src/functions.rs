@@ -42,15 +42,19 @@ pub const STACK_SIZE: usize = 64 * 1024 * 1024;
 
 /// Run the function that the request's input names.
 ///
-/// A request without an input, with an input nobody here answers, or with parts that are no JSON
-/// object gets one fatal result that names what came and what is accepted.
+/// An input that names none goes to patch-and-transform, and so does a missing one: upstream's
+/// function does not look at the API version and kind of what it gets. A request whose input is
+/// plainly another function's, or with parts that are no JSON object, gets one fatal result that
+/// names what came and what is accepted.
 #[must_use]
 pub fn run(request: RunFunctionRequest) -> RunFunctionResponse {
     if let Some(problem) = request.problems.first() {
         let message = format!("cannot read {}: {}", problem.place, problem.message);
         return RunFunctionResponse::fatal(request, message);
     }
-    match by_input(request.input.as_ref()) {
+    let input = request.input.as_ref();
+    let unnamed = || (!names_another(input)).then_some(patch_and_transform::run as Function);
+    match by_input(input).or_else(unnamed) {
         Some(function) => function(request),
         None => {
             let message = format!("{}; {}", what_came(request.input.as_ref()), accepted());
@@ -85,6 +89,13 @@ fn by_input(input: Option<&Object>) -> Option<Function> {
         .iter()
         .find(|known| known.api_version == api_version && known.kind == kind)
         .map(|known| known.function)
+}
+
+/// Whether the input says that it is for a function other than patch-and-transform: its API version
+/// has a group, and a different one.
+fn names_another(input: Option<&Object>) -> bool {
+    let group = text(input, "apiVersion").split_once('/').map(|(group, _)| group);
+    group.is_some_and(|group| group != "pt.fn.crossplane.io")
 }
 
 fn what_came(input: Option<&Object>) -> String {

@@ -100,7 +100,7 @@ async fn refusals() {
         }
         assert_eq!(answer["meta"]["tag"], "t");
     };
-    check(&|it| it.input = None, &["no input", "pt.fn.crossplane.io/v1beta1", "Input"]).await;
+    check(&|it| it.input = None, &["invalid Function input: resources: Required value"]).await;
     let other = json!({ "apiVersion": "kcl.fn/v1", "kind": "KCLInput" });
     check(&|it| it.input = other.as_object().cloned(), &["kcl.fn/v1", "KCLInput"]).await;
     check(
