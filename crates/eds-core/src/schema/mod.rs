@@ -134,9 +134,18 @@ impl ClaimApi {
         };
         problems.extend(metadata::check(object, self.definition.namespaced));
         problems.extend(validate::validate(&value, &self.schema));
-        // What metadata's own check says, the schema's must not say again.
-        problems.dedup_by(|a, b| a.path == b.path && a.rule == b.rule);
-        for policy in &self.policies {
+        // Where the type is wrong, the fields below are no fields of this API at all.
+        let mistyped: Vec<Path> =
+            problems.iter().filter(|p| *p.rule == catalog::TYPE).map(|p| p.path.clone()).collect();
+        problems.retain(|p| {
+            *p.rule != catalog::UNKNOWN_FIELD || !mistyped.iter().any(|at| at.holds(&p.path))
+        });
+        // What is missing because it is null is said once.
+        nulls.retain(|path| problems.iter().all(|p| p.path != *path));
+        // Admission comes after what makes a name a name.
+        let name = Path::fields("metadata.name");
+        let misnamed = problems.iter().any(|p| p.path == name && *p.rule == catalog::METADATA);
+        for policy in self.policies.iter().filter(|_| !misnamed) {
             problems.extend(policy.check(&value));
         }
         let mut findings: Vec<Finding> =
