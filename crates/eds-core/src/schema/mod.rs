@@ -127,6 +127,12 @@ impl ClaimApi {
         let mut nulls = Vec::new();
         defaults::drop_nulls(&mut value, Some(&self.schema), &root, &mut |path| nulls.push(path));
         self.apply_defaults(&mut value);
+        // `customresource/strategy.go`, PrepareForCreate.
+        if self.definition.status_is_subresource
+            && let Some(object) = value.as_object_mut()
+        {
+            object.remove("status");
+        }
         let Some(object) = value.as_object() else {
             let finding = Finding::new(&catalog::NOT_AN_OBJECT, "an object must be a mapping")
                 .at(node.span, "");
