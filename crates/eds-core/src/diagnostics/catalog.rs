@@ -46,7 +46,7 @@ rules! {
         "a: [1, 2" => "a: [1, 2]";
     DUPLICATE_KEY = "EDS002" "duplicate-key" Error:
         "A key that stands twice in a mapping.",
-        "One of the values is lost without a word, and parsers differ in which; kubectl refuses it.",
+        "One of the values is lost without a word, and parsers differ in which.",
         "{size: small, size: large}" => "{size: large}";
     LIMIT = "EDS003" "too-large" Error:
         "A file that is too large, too deep, or grows without bounds when aliases are expanded.",

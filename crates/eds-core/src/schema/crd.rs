@@ -29,6 +29,8 @@ pub struct Definition {
     pub plural: String,
     /// Whether its objects live in a namespace.
     pub namespaced: bool,
+    /// Whether `status` is a subresource, so that what a file says of it is dropped.
+    pub status_is_subresource: bool,
     /// The OpenAPI v3 schema, as the CRD has it.
     pub schema: Value,
 }
@@ -91,6 +93,7 @@ pub fn definition(object: &Value, side: Side) -> Result<Definition, String> {
             .to_owned(),
         kind: text(&format!("{names}/kind"))?,
         plural: text(&format!("{names}/plural"))?,
+        status_is_subresource: !is_crd || version.pointer("/subresources/status").is_some(),
         namespaced: scope == "Namespaced" || (legacy && side == Side::Claim),
         schema,
     })

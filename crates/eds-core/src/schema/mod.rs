@@ -127,6 +127,12 @@ impl ClaimApi {
         let mut nulls = Vec::new();
         defaults::drop_nulls(&mut value, Some(&self.schema), &root, &mut |path| nulls.push(path));
         self.apply_defaults(&mut value);
+        // `customresource/strategy.go`, PrepareForCreate.
+        if self.definition.status_is_subresource
+            && let Some(object) = value.as_object_mut()
+        {
+            object.remove("status");
+        }
         let Some(object) = value.as_object() else {
             let finding = Finding::new(&catalog::NOT_AN_OBJECT, "an object must be a mapping")
                 .at(node.span, "");
@@ -134,9 +140,18 @@ impl ClaimApi {
         };
         problems.extend(metadata::check(object, self.definition.namespaced));
         problems.extend(validate::validate(&value, &self.schema));
-        // What metadata's own check says, the schema's must not say again.
-        problems.dedup_by(|a, b| a.path == b.path && a.rule == b.rule);
-        for policy in &self.policies {
+        // Where the type is wrong, the fields below are no fields of this API at all.
+        let mistyped: Vec<Path> =
+            problems.iter().filter(|p| *p.rule == catalog::TYPE).map(|p| p.path.clone()).collect();
+        problems.retain(|p| {
+            *p.rule != catalog::UNKNOWN_FIELD || !mistyped.iter().any(|at| at.holds(&p.path))
+        });
+        // What is missing because it is null is said once.
+        nulls.retain(|path| problems.iter().all(|p| p.path != *path));
+        // Admission comes after what makes a name a name.
+        let name = Path::fields("metadata.name");
+        let misnamed = problems.iter().any(|p| p.path == name && *p.rule == catalog::METADATA);
+        for policy in self.policies.iter().filter(|_| !misnamed) {
             problems.extend(policy.check(&value));
         }
         let mut findings: Vec<Finding> =

@@ -65,7 +65,8 @@ fn quoting(problem: &Problem, root: &Node) -> Option<String> {
     }
     match &problem.path.node(root)?.content {
         Content::Scalar(s) if s.plain && !s.text.is_empty() => {
-            Some(format!("YAML reads {0} as {1}; quote it: \"{0}\"", s.text, s.value))
+            let kind = if s.value.is_boolean() { "a boolean" } else { "a number" };
+            Some(format!("YAML reads {0} as {kind}; quote it: \"{0}\"", s.text))
         }
         _ => None,
     }

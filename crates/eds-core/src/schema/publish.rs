@@ -139,7 +139,7 @@ fn part(schema: &Value, closed: bool) -> Value {
     for rule in from.get("x-kubernetes-validations").and_then(Value::as_array).into_iter().flatten()
     {
         let text = rule.get("rule").and_then(Value::as_str).unwrap_or_default();
-        match rules::translate(text) {
+        match rules::translate(text, schema) {
             Some(schema) => {
                 let all = to.entry("allOf").or_insert(json!([]));
                 if let Some(all) = all.as_array_mut() {

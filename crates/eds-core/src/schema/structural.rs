@@ -111,11 +111,18 @@ impl Schema {
         })
     }
 
-    /// The description's first sentence.
+    /// The description's first sentence, as a part of another.
     pub(super) fn summary(&self) -> Option<String> {
         let text = self.description.as_deref()?;
         let first = text.split_inclusive(". ").next().unwrap_or(text);
-        Some(first.trim().trim_end_matches('.').to_owned())
+        let first = first.trim().trim_end_matches('.');
+        let mut chars = first.chars();
+        let initial = chars.next()?;
+        // An abbreviation keeps its capitals.
+        if chars.clone().next().is_some_and(char::is_uppercase) {
+            return Some(first.to_owned());
+        }
+        Some(initial.to_lowercase().chain(chars).collect())
     }
 }
 

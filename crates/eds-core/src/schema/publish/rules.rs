@@ -8,13 +8,13 @@ use cel::Program;
 use cel::common::ast::{Expr, LiteralValue};
 use serde_json::{Value, json};
 
-/// The schema that says the same as a rule, for a value that has the rule's type.
-pub(super) fn translate(rule: &str) -> Option<Value> {
+/// The schema that says the same as a rule, for a value of the schema `of`.
+pub(super) fn translate(rule: &str, of: &Value) -> Option<Value> {
     let program = Program::compile(rule).ok()?;
-    expression(&program.expression().expr)
+    expression(&program.expression().expr, of)
 }
 
-fn expression(expr: &Expr) -> Option<Value> {
+fn expression(expr: &Expr, of: &Value) -> Option<Value> {
     match expr {
         Expr::Select(select) if is_self(&select.operand.expr) => {
             let field = &select.field;
@@ -26,9 +26,13 @@ fn expression(expr: &Expr) -> Option<Value> {
         Expr::Call(call) => {
             let args: Vec<&Expr> = call.args.iter().map(|arg| &arg.expr).collect();
             match (call.func_name.as_str(), args.as_slice()) {
-                ("_&&_", [a, b]) => Some(json!({"allOf": [expression(a)?, expression(b)?]})),
-                ("_||_", [a, b]) => Some(json!({"anyOf": [expression(a)?, expression(b)?]})),
-                ("!_", [a]) => Some(json!({"not": expression(a)?})),
+                ("_&&_", [a, b]) => {
+                    Some(json!({"allOf": [expression(a, of)?, expression(b, of)?]}))
+                }
+                ("_||_", [a, b]) => {
+                    Some(json!({"anyOf": [expression(a, of)?, expression(b, of)?]}))
+                }
+                ("!_", [a]) => Some(json!({"not": expression(a, of)?})),
                 ("@in", [what, Expr::List(list)]) => {
                     let values: Option<Vec<Value>> =
                         list.elements.iter().map(|e| literal(&e.expr)).collect();
@@ -40,7 +44,8 @@ fn expression(expr: &Expr) -> Option<Value> {
                         (None, [arg]) => &arg.expr,
                         _ => return None,
                     };
-                    place(what, sizes(operator, literal(bound)?.as_u64()?)?)
+                    let kind = type_of(what, of)?;
+                    place(what, sizes(operator, literal(bound)?.as_u64()?, kind)?)
                 }
                 (operator, [what, bound]) => place(what, compared(operator, literal(bound)?)?),
                 _ => None,
@@ -66,15 +71,31 @@ fn place(what: &Expr, schema: Value) -> Option<Value> {
     }
 }
 
-fn sizes(operator: &str, bound: u64) -> Option<Value> {
-    // Whether it is a list, a text or a mapping is its own schema's to say.
-    let least = |n: u64| json!({"minItems": n, "minLength": n, "minProperties": n});
-    let most = |n: u64| json!({"maxItems": n, "maxLength": n, "maxProperties": n});
+/// The `type` of `self` or of one of its fields.
+fn type_of<'a>(what: &Expr, of: &'a Value) -> Option<&'a str> {
+    let schema = match what {
+        expr if is_self(expr) => of,
+        Expr::Select(select) if !select.test && is_self(&select.operand.expr) => {
+            of.get("properties")?.get(&select.field)?
+        }
+        _ => return None,
+    };
+    schema.get("type")?.as_str()
+}
+
+fn sizes(operator: &str, bound: u64, kind: &str) -> Option<Value> {
+    let (least, most) = match kind {
+        "array" => ("minItems", "maxItems"),
+        "string" => ("minLength", "maxLength"),
+        "object" => ("minProperties", "maxProperties"),
+        _ => return None,
+    };
+    // The type is said again for validators that want it beside the keyword.
     match operator {
-        "_>_" => Some(least(bound + 1)),
-        "_>=_" => Some(least(bound)),
-        "_<_" => Some(most(bound.checked_sub(1)?)),
-        "_<=_" => Some(most(bound)),
+        "_>_" => Some(json!({"type": kind, least: bound + 1})),
+        "_>=_" => Some(json!({"type": kind, least: bound})),
+        "_<_" => Some(json!({"type": kind, most: bound.checked_sub(1)?})),
+        "_<=_" => Some(json!({"type": kind, most: bound})),
         _ => None,
     }
 }
@@ -109,7 +130,8 @@ mod tests {
 
     #[track_caller]
     fn check(rule: &str, expected: Value) {
-        assert_eq!(translate(rule).unwrap_or_default(), expected, "{rule}");
+        let of = json!({"type": "object", "properties": {"l": {"type": "array"}}});
+        assert_eq!(translate(rule, &of).unwrap_or_default(), expected, "{rule}");
     }
 
     #[test]
@@ -126,6 +148,11 @@ mod tests {
             ]}),
         );
         check("self.n >= 3", json!({"required": ["n"], "properties": {"n": {"minimum": 3}}}));
+        check(
+            "size(self.l) > 0",
+            json!({"required": ["l"], "properties": {"l": {"type": "array", "minItems": 1}}}),
+        );
+        check("size(self.unknown) > 0", Value::Null);
         check("self.all(x, x > 1)", Value::Null);
         check("self.a <= self.b", Value::Null);
     }
