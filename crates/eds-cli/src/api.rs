@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use eds_core::schema::ClaimApi;
+use eds_core::schema::{ClaimApi, Definition, Side, crd};
 use eds_core::yaml;
 use serde_json::Value;
 
@@ -12,10 +12,7 @@ use crate::inputs::Source;
 
 /// Loads and compiles it. The built-in one comes with the policies that are installed beside it.
 pub(crate) fn load(file: Option<&Path>) -> Result<ClaimApi> {
-    let source = match file {
-        Some(path) => Source::read(path)?,
-        None => Source { name: "the built-in XRD".to_owned(), text: embedded::XRD.to_owned() },
-    };
+    let source = source(file)?;
     let xrd = definition(&source)?;
     let mut api =
         ClaimApi::from_xrd(&xrd).map_err(|e| anyhow!(e)).with_context(|| source.name.clone())?;
@@ -25,6 +22,21 @@ pub(crate) fn load(file: Option<&Path>) -> Result<ClaimApi> {
         }
     }
     Ok(api)
+}
+
+/// The composite that the same XRD defines.
+pub(crate) fn composite(file: Option<&Path>) -> Result<Definition> {
+    let source = source(file)?;
+    crd::definition(&definition(&source)?, Side::Composite)
+        .map_err(|e| anyhow!(e))
+        .with_context(|| source.name.clone())
+}
+
+fn source(file: Option<&Path>) -> Result<Source> {
+    match file {
+        Some(path) => Source::read(path),
+        None => Ok(Source { name: "the built-in XRD".to_owned(), text: embedded::XRD.to_owned() }),
+    }
 }
 
 /// The first XRD or CRD of a file.

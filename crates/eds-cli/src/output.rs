@@ -1,8 +1,9 @@
 //! Writing to standard output.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use anyhow::{Context, Result};
+use eds_core::diagnostics::{self, FileFindings};
 use eds_core::protocol::Object;
 
 /// Writes objects as YAML documents, each with its `---`, keys sorted, so that the same objects
@@ -26,6 +27,13 @@ pub(crate) fn documents<'a>(objects: impl Iterator<Item = &'a Object>) -> Result
 /// Notes go to standard error, so that standard output stays what a program can read.
 pub(crate) fn note(line: &str) {
     let _ = writeln!(io::stderr(), "eds: {line}");
+}
+
+/// Findings of a file on standard error, for a person.
+pub(crate) fn findings(file: &FileFindings) {
+    let color = io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let _ = io::stderr().write_all(diagnostics::text(file, color).as_bytes());
 }
 
 /// Whether an error is a closed pipe.

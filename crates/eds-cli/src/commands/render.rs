@@ -1,17 +1,19 @@
 //! `eds render`: what a claim becomes, without a cluster.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
+use eds_core::claims;
 use eds_core::composition::{self, Composition, Inputs};
-use eds_core::protocol::{Object, Severity};
-use eds_core::xrd::Xrd;
+use eds_core::diagnostics::{self, FileFindings};
+use eds_core::protocol::{Object, Severity, normalize};
+use eds_core::schema::{ClaimApi, ValidClaim};
 use serde_json::{Value, json};
 
 use crate::inputs::{self, Source};
-use crate::{Outcome, embedded, output};
+use crate::{Outcome, api, embedded, output};
 
 /// Show what claims become: the four manifests, as Crossplane would apply them.
 ///
@@ -63,28 +65,39 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let mut outcome = Outcome::Fine;
     let (mut claims, mut skipped) = (0_usize, 0_usize);
     let mut rendered = Vec::new();
-    for source in &sources {
-        for object in source.objects()? {
-            if !api.xrd.is_claim(&object) {
-                skipped += 1;
-                continue;
-            }
-            claims += 1;
-            let result = render(&api, object, args, &observed, &required);
-            match result {
-                Ok(objects) => rendered.extend(objects),
+    for source in sources {
+        let checked = claims::check(&source.text, &api.claims, claims::Options::default());
+        claims += checked.claims.len();
+        skipped += checked.skipped;
+        for (claim, _) in checked.claims {
+            let Some(claim) = claim.claim else { continue };
+            match render(&api, claim, args, &observed, &required) {
+                Ok((objects, complete)) => {
+                    rendered.extend(objects);
+                    if !complete {
+                        outcome = Outcome::Findings;
+                    }
+                }
                 Err(error) => {
                     outcome = Outcome::Findings;
-                    say(&format!("{}: {error:#}", source.name));
+                    output::note(&format!("{}: {error:#}", source.name));
                 }
             }
         }
+        // Warnings are `eds validate`'s to give; here they would hide what did not render.
+        let mut errors = checked.findings;
+        errors.retain(|finding| finding.severity == diagnostics::Severity::Error);
+        if !errors.is_empty() {
+            outcome = Outcome::Findings;
+            output::findings(&FileFindings::new(source.name, source.text, errors));
+        }
     }
+    let kind = &api.claims.definition.kind;
     if skipped > 0 {
-        say(&format!("skipped {skipped} objects that are no {}", api.xrd.claim_kind));
+        output::note(&format!("skipped {skipped} objects that are no {kind}"));
     }
-    if claims == 0 {
-        bail!("found no {} ({}) to render", api.xrd.claim_kind, api.xrd.api_version);
+    if claims == 0 && outcome == Outcome::Fine {
+        bail!("found no {kind} ({}) to render", api.claims.api_version());
     }
     output::documents(rendered.iter())?;
     Ok(outcome)
@@ -100,66 +113,67 @@ fn sources(paths: &[PathBuf]) -> Result<Vec<Source>> {
     paths.iter().map(|path| Source::read(path)).collect()
 }
 
+/// What to print for a claim, and whether no step warned. A step that warns has left something out.
 fn render(
     api: &Api,
-    mut claim: Object,
+    claim: ValidClaim,
     args: &Args,
     observed: &[Object],
     required: &[Object],
-) -> Result<Vec<Object>> {
+) -> Result<(Vec<Object>, bool)> {
+    let mut claim = claim.into_object();
     if let Some(metadata) = claim.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.entry("namespace").or_insert_with(|| json!(args.namespace));
     }
-    api.xrd.apply_defaults(&mut claim);
+    claim.values_mut().for_each(normalize);
     let inputs = Inputs {
-        composite: composition::composite_of(&claim, &api.xrd.composite_kind),
+        composite: composition::composite_of(&claim, &api.composite_kind),
         observed: observed.to_vec(),
         required: required.to_vec(),
     };
     let rendered = composition::render(&api.composition, &inputs)?;
+    let mut complete = true;
     for step in &rendered.results {
         let severity = match step.result.severity {
             Severity::Fatal => "fatal",
             Severity::Warning => "warning",
             Severity::Normal => "note",
         };
-        say(&format!("{severity}: step {:?}: {}", step.step, step.result.message));
+        complete &= step.result.severity == Severity::Normal;
+        output::note(&format!("{severity}: step {:?}: {}", step.step, step.result.message));
     }
-    Ok(match args.output {
+    let objects = match args.output {
         Output::Manifests => rendered.manifests().cloned().collect(),
         Output::Objects => rendered.objects().cloned().collect(),
         Output::Xr => vec![rendered.composite],
-    })
+    };
+    Ok((objects, complete))
 }
 
-/// Notes go to standard error, so that standard output stays YAML.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "eds: {line}");
-}
-
-/// The XRD and the Composition that claims are rendered with.
+/// The API and the Composition that claims are rendered with.
 struct Api {
-    xrd: Xrd,
+    claims: ClaimApi,
+    composite_kind: String,
     composition: Composition,
 }
 
 impl Api {
     fn load(args: &Args) -> Result<Self> {
-        let read = |path: &Option<PathBuf>, name: &str, text: &str| match path {
-            Some(path) => Source::read(path),
-            None => Ok(Source { name: name.to_owned(), text: text.to_owned() }),
+        let claims = api::load(args.xrd.as_deref())?;
+        let composite = api::composite(args.xrd.as_deref())?;
+        let source = match &args.composition {
+            Some(path) => Source::read(path)?,
+            None => Source {
+                name: "the built-in Composition".to_owned(),
+                text: embedded::COMPOSITION.to_owned(),
+            },
         };
-        let source = read(&args.xrd, "the built-in XRD", embedded::XRD)?;
-        let xrd = Xrd::parse(&Value::Object(inputs::single(&source)?))
-            .map_err(|e| anyhow!("{}: {e}", source.name))?;
-
-        let source = read(&args.composition, "the built-in Composition", embedded::COMPOSITION)?;
         let composition = Composition::parse(&Value::Object(inputs::single(&source)?))
             .map_err(|e| anyhow!(e))
             .with_context(|| source.name.clone())?;
-        let wanted = (&xrd.api_version, &xrd.composite_kind);
-        let (version, kind) = &composition.composite_type;
-        if (version, kind) != wanted {
+        let wanted = (claims.api_version(), composite.kind);
+        if composition.composite_type != wanted {
+            let (version, kind) = &composition.composite_type;
             bail!(
                 "{}: is for {kind} ({version}), but the XRD defines {} ({})",
                 source.name,
@@ -167,6 +181,6 @@ impl Api {
                 wanted.0,
             );
         }
-        Ok(Self { xrd, composition })
+        Ok(Self { claims, composite_kind: wanted.1, composition })
     }
 }
