@@ -6,6 +6,7 @@
 
 pub mod connection;
 pub mod decode;
+mod decode_transforms;
 mod metadata;
 pub mod patches;
 pub mod resources;

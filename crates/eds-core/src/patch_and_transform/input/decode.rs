@@ -5,12 +5,12 @@
 //! zero value of everything, and the first error by key order is the only one. Its messages begin
 //! with `cannot` or `unable to` at random; ours always with `cannot`.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Map, Value};
 
 use super::connection::{ConnectionDetail, WriteConnectionSecretToRef};
+use super::decode_transforms::transform;
 use super::metadata;
 use super::patches::{
     Combine, CombineVariable, ComposedPatch, ConnectionSecretPatch, EnvironmentPatch, Patch,
@@ -19,10 +19,6 @@ use super::patches::{
 use super::resources::{
     ComposedTemplate, Environment, MatchConditionReadinessCheck, PatchSet, ReadinessCheck,
     Resources,
-};
-use super::transforms::{
-    ConvertTransform, MapTransform, MatchTransform, MatchTransformPattern, MathTransform,
-    StringTransform, StringTransformJoin, StringTransformRegexp, StringTransformReplace, Transform,
 };
 use crate::fieldpath;
 use crate::patch_and_transform::text::{number, protojson_string};
@@ -270,149 +266,6 @@ fn string_combine(value: Value) -> Decoded<StringCombine> {
     Ok(out)
 }
 
-fn transform(value: Value) -> Decoded<Transform> {
-    let mut out = Transform::default();
-    fields(value, "v1beta1.Transform", |name, value| {
-        match name {
-            "type" => out.type_ = string(value, "v1beta1.TransformType")?,
-            "math" => out.math = option(value, math)?,
-            "map" => out.map = option(value, map)?,
-            "match" => out.match_ = option(value, match_)?,
-            "string" => out.string = option(value, string_transform)?,
-            "convert" => out.convert = option(value, convert)?,
-            _ => return Ok(false),
-        }
-        Ok(true)
-    })?;
-    Ok(out)
-}
-
-fn math(value: Value) -> Decoded<MathTransform> {
-    let mut out = MathTransform::default();
-    fields(value, "v1beta1.MathTransform", |name, value| {
-        match name {
-            "type" => out.type_ = string(value, "v1beta1.MathTransformType")?,
-            "multiply" => out.multiply = option(value, |v| integer(v, "int64"))?,
-            "clampMin" => out.clamp_min = option(value, |v| integer(v, "int64"))?,
-            "clampMax" => out.clamp_max = option(value, |v| integer(v, "int64"))?,
-            _ => return Ok(false),
-        }
-        Ok(true)
-    })?;
-    Ok(out)
-}
-
-/// The table is decoded by `encoding/json` inside, so the message has two layers.
-fn map(value: Value) -> Decoded<MapTransform> {
-    match value {
-        Value::Object(pairs) => {
-            let pairs = pairs.into_iter().map(|(key, value)| Ok((key, raw(value)?)));
-            Ok(MapTransform { pairs: pairs.collect::<Decoded<BTreeMap<_, _>>>()? })
-        }
-        other => {
-            let cause = format!(
-                "json: cannot unmarshal {} into Go value of type map[string]v1.JSON",
-                kind(&other)
-            );
-            Err(with_cause(&other, "v1beta1.MapTransform", &cause))
-        }
-    }
-}
-
-fn match_(value: Value) -> Decoded<MatchTransform> {
-    let mut out = MatchTransform::default();
-    fields(value, "v1beta1.MatchTransform", |name, value| {
-        match name {
-            "patterns" => {
-                out.patterns = list(value, "v1beta1.MatchTransformPattern", match_pattern)?;
-            }
-            "fallbackValue" => out.fallback_value = raw(value)?,
-            "fallbackTo" => out.fallback_to = string(value, "v1beta1.MatchFallbackTo")?,
-            _ => return Ok(false),
-        }
-        Ok(true)
-    })?;
-    Ok(out)
-}
-
-fn match_pattern(value: Value) -> Decoded<MatchTransformPattern> {
-    let mut out = MatchTransformPattern::default();
-    fields(value, "v1beta1.MatchTransformPattern", |name, value| {
-        match name {
-            "type" => out.type_ = string(value, "v1beta1.MatchTransformPatternType")?,
-            "literal" => out.literal = text(value)?,
-            "regexp" => out.regexp = text(value)?,
-            "result" => out.result = raw(value)?,
-            _ => return Ok(false),
-        }
-        Ok(true)
-    })?;
-    Ok(out)
-}
-
-fn string_transform(value: Value) -> Decoded<StringTransform> {
-    let mut out = StringTransform::default();
-    fields(value, "v1beta1.StringTransform", |name, value| {
-        match name {
-            "type" => out.type_ = string(value, "v1beta1.StringTransformType")?,
-            "fmt" => out.format = text(value)?,
-            "convert" => out.convert = named(value, "v1beta1.StringConversionType")?,
-            "trim" => out.trim = text(value)?,
-            "regexp" => out.regexp = option(value, string_regexp)?,
-            "join" => out.join = option(value, string_join)?,
-            "replace" => out.replace = option(value, string_replace)?,
-            _ => return Ok(false),
-        }
-        Ok(true)
-    })?;
-    Ok(out)
-}
-
-fn string_regexp(value: Value) -> Decoded<StringTransformRegexp> {
-    let mut out = StringTransformRegexp::default();
-    fields(value, "v1beta1.StringTransformRegexp", |name, value| {
-        match name {
-            "match" => out.match_ = string(value, "string")?,
-            "group" => out.group = option(value, |v| integer(v, "int"))?,
-            _ => return Ok(false),
-        }
-        Ok(true)
-    })?;
-    Ok(out)
-}
-
-fn string_join(value: Value) -> Decoded<StringTransformJoin> {
-    let mut out = StringTransformJoin::default();
-    only(value, "v1beta1.StringTransformJoin", "separator", &mut out.separator)?;
-    Ok(out)
-}
-
-fn string_replace(value: Value) -> Decoded<StringTransformReplace> {
-    let mut out = StringTransformReplace::default();
-    fields(value, "v1beta1.StringTransformReplace", |name, value| {
-        match name {
-            "search" => out.search = string(value, "string")?,
-            "replace" => out.replace = string(value, "string")?,
-            _ => return Ok(false),
-        }
-        Ok(true)
-    })?;
-    Ok(out)
-}
-
-fn convert(value: Value) -> Decoded<ConvertTransform> {
-    let mut out = ConvertTransform::default();
-    fields(value, "v1beta1.ConvertTransform", |name, value| {
-        match name {
-            "toType" => out.to_type = string(value, "v1beta1.TransformIOType")?,
-            "format" => out.format = named(value, "v1beta1.ConvertTransformFormat")?,
-            _ => return Ok(false),
-        }
-        Ok(true)
-    })?;
-    Ok(out)
-}
-
 /// Hands the members of an object to `set`, by sorted name, which says whether it knows the name.
 pub(super) fn fields(
     value: Value,
@@ -433,7 +286,7 @@ pub(super) fn fields(
 }
 
 /// A struct with one field, a string.
-fn only(value: Value, go_type: &str, field: &str, out: &mut String) -> Decoded<()> {
+pub(super) fn only(value: Value, go_type: &str, field: &str, out: &mut String) -> Decoded<()> {
     fields(value, go_type, |name, value| {
         if name == field {
             *out = string(value, "string")?;
@@ -472,11 +325,11 @@ pub(super) fn string(value: Value, go_type: &str) -> Decoded<String> {
     }
 }
 
-fn text(value: Value) -> Decoded<Option<String>> {
+pub(super) fn text(value: Value) -> Decoded<Option<String>> {
     named(value, "string")
 }
 
-fn named(value: Value, go_type: &str) -> Decoded<Option<String>> {
+pub(super) fn named(value: Value, go_type: &str) -> Decoded<Option<String>> {
     option(value, |value| string(value, go_type))
 }
 
@@ -494,7 +347,7 @@ pub(super) fn integer(value: Value, go_type: &str) -> Decoded<i64> {
 
 /// What Kubernetes calls `apiextensions.JSON`: read later by `encoding/json`, whose numbers are
 /// all floats.
-fn raw(value: Value) -> Decoded<Value> {
+pub(super) fn raw(value: Value) -> Decoded<Value> {
     fieldpath::floats(&value).map_err(|e| DecodeError(format!("json: {e}")))
 }
 
