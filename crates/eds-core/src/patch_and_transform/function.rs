@@ -262,9 +262,7 @@ impl Run {
         let targets = [&mut made.dxr, &mut made.env];
         let composed = made.composed.values_mut().map(|(target, _)| target);
         for target in targets.into_iter().chain(composed) {
-            if let Err(error) = target.normalize() {
-                return self.fatal(error.to_string());
-            }
+            target.normalize();
         }
 
         let desired = &mut self.response.desired;

@@ -49,13 +49,13 @@ impl Target {
         Ok(Self { object, normalized: false })
     }
 
-    /// Makes integers of whole numbers, if no patch did.
-    pub(super) fn normalize(&mut self) -> Result<(), Error> {
+    /// Makes integers of whole numbers, if no patch did. It never was Go JSON then, so -0 keeps its
+    /// sign.
+    pub(super) fn normalize(&mut self) {
         if !self.normalized {
-            fieldpath::normalize_object(&mut self.object)?;
+            self.object.values_mut().for_each(crate::protocol::normalize);
             self.normalized = true;
         }
-        Ok(())
     }
 
     /// The object as a source.
