@@ -50,6 +50,29 @@ fill() {
     sed -e "s|VOLUMES|$STATE/volumes|; s|REGISTRY/|$REGISTRY/|" "$1"
 }
 
+LEASES=(crossplane-system/crossplane-leader-election-core crossplane-system/crossplane-leader-election-rbac keda/operator.keda.sh)
+
+# drop_leases: the leaders of an earlier run are dead, and did not say so. Their
+# successors would otherwise wait a minute, looking ready all the while.
+drop_leases() {
+    local lease
+    for lease in "${LEASES[@]}"; do
+        kc -n "${lease%%/*}" delete lease "${lease#*/}" --ignore-not-found >/dev/null || true
+    done
+}
+
+leads() { kc -n "${1%%/*}" get lease "${1#*/}" -o json | jq -e '.spec.holderIdentity != ""'; }
+
+wait_leaders() {
+    local lease
+    for lease in "${LEASES[@]}"; do
+        wait_for 90 "a leader for $lease" leads "$lease" || {
+            evidence "${lease%%/*}"
+            die "nobody leads $lease after 90 s"
+        }
+    done
+}
+
 apply_nats() {
     mkdir -p "$STATE/volumes/nats-0"
     chown 1000:1000 "$STATE/volumes/nats-0"

@@ -4,16 +4,29 @@
 # shellcheck disable=SC2034 # read by containerd's configuration and by up
 PAUSE_IMAGE=eds.local/pause:1
 
-# pinned_tool NAME: finds it, and says so when it is not the pinned build.
+# pinned_tool NAME: its path; scripts/tools.sh finds it and says where. Warns
+# when it is not the pinned build.
 pinned_tool() {
     local path want
-    path=$(find_tool "$1") || die "Crossplane is not on any package registry this testbed uses: unpack its binaries and set EDS_TOOLS_DIR"
+    path=$("$REPO_DIR/scripts/tools.sh" "$1") ||
+        die "Crossplane is not on any package registry this testbed uses: put its binaries into a directory and set EDS_TOOLS_DIR"
     want=$(tool_pin "$1" 3)
     if [ "$(sha256sum "$path" | cut -d' ' -f1)" != "$want" ]; then
         warn "$path is not the pinned build of $1 $(tool_pin "$1" 2)"
     fi
-    say "$1 is $path"
     echo "$path"
+}
+
+# tools_file NAME: a directory of manifests that comes with those binaries.
+tools_file() {
+    local root
+    for root in "${EDS_TOOLS_DIR:-}" "$REPO_DIR/../shared/tools"; do
+        if [ -n "$root" ] && [ -e "$root/$1" ]; then
+            realpath "$root/$1"
+            return 0
+        fi
+    done
+    die "$1 is neither in EDS_TOOLS_DIR (${EDS_TOOLS_DIR:-not set}) nor in ../shared/tools: Crossplane's binaries come with it"
 }
 
 tool_pin() { awk -v n="$1" -v c="$2" '$1 == n {print $c}' "$TESTBED_DIR/parts/tools.pins"; }
@@ -47,7 +60,8 @@ image_to_registry() {
     node_ctr images import "$archive" >/dev/null
     in_node ctr --address "$RUN/containerd.sock" --namespace k8s.io images push --plain-http "$path" >/dev/null ||
         die "the registry $REGISTRY does not take $path"
-    node_ctr images rm "$path" >/dev/null
+    # An older one of that name on the node would be used instead of pulled.
+    node_ctr images rm "$path" "$ref" >/dev/null 2>&1 || true
     rm -f "$archive"
     say "image $ref is in the registry"
 }

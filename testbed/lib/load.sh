@@ -13,8 +13,6 @@ lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$lib/service.sh"
 # shellcheck source=testbed/lib/control-plane.sh
 . "$lib/control-plane.sh"
-# shellcheck source=package/tools.sh
-. "$REPO_DIR/package/tools.sh"
 # shellcheck source=testbed/lib/images.sh
 . "$lib/images.sh"
 # shellcheck source=testbed/lib/cluster.sh

@@ -51,6 +51,10 @@ install_packages() {
     fi
 }
 
+# shellcheck disable=SC2034 # up asks whether this is a new start
+FRESH_NODE=no
+
+# shellcheck disable=SC2034
 node_network() {
     # A killed run or a reboot can leave the name without the namespace.
     if [ -e "/var/run/netns/$NETNS" ] && ! in_node true 2>/dev/null; then
@@ -58,8 +62,10 @@ node_network() {
     fi
     if [ ! -e "/var/run/netns/$NETNS" ]; then
         ip netns add "$NETNS"
-        # Nothing can hold an address in a network that did not exist.
+        # Nothing can hold an address in a network that did not exist, and no
+        # pod of an earlier run can be alive.
         rm -rf "$STATE/cni/ipam"
+        FRESH_NODE=yes
     fi
     ip -n "$NETNS" link set lo up
     # Both ends of the pair stay inside: there is no dummy device everywhere.

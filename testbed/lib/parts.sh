@@ -63,7 +63,7 @@ part_build() (
     set -euo pipefail
     name=$1
     part_built "$name" && return 0
-    command -v go >/dev/null || die "$name $(part_version "$name") is not built yet and there is no Go toolchain: install Go 1.26 or newer, or point EDS_TESTBED_CACHE at a filled cache"
+    go=$("$REPO_DIR/scripts/tools.sh" go) || die "$name $(part_version "$name") is not built yet: it needs Go, or an EDS_TESTBED_CACHE that holds it"
     mkdir -p "$CACHE/parts" "$CACHE/log"
     exec 9>"$CACHE/parts/.$name.lock"
     flock -n 9 || say "waiting for another build of $name"
@@ -85,14 +85,14 @@ part_build() (
     esac
     start=$(date +%s)
     if ! CGO_ENABLED=0 GOFLAGS="-buildvcs=false -mod=readonly" nice -n 10 \
-        go build -trimpath -p "${EDS_TESTBED_JOBS:-2}" -ldflags "$flags" -o "$tmp/" "$what" >"$log" 2>&1; then
+        "$go" build -trimpath -p "${EDS_TESTBED_JOBS:-2}" -ldflags "$flags" -o "$tmp/" "$what" >"$log" 2>&1; then
         tail -n 15 "$log" >&2
         rm -rf "$tmp"
         die "$name $version does not build; the whole log is $log"
     fi
     module=$(part_module "$name")
     if [ -n "$module" ]; then
-        source=$(go list -m -f '{{.Dir}}' "$module")
+        source=$("$go" list -m -f '{{.Dir}}' "$module")
         case $name in
         keda) cp -r --no-preserve=mode "$source/config" "$tmp/config" ;;
         provider-kubernetes) cp -r --no-preserve=mode "$source/package" "$tmp/package" ;;
