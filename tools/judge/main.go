@@ -115,6 +115,8 @@ func load(crdFile, policyFile string) ([]*judge, error) {
 		if crd.Name == "" {
 			continue
 		}
+		// Crossplane's converter leaves the owner's uid empty, which only a server could fill.
+		crd.OwnerReferences = nil
 		scheme.Default(crd)
 		internal := &apiextensions.CustomResourceDefinition{}
 		if err := scheme.Convert(crd, internal, nil); err != nil {
