@@ -10,6 +10,7 @@
 
 mod composed;
 mod diagnosis;
+mod pods;
 mod refused;
 
 use std::collections::BTreeMap;
