@@ -21,5 +21,4 @@ pub mod protocol;
 pub mod protocol_json;
 pub mod rules;
 pub mod schema;
-pub mod xrd;
 pub mod yaml;

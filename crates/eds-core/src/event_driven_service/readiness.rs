@@ -124,6 +124,10 @@ fn deployment(live: &Object, spec: &Spec) -> Verdict {
 pub(super) fn replica_failure(live: &Object) -> Option<(&'static str, String)> {
     let failure = condition(live, "ReplicaFailure").filter(|c| text(c, &["status"]) == "True")?;
     let message = text(failure, &["message"]);
+    // The four manifests are applied in no order; a Deployment may come before its ServiceAccount.
+    if message.contains("error looking up service account") {
+        return Some(("Progressing", "the ServiceAccount has not been created yet".to_owned()));
+    }
     let reason =
         if message.contains("exceeded quota") { "QuotaExceeded" } else { "PodsNotCreated" };
     Some((reason, format!("pods cannot be created: {message}")))
@@ -137,11 +141,11 @@ fn scaled_object(live: &Object) -> Verdict {
     match (of("status"), of("reason")) {
         ("True", _) => Verdict::Ready,
         ("False", "TriggerError") => Verdict::NotReady("ScalerFailed", trigger_error(live)),
-        ("False", _) => Verdict::NotReady(
+        ("False", _) if !of("message").is_empty() => Verdict::NotReady(
             "ScalerFailed",
             format!("KEDA cannot scale this service: {}", of("message")),
         ),
-        // KEDA begins with Unknown.
+        // KEDA begins with Unknown, and says False without a reason while it makes the HPA.
         _ => Verdict::NotReady("Scaler", "KEDA has not looked at the ScaledObject yet".to_owned()),
     }
 }

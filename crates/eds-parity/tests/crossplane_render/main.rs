@@ -168,12 +168,7 @@ impl Case<'_> {
     fn run(&self, both: &Both) -> Result<(), String> {
         let mut work = both.case(&self.name(), self.claim, self.variant);
         if self.refused {
-            let sentence = fs::read_to_string(
-                self.claim.to_string_lossy().replace(".claim.yaml", ".error.txt"),
-            )
-            .unwrap();
-            let sentence = sentence.trim().rsplit_once(" failed: ").unwrap().1;
-            return work.both_refuse(sentence);
+            return work.both_refuse();
         }
         if let Some(scene) = self.scene {
             // What is there already is what was composed at first, with a status.
