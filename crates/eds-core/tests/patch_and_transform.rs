@@ -2,8 +2,8 @@
 //!
 //! `cases/patch_and_transform.jsonl` holds requests thought out to meet every rule of upstream's
 //! `fn.go`, `patches.go`, `validate.go`, `ready.go` and `connection.go`, and of its decoder, with
-//! the answers the Go function gave. A case is added by writing its `name` and `request` into a
-//! file and running `eds-parity --count 0 --cases FILE --record FILE`.
+//! the answers the Go function gave. More come from a directory of requests with
+//! `eds-parity --count 0 --cases DIRECTORY --record FILE`.
 //!
 //! Requests on which the Go function crashes or never ends are in this file, with what we say.
 

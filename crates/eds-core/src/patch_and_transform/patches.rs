@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::input::patches::{Combine, Patch, PatchPolicy};
 use super::input::transforms::Transform;
-use super::transforms::resolve;
+use super::transforms::{raw_bytes, resolve_in_pipe};
 use super::unstructured::round_trip;
 use crate::fieldpath::{self, Error, MergeOptions};
 use crate::golang::fmt::sprintf;
@@ -123,8 +123,13 @@ fn combine(combine: &Combine, variables: &[Value]) -> Result<Value, Error> {
 }
 
 fn resolve_transforms(transforms: &[Transform], mut value: Value) -> Result<Value, Error> {
+    let mut has_raw_bytes = false;
     for (i, transform) in transforms.iter().enumerate() {
-        value = resolve(transform, value).map_err(|error| {
+        has_raw_bytes = has_raw_bytes || raw_bytes::may_come_of(transform);
+        value = resolve_in_pipe(transform, value).map_err(|mut error| {
+            if has_raw_bytes {
+                raw_bytes::replace_in(&mut error.0);
+            }
             match unsupported(&error.0).filter(|_| i + 1 == transforms.len()) {
                 Some(cause) => Error::new(format!("cannot marshal value to JSON: {cause}")),
                 None => Error::new(format!("transform at index {i} returned error: {error}")),
@@ -136,6 +141,9 @@ fn resolve_transforms(transforms: &[Transform], mut value: Value) -> Result<Valu
         {
             value = empty_of(transform);
         }
+    }
+    if has_raw_bytes {
+        raw_bytes::replace(&mut value);
     }
     Ok(value)
 }

@@ -3,6 +3,7 @@
 mod convert;
 mod lookup;
 mod math;
+pub(super) mod raw_bytes;
 mod string;
 
 use serde_json::{Number, Value};
@@ -34,11 +35,21 @@ fn fail<T>(text: impl Into<String>) -> Result<T> {
     Err(TransformError(text.into()))
 }
 
-/// Resolves `transform` with `input`.
+/// Resolves `transform` with `input`, alone: bytes that are no UTF-8 become U+FFFD in the result.
 ///
 /// # Errors
 /// The message of upstream's `Resolve`, without the `transform at index N` its caller adds.
 pub fn resolve(transform: &Transform, input: Value) -> Result<Value> {
+    let mut resolved = resolve_in_pipe(transform, input)?;
+    raw_bytes::replace(&mut resolved);
+    Ok(resolved)
+}
+
+/// Resolves `transform` with `input`, for the next transform: see [`raw_bytes`].
+///
+/// # Errors
+/// The message of upstream's `Resolve`, without the `transform at index N` its caller adds.
+pub(super) fn resolve_in_pipe(transform: &Transform, input: Value) -> Result<Value> {
     let type_ = transform.type_.as_str();
     let resolved = match type_ {
         "math" => transform.math.as_ref().map(|t| math::resolve(t, input)),

@@ -4,6 +4,7 @@ use serde_json::Value;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
+use super::raw_bytes::{self, bytes, carry};
 use super::{Result, TransformError, fail};
 use crate::golang::fmt::{sprintf, to_string};
 use crate::golang::{base64, json, regexp, strconv, strings};
@@ -65,23 +66,23 @@ fn join_items(items: &[Value], separator: &str) -> String {
         return joined;
     }
     let bytes = joined.as_bytes();
-    valid(bytes.split_last().map_or(bytes, |(_, rest)| rest))
+    carry(bytes.split_last().map_or(bytes, |(_, rest)| rest))
 }
 
 fn convert(conversion: &str, input: &Value) -> Result<String> {
     match conversion {
-        "ToUpper" => Ok(strings::to_upper(&to_string(input))),
-        "ToLower" => Ok(strings::to_lower(&to_string(input))),
-        "ToJson" => Ok(json::marshal(input)),
-        "ToBase64" => Ok(base64::encode(to_string(input).as_bytes())),
+        "ToUpper" => Ok(strings::to_upper(&valid(input))),
+        "ToLower" => Ok(strings::to_lower(&valid(input))),
+        "ToJson" => Ok(as_json(input)),
+        "ToBase64" => Ok(base64::encode(&bytes(&to_string(input)))),
         "FromBase64" => match base64::decode(&to_string(input)) {
-            Ok(bytes) => Ok(valid(&bytes)),
+            Ok(bytes) => Ok(carry(&bytes)),
             Err(cause) => Err(TransformError::wrap("string is not valid base64", cause)),
         },
-        "ToSha1" => Ok(hex(&Sha1::digest(hashed(input)))),
-        "ToSha256" => Ok(hex(&Sha256::digest(hashed(input)))),
-        "ToSha512" => Ok(hex(&Sha512::digest(hashed(input)))),
-        "ToAdler32" => Ok(adler32(hashed(input).as_bytes()).to_string()),
+        "ToSha1" => Ok(hex(&Sha1::digest(bytes(&hashed(input))))),
+        "ToSha256" => Ok(hex(&Sha256::digest(bytes(&hashed(input))))),
+        "ToSha512" => Ok(hex(&Sha512::digest(bytes(&hashed(input))))),
+        "ToAdler32" => Ok(adler32(&bytes(&hashed(input))).to_string()),
         _ => fail(format!("type {conversion} is not supported for string convert")),
     }
 }
@@ -90,8 +91,22 @@ fn convert(conversion: &str, input: &Value) -> Result<String> {
 fn hashed(input: &Value) -> String {
     match input {
         Value::String(text) => text.clone(),
-        _ => json::marshal(input),
+        _ => as_json(input),
     }
+}
+
+/// The input as `strings.Map` reads it: it replaces what is no UTF-8.
+fn valid(input: &Value) -> String {
+    let mut text = to_string(input);
+    raw_bytes::replace_in(&mut text);
+    text
+}
+
+fn as_json(input: &Value) -> String {
+    let mut text = json::marshal(input);
+    // encoding/json writes an escape for a byte that is no UTF-8.
+    raw_bytes::replace_with(&mut text, "\\ufffd");
+    text
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -111,17 +126,6 @@ fn adler32(bytes: &[u8]) -> u32 {
         b %= 65521;
     }
     b << 16 | a
-}
-
-/// Bytes as text. A Go string may hold any bytes; on its way out each one that is not UTF-8
-/// becomes U+FFFD.
-fn valid(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        out.push_str(chunk.valid());
-        out.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
-    }
-    out
 }
 
 fn extract(t: &StringTransformRegexp, input: &Value) -> Result<String> {
