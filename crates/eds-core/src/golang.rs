@@ -4,6 +4,7 @@
 //! module here names the package whose behaviour it has; `tests/golang` holds what Go 1.26 said.
 
 pub mod base64;
+pub(crate) mod bytes;
 pub mod fmt;
 pub mod json;
 pub mod quantity;

@@ -5,7 +5,7 @@ mod decode;
 
 use serde_json::Value;
 
-use super::{MAX_DEPTH, sorted, strconv};
+use super::{MAX_DEPTH, bytes, sorted, strconv};
 pub use decode::unmarshal;
 
 /// `json.Marshal(value)`: sorted keys, no spaces, `<`, `>`, `&`, U+2028 and U+2029 escaped.
@@ -77,6 +77,7 @@ fn write_string(out: &mut String, text: &str) {
             '\0'..' ' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
                 out.push_str(&format!("\\u{:04x}", u32::from(c)));
             }
+            _ if bytes::byte(c).is_some() => out.push_str("\\ufffd"),
             _ => out.push(c),
         }
     }

@@ -7,6 +7,7 @@ use super::input::transforms::Transform;
 use super::transforms::resolve;
 use super::unstructured::round_trip;
 use crate::fieldpath::{self, Error, MergeOptions};
+use crate::golang::bytes;
 use crate::golang::fmt::sprintf;
 use crate::protocol::Object;
 
@@ -125,6 +126,8 @@ fn combine(combine: &Combine, variables: &[Value]) -> Result<Value, Error> {
 fn resolve_transforms(transforms: &[Transform], mut value: Value) -> Result<Value, Error> {
     for (i, transform) in transforms.iter().enumerate() {
         value = resolve(transform, value).map_err(|error| {
+            let mut error = error;
+            bytes::settle_text(&mut error.0);
             match unsupported(&error.0).filter(|_| i + 1 == transforms.len()) {
                 Some(cause) => Error::new(format!("cannot marshal value to JSON: {cause}")),
                 None => Error::new(format!("transform at index {i} returned error: {error}")),
@@ -136,6 +139,9 @@ fn resolve_transforms(transforms: &[Transform], mut value: Value) -> Result<Valu
         {
             value = empty_of(transform);
         }
+    }
+    if !transforms.is_empty() {
+        bytes::settle(&mut value);
     }
     Ok(value)
 }

@@ -64,7 +64,7 @@ impl Flags {
 
     /// `%x` of a string: the hexadecimal digits of its bytes.
     pub(super) fn string_hex(&self, out: &mut String, text: &str, upper: bool) {
-        let bytes = text.as_bytes();
+        let bytes = crate::golang::bytes::of_text(text);
         let length = bytes.len().min(self.precision.unwrap_or(usize::MAX));
         if length == 0 {
             self.padding(out, self.width.unwrap_or(0));

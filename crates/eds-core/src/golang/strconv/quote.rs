@@ -29,6 +29,10 @@ pub fn quote_with(s: &str, quote: char, ascii: bool) -> String {
     let mut out = String::with_capacity(s.len() + 2);
     out.push(quote);
     for c in s.chars() {
+        if let Some(byte) = crate::golang::bytes::byte(c) {
+            let _ = write!(out, "\\x{byte:02x}");
+            continue;
+        }
         match c {
             _ if c == quote || c == '\\' => out.extend(['\\', c]),
             _ if (!ascii || c.is_ascii()) && is_print(c) => out.push(c),

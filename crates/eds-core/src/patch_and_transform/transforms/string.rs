@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256, Sha512};
 
 use super::{Result, TransformError, fail};
 use crate::golang::fmt::{sprintf, to_string};
-use crate::golang::{base64, json, regexp, strconv, strings};
+use crate::golang::{base64, bytes, json, regexp, strconv, strings};
 use crate::patch_and_transform::input::transforms::{StringTransform, StringTransformRegexp};
 
 pub(super) fn resolve(t: &StringTransform, input: Value) -> Result<String> {
@@ -64,8 +64,8 @@ fn join_items(items: &[Value], separator: &str) -> String {
     if separator.is_empty() {
         return joined;
     }
-    let bytes = joined.as_bytes();
-    valid(bytes.split_last().map_or(bytes, |(_, rest)| rest))
+    let text = joined.as_bytes();
+    bytes::to_text(text.split_last().map_or(text, |(_, rest)| rest))
 }
 
 fn convert(conversion: &str, input: &Value) -> Result<String> {
@@ -73,24 +73,24 @@ fn convert(conversion: &str, input: &Value) -> Result<String> {
         "ToUpper" => Ok(strings::to_upper(&to_string(input))),
         "ToLower" => Ok(strings::to_lower(&to_string(input))),
         "ToJson" => Ok(json::marshal(input)),
-        "ToBase64" => Ok(base64::encode(to_string(input).as_bytes())),
+        "ToBase64" => Ok(base64::encode(&bytes::of_text(&to_string(input)))),
         "FromBase64" => match base64::decode(&to_string(input)) {
-            Ok(bytes) => Ok(valid(&bytes)),
+            Ok(decoded) => Ok(bytes::to_text(&decoded)),
             Err(cause) => Err(TransformError::wrap("string is not valid base64", cause)),
         },
         "ToSha1" => Ok(hex(&Sha1::digest(hashed(input)))),
         "ToSha256" => Ok(hex(&Sha256::digest(hashed(input)))),
         "ToSha512" => Ok(hex(&Sha512::digest(hashed(input)))),
-        "ToAdler32" => Ok(adler32(hashed(input).as_bytes()).to_string()),
+        "ToAdler32" => Ok(adler32(&hashed(input)).to_string()),
         _ => fail(format!("type {conversion} is not supported for string convert")),
     }
 }
 
 /// What is hashed: a string as it is, anything else as JSON.
-fn hashed(input: &Value) -> String {
+fn hashed(input: &Value) -> Vec<u8> {
     match input {
-        Value::String(text) => text.clone(),
-        _ => json::marshal(input),
+        Value::String(text) => bytes::of_text(text).into_owned(),
+        _ => json::marshal(input).into_bytes(),
     }
 }
 
@@ -111,17 +111,6 @@ fn adler32(bytes: &[u8]) -> u32 {
         b %= 65521;
     }
     b << 16 | a
-}
-
-/// Bytes as text. A Go string may hold any bytes; on its way out each one that is not UTF-8
-/// becomes U+FFFD.
-fn valid(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        out.push_str(chunk.valid());
-        out.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
-    }
-    out
 }
 
 fn extract(t: &StringTransformRegexp, input: &Value) -> Result<String> {
