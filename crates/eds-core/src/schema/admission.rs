@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::cel::{CelRule, Verdict, to_cel};
+use super::cel::{CelRule, Evaluator, Verdict, to_cel};
 use super::crd::Definition;
 use super::path::Path;
 use super::problem::Problem;
@@ -45,7 +45,7 @@ impl AdmissionPolicy {
 
     /// What the policy refuses about an object. Policies speak of whole objects; this one is shown
     /// at the name where its expressions speak of nothing else.
-    pub(super) fn check(&self, object: &Value) -> Vec<Problem> {
+    pub(super) fn check(&self, object: &Value, evaluator: &Evaluator) -> Vec<Problem> {
         // Admission runs on named objects: without a name there is nothing to say about it.
         if object.pointer("/metadata/name").and_then(Value::as_str).is_none() {
             return Vec::new();
@@ -56,7 +56,7 @@ impl AdmissionPolicy {
             let about_name = rule.rule.contains("object.metadata.name")
                 && !rule.rule.replace("object.metadata.name", "").contains("object");
             let path = if about_name { Path::fields("metadata.name") } else { Path::default() };
-            match rule.run("object", &this) {
+            match rule.run(evaluator, "object", &this) {
                 Verdict::Holds => {}
                 Verdict::Broken(message) => {
                     problems.push(Problem::new(&catalog::ADMISSION, path, message));

@@ -65,7 +65,7 @@ impl CelRule {
     }
 
     /// Runs the rule with one variable.
-    pub(super) fn run(&self, variable: &str, value: &Cel) -> Verdict {
+    pub(super) fn run(&self, evaluator: &Evaluator, variable: &str, value: &Cel) -> Verdict {
         if self.transition {
             return Verdict::Holds;
         }
@@ -73,7 +73,7 @@ impl CelRule {
             Ok(program) => program,
             Err(error) => return Verdict::Unknown(first_line(error)),
         };
-        let mut context = context();
+        let mut context = evaluator.0.new_inner_scope();
         context.add_variable_from_value(variable, value.clone());
         match program.execute(&context) {
             Ok(Cel::Bool(true)) => Verdict::Holds,
@@ -99,6 +99,21 @@ impl CelRule {
 
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// The functions that rules may call. Making it costs more than running a rule, so it is made once.
+pub(super) struct Evaluator(Context<'static, 'static>);
+
+impl std::fmt::Debug for Evaluator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Evaluator")
+    }
+}
+
+impl Default for Evaluator {
+    fn default() -> Self {
+        Self(context())
+    }
 }
 
 fn context() -> Context<'static, 'static> {
@@ -225,7 +240,7 @@ mod tests {
     #[track_caller]
     fn check(rule: &str, value: Value, expected: Verdict) {
         let rule = CelRule::of(&json!({"rule": rule, "message": "no"})).unwrap();
-        assert_eq!(rule.run("self", &to_cel(&value, None)), expected);
+        assert_eq!(rule.run(&Evaluator::default(), "self", &to_cel(&value, None)), expected);
     }
 
     #[test]
@@ -249,7 +264,11 @@ mod tests {
             Verdict::Unknown("quantity is not known here".to_owned()),
         );
         assert!(matches!(
-            CelRule::of(&json!({"rule": "self.("})).unwrap().run("self", &Cel::Null),
+            CelRule::of(&json!({"rule": "self.("})).unwrap().run(
+                &Evaluator::default(),
+                "self",
+                &Cel::Null
+            ),
             Verdict::Unknown(_)
         ));
     }
@@ -257,7 +276,7 @@ mod tests {
     #[test]
     fn messages_are_computed() {
         let rule = json!({"rule": "self > 5", "messageExpression": "'got ' + string(self)"});
-        let verdict = CelRule::of(&rule).unwrap().run("self", &Cel::Int(3));
+        let verdict = CelRule::of(&rule).unwrap().run(&Evaluator::default(), "self", &Cel::Int(3));
         assert_eq!(verdict, Verdict::Broken("got 3".to_owned()));
     }
 }

@@ -40,6 +40,7 @@ pub struct ClaimApi {
     pub definition: Definition,
     schema: Schema,
     policies: Vec<AdmissionPolicy>,
+    evaluator: cel::Evaluator,
 }
 
 /// A claim that has passed validation, with its defaults. Only [`ClaimApi::check`] makes one.
@@ -93,7 +94,7 @@ impl ClaimApi {
     fn new(definition: Definition) -> Result<Self, String> {
         let schema = Schema::compile(&definition.schema)
             .map_err(|e| format!("the schema of {}: {e}", definition.kind))?;
-        Ok(Self { definition, schema, policies: Vec::new() })
+        Ok(Self { definition, schema, policies: Vec::new(), evaluator: cel::Evaluator::default() })
     }
 
     /// Adds a ValidatingAdmissionPolicy, if it is one and is about this kind.
@@ -139,7 +140,7 @@ impl ClaimApi {
             return Checked { findings: vec![finding], effective: value, claim: None };
         };
         problems.extend(metadata::check(object, self.definition.namespaced));
-        problems.extend(validate::validate(&value, &self.schema));
+        problems.extend(validate::validate(&value, &self.schema, &self.evaluator));
         // Where the type is wrong, the fields below are no fields of this API at all.
         let mistyped: Vec<Path> =
             problems.iter().filter(|p| *p.rule == catalog::TYPE).map(|p| p.path.clone()).collect();
@@ -152,7 +153,7 @@ impl ClaimApi {
         let name = Path::fields("metadata.name");
         let misnamed = problems.iter().any(|p| p.path == name && *p.rule == catalog::METADATA);
         for policy in self.policies.iter().filter(|_| !misnamed) {
-            problems.extend(policy.check(&value));
+            problems.extend(policy.check(&value, &self.evaluator));
         }
         let mut findings: Vec<Finding> =
             problems.into_iter().map(|problem| problem.into_finding(node)).collect();

@@ -6,7 +6,7 @@
 
 use serde_json::{Number, Value};
 
-use super::cel::{Verdict, to_cel};
+use super::cel::{Evaluator, Verdict, to_cel};
 use super::path::Path;
 use super::problem::Problem;
 use super::structural::{Additional, Kind, ListType, Schema};
@@ -18,14 +18,14 @@ use crate::diagnostics::catalog;
 const MAX_JSON_INTEGER: f64 = 9_007_199_254_740_991.0;
 
 /// All problems of a value: types and bounds, list keys, then rules where nothing blocks them.
-pub(super) fn validate(value: &Value, schema: &Schema) -> Vec<Problem> {
+pub(super) fn validate(value: &Value, schema: &Schema, evaluator: &Evaluator) -> Vec<Problem> {
     let mut out = Vec::new();
     let root = Path::default();
     shape(value, schema, &root, &mut out);
     lists(value, schema, &root, &mut out);
     let blocked: Vec<Path> =
         out.iter().filter(|p| p.blocks_rules()).map(|p| p.path.clone()).collect();
-    rules(value, schema, &root, &blocked, &mut out);
+    Rules { evaluator, blocked: &blocked }.run(value, schema, &root, &mut out);
     out
 }
 
@@ -302,47 +302,58 @@ fn lists(value: &Value, schema: &Schema, at: &Path, out: &mut Vec<Problem>) {
 
 /// Rules run from the root down. One whose value holds a problem that could make it fail is
 /// passed over: the API server would not run it either.
-fn rules(value: &Value, schema: &Schema, at: &Path, blocked: &[Path], out: &mut Vec<Problem>) {
-    if value.is_null() {
-        return;
+struct Rules<'a> {
+    evaluator: &'a Evaluator,
+    blocked: &'a [Path],
+}
+
+impl Rules<'_> {
+    fn run(&self, value: &Value, schema: &Schema, at: &Path, out: &mut Vec<Problem>) {
+        if value.is_null() {
+            return;
+        }
+        if !schema.rules.is_empty() && !self.blocked.iter().any(|path| at.holds(path)) {
+            self.here(value, schema, at, out);
+        }
+        for part in &schema.all_of {
+            self.run(value, part, at, out);
+        }
+        match value {
+            Value::Array(items) => {
+                if let Some(schema) = &schema.items {
+                    for (i, item) in items.iter().enumerate() {
+                        self.run(item, schema, &at.index(i), out);
+                    }
+                }
+            }
+            Value::Object(object) => {
+                for (key, value) in object {
+                    if let Some(child) = schema.child(key) {
+                        self.run(value, child, &at.key(key), out);
+                    }
+                }
+            }
+            _ => {}
+        }
     }
-    if !schema.rules.is_empty() && !blocked.iter().any(|path| at.holds(path)) {
+
+    fn here(&self, value: &Value, schema: &Schema, at: &Path, out: &mut Vec<Problem>) {
         let this = to_cel(value, Some(schema));
         for rule in &schema.rules {
-            let path = match &rule.field_path {
-                Some(field) => Path(at.0.iter().cloned().chain(Path::fields(field).0).collect()),
+            let path = || match &rule.field_path {
+                Some(field) => at.with_fields(field),
                 None => at.clone(),
             };
-            match rule.run("self", &this) {
+            match rule.run(self.evaluator, "self", &this) {
                 Verdict::Holds => {}
-                Verdict::Broken(message) => out.push(Problem::new(&catalog::CEL, path, message)),
+                Verdict::Broken(message) => out.push(Problem::new(&catalog::CEL, path(), message)),
                 Verdict::Unknown(why) => out.push(Problem::new(
                     &catalog::CEL_UNKNOWN,
-                    path,
+                    path(),
                     format!("the rule {} was not checked: {why}", rule.rule),
                 )),
             }
         }
-    }
-    for part in &schema.all_of {
-        rules(value, part, at, blocked, out);
-    }
-    match value {
-        Value::Array(items) => {
-            if let Some(schema) = &schema.items {
-                for (i, item) in items.iter().enumerate() {
-                    rules(item, schema, &at.index(i), blocked, out);
-                }
-            }
-        }
-        Value::Object(object) => {
-            for (key, value) in object {
-                if let Some(child) = schema.child(key) {
-                    rules(value, child, &at.key(key), blocked, out);
-                }
-            }
-        }
-        _ => {}
     }
 }
 

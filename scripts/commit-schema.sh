@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Commits the schema to a pull request's branch, if it changed. For CI.
+#
+#   BRANCH=feature OWN=true GH_TOKEN=… scripts/commit-schema.sh
+#
+# BRANCH: the pull request's branch; OWN: whether it is of this repository. GH_TOKEN is for the push
+# alone; without it, git's own credentials are used. A fork's branch cannot be written: then a schema
+# that changed is a failure that says what to do. Exit 0: up to date, or committed; 1: not.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+file=platform/04-apis/schemas/eventdrivenservice.schema.json
+: "${BRANCH:?the branch to commit to}"
+git check-ref-format --branch "$BRANCH" > /dev/null || { echo "commit-schema: $BRANCH is no branch" >&2; exit 1; }
+
+if [ -z "$(git status --porcelain -- "$file")" ]; then
+  echo 'the schema is up to date' >&2
+  exit 0
+fi
+if [ "${OWN:-false}" != true ]; then
+  echo "::error file=$file::is not up to date; run scripts/publish-schema.sh and commit it"
+  git diff --stat -- "$file" >&2
+  exit 1
+fi
+git add -- "$file"
+git -c user.name='github-actions[bot]' -c user.email='41898282+github-actions[bot]@users.noreply.github.com' \
+  commit --quiet -m 'Publish the schema of the changed definitions' -- "$file"
+if [ -n "${GH_TOKEN:-}" ]; then
+  # Over the environment: an argument would show in the process list.
+  export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=http.https://github.com/.extraheader
+  GIT_CONFIG_VALUE_0="AUTHORIZATION: basic $(printf 'x-access-token:%s' "$GH_TOKEN" | base64 -w0)"
+  export GIT_CONFIG_VALUE_0
+fi
+git push --quiet origin "HEAD:refs/heads/$BRANCH"
+echo 'committed the schema' >&2
