@@ -44,7 +44,7 @@ fn every_command_of_the_readme_works() {
         let output = Command::new("bash").args(["-c", &here]).current_dir(root()).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{command}: {said}");
-        assert!(!output.stdout.is_empty(), "{command} prints nothing");
+        assert!(!output.stdout.is_empty() || !said.is_empty(), "{command} prints nothing");
         run += 1;
     }
     assert!(run >= 5, "only {run} commands were run");
