@@ -7,6 +7,7 @@ pub mod base64;
 pub mod fmt;
 pub mod json;
 pub mod quantity;
+pub(crate) mod raw_bytes;
 pub mod regexp;
 pub mod strconv;
 pub mod strings;

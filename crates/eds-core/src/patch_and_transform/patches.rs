@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use super::input::patches::{Combine, Patch, PatchPolicy};
 use super::input::transforms::Transform;
-use super::transforms::{raw_bytes, resolve_in_pipe};
+use super::transforms::resolve_in_pipe;
 use super::unstructured::round_trip;
 use crate::fieldpath::{self, Error, MergeOptions};
 use crate::golang::fmt::sprintf;
+use crate::golang::raw_bytes;
 use crate::protocol::Object;
 
 /// Where a patch reads from.
@@ -122,10 +123,17 @@ fn combine(combine: &Combine, variables: &[Value]) -> Result<Value, Error> {
     }
 }
 
+/// Whether a transform's result may carry raw bytes.
+fn yields_raw_bytes(transform: &Transform) -> bool {
+    transform.string.as_ref().is_some_and(|string| {
+        string.type_ == "Join" || string.convert.as_deref() == Some("FromBase64")
+    })
+}
+
 fn resolve_transforms(transforms: &[Transform], mut value: Value) -> Result<Value, Error> {
     let mut has_raw_bytes = false;
     for (i, transform) in transforms.iter().enumerate() {
-        has_raw_bytes = has_raw_bytes || raw_bytes::may_come_of(transform);
+        has_raw_bytes = has_raw_bytes || yields_raw_bytes(transform);
         value = resolve_in_pipe(transform, value).map_err(|mut error| {
             if has_raw_bytes {
                 raw_bytes::replace_in(&mut error.0);

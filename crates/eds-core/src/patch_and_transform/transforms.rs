@@ -3,11 +3,11 @@
 mod convert;
 mod lookup;
 mod math;
-pub(super) mod raw_bytes;
 mod string;
 
 use serde_json::{Number, Value};
 
+use crate::golang::raw_bytes;
 use crate::patch_and_transform::input::transforms::Transform;
 
 /// Why a transform did not resolve: the text upstream's error prints, wrapped prefixes included.

@@ -149,7 +149,11 @@ const BROKEN: &[&str] = &[
 impl Gen {
     /// A pipe of transforms for a value.
     pub(crate) fn transforms(&mut self, value: &Value, count: usize) -> Value {
-        (0..count).map(|_| self.transform(value)).collect()
+        let decodes = value.as_str().is_some_and(|it| it.ends_with('=')) && self.chance(0.5);
+        let decode = decodes.then(|| {
+            json!({ "type": "string", "string": { "type": "Convert", "convert": "FromBase64" } })
+        });
+        decode.into_iter().chain((0..count).map(|_| self.transform(value))).collect()
     }
 
     fn transform(&mut self, value: &Value) -> Value {

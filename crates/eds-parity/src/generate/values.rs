@@ -37,6 +37,8 @@ const STRINGS: &[&str] = &[
     "500m",
     "2Gi",
     "aGVsbG8=",
+    "iVBORw0KGgo=",
+    "w7z/w7w=",
     "{\"json\":[1,2,{\"x\":null}]}",
     "[1,\"two\",3.0]",
 ];

@@ -1,6 +1,6 @@
 //! Padding and the formats of one scalar. Source: Go 1.26 `fmt/format.go`.
 
-use crate::golang::strconv;
+use crate::golang::{raw_bytes, strconv};
 
 /// The flags, width and precision of one verb.
 #[derive(Debug, Clone, Copy, Default)]
@@ -64,7 +64,7 @@ impl Flags {
 
     /// `%x` of a string: the hexadecimal digits of its bytes.
     pub(super) fn string_hex(&self, out: &mut String, text: &str, upper: bool) {
-        let bytes = text.as_bytes();
+        let bytes = raw_bytes::bytes(text);
         let length = bytes.len().min(self.precision.unwrap_or(usize::MAX));
         if length == 0 {
             self.padding(out, self.width.unwrap_or(0));

@@ -1,6 +1,6 @@
 //! `Quote` and what it rests on. Source: Go 1.26 `strconv/quote.go`.
 
-use crate::golang::tables;
+use crate::golang::{raw_bytes, tables};
 
 /// Whether Go's `strconv.IsPrint` holds: letters, marks, numbers, punctuation, symbols and the
 /// ASCII space.
@@ -29,6 +29,10 @@ pub fn quote_with(s: &str, quote: char, ascii: bool) -> String {
     let mut out = String::with_capacity(s.len() + 2);
     out.push(quote);
     for c in s.chars() {
+        if let Some(byte) = raw_bytes::raw(c) {
+            let _ = write!(out, "\\x{byte:02x}");
+            continue;
+        }
         match c {
             _ if c == quote || c == '\\' => out.extend(['\\', c]),
             _ if (!ascii || c.is_ascii()) && is_print(c) => out.push(c),

@@ -4,9 +4,9 @@ use serde_json::Value;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
-use super::raw_bytes::{self, bytes, carry};
 use super::{Result, TransformError, fail};
 use crate::golang::fmt::{sprintf, to_string};
+use crate::golang::raw_bytes::{self, bytes, carry};
 use crate::golang::{base64, json, regexp, strconv, strings};
 use crate::patch_and_transform::input::transforms::{StringTransform, StringTransformRegexp};
 

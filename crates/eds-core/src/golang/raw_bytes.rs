@@ -9,20 +9,11 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::patch_and_transform::input::transforms::Transform;
-
 /// The code point of byte 0; only bytes from 0x80 on are ever invalid.
 const FIRST: u32 = 0x10_FF00;
 
-/// Whether a transform's result may carry raw bytes.
-pub(in crate::patch_and_transform) fn may_come_of(transform: &Transform) -> bool {
-    transform.string.as_ref().is_some_and(|string| {
-        string.type_ == "Join" || string.convert.as_deref() == Some("FromBase64")
-    })
-}
-
 /// Bytes as a string that carries them.
-pub(super) fn carry(bytes: &[u8]) -> String {
+pub(crate) fn carry(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         out.push_str(chunk.valid());
@@ -33,7 +24,7 @@ pub(super) fn carry(bytes: &[u8]) -> String {
 }
 
 /// The bytes that a string stands for.
-pub(super) fn bytes(text: &str) -> Cow<'_, [u8]> {
+pub(crate) fn bytes(text: &str) -> Cow<'_, [u8]> {
     if !text.contains(|c| raw(c).is_some()) {
         return Cow::Borrowed(text.as_bytes());
     }
@@ -47,25 +38,26 @@ pub(super) fn bytes(text: &str) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
-fn raw(c: char) -> Option<u8> {
+/// The byte that a character stands for.
+pub(crate) fn raw(c: char) -> Option<u8> {
     let byte = u32::from(c).checked_sub(FIRST)?;
     u8::try_from(byte).ok().filter(|byte| *byte >= 0x80)
 }
 
 /// Replaces what is carried in a text with U+FFFD.
-pub(in crate::patch_and_transform) fn replace_in(text: &mut String) {
+pub(crate) fn replace_in(text: &mut String) {
     replace_with(text, "\u{fffd}");
 }
 
 /// Replaces each byte that is carried in a text.
-pub(super) fn replace_with(text: &mut String, substitute: &str) {
+pub(crate) fn replace_with(text: &mut String, substitute: &str) {
     if text.contains(|c| raw(c).is_some()) {
         *text = text.replace(|c| raw(c).is_some(), substitute);
     }
 }
 
 /// [`replace_in`] for every string in a value that transforms made. Keys cannot carry any.
-pub(in crate::patch_and_transform) fn replace(value: &mut Value) {
+pub(crate) fn replace(value: &mut Value) {
     match value {
         Value::String(text) => replace_in(text),
         Value::Array(items) => items.iter_mut().for_each(replace),
