@@ -125,6 +125,15 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Adds the counts of another part of the run.
+    pub fn add(&mut self, other: Self) {
+        self.files += other.files;
+        self.claims += other.claims;
+        self.skipped += other.skipped;
+        self.errors += other.errors;
+        self.warnings += other.warnings;
+    }
+
     /// Adds findings to the counts.
     pub fn count(&mut self, findings: &[Finding]) {
         for finding in findings {

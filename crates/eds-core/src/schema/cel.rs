@@ -7,13 +7,14 @@
 //! not checked, never passed over in silence.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cel::extractors::This;
 use cel::{Context, ExecutionError, Program, Value as Cel};
 use serde_json::Value;
 
 use super::structural::{Kind, Schema};
+use crate::golang::regexp::{self, Regexp};
 
 /// One rule.
 pub(super) struct CelRule {
@@ -119,6 +120,18 @@ impl Default for Evaluator {
 fn context() -> Context<'static, 'static> {
     let mut context = Context::default();
     // A name that is taken by the crate itself keeps the crate's meaning.
+    let compiled: Mutex<HashMap<Arc<String>, Result<Regexp, String>>> = Mutex::default();
+    let matches = move |This(text): This<Arc<String>>, pattern: Arc<String>| {
+        // A poisoned cache is still a cache: compiling cannot leave it half written.
+        let mut compiled = compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        let regexp =
+            compiled.entry(Arc::clone(&pattern)).or_insert_with(|| regexp::compile(&pattern));
+        match regexp {
+            Ok(regexp) => Ok(regexp.is_match(&text)),
+            Err(error) => Err(ExecutionError::function_error("matches", &*error)),
+        }
+    };
+    let _ = context.add_function("matches", matches);
     let _ = context.add_function("isSorted", is_sorted);
     let _ = context.add_function("sum", sum);
     let _ = context.add_function("indexOf", index_of);
@@ -257,6 +270,8 @@ mod tests {
             Verdict::Holds,
         );
         check("[self.map(e, e)].all(x, self.all(y, y in x))", json!(["a"]), Verdict::Holds);
+        check("self.matches('^a+$')", json!("aaa"), Verdict::Holds);
+        check("self.matches('^a+$')", json!("aab"), broken());
         check("self == oldSelf", json!(1), Verdict::Holds);
         check(
             "quantity(self) > 0",
