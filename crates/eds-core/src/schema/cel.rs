@@ -65,8 +65,8 @@ impl CelRule {
         })
     }
 
-    /// Runs the rule with one variable.
-    pub(super) fn run(&self, evaluator: &Evaluator, variable: &str, value: &Cel) -> Verdict {
+    /// Runs the rule in a scope.
+    pub(super) fn run(&self, scope: &Scope<'_>) -> Verdict {
         if self.transition {
             return Verdict::Holds;
         }
@@ -74,17 +74,16 @@ impl CelRule {
             Ok(program) => program,
             Err(error) => return Verdict::Unknown(first_line(error)),
         };
-        let mut context = evaluator.0.new_inner_scope();
-        context.add_variable_from_value(variable, value.clone());
-        match program.execute(&context) {
+        let context = &scope.0;
+        match program.execute(context) {
             Ok(Cel::Bool(true)) => Verdict::Holds,
-            Ok(Cel::Bool(false)) => Verdict::Broken(self.said(&context)),
+            Ok(Cel::Bool(false)) => Verdict::Broken(self.said(context)),
             Ok(other) => Verdict::Unknown(format!("it gives {}, no boolean", other.type_of())),
             Err(ExecutionError::UndeclaredReference(name)) => {
                 Verdict::Unknown(format!("{name} is not known here"))
             }
             // The API server refuses what a rule fails on.
-            Err(error) => Verdict::Broken(first_line(&format!("{}: {error}", self.said(&context)))),
+            Err(error) => Verdict::Broken(first_line(&format!("{}: {error}", self.said(context)))),
         }
     }
 
@@ -108,6 +107,18 @@ pub(super) struct Evaluator(Context<'static, 'static>);
 impl std::fmt::Debug for Evaluator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Evaluator")
+    }
+}
+
+/// What rules of one place see: one variable.
+pub(super) struct Scope<'a>(Context<'a, 'static>);
+
+impl Evaluator {
+    /// A scope with one variable, for all rules that speak of it.
+    pub(super) fn scope(&self, variable: &str, value: Cel) -> Scope<'_> {
+        let mut context = self.0.new_inner_scope();
+        context.add_variable_from_value(variable, value);
+        Scope(context)
     }
 }
 
@@ -253,7 +264,7 @@ mod tests {
     #[track_caller]
     fn check(rule: &str, value: Value, expected: Verdict) {
         let rule = CelRule::of(&json!({"rule": rule, "message": "no"})).unwrap();
-        assert_eq!(rule.run(&Evaluator::default(), "self", &to_cel(&value, None)), expected);
+        assert_eq!(rule.run(&Evaluator::default().scope("self", to_cel(&value, None))), expected);
     }
 
     #[test]
@@ -279,11 +290,9 @@ mod tests {
             Verdict::Unknown("quantity is not known here".to_owned()),
         );
         assert!(matches!(
-            CelRule::of(&json!({"rule": "self.("})).unwrap().run(
-                &Evaluator::default(),
-                "self",
-                &Cel::Null
-            ),
+            CelRule::of(&json!({"rule": "self.("}))
+                .unwrap()
+                .run(&Evaluator::default().scope("self", Cel::Null)),
             Verdict::Unknown(_)
         ));
     }
@@ -291,7 +300,8 @@ mod tests {
     #[test]
     fn messages_are_computed() {
         let rule = json!({"rule": "self > 5", "messageExpression": "'got ' + string(self)"});
-        let verdict = CelRule::of(&rule).unwrap().run(&Evaluator::default(), "self", &Cel::Int(3));
+        let verdict =
+            CelRule::of(&rule).unwrap().run(&Evaluator::default().scope("self", Cel::Int(3)));
         assert_eq!(verdict, Verdict::Broken("got 3".to_owned()));
     }
 }
