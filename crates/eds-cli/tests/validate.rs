@@ -187,3 +187,64 @@ fn changes_since_a_revision() {
     assert_eq!(unknown.status.code(), Some(2));
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+/// Writes a file, and expects one kind of finding, soon, from a process that lives on.
+#[track_caller]
+fn hostile(name: &str, bytes: &[u8], code: &str) {
+    let folder = std::env::temp_dir().join(format!("eds-hostile-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join(name);
+    std::fs::write(&file, bytes).unwrap();
+    let start = std::time::Instant::now();
+    let output = eds(&folder, &["validate", "--strict", name]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{name}: {said}");
+    assert!(said.contains(code), "{name}: {said}");
+    // Every finding is said, but none at length.
+    assert!(said.lines().all(|line| line.len() < 2_000), "{name} fills the screen");
+    // Under a second when released and alone; this is a debug build on a machine with other work.
+    assert!(start.elapsed().as_secs() < 30, "{name} took {:?}", start.elapsed());
+}
+
+#[test]
+fn hostile_files_are_findings() {
+    let claim = std::fs::read(platform().join("examples/minimal-claim.yaml")).unwrap();
+    let claim = String::from_utf8(claim).unwrap();
+    hostile("empty.yaml", b"", "EDS013");
+    hostile("deep-flow.yaml", "[".repeat(10_000).as_bytes(), "EDS003");
+    hostile("deep-block.yaml", "- ".repeat(10_000).as_bytes(), "EDS003");
+    let steps: String = (0..10_000).map(|i| format!("{}a:\n", " ".repeat(i % 3000))).collect();
+    hostile("steps.yaml", steps.as_bytes(), "EDS00");
+    hostile("huge.yaml", &vec![b'a'; 100 << 20], "EDS003");
+    hostile("nul.yaml", &vec![0; 1 << 20], "EDS00");
+    hostile(
+        "no-newline.yaml",
+        format!("{claim}  size: {}", "x".repeat(3 << 20)).as_bytes(),
+        "EDS104",
+    );
+    let anchors: String = (0..20_000).map(|i| format!("a{i}: &a{i} x\n")).collect();
+    hostile("anchors.yaml", anchors.as_bytes(), "EDS010");
+    let env: String = (0..20_000).map(|i| format!("    - {{name: A{i}, value: x}}\n")).collect();
+    hostile("many-variables.yaml", format!("{claim}  env:\n{env}").as_bytes(), "EDS108");
+    let same = "    - {name: db, envFrom: true}\n".repeat(5_000);
+    hostile("many-secrets.yaml", format!("{claim}  secretRefs:\n{same}").as_bytes(), "EDS108");
+    let documents = "---\n- x\n".repeat(1_000);
+    hostile("many-documents.yaml", documents.as_bytes(), "EDS010");
+    let escapes = "\u{1b}]0;title\u{7}\u{1b}[2J: x\n";
+    hostile("escapes.yaml", escapes.as_bytes(), "EDS0");
+}
+
+#[test]
+fn a_directory_of_binaries_is_a_list_of_findings() {
+    let folder = std::env::temp_dir().join(format!("eds-binaries-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let program = std::fs::read(env!("CARGO_BIN_EXE_eds")).unwrap();
+    for (i, part) in program.chunks(200_000).take(20).enumerate() {
+        std::fs::write(folder.join(format!("{i}.yaml")), part).unwrap();
+    }
+    let output = eds(&folder, &["validate", "--format", "json", "."]);
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(found(&output).len() >= 15, "{:?}", found(&output));
+}

@@ -21,7 +21,7 @@ pub struct Options {
 pub struct Outcome {
     /// All findings, not sorted.
     pub findings: Vec<Finding>,
-    /// Each claim with its node's place among the file's documents.
+    /// Each claim as it was written; what was found is in `findings`.
     pub claims: Vec<(Checked, Node)>,
     /// Objects of other kinds.
     pub skipped: usize,
@@ -43,7 +43,7 @@ pub fn check(source: &str, api: &ClaimApi, options: Options) -> Outcome {
     let stream = yaml::parse(source);
     let mut outcome = Outcome::default();
     outcome.findings.extend(syntax(&stream, source));
-    for document in &stream.documents {
+    for document in stream.documents {
         objects(document, api, options, &mut outcome);
     }
     if options.strict && outcome.claims.is_empty() && outcome.findings.is_empty() {
@@ -54,18 +54,15 @@ pub fn check(source: &str, api: &ClaimApi, options: Options) -> Outcome {
 }
 
 /// A document is an object, or a List of them.
-fn objects(node: &Node, api: &ClaimApi, options: Options, outcome: &mut Outcome) {
-    let text = |key: &str| node.get(key).and_then(Node::as_str);
-    if text("kind") == Some("List")
-        && text("apiVersion") == Some("v1")
-        && let Some(Content::Sequence(items)) = node.get("items").map(|items| &items.content)
-    {
+fn objects(mut node: Node, api: &ClaimApi, options: Options, outcome: &mut Outcome) {
+    if let Some(items) = take_list(&mut node) {
         for item in items {
             objects(item, api, options, outcome);
         }
         return;
     }
-    match identify(node, api) {
+    let text = |key: &str| node.get(key).and_then(Node::as_str);
+    match identify(&node, api) {
         Identity::Claim => claim(node, api, outcome),
         Identity::Other => {
             outcome.skipped += 1;
@@ -91,19 +88,33 @@ fn objects(node: &Node, api: &ClaimApi, options: Options, outcome: &mut Outcome)
     }
 }
 
-fn claim(node: &Node, api: &ClaimApi, outcome: &mut Outcome) {
-    let mut checked = api.check(node);
+/// The items of a v1 List.
+fn take_list(node: &mut Node) -> Option<Vec<Node>> {
+    let text = |key: &str| node.get(key).and_then(Node::as_str);
+    if text("kind") != Some("List") || text("apiVersion") != Some("v1") {
+        return None;
+    }
+    let Content::Mapping(entries) = &mut node.content else { return None };
+    let items = entries.iter_mut().rfind(|entry| entry.key == "items")?;
+    match &mut items.value.content {
+        Content::Sequence(items) => Some(std::mem::take(items)),
+        _ => None,
+    }
+}
+
+fn claim(node: Node, api: &ClaimApi, outcome: &mut Outcome) {
+    let mut checked = api.check(&node);
     if api.definition.group == OWN_GROUP {
-        let own = rules::check(node, &checked.effective);
+        let own = rules::check(&node, &checked.effective);
         checked.findings.retain(|finding| !said_again(finding, &own));
         checked.findings.extend(own);
-        checked.findings.extend(merge_keys(node));
+        checked.findings.extend(merge_keys(&node));
     }
     if checked.findings.iter().any(|f| f.severity == Severity::Error) {
         checked.claim = None;
     }
-    outcome.findings.append(&mut checked.findings.clone());
-    outcome.claims.push((checked, node.clone()));
+    outcome.findings.append(&mut checked.findings);
+    outcome.claims.push((checked, node));
 }
 
 /// Whether a rule of ours says the same as a rule of the API, at a better place.

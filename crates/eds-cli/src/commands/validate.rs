@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use eds_core::claims::{self, Options, Outcome as Checked};
 use eds_core::diagnostics::{self, FileFindings, Finding, Summary, catalog};
+use eds_core::schema::ClaimApi;
 use eds_core::yaml::{Position, Span};
 
 use crate::{Outcome, api, git, output};
@@ -60,29 +61,15 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let color = args.format == Format::Text
         && std::io::stdout().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    for path in expand(&args.paths)? {
-        let (name, text) = read(&path)?;
-        let text = match text {
-            Ok(text) => text,
-            Err(finding) => {
-                summary.files += 1;
-                summary.count(std::slice::from_ref(&finding));
-                files.push(FileFindings::new(name, String::new(), vec![*finding]));
+    let job = Job { api: &api, options, against: args.against.as_deref() };
+    for batch in expand(&args.paths)?.chunks(BATCH) {
+        for result in job.all(batch) {
+            let (file, counts) = result?;
+            summary.add(counts);
+            if !file.findings.is_empty() {
+                files.push(file);
                 print(args.format, &mut out, &mut files, color)?;
-                continue;
             }
-        };
-        let mut checked = claims::check(&text, &api, options);
-        if let Some(reference) = &args.against
-            && let Some(before) = git::show(reference, &path)?
-        {
-            let before = claims::check(&before, &api, Options::default());
-            checked.findings.extend(compare(&before, &checked));
-        }
-        checked.count(&mut summary);
-        if !checked.findings.is_empty() {
-            files.push(FileFindings::new(name, text, checked.findings));
-            print(args.format, &mut out, &mut files, color)?;
         }
     }
     match args.format {
@@ -109,6 +96,62 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     }
     let fails = errors > 0 || (args.strict && warnings > 0);
     Ok(if fails { Outcome::Findings } else { Outcome::Fine })
+}
+
+/// Files that are checked before the first of them is printed. Bounds what is held in memory.
+const BATCH: usize = 256;
+
+/// How files are checked.
+struct Job<'a> {
+    api: &'a ClaimApi,
+    options: Options,
+    against: Option<&'a str>,
+}
+
+impl Job<'_> {
+    /// Checks files side by side; the results are in their order.
+    fn all(&self, paths: &[PathBuf]) -> Vec<Result<(FileFindings, Summary)>> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        // A thread costs more than a few files.
+        let share = paths.len().div_ceil(threads).max(16);
+        if paths.len() <= share {
+            return paths.iter().map(|path| self.one(path)).collect();
+        }
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = paths
+                .chunks(share)
+                .map(|paths| scope.spawn(|| paths.iter().map(|p| self.one(p)).collect::<Vec<_>>()))
+                .collect();
+            let results = workers.into_iter().flat_map(|worker| match worker.join() {
+                Ok(results) => results,
+                Err(_) => vec![Err(anyhow::anyhow!("a worker failed"))],
+            });
+            results.collect()
+        })
+    }
+
+    fn one(&self, path: &Path) -> Result<(FileFindings, Summary)> {
+        let mut counts = Summary::default();
+        let (name, text) = read(path)?;
+        let text = match text {
+            Ok(text) => text,
+            Err(finding) => {
+                counts.files += 1;
+                counts.count(std::slice::from_ref(&*finding));
+                return Ok((FileFindings::new(name, String::new(), vec![*finding]), counts));
+            }
+        };
+        let mut checked = claims::check(&text, self.api, self.options);
+        if let Some(reference) = self.against
+            && let Some(before) = git::show(reference, path)?
+        {
+            let before = claims::check(&before, self.api, Options::default());
+            checked.findings.extend(compare(&before, &checked));
+        }
+        checked.count(&mut counts);
+        let text = if checked.findings.is_empty() { String::new() } else { text };
+        Ok((FileFindings::new(name, text, checked.findings), counts))
+    }
 }
 
 /// Text and annotations are written as they come; documents wait for the end.

@@ -99,6 +99,10 @@ impl FileFindings {
     /// Sorts findings by place, and drops those that say the same at the same place.
     #[must_use]
     pub fn new(file: String, source: String, mut findings: Vec<Finding>) -> Self {
+        for finding in &mut findings {
+            shorten(&mut finding.message);
+            shorten(&mut finding.path);
+        }
         findings.sort_by(|a, b| {
             (a.span.start, a.rule.code, &a.message).cmp(&(b.span.start, b.rule.code, &b.message))
         });
@@ -106,6 +110,16 @@ impl FileFindings {
             a.span.start == b.span.start && a.rule.code == b.rule.code && a.message == b.message
         });
         Self { file, source, findings }
+    }
+}
+
+/// Messages quote what was written, which may be megabytes.
+fn shorten(text: &mut String) {
+    const LONGEST: usize = 600;
+    if text.len() > LONGEST {
+        let kept: String = text.chars().take(LONGEST / 2).collect();
+        let end: Vec<char> = text.chars().rev().take(LONGEST / 4).collect();
+        *text = format!("{kept} … {}", end.into_iter().rev().collect::<String>());
     }
 }
 
@@ -125,6 +139,15 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Adds the counts of another part of the run.
+    pub fn add(&mut self, other: Self) {
+        self.files += other.files;
+        self.claims += other.claims;
+        self.skipped += other.skipped;
+        self.errors += other.errors;
+        self.warnings += other.warnings;
+    }
+
     /// Adds findings to the counts.
     pub fn count(&mut self, findings: &[Finding]) {
         for finding in findings {

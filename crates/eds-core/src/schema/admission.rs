@@ -50,13 +50,13 @@ impl AdmissionPolicy {
         if object.pointer("/metadata/name").and_then(Value::as_str).is_none() {
             return Vec::new();
         }
-        let this = to_cel(object, None);
+        let scope = evaluator.scope("object", to_cel(object, None));
         let mut problems = Vec::new();
         for rule in &self.rules {
             let about_name = rule.rule.contains("object.metadata.name")
                 && !rule.rule.replace("object.metadata.name", "").contains("object");
             let path = if about_name { Path::fields("metadata.name") } else { Path::default() };
-            match rule.run(evaluator, "object", &this) {
+            match rule.run(&scope) {
                 Verdict::Holds => {}
                 Verdict::Broken(message) => {
                     problems.push(Problem::new(&catalog::ADMISSION, path, message));

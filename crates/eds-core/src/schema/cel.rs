@@ -7,13 +7,14 @@
 //! not checked, never passed over in silence.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cel::extractors::This;
 use cel::{Context, ExecutionError, Program, Value as Cel};
 use serde_json::Value;
 
 use super::structural::{Kind, Schema};
+use crate::golang::regexp::{self, Regexp};
 
 /// One rule.
 pub(super) struct CelRule {
@@ -64,8 +65,8 @@ impl CelRule {
         })
     }
 
-    /// Runs the rule with one variable.
-    pub(super) fn run(&self, evaluator: &Evaluator, variable: &str, value: &Cel) -> Verdict {
+    /// Runs the rule in a scope.
+    pub(super) fn run(&self, scope: &Scope<'_>) -> Verdict {
         if self.transition {
             return Verdict::Holds;
         }
@@ -73,17 +74,16 @@ impl CelRule {
             Ok(program) => program,
             Err(error) => return Verdict::Unknown(first_line(error)),
         };
-        let mut context = evaluator.0.new_inner_scope();
-        context.add_variable_from_value(variable, value.clone());
-        match program.execute(&context) {
+        let context = &scope.0;
+        match program.execute(context) {
             Ok(Cel::Bool(true)) => Verdict::Holds,
-            Ok(Cel::Bool(false)) => Verdict::Broken(self.said(&context)),
+            Ok(Cel::Bool(false)) => Verdict::Broken(self.said(context)),
             Ok(other) => Verdict::Unknown(format!("it gives {}, no boolean", other.type_of())),
             Err(ExecutionError::UndeclaredReference(name)) => {
                 Verdict::Unknown(format!("{name} is not known here"))
             }
             // The API server refuses what a rule fails on.
-            Err(error) => Verdict::Broken(first_line(&format!("{}: {error}", self.said(&context)))),
+            Err(error) => Verdict::Broken(first_line(&format!("{}: {error}", self.said(context)))),
         }
     }
 
@@ -110,6 +110,18 @@ impl std::fmt::Debug for Evaluator {
     }
 }
 
+/// What rules of one place see: one variable.
+pub(super) struct Scope<'a>(Context<'a, 'static>);
+
+impl Evaluator {
+    /// A scope with one variable, for all rules that speak of it.
+    pub(super) fn scope(&self, variable: &str, value: Cel) -> Scope<'_> {
+        let mut context = self.0.new_inner_scope();
+        context.add_variable_from_value(variable, value);
+        Scope(context)
+    }
+}
+
 impl Default for Evaluator {
     fn default() -> Self {
         Self(context())
@@ -119,6 +131,18 @@ impl Default for Evaluator {
 fn context() -> Context<'static, 'static> {
     let mut context = Context::default();
     // A name that is taken by the crate itself keeps the crate's meaning.
+    let compiled: Mutex<HashMap<Arc<String>, Result<Regexp, String>>> = Mutex::default();
+    let matches = move |This(text): This<Arc<String>>, pattern: Arc<String>| {
+        // A poisoned cache is still a cache: compiling cannot leave it half written.
+        let mut compiled = compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        let regexp =
+            compiled.entry(Arc::clone(&pattern)).or_insert_with(|| regexp::compile(&pattern));
+        match regexp {
+            Ok(regexp) => Ok(regexp.is_match(&text)),
+            Err(error) => Err(ExecutionError::function_error("matches", &*error)),
+        }
+    };
+    let _ = context.add_function("matches", matches);
     let _ = context.add_function("isSorted", is_sorted);
     let _ = context.add_function("sum", sum);
     let _ = context.add_function("indexOf", index_of);
@@ -240,7 +264,7 @@ mod tests {
     #[track_caller]
     fn check(rule: &str, value: Value, expected: Verdict) {
         let rule = CelRule::of(&json!({"rule": rule, "message": "no"})).unwrap();
-        assert_eq!(rule.run(&Evaluator::default(), "self", &to_cel(&value, None)), expected);
+        assert_eq!(rule.run(&Evaluator::default().scope("self", to_cel(&value, None))), expected);
     }
 
     #[test]
@@ -257,6 +281,8 @@ mod tests {
             Verdict::Holds,
         );
         check("[self.map(e, e)].all(x, self.all(y, y in x))", json!(["a"]), Verdict::Holds);
+        check("self.matches('^a+$')", json!("aaa"), Verdict::Holds);
+        check("self.matches('^a+$')", json!("aab"), broken());
         check("self == oldSelf", json!(1), Verdict::Holds);
         check(
             "quantity(self) > 0",
@@ -264,11 +290,9 @@ mod tests {
             Verdict::Unknown("quantity is not known here".to_owned()),
         );
         assert!(matches!(
-            CelRule::of(&json!({"rule": "self.("})).unwrap().run(
-                &Evaluator::default(),
-                "self",
-                &Cel::Null
-            ),
+            CelRule::of(&json!({"rule": "self.("}))
+                .unwrap()
+                .run(&Evaluator::default().scope("self", Cel::Null)),
             Verdict::Unknown(_)
         ));
     }
@@ -276,7 +300,8 @@ mod tests {
     #[test]
     fn messages_are_computed() {
         let rule = json!({"rule": "self > 5", "messageExpression": "'got ' + string(self)"});
-        let verdict = CelRule::of(&rule).unwrap().run(&Evaluator::default(), "self", &Cel::Int(3));
+        let verdict =
+            CelRule::of(&rule).unwrap().run(&Evaluator::default().scope("self", Cel::Int(3)));
         assert_eq!(verdict, Verdict::Broken("got 3".to_owned()));
     }
 }

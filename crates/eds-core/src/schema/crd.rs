@@ -200,7 +200,8 @@ fn composition(defaults: &Defaults<'_>) -> [(&'static str, Value); 5] {
 }
 
 fn claim_spec(defaults: &Defaults<'_>) -> Object {
-    let mut spec = object(composition(defaults));
+    // The update policy's default is the composite's; a claim without one follows it.
+    let mut spec = object(composition(&|_| None));
     spec.extend(object([
         (
             "compositeDeletePolicy",

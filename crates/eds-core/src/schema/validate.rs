@@ -338,13 +338,13 @@ impl Rules<'_> {
     }
 
     fn here(&self, value: &Value, schema: &Schema, at: &Path, out: &mut Vec<Problem>) {
-        let this = to_cel(value, Some(schema));
+        let scope = self.evaluator.scope("self", to_cel(value, Some(schema)));
         for rule in &schema.rules {
             let path = || match &rule.field_path {
                 Some(field) => at.with_fields(field),
                 None => at.clone(),
             };
-            match rule.run(self.evaluator, "self", &this) {
+            match rule.run(&scope) {
                 Verdict::Holds => {}
                 Verdict::Broken(message) => out.push(Problem::new(&catalog::CEL, path(), message)),
                 Verdict::Unknown(why) => out.push(Problem::new(
