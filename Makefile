@@ -57,3 +57,19 @@ generate: ## rewrite the committed schemas of tests/conformance
 .PHONY: generate-check
 generate-check: ## are the committed schemas what their pinned sources say?
 	go=$$(scripts/tools.sh go) && cd tools/conformance && "$$go" run ./cmd/manifest-schemas -check -out ../../tests/conformance/schemas
+
+.PHONY: schema
+schema: ## write the claim's JSON Schema from the XRD (ARGS=--check compares)
+	scripts/publish-schema.sh $(ARGS)
+
+.PHONY: schema-test
+schema-test: ## every fixture and example validates as it announces; the committed schema is up to date
+	platform/04-apis/tests/schema-validation.test.sh
+
+.PHONY: judge
+judge: ## does `eds validate` agree with the API server's own code? (COUNT=1000 SEED=1)
+	scripts/judge.sh
+
+.PHONY: second-opinion
+second-opinion: ## do ajv, kubeconform and check-jsonschema read the published schema as we do?
+	scripts/second-opinion.sh

@@ -71,7 +71,10 @@ def near(rng, value):
 
 
 def mutate(rng, claim):
-    parent, key = rng.choice([p for p in places(claim) if p[1] not in ("apiVersion", "kind")])
+    found = [p for p in places(claim) if p[1] not in ("apiVersion", "kind")]
+    if not found:
+        return
+    parent, key = rng.choice(found)
     how = rng.randrange(7)
     if how == 0:
         del parent[key]
