@@ -23,6 +23,7 @@ only_eds() {
     duplicate-*|min-above-*|system-account.yaml) echo 'rules that join fields' ;;
     name-57-characters.yaml|name-with-dot.yaml|name-starts-with-digit.yaml) echo 'the admission policy' ;;
     type-boolean-for-text.yaml|type-labels.yaml|yaml-1.1.yaml) echo 'YAML 1.1 booleans and numbers' ;;
+    generate-name.yaml) echo 'the form of a prefix' ;;
     several-documents.yaml|list.yaml) echo 'more than one object in a file' ;;
     status.yaml) echo 'the API server drops the status' ;;
     alias-bomb.yaml|not-utf8.yaml|utf16.yaml|binary.yaml|too-deep.yaml|infinity.yaml) echo 'how the file is written' ;;

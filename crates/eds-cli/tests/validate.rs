@@ -128,6 +128,10 @@ fn the_committed_schema_is_the_generated_one() {
     let output = eds(&platform(), &["publish-schema", "--check", "--output", file]);
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "run scripts/publish-schema.sh:\n{said}");
+    let found_above = eds(&platform(), &["publish-schema", "--check"]);
+    assert_eq!(found_above.status.code(), Some(0));
+    let nowhere = eds(Path::new("/"), &["publish-schema", "--check"]);
+    assert_eq!(nowhere.status.code(), Some(2));
 }
 
 #[test]

@@ -19,11 +19,12 @@ pub(crate) struct Args {
     /// XRD or CRD to read, instead of the built-in one.
     #[arg(long, value_name = "FILE")]
     xrd: Option<PathBuf>,
-    /// File to write, or with --check to compare with. Standard output without it.
+    /// File to write, or with --check to compare with. Without it: standard output, or with --check
+    /// the repository's own file, in this directory or above it.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Compare with the file instead of writing it.
-    #[arg(long, requires = "output")]
+    #[arg(long)]
     check: bool,
     /// The schema of the composite instead of the claim's.
     #[arg(long)]
@@ -41,7 +42,11 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         crd::definition(&xrd, side).map_err(|e| anyhow!(e)).with_context(|| source.name.clone())?;
     let mut text = serde_json::to_string_pretty(&publish::json_schema(&definition))?;
     text.push('\n');
-    let Some(path) = &args.output else {
+    let path = match &args.output {
+        None if args.check => Some(committed()?),
+        path => path.clone(),
+    };
+    let Some(path) = &path else {
         let mut out = std::io::stdout().lock();
         out.write_all(text.as_bytes())?;
         out.flush()?;
@@ -68,4 +73,13 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     out.flush()?;
     output::note(&format!("{name} differs from {}: run scripts/publish-schema.sh", source.name));
     Ok(Outcome::Findings)
+}
+
+/// Where `scripts/publish-schema.sh` writes.
+const COMMITTED: &str = "platform/04-apis/schemas/eventdrivenservice.schema.json";
+
+fn committed() -> Result<PathBuf> {
+    let here = std::env::current_dir().context("cannot tell the current directory")?;
+    let found = here.ancestors().map(|folder| folder.join(COMMITTED)).find(|file| file.is_file());
+    found.ok_or_else(|| anyhow!("found no {COMMITTED} here or above; name a file with --output"))
 }

@@ -11,7 +11,12 @@ use super::FileFindings;
 pub fn github(file: &FileFindings) -> String {
     let mut out = String::new();
     for f in &file.findings {
-        let _ = write!(out, "::{} file={}", f.severity.name(), property(&file.file));
+        let _ = write!(
+            out,
+            "::{} file={}",
+            f.severity.name(),
+            property(file.file.strip_prefix("./").unwrap_or(&file.file))
+        );
         let (start, end) = (f.span.start, f.span.end);
         if start.line > 0 {
             let _ = write!(out, ",line={},col={}", start.line, start.column);
@@ -48,7 +53,7 @@ mod tests {
         let span =
             Span { start: Position { line: 2, column: 3 }, end: Position { line: 2, column: 5 } };
         let finding = Finding::new(&catalog::ENUM, "100%\n::error::x").at(span, "a").help("h");
-        let file = FileFindings::new("a,b:c.yaml".to_owned(), String::new(), vec![finding]);
+        let file = FileFindings::new("./a,b:c.yaml".to_owned(), String::new(), vec![finding]);
         assert_eq!(
             github(&file),
             "::error file=a%2Cb%3Ac.yaml,line=2,col=3,endLine=2,endColumn=5,title=EDS104 \

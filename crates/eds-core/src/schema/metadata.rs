@@ -58,26 +58,26 @@ pub(super) fn check(object: &Map<String, Value>, namespaced: bool) -> Vec<Proble
     let mut refuse = |path: Path, message: String| {
         problems.push(Problem::new(&catalog::METADATA, path, message));
     };
-    match (text("name"), text("generateName")) {
-        (Some(name), _) => {
-            if let Some(message) = subdomain_problem(name) {
-                refuse(at.key("name"), message);
-            }
+    if let Some(message) = text("name").and_then(subdomain_problem) {
+        refuse(at.key("name"), message);
+    }
+    // The API server adds five characters, so a dash at the end is fine (`maskTrailingDash`).
+    let prefix = text("generateName").map(|prefix| match prefix.strip_suffix('-') {
+        Some(before) if !before.is_empty() => {
+            let kept = before.char_indices().next_back().map_or(0, |(i, _)| i);
+            format!("{}a", before.get(..kept).unwrap_or_default())
         }
-        (None, Some(prefix)) => {
-            // The API server adds five characters, so a dash at the end is fine.
-            if let Some(message) = subdomain_problem(&format!("{}x", prefix.trim_end_matches('-')))
-            {
-                refuse(at.key("generateName"), message);
-            }
-        }
-        (None, None) if !metadata.get("name").is_some_and(|n| !n.is_string() && !n.is_null()) => {
-            problems.push(
-                Problem::new(&catalog::REQUIRED, at.key("name"), "is required")
-                    .help("name the object: lower-case letters, digits and dashes"),
-            );
-        }
-        (None, None) => {}
+        _ => prefix.to_owned(),
+    });
+    if let Some(message) = prefix.as_deref().and_then(subdomain_problem) {
+        refuse(at.key("generateName"), message);
+    }
+    let mistyped = metadata.get("name").is_some_and(|n| !n.is_string() && !n.is_null());
+    if text("name").is_none() && text("generateName").is_none() && !mistyped {
+        problems.push(
+            Problem::new(&catalog::REQUIRED, at.key("name"), "is required")
+                .help("name the object: lower-case letters, digits and dashes"),
+        );
     }
     let mut refuse = |path: Path, message: String| {
         problems.push(Problem::new(&catalog::METADATA, path, message));
