@@ -7,7 +7,7 @@
 //! not checked, never passed over in silence.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cel::extractors::This;
 use cel::{Context, ExecutionError, Program, Value as Cel};
@@ -21,10 +21,10 @@ pub(super) struct CelRule {
     pub(super) rule: String,
     pub(super) field_path: Option<String>,
     message: Option<String>,
-    program: Result<Program, String>,
-    message_program: Option<Program>,
-    /// Whether it compares with an earlier state, which a file does not have.
-    transition: bool,
+    message_expression: Option<String>,
+    /// Compiled when a value is first judged by it: most files hold a small part of what an API
+    /// has rules for, and compiling is the dearest step of reading it.
+    program: OnceLock<Result<Program, String>>,
 }
 
 impl std::fmt::Debug for CelRule {
@@ -47,33 +47,30 @@ impl CelRule {
     pub(super) fn of(value: &Value) -> Option<Self> {
         let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
         let rule = text("rule").or_else(|| text("expression"))?;
-        let program = Program::compile(&rule).map_err(|e| e.to_string());
-        let transition = program.as_ref().is_ok_and(|program| {
-            let references = program.references();
-            references.has_variable("oldSelf") || references.has_variable("oldObject")
-        });
-        let message_program =
-            text("messageExpression").and_then(|text| Program::compile(&text).ok());
         let field_path = text("fieldPath").map(|path| path.trim_start_matches('.').to_owned());
         Some(Self {
             rule,
             field_path,
             message: text("message"),
-            program,
-            message_program,
-            transition,
+            message_expression: text("messageExpression"),
+            program: OnceLock::new(),
         })
     }
 
     /// Runs the rule in a scope.
     pub(super) fn run(&self, scope: &Scope<'_>) -> Verdict {
-        if self.transition {
-            return Verdict::Holds;
-        }
-        let program = match &self.program {
+        let compile = || Program::compile(&self.rule).map_err(|e| e.to_string());
+        let program = match self.program.get_or_init(compile) {
             Ok(program) => program,
             Err(error) => return Verdict::Unknown(first_line(error)),
         };
+        // A rule that compares with an earlier state, which a file does not have.
+        if ["oldSelf", "oldObject"].iter().any(|old| self.rule.contains(old)) {
+            let references = program.references();
+            if references.has_variable("oldSelf") || references.has_variable("oldObject") {
+                return Verdict::Holds;
+            }
+        }
         let context = &scope.0;
         match program.execute(context) {
             Ok(Cel::Bool(true)) => Verdict::Holds,
@@ -89,7 +86,8 @@ impl CelRule {
 
     /// `messageExpression` wins over `message`, if it gives a text.
     fn said(&self, context: &Context<'_, '_>) -> String {
-        let computed = self.message_program.as_ref().and_then(|p| p.execute(context).ok());
+        let program = self.message_expression.as_ref().and_then(|e| Program::compile(e).ok());
+        let computed = program.and_then(|p| p.execute(context).ok());
         match computed {
             Some(Cel::String(text)) if !text.trim().is_empty() => text.trim().to_owned(),
             _ => self.message.clone().unwrap_or_else(|| format!("failed rule: {}", self.rule)),
