@@ -13,23 +13,28 @@ use crate::inputs::Source;
 /// Loads and compiles it. The built-in one comes with the policies that are installed beside it.
 pub(crate) fn load(file: Option<&Path>) -> Result<ClaimApi> {
     let source = source(file)?;
+    compile(file, &source, &definition(&source)?)
+}
+
+/// The same, with the composite that the XRD defines.
+pub(crate) fn load_with_composite(file: Option<&Path>) -> Result<(ClaimApi, Definition)> {
+    let source = source(file)?;
     let xrd = definition(&source)?;
+    let composite = crd::definition(&xrd, Side::Composite)
+        .map_err(|e| anyhow!(e))
+        .with_context(|| source.name.clone())?;
+    Ok((compile(file, &source, &xrd)?, composite))
+}
+
+fn compile(file: Option<&Path>, source: &Source, xrd: &Value) -> Result<ClaimApi> {
     let mut api =
-        ClaimApi::from_xrd(&xrd).map_err(|e| anyhow!(e)).with_context(|| source.name.clone())?;
+        ClaimApi::from_xrd(xrd).map_err(|e| anyhow!(e)).with_context(|| source.name.clone())?;
     if file.is_none() {
         for policy in &yaml::parse(embedded::CLAIM_NAMES).documents {
             api = api.with_policy(&policy.to_json());
         }
     }
     Ok(api)
-}
-
-/// The composite that the same XRD defines.
-pub(crate) fn composite(file: Option<&Path>) -> Result<Definition> {
-    let source = source(file)?;
-    crd::definition(&definition(&source)?, Side::Composite)
-        .map_err(|e| anyhow!(e))
-        .with_context(|| source.name.clone())
 }
 
 fn source(file: Option<&Path>) -> Result<Source> {

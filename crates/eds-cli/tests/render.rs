@@ -204,3 +204,25 @@ fn a_closed_pipe_is_no_failure() {
         .unwrap();
     assert!(status.success());
 }
+
+#[test]
+fn what_validate_refuses_is_refused_with_the_same_words() {
+    let errors = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| line.starts_with("error[")).map(str::to_owned).collect()
+    };
+    let mut seen = 0;
+    for (name, path) in claims("tests/fixtures/invalid", ".yaml") {
+        let rendered = eds(&["render", &path], "");
+        if fs::read_to_string(platform().join(&path)).is_err() {
+            assert_eq!(rendered.status.code(), Some(2), "{name} is no text");
+            continue;
+        }
+        let validated = eds(&["validate", &path], "");
+        let expected = errors(stdout(&validated));
+        assert!(!expected.is_empty(), "{name}: {}", stdout(&validated));
+        assert_eq!(errors(stderr(&rendered)), expected, "{name}");
+        assert_eq!(rendered.status.code(), Some(1), "{name}: {}", stderr(&rendered));
+        seen += 1;
+    }
+    assert!(seen >= 50, "only {seen} fixtures");
+}

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 use eds_core::claims;
 use eds_core::composition::{self, Composition, Inputs};
-use eds_core::diagnostics::{self, FileFindings};
+use eds_core::diagnostics::{self, FileFindings, Finding};
 use eds_core::protocol::{Object, Severity, normalize};
 use eds_core::schema::{ClaimApi, ValidClaim};
 use serde_json::{Value, json};
@@ -66,15 +66,30 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let (mut claims, mut skipped) = (0_usize, 0_usize);
     let mut rendered = Vec::new();
     for source in sources {
-        let checked = claims::check(&source.text, &api.claims, claims::Options::default());
+        // The built-in Composition's second step refuses what the built-in rules refuse, so they
+        // are asked only where something is wrong: they know the line.
+        let options = claims::Options { without_rules: api.built_in, ..Default::default() };
+        let all = |options| {
+            let checked = claims::check(&source.text, &api.claims, options);
+            let claims = checked.claims.iter().filter_map(|(claim, _)| claim.claim.as_ref());
+            let results: Vec<_> =
+                claims.map(|claim| render(&api, claim, args, &observed, &required)).collect();
+            (checked, results)
+        };
+        let (mut checked, mut results) = all(options);
+        let is_error = |finding: &Finding| finding.severity == diagnostics::Severity::Error;
+        let wrong = checked.findings.iter().any(is_error) || results.iter().any(Result::is_err);
+        if options.without_rules && wrong {
+            (checked, results) = all(claims::Options::default());
+        }
         claims += checked.claims.len();
         skipped += checked.skipped;
-        for (claim, _) in checked.claims {
-            let Some(claim) = claim.claim else { continue };
-            match render(&api, claim, args, &observed, &required) {
-                Ok((objects, complete)) => {
-                    rendered.extend(objects);
-                    if !complete {
+        for result in results {
+            match result {
+                Ok(shown) => {
+                    rendered.extend(shown.objects);
+                    shown.notes.iter().for_each(|note| output::note(note));
+                    if !shown.complete {
                         outcome = Outcome::Findings;
                     }
                 }
@@ -86,7 +101,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         }
         // Warnings are `eds validate`'s to give; here they would hide what did not render.
         let mut errors = checked.findings;
-        errors.retain(|finding| finding.severity == diagnostics::Severity::Error);
+        errors.retain(is_error);
         if !errors.is_empty() {
             outcome = Outcome::Findings;
             output::findings(&FileFindings::new(source.name, source.text, errors));
@@ -113,15 +128,23 @@ fn sources(paths: &[PathBuf]) -> Result<Vec<Source>> {
     paths.iter().map(|path| Source::read(path)).collect()
 }
 
-/// What to print for a claim, and whether no step warned. A step that warns has left something out.
+/// What a claim became.
+struct Shown {
+    objects: Vec<Object>,
+    /// What the steps said.
+    notes: Vec<String>,
+    /// No step warned: one that does has left something out.
+    complete: bool,
+}
+
 fn render(
     api: &Api,
-    claim: ValidClaim,
+    claim: &ValidClaim,
     args: &Args,
     observed: &[Object],
     required: &[Object],
-) -> Result<(Vec<Object>, bool)> {
-    let mut claim = claim.into_object();
+) -> Result<Shown> {
+    let mut claim = claim.object().clone();
     if let Some(metadata) = claim.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.entry("namespace").or_insert_with(|| json!(args.namespace));
     }
@@ -132,7 +155,7 @@ fn render(
         required: required.to_vec(),
     };
     let rendered = composition::render(&api.composition, &inputs)?;
-    let mut complete = true;
+    let (mut complete, mut notes) = (true, Vec::new());
     for step in &rendered.results {
         let severity = match step.result.severity {
             Severity::Fatal => "fatal",
@@ -140,14 +163,14 @@ fn render(
             Severity::Normal => "note",
         };
         complete &= step.result.severity == Severity::Normal;
-        output::note(&format!("{severity}: step {:?}: {}", step.step, step.result.message));
+        notes.push(format!("{severity}: step {:?}: {}", step.step, step.result.message));
     }
     let objects = match args.output {
         Output::Manifests => rendered.manifests().cloned().collect(),
         Output::Objects => rendered.objects().cloned().collect(),
         Output::Xr => vec![rendered.composite],
     };
-    Ok((objects, complete))
+    Ok(Shown { objects, notes, complete })
 }
 
 /// The API and the Composition that claims are rendered with.
@@ -155,12 +178,13 @@ struct Api {
     claims: ClaimApi,
     composite_kind: String,
     composition: Composition,
+    /// Neither the XRD nor the Composition was named.
+    built_in: bool,
 }
 
 impl Api {
     fn load(args: &Args) -> Result<Self> {
-        let claims = api::load(args.xrd.as_deref())?;
-        let composite = api::composite(args.xrd.as_deref())?;
+        let (claims, composite) = api::load_with_composite(args.xrd.as_deref())?;
         let source = match &args.composition {
             Some(path) => Source::read(path)?,
             None => Source {
@@ -181,6 +205,7 @@ impl Api {
                 wanted.0,
             );
         }
-        Ok(Self { claims, composite_kind: wanted.1, composition })
+        let built_in = args.xrd.is_none() && args.composition.is_none();
+        Ok(Self { claims, composite_kind: wanted.1, composition, built_in })
     }
 }

@@ -54,7 +54,7 @@ enum Format {
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let api = api::load(args.xrd.as_deref())?;
-    let options = Options { strict: args.strict };
+    let options = Options { strict: args.strict, ..Options::default() };
     let mut summary = Summary::default();
     let mut files = Vec::new();
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());

@@ -104,6 +104,7 @@ pub(super) struct InitContainer {
 #[serde(rename_all = "camelCase")]
 struct Scaling {
     min_replicas: Option<i64>,
+    max_replicas: Option<i64>,
 }
 
 impl Spec {
@@ -111,6 +112,11 @@ impl Spec {
     pub(super) fn parse(composite: &Object) -> Result<Self, String> {
         let RawComposite { spec } = decode(&Value::Object(composite.clone()))?;
         let image = Image::parse(&spec.image).map_err(|e| format!("spec.image: {e}"))?;
+        if let Some(Scaling { min_replicas: Some(min), max_replicas: Some(max) }) = &spec.scaling
+            && min > max
+        {
+            return Err(format!("spec.scaling: minReplicas {min} is above maxReplicas {max}"));
+        }
         let spec = Self {
             claim: spec.claim_ref,
             image,
@@ -133,6 +139,27 @@ impl Spec {
                  the claim a shorter name",
                 self.claim.name, self.claim.name,
             ));
+        }
+        // The name of a Service: a DNS-1035 label (`k8s.io/apimachinery/pkg/util/validation`).
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let name = &self.claim.name;
+        if !name.chars().all(fits)
+            || !name.starts_with(|c: char| c.is_ascii_lowercase())
+            || name.ends_with('-')
+        {
+            return Err(format!(
+                "spec.claimRef.name: {name:?} must also be a Service's name: lower-case letters, \
+                 digits and dashes, starting with a letter"
+            ));
+        }
+        let mut pull_secrets = BTreeSet::new();
+        for (i, secret) in self.image_pull_secrets.iter().enumerate() {
+            if !pull_secrets.insert(secret.name.as_str()) {
+                return Err(format!(
+                    "spec.imagePullSecrets[{i}].name: secret {:?} is named twice; keep one of them",
+                    secret.name
+                ));
+            }
         }
         let mut secrets = BTreeSet::new();
         let mut variables: BTreeSet<&str> = RESERVED.into();
