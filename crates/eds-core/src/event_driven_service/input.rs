@@ -46,7 +46,7 @@ impl Input {
     /// Decodes the input. An absent input is the empty one. Errors name the field.
     pub(super) fn parse(input: Option<&Object>) -> Result<Self, String> {
         let Some(input) = input else { return Ok(Self::default()) };
-        let raw: Raw = super::spec::decode(&Value::Object(input.clone()))?;
+        let raw: Raw = super::spec::decode(input)?;
         let provider_config = raw.objects.map(|o| o.provider_config_ref.name);
         if provider_config.as_deref() == Some("") {
             return Err("objects.providerConfigRef.name: must not be empty".to_owned());

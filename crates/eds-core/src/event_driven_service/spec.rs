@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use super::image::Image;
 use crate::protocol::Object;
@@ -110,7 +109,7 @@ struct Scaling {
 impl Spec {
     /// Reads the observed composite. Errors name the field and what to do.
     pub(super) fn parse(composite: &Object) -> Result<Self, String> {
-        let RawComposite { spec } = decode(&Value::Object(composite.clone()))?;
+        let RawComposite { spec } = decode(composite)?;
         let image = Image::parse(&spec.image).map_err(|e| format!("spec.image: {e}"))?;
         if let Some(Scaling { min_replicas: Some(min), max_replicas: Some(max) }) = &spec.scaling
             && min > max
@@ -207,9 +206,9 @@ fn once<'a>(seen: &mut BTreeSet<&'a str>, name: &'a str, path: &str) -> Result<(
     Err(format!("{path}: {name} is set from two places; keep one of them"))
 }
 
-/// Decodes JSON, with the path of the field in the error.
-pub(super) fn decode<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
-    serde_path_to_error::deserialize(value).map_err(|e| {
+/// Decodes a JSON object, with the path of the field in the error.
+pub(super) fn decode<T: DeserializeOwned>(object: &Object) -> Result<T, String> {
+    serde_path_to_error::deserialize(object).map_err(|e| {
         let path = e.path().to_string();
         if path == "." { e.inner().to_string() } else { format!("{path}: {}", e.inner()) }
     })
