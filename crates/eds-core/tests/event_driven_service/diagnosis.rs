@@ -181,6 +181,27 @@ fn a_deployment_that_its_controller_has_not_seen() {
     let mut world = well();
     lay(world.deployment.as_mut().unwrap(), &json!({"metadata": {"generation": 4}}));
     check(&world, "False Progressing: the Deployment has just been changed (deployment)");
+
+    // A step of scaling is no change of the pods: Ready all along, up, down, to none and back.
+    let check = |min, replicas, expect| {
+        let mut world =
+            World { spec: json!({"scaling": {"minReplicas": min}}), ..with(replicas, &json!([])) };
+        lay(world.deployment.as_mut().unwrap(), &json!({"metadata": {"generation": 4}}));
+        check(&world, expect);
+    };
+    check(1, [4, 1, 1, 1], "True Available");
+    check(1, [1, 4, 4, 4], "True Available");
+    check(0, [1, 0, 0, 0], "True Available");
+    check(0, [0, 4, 4, 4], "True ScaledToZero");
+    check(1, [4, 2, 1, 2], "False Progressing: 1 of 4 pods run the current revision (deployment)");
+
+    // Created, and not yet looked at.
+    let mut world = well();
+    world.deployment = Some(json!({"metadata": {"generation": 1}, "spec": {"replicas": 1}}));
+    super::diagnosis::check(
+        &world,
+        "False Progressing: the Deployment has just been changed (deployment)",
+    );
 }
 
 #[test]
