@@ -7,6 +7,7 @@
 //! Exit codes: 0 all is well, 1 findings in what was given, 2 the tool could not do its work.
 
 mod api;
+mod cluster;
 mod commands;
 mod embedded;
 mod git;
@@ -38,6 +39,7 @@ enum Command {
     PublishSchema(commands::publish_schema::Args),
     Render(commands::render::Args),
     Validate(commands::validate::Args),
+    Verify(commands::verify::Args),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::PublishSchema(args) => commands::publish_schema::run(args),
         Command::Render(args) => commands::render::run(args),
         Command::Validate(args) => commands::validate::run(args),
+        Command::Verify(args) => commands::verify::run(args),
     };
     match result {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,

@@ -21,4 +21,5 @@ pub mod protocol;
 pub mod protocol_json;
 pub mod rules;
 pub mod schema;
+pub mod verify;
 pub mod yaml;

@@ -3,3 +3,4 @@
 pub(crate) mod publish_schema;
 pub(crate) mod render;
 pub(crate) mod validate;
+pub(crate) mod verify;

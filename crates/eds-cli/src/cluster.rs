@@ -1,0 +1,94 @@
+//! What the commands that talk to a cluster have in common.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use eds_cluster::{Cluster, run};
+use eds_core::verify::Report;
+
+use crate::{Outcome, output};
+
+/// Which cluster, and how to say what was found.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ClusterArgs {
+    /// Context of the kubeconfig, instead of the current one. KUBECONFIG names the file.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// Seconds that each wait may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    timeout: u64,
+    /// How to print what was found.
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    output: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A line a check, for a person.
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+impl ClusterArgs {
+    /// The limit of each wait.
+    pub(crate) fn limit(&self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
+
+    /// Connects, and runs `work` to its end. The runtime lives only here: the other commands start
+    /// without one.
+    pub(crate) fn with_cluster<T>(
+        &self,
+        work: impl AsyncFnOnce(Cluster) -> Result<T>,
+    ) -> Result<T> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.context("cannot start the runtime")?;
+        runtime.block_on(async { work(Cluster::connect(self.context.as_deref()).await?).await })
+    }
+
+    /// Prints a report, and says with which status to end.
+    pub(crate) fn print(&self, report: &Report) -> Result<Outcome> {
+        let mut out = std::io::stdout().lock();
+        match self.output {
+            Format::Text => {
+                let color = std::io::stdout().is_terminal()
+                    && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+                out.write_all(report.text(color).as_bytes())?;
+            }
+            Format::Json => {
+                serde_json::to_writer_pretty(&mut out, &report.json())?;
+                writeln!(out)?;
+            }
+        }
+        out.flush()?;
+        Ok(if report.failed() { Outcome::Findings } else { Outcome::Fine })
+    }
+}
+
+/// How a command that makes things in a cluster does it.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct RunArgs {
+    /// Leave the namespace and what was made in it there.
+    #[arg(long)]
+    keep: bool,
+    /// Directory for objects, events and logs when the run fails; by default one of the
+    /// namespace's name in the temporary directory.
+    #[arg(long, value_name = "DIR")]
+    evidence: Option<PathBuf>,
+}
+
+impl RunArgs {
+    /// For [`eds_cluster::Run::within`]. `what` becomes part of the namespace's name.
+    pub(crate) fn options(&self, what: &str) -> run::Options {
+        run::Options {
+            prefix: format!("eds-{what}"),
+            keep: self.keep,
+            evidence: self.evidence.clone(),
+            note: output::note,
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! `eds verify composition`: is the Composition there, whole, and accepted?
+
+use anyhow::{Result, anyhow};
+use eds_cluster::gather;
+use eds_core::verify::composition;
+use eds_core::yaml;
+
+use crate::cluster::ClusterArgs;
+use crate::{Outcome, embedded};
+
+/// Check that the Composition exists, is for the XRD, in Pipeline mode, has its four resource
+/// templates, and that its functions are there and healthy.
+///
+/// Without a name, every Composition for the XRD's composite is checked: the one with
+/// provider-kubernetes Objects, and the direct one where it is installed.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Name of one Composition.
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    let built_in = yaml::parse(embedded::COMPOSITION);
+    let built_in = built_in.documents.first().map(yaml::Node::to_json);
+    let built_in = built_in.ok_or_else(|| anyhow!("the built-in Composition is empty"))?;
+    let facts = args
+        .cluster
+        .with_cluster(async |cluster| gather::compositions(&cluster, built_in).await)?;
+    args.cluster.print(&composition::report(&facts, args.name.as_deref()))
+}

@@ -1,0 +1,30 @@
+//! `eds verify`: does the cluster do what the API promises? One file a question.
+
+mod composition;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::Outcome;
+
+/// Verify on a real cluster that the API works as promised.
+///
+/// Exit status: 0 all checks passed, 1 something is not as it should be, 2 it could not be looked
+/// at, for example because there is no cluster.
+#[derive(clap::Args)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    Composition(composition::Args),
+}
+
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    match &args.what {
+        What::Composition(args) => composition::run(args),
+    }
+}

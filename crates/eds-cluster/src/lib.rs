@@ -1,0 +1,22 @@
+//! A live cluster, seen through the API server: the only crate that names `kube`.
+//!
+//! ```text
+//! client   connect; get, list, apply, delete, watch; logs; proxy and port-forward
+//! nats     NATS's monitoring port through the API server's proxy, its client port through a forward
+//! run      a namespace of one's own for a test, gone again on every exit
+//! ```
+//!
+//! Nothing here judges. What was found is handed on as plain `serde_json::Value`s, and
+//! `eds_core::verify` says what they mean.
+
+pub mod client;
+mod evidence;
+pub mod forward;
+pub mod gather;
+pub mod kinds;
+pub mod nats;
+pub mod run;
+
+pub use client::{Cluster, Refused};
+pub use kinds::Kind;
+pub use run::Run;

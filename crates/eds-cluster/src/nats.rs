@@ -1,0 +1,202 @@
+//! NATS in the cluster, from outside of it.
+//!
+//! Its monitoring port is asked through the API server's proxy, its client port through a
+//! port-forward: neither needs a route into the cluster.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use async_nats::jetstream::consumer::{self, AckPolicy, pull};
+use async_nats::jetstream::{self, stream};
+use async_nats::{Client, ConnectOptions, ServerAddr};
+use bytes::Bytes;
+use eds_core::verify::Endpoint;
+use serde_json::{Value, json};
+
+use crate::client::{Cluster, escaped};
+use crate::forward::Forward;
+
+/// What a monitoring endpoint answered to one question.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Monitored {
+    /// What was asked: the path and its query.
+    pub path: String,
+    /// HTTP status.
+    pub code: u16,
+    /// The answer; a string where it is no JSON.
+    pub body: Value,
+}
+
+impl Monitored {
+    /// As facts for `eds_core::verify`: `path`, `code`, `body`.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        json!({"path": self.path, "code": self.code, "body": self.body})
+    }
+}
+
+/// Asks a monitoring endpoint for a path such as `/varz`.
+///
+/// # Errors
+/// No answer from the API server. Whatever comes from the endpoint is an answer.
+pub async fn monitoring(cluster: &Cluster, endpoint: &Endpoint, path: &str) -> Result<Monitored> {
+    let Endpoint { service, namespace, port } = endpoint;
+    let answer = cluster.service_get(namespace, service, *port, path).await?;
+    let body = serde_json::from_str(&answer.body).unwrap_or(Value::String(answer.body));
+    Ok(Monitored { path: path.to_owned(), code: answer.code, body })
+}
+
+/// The question that KEDA's `nats-jetstream` scaler asks (KEDA 2.21
+/// `pkg/scalers/nats_jetstream_scaler.go`, `getNATSJetStreamMonitoringURL`).
+#[must_use]
+pub fn jsz(account: &str) -> String {
+    format!("/jsz?acc={}&config=true&consumers=true", escaped(account))
+}
+
+/// A NATS client whose connection goes through a port-forward.
+pub struct Connection {
+    /// The client.
+    pub client: Client,
+    /// JetStream on it.
+    pub jetstream: jetstream::Context,
+    /// The connection's way; it ends with this.
+    _forward: Forward,
+}
+
+/// Connects to what a claim's `spec.nats.url` names; `home` is the claim's namespace. User and
+/// password, or a token, are taken from the URL.
+///
+/// # Errors
+/// A URL that names no Service of this cluster, no ready pod behind it, or NATS refusing.
+pub async fn connect(cluster: &Cluster, url: &str, home: &str) -> Result<Connection> {
+    let Some(Endpoint { service, namespace, port }) = Endpoint::parse(url, home, 4222) else {
+        bail!("{url} names no Service of this cluster, so it cannot be reached through it");
+    };
+    let forward = cluster.forward_service(&namespace, &service, port).await?;
+    let user: ServerAddr = url.parse().with_context(|| format!("{url} is no NATS address"))?;
+    let mut options = ConnectOptions::new()
+        .name("eds")
+        // They are addresses inside the cluster.
+        .ignore_discovered_servers()
+        .connection_timeout(Duration::from_secs(10))
+        .max_reconnects(20);
+    if user.has_user_pass() {
+        let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
+        options = options.user_and_password(text(user.username()), text(user.password()));
+    }
+    let address = format!("nats://{}", forward.address);
+    let client = options.connect(address).await;
+    let client = client.with_context(|| format!("no connection to NATS ({url})"))?;
+    let jetstream = jetstream::new(client.clone());
+    Ok(Connection { client, jetstream, _forward: forward })
+}
+
+/// What [`Connection::ensure`] had to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Name of the stream.
+    pub stream: String,
+    /// Name of the consumer.
+    pub consumer: String,
+    /// The stream was not there.
+    pub made_stream: bool,
+    /// The consumer was not there.
+    pub made_consumer: bool,
+}
+
+impl Connection {
+    /// The subject that a stream made by [`Connection::ensure`] takes: `{stream}.test`, lower-case.
+    #[must_use]
+    pub fn subject(stream: &str) -> String {
+        format!("{}.test", stream.to_lowercase())
+    }
+
+    /// Makes the stream and its durable pull consumer, where they are missing. What exists is left
+    /// as it is.
+    ///
+    /// # Errors
+    /// NATS refusing, or no answer.
+    pub async fn ensure(&self, stream: &str, consumer: &str) -> Result<Made> {
+        self.ensure_with(stream, consumer, pull::Config::default()).await
+    }
+
+    /// The same, with the consumer's settings: `ack_wait`, `max_ack_pending` and the like. Name and
+    /// acknowledgement are set here.
+    ///
+    /// # Errors
+    /// NATS refusing, or no answer.
+    pub async fn ensure_with(
+        &self,
+        stream: &str,
+        consumer: &str,
+        settings: pull::Config,
+    ) -> Result<Made> {
+        let made_stream = !self.has_stream(stream).await?;
+        if made_stream {
+            let config = stream::Config {
+                name: stream.to_owned(),
+                subjects: vec![format!("{}.>", stream.to_lowercase())],
+                ..stream::Config::default()
+            };
+            let made = self.jetstream.create_stream(config).await;
+            made.with_context(|| format!("cannot make the stream {stream}"))?;
+        }
+        let made_consumer = self.consumer(stream, consumer).await?.is_none();
+        if made_consumer {
+            let config = pull::Config {
+                durable_name: Some(consumer.to_owned()),
+                ack_policy: AckPolicy::Explicit,
+                ..settings
+            };
+            let made = self.jetstream.create_consumer_on_stream(config, stream).await;
+            made.with_context(|| format!("cannot make the consumer {consumer} of {stream}"))?;
+        }
+        let (stream, consumer) = (stream.to_owned(), consumer.to_owned());
+        Ok(Made { stream, consumer, made_stream, made_consumer })
+    }
+
+    /// Deletes again what [`Connection::ensure`] made.
+    ///
+    /// # Errors
+    /// NATS refusing, or no answer.
+    pub async fn undo(&self, made: &Made) -> Result<()> {
+        if made.made_stream {
+            self.jetstream.delete_stream(&made.stream).await?;
+        } else if made.made_consumer {
+            let Made { stream, consumer, .. } = made;
+            self.jetstream.delete_consumer_from_stream(consumer, stream).await?;
+        }
+        Ok(())
+    }
+
+    /// What a consumer is and how far it has come; none where it does not exist.
+    ///
+    /// # Errors
+    /// NATS refusing, or no answer.
+    pub async fn consumer(&self, stream: &str, consumer: &str) -> Result<Option<consumer::Info>> {
+        let subject = format!("CONSUMER.INFO.{stream}.{consumer}");
+        // Stream or consumer not found (nats-server `server/errors.json`).
+        let info = self.ask(subject, &[10059, 10014]).await?;
+        info.map(serde_json::from_value).transpose().context("an answer of NATS is not understood")
+    }
+
+    async fn has_stream(&self, stream: &str) -> Result<bool> {
+        Ok(self.ask(format!("STREAM.INFO.{stream}"), &[10059]).await?.is_some())
+    }
+
+    /// A question to JetStream's API; none for the errors of these codes.
+    async fn ask(&self, subject: String, absent: &[u64]) -> Result<Option<Value>> {
+        let answer = self.client.request(format!("$JS.API.{subject}"), Bytes::new()).await;
+        let answer =
+            answer.with_context(|| format!("JetStream does not answer $JS.API.{subject}"))?;
+        let answer: Value = serde_json::from_slice(&answer.payload)
+            .with_context(|| format!("JetStream's answer to $JS.API.{subject} is no JSON"))?;
+        let Some(error) = answer.get("error") else { return Ok(Some(answer)) };
+        let code = error.get("err_code").and_then(Value::as_u64).unwrap_or_default();
+        if absent.contains(&code) {
+            return Ok(None);
+        }
+        let text = error.get("description").and_then(Value::as_str).unwrap_or("no description");
+        Err(anyhow!("JetStream refuses $JS.API.{subject}: {text}"))
+    }
+}

@@ -1,0 +1,212 @@
+//! A namespace of one's own for a test, gone again on every exit.
+//!
+//! ```text
+//! namespace made -> body -> (failed: evidence kept) -> undo, last first -> claims deleted -> namespace deleted
+//! ```
+//!
+//! The body may end well, fail, panic, or be ended by SIGINT, SIGTERM or SIGHUP; what comes after it
+//! is the same. A second signal ends the cleaning up, too, and says what is left.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use futures_util::FutureExt;
+use serde_json::{Value, json};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::timeout;
+
+use crate::client::Cluster;
+use crate::evidence;
+use crate::kinds;
+
+/// How a run is made.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The namespace's name begins with this; a number is added.
+    pub prefix: String,
+    /// Leave everything there at the end.
+    pub keep: bool,
+    /// Where evidence goes when the run fails; a directory of the run's name in the temporary
+    /// directory where none is named.
+    pub evidence: Option<PathBuf>,
+    /// Told what happens, a line each.
+    pub note: fn(&str),
+}
+
+/// A run, and its namespace.
+pub struct Run {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// The namespace, which enforces Pod Security `restricted`.
+    pub namespace: String,
+    undo: RefCell<Vec<(String, Undo)>>,
+}
+
+type Undo = Pin<Box<dyn Future<Output = Result<()>>>>;
+
+/// How long each part of the cleaning up may take.
+const CLEANING: Duration = Duration::from_secs(60);
+
+impl Run {
+    /// Makes a namespace, runs `body` in it, and cleans up however that ends. `failed` says of a
+    /// result whether evidence is to be kept; an error always is.
+    ///
+    /// # Errors
+    /// Those of `body`; an interruption; or that the namespace cannot be made.
+    pub async fn within<T>(
+        cluster: &Cluster,
+        options: &Options,
+        failed: impl FnOnce(&T) -> bool,
+        body: impl AsyncFnOnce(&Self) -> Result<T>,
+    ) -> Result<T> {
+        let mut signals = Signals::listen()?;
+        let namespace = name(&options.prefix)?;
+        cluster
+            .create(&json!({
+                "apiVersion": "v1",
+                "kind": "Namespace",
+                "metadata": {
+                    "name": namespace,
+                    "labels": {
+                        "app.kubernetes.io/managed-by": "eds",
+                        "pod-security.kubernetes.io/enforce": "restricted",
+                    },
+                },
+            }))
+            .await?;
+        let run = Self { cluster: cluster.clone(), namespace, undo: RefCell::default() };
+        let result = tokio::select! {
+            result = AssertUnwindSafe(body(&run)).catch_unwind() => result,
+            name = signals.next() => Ok(Err(anyhow!("ended by {name}"))),
+        };
+        let keep_evidence = match &result {
+            Ok(Ok(value)) => failed(value),
+            Ok(Err(_)) | Err(_) => true,
+        };
+        let clean = async {
+            if keep_evidence {
+                run.keep_evidence(options).await;
+            }
+            if options.keep {
+                (options.note)(&format!("namespace {} is left there", run.namespace));
+            } else {
+                run.clean(options.note).await;
+            }
+        };
+        tokio::select! {
+            () = clean => {}
+            name = signals.next() => {
+                let left = &run.namespace;
+                (options.note)(&format!("ended by {name} while cleaning up: delete namespace {left}"));
+            }
+        }
+        match result {
+            Ok(result) => result,
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+
+    /// Has something undone at the end, after the body and before the namespace goes; what was
+    /// registered last is undone first.
+    pub fn at_end(
+        &self,
+        what: impl Into<String>,
+        undo: impl Future<Output = Result<()>> + 'static,
+    ) {
+        self.undo.borrow_mut().push((what.into(), Box::pin(undo)));
+    }
+
+    async fn keep_evidence(&self, options: &Options) {
+        let directory = options.evidence.clone();
+        let directory = directory.unwrap_or_else(|| std::env::temp_dir().join(&self.namespace));
+        let collected = evidence::collect(&self.cluster, &self.namespace, &directory);
+        let what = match timeout(CLEANING, collected).await {
+            Ok(Ok(())) => format!("evidence is kept in {}", directory.display()),
+            Ok(Err(error)) => format!("no evidence: {error:#}"),
+            Err(_) => format!("evidence is kept in {}, but not all of it", directory.display()),
+        };
+        (options.note)(&what);
+    }
+
+    async fn clean(&self, note: fn(&str)) {
+        let undo = std::mem::take(&mut *self.undo.borrow_mut());
+        // Claims first: what they made goes by Crossplane's hand, also what stands outside of the
+        // namespace.
+        let mut left = Vec::new();
+        if let Err(error) = timeout(CLEANING, self.delete_claims()).await.unwrap_or_else(|_| {
+            Err(anyhow!("its claims were not gone within {} s", CLEANING.as_secs()))
+        }) {
+            left.push(format!("{error:#}"));
+        }
+        for (what, undo) in undo.into_iter().rev() {
+            match timeout(CLEANING, undo).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => left.push(format!("{what}: {error:#}")),
+                Err(_) => left.push(format!("{what}: not within {} s", CLEANING.as_secs())),
+            }
+        }
+        if let Err(error) = self.cluster.delete(&kinds::NAMESPACE, None, &self.namespace).await {
+            left.push(format!("namespace {}: {error:#}", self.namespace));
+        }
+        for what in left {
+            note(&format!("could not clean up: {what}"));
+        }
+    }
+
+    /// Deletes every claim of the namespace, and waits until they are gone.
+    async fn delete_claims(&self) -> Result<()> {
+        let namespace = Some(self.namespace.as_str());
+        for claim in self.cluster.list(&kinds::CLAIM, namespace, "").await? {
+            let name = claim.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+            self.cluster.delete(&kinds::CLAIM, namespace, name).await?;
+        }
+        let of_claims = format!("crossplane.io/claim-namespace={}", self.namespace);
+        let gone = Cluster::until(CLEANING, Duration::from_millis(500), async || {
+            for (kind, namespace, selector) in
+                [(&kinds::CLAIM, namespace, ""), (&kinds::COMPOSITE, None, of_claims.as_str())]
+            {
+                if !self.cluster.list(kind, namespace, selector).await?.is_empty() {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(()))
+        });
+        gone.await?.with_context(|| format!("claims in {} are still there", self.namespace))
+    }
+}
+
+/// A name that no other run has: the prefix, the time of day and the process.
+fn name(prefix: &str) -> Result<String> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    Ok(format!("{prefix}-{}-{}", now.as_millis() % 100_000_000, std::process::id()))
+}
+
+/// The signals that ask a process to end.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.hang_up.recv() => "SIGHUP",
+        }
+    }
+}

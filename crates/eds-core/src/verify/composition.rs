@@ -1,0 +1,235 @@
+//! Is a Composition in the cluster whole, and can Crossplane run it?
+
+use serde_json::Value;
+
+use super::object::{list, name, text, unless_true};
+use super::{Check, Report, packages};
+
+/// The four kinds that a claim becomes.
+pub const KINDS: [(&str, &str); 4] = [
+    ("v1", "ServiceAccount"),
+    ("apps/v1", "Deployment"),
+    ("v1", "Service"),
+    ("keda.sh/v1alpha1", "ScaledObject"),
+];
+
+/// What was found in the cluster, each list as the API server gave it.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// Compositions.
+    pub compositions: Vec<Value>,
+    /// CompositionRevisions.
+    pub revisions: Vec<Value>,
+    /// The XRD.
+    pub xrd: Option<Value>,
+    /// Functions.
+    pub functions: Vec<Value>,
+    /// FunctionRevisions.
+    pub function_revisions: Vec<Value>,
+    /// Pods of Crossplane's namespace.
+    pub pods: Vec<Value>,
+    /// The Composition that `eds render` uses.
+    pub built_in: Value,
+}
+
+impl Facts {
+    /// The Compositions that are for the XRD's composite, by name.
+    pub fn ours(&self) -> impl Iterator<Item = &Value> {
+        self.compositions.iter().filter(|c| {
+            text(c, "/spec/compositeTypeRef/kind")
+                == text(&self.built_in, "/spec/compositeTypeRef/kind")
+                && group(text(c, "/spec/compositeTypeRef/apiVersion"))
+                    == group(text(&self.built_in, "/spec/compositeTypeRef/apiVersion"))
+        })
+    }
+}
+
+/// Judges one Composition by name, or all that are for the XRD's composite.
+#[must_use]
+pub fn report(facts: &Facts, wanted: Option<&str>) -> Report {
+    let mut report = Report::default();
+    let found: Vec<&Value> = match wanted {
+        Some(wanted) => facts.compositions.iter().filter(|c| name(c) == wanted).collect(),
+        None => facts.ours().collect(),
+    };
+    if found.is_empty() {
+        report.add("Composition", vec![missing(facts, wanted)]);
+    }
+    for composition in found {
+        let title = format!("Composition {}", name(composition));
+        report.add(title, checks(facts, composition));
+        report.add("Resource templates", templates(composition));
+    }
+    report
+}
+
+fn missing(facts: &Facts, wanted: Option<&str>) -> Check {
+    let names: Vec<&str> = facts.compositions.iter().map(name).collect();
+    let there = match names.as_slice() {
+        [] => "there is no Composition at all".to_owned(),
+        names => format!("there are {}", names.join(", ")),
+    };
+    let cause = match wanted {
+        Some(wanted) => format!("there is no Composition {wanted}; {there}"),
+        None => {
+            let kind = text(&facts.built_in, "/spec/compositeTypeRef/kind");
+            format!("no Composition is for {kind}; {there}")
+        }
+    };
+    Check::failed("exists", cause, "install the API: kubectl apply -k platform/04-apis")
+}
+
+fn checks(facts: &Facts, composition: &Value) -> Vec<Check> {
+    let mut checks = vec![Check::passed("exists", form(composition))];
+    checks.push(for_the_xrd(facts, composition));
+    let mode = text(composition, "/spec/mode");
+    checks.push(if mode == "Pipeline" {
+        Check::passed("mode", "Pipeline")
+    } else {
+        Check::failed("mode", format!("spec.mode is {mode:?}"), "set spec.mode to Pipeline")
+    });
+    for step in list(composition, "/spec/pipeline") {
+        let function = text(step, "/functionRef/name");
+        checks.push(packages::check(
+            format!("step {}", text(step, "/step")),
+            "Function",
+            function,
+            &facts.functions,
+            &facts.function_revisions,
+            &facts.pods,
+        ));
+    }
+    checks.push(patch_and_transform(composition));
+    checks.push(accepted(facts, composition));
+    checks.push(as_built_in(facts, composition));
+    checks
+}
+
+/// How the four manifests are applied.
+fn form(composition: &Value) -> String {
+    let objects = list(composition, "/spec/pipeline")
+        .find_map(|step| step.pointer("/input/objects/providerConfigRef/name")?.as_str());
+    match objects {
+        Some(config) => format!("as provider-kubernetes Objects, by ProviderConfig {config}"),
+        None => "composed by Crossplane directly".to_owned(),
+    }
+}
+
+fn group(api_version: &str) -> &str {
+    api_version.split('/').next().unwrap_or_default()
+}
+
+fn for_the_xrd(facts: &Facts, composition: &Value) -> Check {
+    const NAME: &str = "composite type";
+    let api_version = text(composition, "/spec/compositeTypeRef/apiVersion");
+    let kind = text(composition, "/spec/compositeTypeRef/kind");
+    let Some(xrd) = &facts.xrd else {
+        let fix = "install the API: kubectl apply -k platform/04-apis";
+        return Check::failed(NAME, format!("there is no XRD that defines {kind}"), fix);
+    };
+    let version = api_version.split_once('/').map_or("", |(_, version)| version);
+    let served = list(xrd, "/spec/versions")
+        .any(|v| text(v, "/name") == version && v.get("served") == Some(&Value::Bool(true)));
+    let defined = text(xrd, "/spec/names/kind");
+    if group(api_version) == text(xrd, "/spec/group") && kind == defined && served {
+        return Check::passed(NAME, format!("{kind} ({api_version}), of XRD {}", name(xrd)));
+    }
+    let cause = format!(
+        "spec.compositeTypeRef is {kind} ({api_version}), but XRD {} defines {defined} ({})",
+        name(xrd),
+        text(xrd, "/spec/group"),
+    );
+    Check::failed(NAME, cause, "let spec.compositeTypeRef name what the XRD defines and serves")
+}
+
+fn patch_and_transform(composition: &Value) -> Check {
+    const NAME: &str = "patch-and-transform";
+    let inputs = || list(composition, "/spec/pipeline").filter_map(|step| step.get("input"));
+    let found = inputs().find(|input| group(text(input, "/apiVersion")) == "pt.fn.crossplane.io");
+    match found {
+        Some(input) => {
+            let count = list(input, "/resources").count();
+            Check::passed(NAME, format!("{count} resource templates and their patches"))
+        }
+        None => Check::failed(
+            NAME,
+            "no step has an input of function-patch-and-transform",
+            "apply the Composition as it is committed: kubectl apply -k platform/04-apis",
+        ),
+    }
+}
+
+/// Crossplane takes a Composition up as a revision, and says of the newest whether its functions
+/// can be used in a pipeline.
+fn accepted(facts: &Facts, composition: &Value) -> Check {
+    const NAME: &str = "accepted by Crossplane";
+    let of_it = |revision: &&Value| {
+        text(revision, "/metadata/labels/crossplane.io~1composition-name") == name(composition)
+    };
+    let number = |r: &&Value| r.pointer("/spec/revision").and_then(Value::as_i64);
+    let Some(newest) = facts.revisions.iter().filter(of_it).max_by_key(number) else {
+        let fix = "does Crossplane run? kubectl -n crossplane-system logs deployment/crossplane";
+        return Check::failed(NAME, "Crossplane has made no CompositionRevision of it", fix);
+    };
+    let same = newest.pointer("/spec/pipeline") == composition.pointer("/spec/pipeline");
+    if !same {
+        let cause = format!("its newest revision {} is of an older state", name(newest));
+        let fix = "does Crossplane run? kubectl -n crossplane-system logs deployment/crossplane";
+        return Check::failed(NAME, cause, fix);
+    }
+    if let Some(why) = unless_true(newest, "ValidPipeline") {
+        let fix = format!("kubectl describe compositionrevision {}", name(newest));
+        return Check::failed(NAME, format!("revision {}: {why}", name(newest)), fix);
+    }
+    Check::passed(NAME, format!("revision {}, its pipeline is valid", name(newest)))
+}
+
+/// `eds render` shows what this Composition does only where it is the same.
+fn as_built_in(facts: &Facts, composition: &Value) -> Check {
+    const NAME: &str = "as in eds render";
+    let mut expected = facts.built_in.pointer("/spec/pipeline").cloned().unwrap_or_default();
+    let mut live = composition.pointer("/spec/pipeline").cloned().unwrap_or_default();
+    for pipeline in [&mut expected, &mut live] {
+        // Whether it wraps into Objects is the choice between the two installed forms.
+        for step in pipeline.as_array_mut().into_iter().flatten() {
+            if let Some(input) = step.get_mut("input").and_then(Value::as_object_mut) {
+                input.remove("objects");
+            }
+        }
+    }
+    if expected == live {
+        return Check::passed(NAME, "the pipeline is the one that this eds was built with");
+    }
+    Check::warning(
+        NAME,
+        "the pipeline differs from the one that this eds was built with",
+        "render with --composition, from: kubectl get composition -o yaml; or install the API of \
+         this version",
+    )
+}
+
+fn templates(composition: &Value) -> Vec<Check> {
+    let templates = list(composition, "/spec/pipeline").flat_map(|s| list(s, "/input/resources"));
+    let mut checks = Vec::new();
+    let mut missing = KINDS.to_vec();
+    for template in templates {
+        // A template may be wrapped into an Object by hand.
+        let base = template.pointer("/base/spec/forProvider/manifest").or(template.get("base"));
+        let base = base.unwrap_or(&Value::Null);
+        let (api_version, kind) = (text(base, "/apiVersion"), text(base, "/kind"));
+        let patches = list(template, "/patches").count();
+        missing.retain(|m| *m != (api_version, kind));
+        checks.push(Check::passed(
+            text(template, "/name"),
+            format!("{kind} ({api_version}), {patches} patches"),
+        ));
+    }
+    for (api_version, kind) in missing {
+        checks.push(Check::failed(
+            kind,
+            format!("no template makes a {kind} ({api_version})"),
+            "apply the Composition as it is committed: kubectl apply -k platform/04-apis",
+        ));
+    }
+    checks
+}

@@ -1,0 +1,104 @@
+//! What a live cluster's answers mean: facts in, checks out.
+//!
+//! The facts are gathered elsewhere (`eds-cluster`), as the plain JSON that the API server and NATS
+//! answered. Nothing here asks anyone, so every judgement is tested with recorded answers.
+
+pub mod composition;
+pub mod endpoint;
+mod object;
+mod packages;
+mod pods;
+mod report;
+
+pub use endpoint::Endpoint;
+pub use report::{Report, Section};
+
+use serde_json::{Value, json};
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// It is as it should be.
+    Passed,
+    /// It works, but there is something to know.
+    Warning,
+    /// It is not as it should be.
+    Failed,
+    /// It could not be looked at, because of something that another check names.
+    Skipped,
+}
+
+impl Status {
+    /// The word in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Warning => "warning",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// One line of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What was looked at, in a few words. The same words in every run.
+    pub name: String,
+    /// How it ended.
+    pub status: Status,
+    /// What was found: the cause where it failed, the evidence where it passed.
+    pub detail: String,
+    /// What to do, where there is something to do.
+    pub fix: Option<String>,
+}
+
+impl Check {
+    /// A check that passed, with what was found.
+    #[must_use]
+    pub fn passed(name: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { name: name.into(), status: Status::Passed, detail: detail.into(), fix: None }
+    }
+
+    /// A check that failed, with its cause and its fix.
+    #[must_use]
+    pub fn failed(
+        name: impl Into<String>,
+        cause: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        let status = Status::Failed;
+        Self { name: name.into(), status, detail: cause.into(), fix: Some(fix.into()) }
+    }
+
+    /// Something to know, and what could be done.
+    #[must_use]
+    pub fn warning(
+        name: impl Into<String>,
+        detail: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        Self { status: Status::Warning, ..Self::failed(name, detail, fix) }
+    }
+
+    /// A check that could not be made.
+    #[must_use]
+    pub fn skipped(name: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { status: Status::Skipped, ..Self::passed(name, why) }
+    }
+
+    /// The check as JSON: `check`, `status`, `detail`, and `fix` where there is one.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let mut object = json!({
+            "check": self.name,
+            "status": self.status.name(),
+            "detail": self.detail,
+        });
+        if let (Some(fix), Some(map)) = (&self.fix, object.as_object_mut()) {
+            map.insert("fix".to_owned(), json!(fix));
+        }
+        object
+    }
+}

@@ -1,0 +1,58 @@
+//! Reading what the API server answered.
+
+use serde_json::Value;
+
+/// The string at a JSON pointer; empty where there is none.
+pub(super) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The integer at a JSON pointer; 0 where there is none.
+pub(super) fn number(object: &Value, pointer: &str) -> i64 {
+    object.pointer(pointer).and_then(Value::as_i64).unwrap_or_default()
+}
+
+/// The items of the list at a JSON pointer.
+pub(super) fn list<'a>(object: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
+    object.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// `metadata.name`.
+pub(super) fn name(object: &Value) -> &str {
+    text(object, "/metadata/name")
+}
+
+/// The object of this name.
+pub(super) fn named<'a>(objects: &'a [Value], wanted: &str) -> Option<&'a Value> {
+    objects.iter().find(|object| name(object) == wanted)
+}
+
+/// One entry of `status.conditions`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Condition<'a> {
+    pub(super) status: &'a str,
+    reason: &'a str,
+    message: &'a str,
+}
+
+impl<'a> Condition<'a> {
+    pub(super) fn of(object: &'a Value, type_: &str) -> Option<Self> {
+        let found = list(object, "/status/conditions").find(|c| text(c, "/type") == type_)?;
+        let (status, reason) = (text(found, "/status"), text(found, "/reason"));
+        Some(Self { status, reason, message: text(found, "/message") })
+    }
+
+    /// Its message, or its reason where it has none.
+    pub(super) fn why(self) -> &'a str {
+        if self.message.is_empty() { self.reason } else { self.message }
+    }
+}
+
+/// None where the condition is True; else why not.
+pub(super) fn unless_true(object: &Value, type_: &str) -> Option<String> {
+    match Condition::of(object, type_) {
+        Some(c) if c.status == "True" => None,
+        Some(c) => Some(format!("{type_} is {}: {}", c.status, c.why())),
+        None => Some(format!("it has no condition {type_} yet")),
+    }
+}

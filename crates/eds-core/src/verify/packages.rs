@@ -1,0 +1,71 @@
+//! Crossplane's packages: functions and providers.
+
+use serde_json::Value;
+
+use super::Check;
+use super::object::{name, text, unless_true};
+
+/// A Function's or Provider's health, with its revision's and its pods' word on the cause.
+///
+/// `revisions` are the package revisions of the same kind, `pods` those of Crossplane's namespace.
+pub(super) fn check(
+    title: impl Into<String>,
+    kind: &str,
+    wanted: &str,
+    packages: &[Value],
+    revisions: &[Value],
+    pods: &[Value],
+) -> Check {
+    let title = title.into();
+    let Some(package) = super::object::named(packages, wanted) else {
+        return Check::failed(
+            title,
+            format!("there is no {kind} {wanted}"),
+            format!("install it: kubectl apply -k platform/04-apis/functions ({kind} {wanted})"),
+        );
+    };
+    let source = text(package, "/spec/package");
+    let see = format!("kubectl describe {}.pkg.crossplane.io {wanted}", plural(kind));
+    if let Some(why) = unless_true(package, "Installed") {
+        let fix = format!("is the package {source} in its registry, and may it be pulled? {see}");
+        return Check::failed(title, format!("{wanted} is not installed: {why}"), fix);
+    }
+    let revision = text(package, "/status/currentRevision");
+    let current = revisions.iter().find(|r| name(r) == revision);
+    if let Some(why) = unless_true(package, "Healthy") {
+        // The package only counts; its revision knows the reason, and its pods know it better.
+        let of_revision = current.and_then(|r| {
+            ["RevisionHealthy", "RuntimeHealthy"].into_iter().find_map(|c| unless_true(r, c))
+        });
+        let cause = [Some(why), of_revision, trouble(pods, revision)];
+        let cause: Vec<String> = cause.into_iter().flatten().collect();
+        let cause = format!("{wanted} is not healthy: {}", cause.join("; "));
+        let fix = format!("{see}; kubectl -n crossplane-system get pods,events");
+        return Check::failed(title, cause, fix);
+    }
+    if let Some(why) = trouble(pods, revision) {
+        // Crossplane looks at the Deployment only now and then.
+        let fix = format!("kubectl -n crossplane-system describe deployment {revision}");
+        return Check::failed(title, format!("{wanted}: {why}"), fix);
+    }
+    Check::passed(title, format!("{wanted} is installed and healthy ({source})"))
+}
+
+fn plural(kind: &str) -> &'static str {
+    if kind == "Provider" { "providers" } else { "functions" }
+}
+
+/// What is wrong with the pods of a package revision; none where one of them is ready.
+///
+/// Pods carry their revision as a label (Crossplane 2.3
+/// `internal/controller/pkg/revision/runtime.go`).
+pub(super) fn trouble(pods: &[Value], revision: &str) -> Option<String> {
+    let of_revision =
+        |pod: &&Value| text(pod, "/metadata/labels/pkg.crossplane.io~1revision") == revision;
+    let mut first = None;
+    for pod in pods.iter().filter(of_revision) {
+        let why = super::pods::why_not_ready(pod)?;
+        first.get_or_insert(why);
+    }
+    Some(first.unwrap_or_else(|| "it has no pod".to_owned()))
+}
