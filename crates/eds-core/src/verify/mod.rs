@@ -4,12 +4,16 @@
 //! answered. Nothing here asks anyone, so every judgement is tested with recorded answers.
 
 pub mod composition;
+pub mod deployment;
+mod difference;
 pub mod endpoint;
+pub mod keda;
 mod object;
 mod packages;
 mod pods;
 mod report;
 
+pub use difference::differences;
 pub use endpoint::Endpoint;
 pub use report::{Report, Section};
 

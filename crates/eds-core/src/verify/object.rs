@@ -56,3 +56,8 @@ pub(super) fn unless_true(object: &Value, type_: &str) -> Option<String> {
         None => Some(format!("it has no condition {type_} yet")),
     }
 }
+
+/// `3 pods`, `1 pod`.
+pub(super) fn count(number: i64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}

@@ -1,0 +1,212 @@
+//! KEDA's question, asked as KEDA asks it, and its answer read as KEDA reads it.
+
+use serde_json::Value;
+
+use super::super::Check;
+use super::super::object::{list, name, number, text};
+use super::{Facts, SYSTEM, SYSTEM_CAUSE, SYSTEM_FIX, trigger};
+
+/// The account of a trigger within an answer, its stream, and the stream's consumer, as far as they
+/// are there (`setNATSJetStreamMonitoringData`).
+#[must_use]
+pub fn account_and_consumer<'a>(
+    body: &'a Value,
+    trigger: &Value,
+) -> (Option<&'a Value>, Option<&'a Value>, Option<&'a Value>) {
+    let account_name = text(trigger, "/account");
+    let id = match text(trigger, "/accountID") {
+        "" => account_name,
+        id => id,
+    };
+    let account = list(body, "/account_details")
+        .find(|a| text(a, "/id") == id || text(a, "/name") == account_name);
+    let stream = account.and_then(|account| {
+        list(account, "/stream_detail").find(|s| text(s, "/name") == text(trigger, "/stream"))
+    });
+    let consumer = stream.and_then(|stream| {
+        list(stream, "/consumer_detail").find(|c| text(c, "/name") == text(trigger, "/consumer"))
+    });
+    (account, stream, consumer)
+}
+
+/// The answer that KEDA takes its numbers from: a lone server's own, or in a cluster that of the
+/// consumer's leader.
+pub(super) fn authority<'a>(facts: &'a Facts, trigger: &Value) -> Option<&'a Value> {
+    let asked = facts.asked.as_ref()?.get("body")?;
+    if number(asked, "/meta_cluster/cluster_size") <= 1 {
+        return Some(asked);
+    }
+    facts.nodes.iter().find_map(|node| {
+        let body = node.get("body")?;
+        let (.., consumer) = account_and_consumer(body, trigger);
+        let leader = text(consumer?, "/cluster/leader");
+        (leader == text(node, "/node")).then_some(body)
+    })
+}
+
+pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
+    let trigger = trigger(scaled_object);
+    let mut checks = vec![service(facts, trigger)];
+    let Some(asked) = &facts.asked else {
+        checks.push(Check::skipped("KEDA's query", "the endpoint is no Service of this cluster"));
+        return checks;
+    };
+    let code = number(asked, "/code");
+    let path = text(asked, "/path");
+    let body = asked.get("body").unwrap_or(&Value::Null);
+    if code != 200 || !body.is_object() {
+        checks.push(Check::failed(
+            "KEDA's query",
+            format!("{path} is answered with status {code}: {}", brief(body)),
+            "is NATS up, and is its monitoring port (http_port, --http_port 8222) switched on and \
+             in the headless Service? eds doctor",
+        ));
+        return checks;
+    }
+    let version = facts.server.as_ref().map_or("", |s| text(s, "/body/version"));
+    checks
+        .push(Check::passed("KEDA's query", format!("{path}, answered by nats-server {version}")));
+    let disabled = body.get("disabled") == Some(&Value::Bool(true));
+    if disabled {
+        checks.push(Check::failed(
+            "account",
+            "JetStream is switched off on this server",
+            "switch it on: jetstream {} in its configuration, or --jetstream",
+        ));
+        return checks;
+    }
+
+    let (account, stream, consumer) = account_and_consumer(body, trigger);
+    let wanted = text(trigger, "/account");
+    let Some(account) = account else {
+        checks.push(if wanted == SYSTEM {
+            Check::failed("account", SYSTEM_CAUSE, SYSTEM_FIX)
+        } else {
+            let cause = format!("NATS has no account {wanted} with JetStream; {}", accounts(facts));
+            Check::failed(
+                "account",
+                cause,
+                "set spec.nats.account to the one that holds the stream",
+            )
+        });
+        return checks;
+    };
+    let id = text(account, "/id");
+    let account_name = text(account, "/name");
+    let id = if id == account_name { String::new() } else { format!(", id {id}") };
+    checks.push(Check::passed("account", format!("{account_name}{id}")));
+
+    let wanted = text(trigger, "/stream");
+    let Some(stream) = stream else {
+        let streams = names(account, "/stream_detail");
+        let cause = format!("account {account_name} has no stream {wanted}; it has {streams}");
+        let fix = format!("make the stream: nats stream add {wanted}, or correct spec.nats.stream");
+        checks.push(Check::failed("stream", cause, fix));
+        return checks;
+    };
+    let messages = number(stream, "/state/messages");
+    checks.push(Check::passed("stream", format!("{wanted}, {messages} messages")));
+
+    let stream_name = wanted;
+    let wanted = text(trigger, "/consumer");
+    if consumer.is_none() {
+        let consumers = names(stream, "/consumer_detail");
+        let cause = format!("stream {stream_name} has no consumer {wanted}; it has {consumers}");
+        let fix = format!(
+            "make the consumer: nats consumer add {stream_name} {wanted} --pull, or correct \
+             spec.nats.consumer"
+        );
+        checks.push(Check::failed("consumer", cause, fix));
+        return checks;
+    }
+    let servers = number(body, "/meta_cluster/cluster_size");
+    let Some(authority) = authority(facts, trigger) else {
+        checks.push(Check::failed(
+            "leader",
+            format!("none of the {servers} servers says that it leads the consumer {wanted}"),
+            "has the stream lost its quorum? nats stream report; and each server must be reachable \
+             by its name under the headless Service",
+        ));
+        return checks;
+    };
+    let (.., consumer) = account_and_consumer(authority, trigger);
+    let consumer = consumer.unwrap_or(&Value::Null);
+    let waiting = number(consumer, "/num_waiting");
+    checks.push(Check::passed("consumer", format!("{wanted}, {waiting} pull requests waiting")));
+    checks.push(match text(consumer, "/cluster/leader") {
+        _ if servers <= 1 => Check::passed("leader", "one server, no cluster"),
+        leader => Check::passed("leader", format!("{leader}, one of {servers} servers")),
+    });
+    checks.push(lag(scaled_object, trigger, consumer));
+    checks
+}
+
+/// The number that KEDA hands to the autoscaler, and what comes of it.
+fn lag(scaled_object: &Value, trigger: &Value, consumer: &Value) -> Check {
+    let pending = number(consumer, "/num_pending");
+    let unacknowledged = number(consumer, "/num_ack_pending");
+    let lag = pending.saturating_add(unacknowledged);
+    // The scaler's own default is 10.
+    let threshold = text(trigger, "/lagThreshold").parse().unwrap_or(10_i64).max(1);
+    let activation = text(trigger, "/activationLagThreshold").parse().unwrap_or(0_i64);
+    let least = number(scaled_object, "/spec/minReplicaCount");
+    let most = number(scaled_object, "/spec/maxReplicaCount").max(1);
+    // One pod at least while it is active, as the autoscaler has it.
+    let wanted = lag.saturating_add(threshold - 1) / threshold;
+    let pods = if lag > activation { wanted.clamp(least.max(1).min(most), most) } else { least };
+    let active = if lag > activation { "active" } else { "idle" };
+    Check::passed(
+        "lag",
+        format!(
+            "{lag} = {pending} waiting + {unacknowledged} delivered and not acknowledged; at \
+             lagThreshold {threshold} that is {} of {least} to {most} ({active})",
+            super::super::object::count(pods, "pod"),
+        ),
+    )
+}
+
+/// The endpoint's Service.
+fn service(facts: &Facts, trigger: &Value) -> Check {
+    const NAME: &str = "endpoint's Service";
+    let endpoint = text(trigger, "/natsServerMonitoringEndpoint");
+    let fix = "name the headless Service and its monitoring port, as in \
+               nats-headless.nats.svc.cluster.local:8222";
+    let Some(service) = &facts.service else {
+        return Check::warning(NAME, format!("{endpoint} names no Service of this cluster"), fix);
+    };
+    let title = format!("{}/{}", text(service, "/metadata/namespace"), name(service));
+    let port = endpoint.rsplit_once(':').map_or("", |(_, port)| port);
+    let ports: Vec<String> =
+        list(service, "/spec/ports").map(|p| number(p, "/port").to_string()).collect();
+    if !ports.iter().any(|p| p == port) {
+        let cause = format!("{title} has no port {port}; it has {}", ports.join(", "));
+        return Check::failed(NAME, cause, fix);
+    }
+    if text(service, "/spec/clusterIP") != "None" {
+        let cause = format!(
+            "{title} is not headless: KEDA finds the consumer's leader by the servers' names under \
+             it, which only a headless Service has"
+        );
+        return Check::warning(NAME, cause, fix);
+    }
+    Check::passed(NAME, format!("{title}, headless, port {port}"))
+}
+
+/// Which accounts hold streams, so that the right one can be named.
+fn accounts(facts: &Facts) -> String {
+    let all = facts.everything.as_ref().map_or(&Value::Null, |e| e.get("body").unwrap_or(e));
+    format!("its accounts are {}", names(all, "/account_details"))
+}
+
+fn names(object: &Value, pointer: &str) -> String {
+    let names: Vec<&str> = list(object, pointer).map(|o| text(o, "/name")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// The beginning of an answer that is not understood.
+fn brief(body: &Value) -> String {
+    let message = text(body, "/message");
+    let whole = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
+    let text = if message.is_empty() { whole.as_str() } else { message };
+    text.trim().chars().take(200).collect()
+}
