@@ -74,7 +74,7 @@ impl ClusterArgs {
 pub(crate) struct RunArgs {
     /// Leave the namespace and what was made in it there.
     #[arg(long)]
-    keep: bool,
+    pub(crate) keep: bool,
     /// Directory for objects, events and logs when the run fails; by default one of the
     /// namespace's name in the temporary directory.
     #[arg(long, value_name = "DIR")]

@@ -11,3 +11,7 @@ pub(crate) const COMPOSITION: &str =
 /// The admission policy that stands beside the XRD.
 pub(crate) const CLAIM_NAMES: &str =
     include_str!("../../../platform/04-apis/definitions/claim-names.yaml");
+
+/// The least a claim needs, for commands that try one.
+pub(crate) const MINIMAL_CLAIM: &str =
+    include_str!("../../../platform/04-apis/examples/minimal-claim.yaml");

@@ -11,6 +11,7 @@ mod cluster;
 mod commands;
 mod embedded;
 mod git;
+mod given;
 mod inputs;
 mod output;
 

@@ -3,12 +3,15 @@
 //! ```text
 //! client   connect; get, list, apply, delete, watch; logs; proxy and port-forward
 //! nats     NATS's monitoring port through the API server's proxy, its client port through a forward
+//! claims   what a claim needs beforehand, what it made, what is left of it
+//! gather   facts for `eds_core::verify`
 //! run      a namespace of one's own for a test, gone again on every exit
 //! ```
 //!
 //! Nothing here judges. What was found is handed on as plain `serde_json::Value`s, and
 //! `eds_core::verify` says what they mean.
 
+pub mod claims;
 pub mod client;
 mod evidence;
 pub mod forward;

@@ -1,6 +1,8 @@
 //! `eds verify`: does the cluster do what the API promises? One file a question.
 
 mod composition;
+mod deployment;
+pub(crate) mod keda;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -21,10 +23,14 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum What {
     Composition(composition::Args),
+    Deployment(deployment::Args),
+    Keda(keda::Args),
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
     match &args.what {
         What::Composition(args) => composition::run(args),
+        What::Deployment(args) => deployment::run(args),
+        What::Keda(args) => keda::run(args),
     }
 }

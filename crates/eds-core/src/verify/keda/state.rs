@@ -36,7 +36,11 @@ pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
         }
     }
     if let Some(active) = Condition::of(scaled_object, "Active") {
-        let words = if active.status == "True" { "messages are waiting" } else { "nothing to do" };
+        let words = match active.status {
+            "True" => "messages are waiting",
+            "False" => "nothing to do",
+            _ => "KEDA has not looked yet",
+        };
         checks.push(Check::passed("active", format!("{}: {words}", active.status)));
     }
     checks.push(autoscaler(facts));

@@ -1,0 +1,261 @@
+//! `eds verify deployment`: a claim becomes its four manifests in the cluster, and goes again.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use eds_cluster::{Cluster, Refused, Run, claims, kinds};
+use eds_core::verify::{Check, Report, Status, deployment};
+use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::cluster::{ClusterArgs, RunArgs};
+use crate::given::{self, Given};
+use crate::{Outcome, output};
+
+/// For 30 s after it has made something, the provider's runtime does not believe that it is gone
+/// (crossplane-runtime `pkg/reconciler/managed`, the creation grace period): the Objects of a
+/// younger claim go only then.
+const GRACE: Duration = Duration::from_secs(35);
+/// Within this everything that a claim made must be gone.
+const GONE: Duration = Duration::from_secs(30);
+/// Within this of its pods being available a claim must say that it is Ready.
+const SAID: Duration = Duration::from_secs(15);
+
+/// Apply a claim in a namespace of its own, compare what it becomes with `eds render`, delete it, and
+/// check that nothing of it is left.
+///
+/// The namespace enforces Pod Security restricted. The Secrets that the claim names are made with
+/// placeholder values, its stream and consumer where they are missing; all of it is gone again at the
+/// end, also after an interruption. When a check fails, objects, events and logs are kept in a
+/// directory.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// File with one claim.
+    #[arg(value_name = "CLAIM")]
+    claim: PathBuf,
+    /// Its image can be pulled and runs: wait until the claim is Ready.
+    #[arg(long)]
+    ready: bool,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    let given = Given::read(&args.claim)?;
+    let report = args.cluster.with_cluster(async |cluster| {
+        let options = args.run.options("deployment");
+        Run::within(&cluster, &options, Report::failed, async |run| {
+            let given = given.in_namespace(&run.namespace);
+            let mut report = Report::default();
+            Verification { run, given: &given, args, applied: Instant::now() }
+                .all(&mut report)
+                .await?;
+            Ok(report)
+        })
+        .await
+    })?;
+    args.cluster.print(&report)
+}
+
+/// One claim on its way.
+struct Verification<'a> {
+    run: &'a Run,
+    given: &'a Given,
+    args: &'a Args,
+    applied: Instant,
+}
+
+impl Verification<'_> {
+    async fn all(&mut self, report: &mut Report) -> Result<()> {
+        let cluster = &self.run.cluster;
+        let rendered = given::manifests(&self.given.claim)?;
+        self.run.prepare(&self.given.claim, Default::default()).await?;
+        let before = claims::bystanders(cluster).await?;
+        self.applied = Instant::now();
+        match cluster.apply(&self.given.written).await {
+            Ok(_) => {}
+            Err(error) if Refused::of(&error).is_some() => {
+                let cause = format!("{:#}", error.root_cause());
+                let fix =
+                    "eds validate names the line; or the API in the cluster is another version";
+                report.add("Claim", vec![Check::failed("accepted", cause, fix)]);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+        let arrival = self.four(&rendered).await?;
+        let there = arrival.status == Status::Passed;
+        let mut way = vec![Check::passed("accepted", "by the API server"), arrival];
+        if there {
+            way.push(self.scaler().await?);
+            if self.args.ready {
+                way.extend(self.ready().await?);
+            }
+        }
+        report.add(format!("Claim {}, on its way", self.name()), way);
+        let live = claims::live(cluster, &rendered).await?;
+        let facts = deployment::Facts { claim: self.given.claim.clone(), rendered, live };
+        report.sections.extend(deployment::report(&facts).sections);
+        // What failed is looked at as it is, not after it is gone.
+        if !self.args.run.keep && !report.failed() {
+            let mut end = vec![self.end().await?];
+            end.push(bystanders(&before, &claims::bystanders(cluster).await?));
+            report.add("Claim deleted", end);
+        }
+        Ok(())
+    }
+
+    fn name(&self) -> &str {
+        self.given.text("/metadata/name")
+    }
+
+    fn doctor(&self) -> String {
+        format!("eds doctor {}/{}", self.run.namespace, self.name())
+    }
+
+    /// Waits for the four manifests.
+    async fn four(&self, rendered: &[Value]) -> Result<Check> {
+        const NAME: &str = "four manifests live";
+        let limit = self.args.cluster.limit();
+        let look = async || {
+            let live = claims::live(&self.run.cluster, rendered).await?.len();
+            Ok((live == rendered.len()).then_some(()))
+        };
+        let every = Duration::from_millis(250);
+        Ok(match Cluster::until(limit, every, look).await? {
+            Some(()) => Check::passed(NAME, format!("after {}", seconds(self.applied.elapsed()))),
+            None => {
+                let live = claims::live(&self.run.cluster, rendered).await?.len();
+                let cause = format!(
+                    "{live} of {} after {} s{}",
+                    rendered.len(),
+                    limit.as_secs(),
+                    self.said().await
+                );
+                Check::failed(NAME, cause, self.doctor())
+            }
+        })
+    }
+
+    async fn scaler(&self) -> Result<Check> {
+        const NAME: &str = "KEDA takes the ScaledObject";
+        let limit = self.args.cluster.limit();
+        let name = format!("{}-scaler", self.name());
+        let (cluster, namespace) = (&self.run.cluster, &self.run.namespace);
+        if claims::scaler_ready(cluster, namespace, &name, limit).await? {
+            return Ok(Check::passed(NAME, format!("after {}", seconds(self.applied.elapsed()))));
+        }
+        let cause = format!("not ready after {} s{}", limit.as_secs(), self.said().await);
+        Ok(Check::failed(NAME, cause, format!("eds verify keda {namespace}/{}", self.name())))
+    }
+
+    /// Waits for the pods, and then for the claim to say so.
+    async fn ready(&self) -> Result<Vec<Check>> {
+        let limit = self.args.cluster.limit();
+        let (cluster, here) = (&self.run.cluster, Some(self.run.namespace.as_str()));
+        let pods =
+            cluster.watch_until(&kinds::DEPLOYMENT, here, self.name(), limit, |deployment| {
+                is_rolled_out(deployment?).then_some(())
+            });
+        if pods.await?.is_none() {
+            let cause = format!("not after {} s{}", limit.as_secs(), self.said().await);
+            return Ok(vec![Check::failed("pods available", cause, self.doctor())]);
+        }
+        let available = Instant::now();
+        let mut checks = vec![Check::passed(
+            "pods available",
+            format!("after {}", seconds(self.applied.elapsed())),
+        )];
+        let said = cluster.watch_until(&kinds::CLAIM, here, self.name(), SAID, |claim| {
+            claims::condition_is(claim?, "Ready", "True").then_some(())
+        });
+        checks.push(match said.await? {
+            Some(()) => Check::passed(
+                "claim Ready",
+                format!("{} after its pods", seconds(available.elapsed())),
+            ),
+            None => {
+                let cause =
+                    format!("not within {} s of its pods{}", SAID.as_secs(), self.said().await);
+                Check::failed("claim Ready", cause, self.doctor())
+            }
+        });
+        Ok(checks)
+    }
+
+    /// Deletes the claim, and waits until nothing is left.
+    async fn end(&self) -> Result<Check> {
+        const NAME: &str = "everything it made is gone";
+        let (cluster, namespace) = (&self.run.cluster, self.run.namespace.as_str());
+        let young = GRACE.saturating_sub(self.applied.elapsed());
+        if !young.is_zero() {
+            output::note(&format!(
+                "waiting {} s, until the claim is older than the provider's creation grace period",
+                young.as_secs() + 1
+            ));
+            sleep(young).await;
+        }
+        cluster.delete(&kinds::CLAIM, Some(namespace), self.name()).await?;
+        let deleted = Instant::now();
+        let gone = Cluster::until(GONE, Duration::from_millis(500), async || {
+            let (left, ending) = claims::left(cluster, namespace, self.name()).await?;
+            Ok(left.is_empty().then_some(ending))
+        });
+        Ok(match gone.await? {
+            Some(ending) => {
+                let pods = match ending {
+                    0 => String::new(),
+                    n => format!(", {n} of its pods still ending"),
+                };
+                Check::passed(NAME, format!("{} after the claim{pods}", seconds(deleted.elapsed())))
+            }
+            None => {
+                let (left, _) = claims::left(cluster, namespace, self.name()).await?;
+                let cause = format!("after {} s there is {}", GONE.as_secs(), left.join(", "));
+                let fix = "kubectl describe what is left: a finalizer names who must let it go";
+                Check::failed(NAME, cause, fix)
+            }
+        })
+    }
+
+    /// What the claim says of itself.
+    async fn said(&self) -> String {
+        let here = Some(self.run.namespace.as_str());
+        let claim = self.run.cluster.get(&kinds::CLAIM, here, self.name()).await.ok().flatten();
+        let message = claim.as_ref().and_then(|c| c.pointer("/status/message")?.as_str());
+        message.map_or_else(String::new, |message| format!("; the claim says: {message}"))
+    }
+}
+
+/// All pods are of the current revision and available.
+fn is_rolled_out(deployment: &Value) -> bool {
+    let number = |pointer| deployment.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
+    let wanted = deployment.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
+    let counts = ["/status/replicas", "/status/updatedReplicas", "/status/availableReplicas"];
+    number("/status/observedGeneration") >= number("/metadata/generation")
+        && counts.iter().all(|pointer| number(pointer) == wanted)
+}
+
+fn bystanders(
+    before: &std::collections::BTreeMap<String, String>,
+    after: &std::collections::BTreeMap<String, String>,
+) -> Check {
+    const NAME: &str = "nothing else changed";
+    let other: Vec<&str> = before
+        .iter()
+        .filter(|(key, uid)| after.get(*key) != Some(uid))
+        .map(|(key, _)| key.as_str())
+        .collect();
+    if other.is_empty() {
+        return Check::passed(NAME, format!("{} objects of other namespaces", before.len()));
+    }
+    let cause = format!("gone, or another of the same name: {}", other.join(", "));
+    Check::failed(NAME, cause, "was something else at work meanwhile? Run it again")
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}

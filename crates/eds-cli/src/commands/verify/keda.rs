@@ -1,0 +1,97 @@
+//! `eds verify keda`: what will KEDA see, and does it scale?
+
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+use eds_cluster::{Cluster, Run, claims, gather};
+use eds_core::verify::{Check, Report, keda};
+
+use crate::Outcome;
+use crate::cluster::{ClusterArgs, RunArgs};
+use crate::given::Given;
+
+/// Check a claim's ScaledObject, and ask NATS what KEDA asks it.
+///
+/// The trigger is compared with the claim; KEDA's own query is put to the live NATS, and its answer read
+/// as KEDA reads it: account, stream, consumer, leader, lag. The consumer's limits are set against the
+/// claim's scaling. Without a claim, the minimal example is applied in a namespace of its own, and goes
+/// again.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A claim in the cluster as NAMESPACE/NAME, or a file with a claim that is in the cluster.
+    #[arg(value_name = "NAMESPACE/NAME|CLAIM.yaml")]
+    claim: Option<String>,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    let report = match &args.claim {
+        Some(claim) => {
+            let (namespace, name) = address(claim)?;
+            args.cluster.with_cluster(async |cluster| {
+                let namespace = namespace.unwrap_or_else(|| cluster.default_namespace.clone());
+                let claim = claims::claim(&cluster, &namespace, &name).await?;
+                Ok(keda::report(&gather::keda(&cluster, claim).await?))
+            })
+        }
+        None => {
+            let given = Given::minimal()?;
+            args.cluster.with_cluster(async |cluster| {
+                let options = args.run.options("keda");
+                Run::within(&cluster, &options, Report::failed, async |run| {
+                    example(&cluster, run, given, args).await
+                })
+                .await
+            })
+        }
+    }?;
+    args.cluster.print(&report)
+}
+
+/// Applies the minimal example, and looks at it once KEDA has taken it up.
+async fn example(cluster: &Cluster, run: &Run, given: Given, args: &Args) -> Result<Report> {
+    let given = given.in_namespace(&run.namespace);
+    run.prepare(&given.claim, Default::default()).await?;
+    cluster.apply(&given.written).await?;
+    let name = given.text("/metadata/name");
+    let (scaler, limit) = (format!("{name}-scaler"), args.cluster.limit());
+    if !claims::scaler_ready(cluster, &run.namespace, &scaler, limit).await? {
+        let mut report = keda::report(&gather::keda(cluster, given.claim).await?);
+        let cause = format!("KEDA has not taken it up within {} s", limit.as_secs());
+        report.add("Time", vec![Check::failed("in time", cause, "eds doctor")]);
+        return Ok(report);
+    }
+    let claim = claims::claim(cluster, &run.namespace, name).await?;
+    // The autoscaler looks at the metric some seconds after KEDA has made it.
+    let settled = Cluster::until(limit, std::time::Duration::from_secs(1), async || {
+        let facts = gather::keda(cluster, claim.clone()).await?;
+        let has_spoken = facts
+            .hpa
+            .as_ref()
+            .is_some_and(|hpa| claims::condition_is(hpa, "ScalingActive", "True"));
+        Ok(has_spoken.then_some(facts))
+    });
+    let facts = match settled.await? {
+        Some(facts) => facts,
+        None => gather::keda(cluster, claim).await?,
+    };
+    Ok(keda::report(&facts))
+}
+
+/// Namespace and name of a claim that the user names.
+pub(crate) fn address(claim: &str) -> Result<(Option<String>, String)> {
+    let is_file = claim == "-" || claim.ends_with(".yaml") || claim.ends_with(".yml");
+    if is_file || Path::new(claim).is_file() {
+        let given = Given::read(Path::new(claim))?;
+        let namespace = given.text("/metadata/namespace");
+        let namespace = (!namespace.is_empty()).then(|| namespace.to_owned());
+        return Ok((namespace, given.text("/metadata/name").to_owned()));
+    }
+    let (namespace, name) = claim.split_once('/').ok_or_else(|| {
+        anyhow!("{claim} is no file; name a claim in the cluster as NAMESPACE/NAME")
+    })?;
+    Ok((Some(namespace.to_owned()), name.to_owned()))
+}

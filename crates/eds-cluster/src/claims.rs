@@ -1,0 +1,221 @@
+//! A claim in a run: what it needs before it can work, what it made, and what is left of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use async_nats::jetstream::consumer::pull;
+use eds_core::verify::Endpoint;
+use serde_json::{Map, Value, json};
+
+use crate::client::{Cluster, Refused};
+use crate::kinds::{self, Kind};
+use crate::nats;
+use crate::run::Run;
+
+/// The kinds that a claim becomes.
+const MADE: [&Kind; 4] =
+    [&kinds::SERVICE_ACCOUNT, &kinds::DEPLOYMENT, &kinds::SERVICE, &kinds::SCALED_OBJECT];
+
+impl Run {
+    /// Makes what a claim names and does not bring: its Secrets, with placeholder values, and its
+    /// stream and consumer with these settings. What exists is left as it is; what was made is
+    /// gone again at the end. Without a NATS in this cluster there is no stream to make.
+    ///
+    /// # Errors
+    /// When something cannot be made.
+    pub async fn prepare(&self, claim: &Value, settings: pull::Config) -> Result<()> {
+        for secret in secrets(claim, &self.namespace) {
+            match self.cluster.create(&secret).await {
+                Err(error) if Refused::of(&error).is_none_or(|r| r.code != 409) => {
+                    return Err(error);
+                }
+                _ => {}
+            }
+        }
+        let text = |pointer| claim.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let url = text("/spec/nats/url");
+        if Endpoint::parse(url, &self.namespace, 4222).is_none() {
+            return Ok(());
+        }
+        let (stream, consumer) = (text("/spec/nats/stream"), text("/spec/nats/consumer"));
+        let connection = nats::connect(&self.cluster, url, &self.namespace).await?;
+        let made = connection.ensure_with(stream, consumer, settings).await?;
+        if made.made_stream || made.made_consumer {
+            let what = format!("stream {stream}, consumer {consumer}");
+            self.at_end(what, async move { connection.undo(&made).await });
+        }
+        Ok(())
+    }
+}
+
+/// The Secrets that a claim names. Values say which key they are of.
+fn secrets(claim: &Value, namespace: &str) -> Vec<Value> {
+    let items = |pointer| claim.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+    let text = |value: &Value, key: &str| -> String {
+        value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let secret = |name: &str, type_: &str, data: Map<String, Value>| {
+        json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": name, "namespace": namespace},
+            "type": type_,
+            "stringData": data,
+        })
+    };
+    let mut secrets = Vec::new();
+    for reference in items("/spec/secretRefs") {
+        let keys = reference.get("env").and_then(Value::as_array).into_iter().flatten();
+        let mut data: Map<String, Value> = keys
+            .map(|env| text(env, "secretKey"))
+            .map(|key| (key.clone(), json!(format!("placeholder of {key}"))))
+            .collect();
+        if reference.get("envFrom") == Some(&Value::Bool(true)) {
+            data.insert("PLACEHOLDER".to_owned(), json!("placeholder"));
+        }
+        secrets.push(secret(&text(reference, "name"), "Opaque", data));
+    }
+    for reference in items("/spec/imagePullSecrets") {
+        let mut data = Map::new();
+        data.insert(".dockerconfigjson".to_owned(), json!(r#"{"auths":{}}"#));
+        secrets.push(secret(&text(reference, "name"), "kubernetes.io/dockerconfigjson", data));
+    }
+    secrets
+}
+
+/// The live objects of rendered manifests, as far as they are there.
+///
+/// # Errors
+/// When one cannot be read.
+pub async fn live(cluster: &Cluster, rendered: &[Value]) -> Result<Vec<Value>> {
+    let mut found = Vec::new();
+    for manifest in rendered {
+        let text = |pointer| manifest.pointer(pointer).and_then(Value::as_str);
+        let Some(kind) = Kind::of(manifest) else { continue };
+        let name = text("/metadata/name").unwrap_or_default();
+        found.extend(cluster.get(kind, text("/metadata/namespace"), name).await?);
+    }
+    Ok(found)
+}
+
+/// What is left of a deleted claim: `kind name`, and how many of its pods are still ending.
+///
+/// # Errors
+/// When something cannot be read.
+pub async fn left(cluster: &Cluster, namespace: &str, name: &str) -> Result<(Vec<String>, usize)> {
+    let mut left = Vec::new();
+    let mut ending = 0;
+    let here = Some(namespace);
+    let by_name = format!("app.kubernetes.io/name={name}");
+    let owner =
+        format!("crossplane.io/claim-name={name},crossplane.io/claim-namespace={namespace}");
+    let places = MADE.iter().chain(&[&kinds::POD]).map(|kind| (*kind, here, by_name.as_str()));
+    let places = places.chain([(&kinds::HPA, here, "")]);
+    let places =
+        places.chain([&kinds::COMPOSITE, &kinds::OBJECT].map(|kind| (kind, None, owner.as_str())));
+    for (kind, namespace, selector) in places {
+        for object in cluster.list(kind, namespace, selector).await? {
+            if kind == &kinds::POD && object.pointer("/metadata/deletionTimestamp").is_some() {
+                ending += 1;
+                continue;
+            }
+            let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+            left.push(format!("{} {name}", kind.kind));
+        }
+    }
+    if cluster.get(&kinds::CLAIM, here, name).await?.is_some() {
+        left.push(format!("claim {name}"));
+    }
+    Ok((left, ending))
+}
+
+/// Everything in other namespaces of the kinds that a claim makes: `kind namespace/name` to its UID.
+/// Namespaces whose names begin with `eds-` are those of other runs, which come and go.
+///
+/// # Errors
+/// When something cannot be read.
+pub async fn bystanders(cluster: &Cluster) -> Result<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    for kind in MADE {
+        for object in cluster.list(kind, None, "").await? {
+            let text =
+                |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+            let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
+            let is_going = object.pointer("/metadata/deletionTimestamp").is_some();
+            if !namespace.starts_with("eds-") && !is_going {
+                let key = format!("{} {namespace}/{name}", kind.kind);
+                found.insert(key, text("/metadata/uid").to_owned());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A claim by namespace and name, with the defaults that the API server has filled in.
+///
+/// # Errors
+/// When there is none, or it cannot be read.
+pub async fn claim(cluster: &Cluster, namespace: &str, name: &str) -> Result<Value> {
+    let found = cluster.get(&kinds::CLAIM, Some(namespace), name).await?;
+    found.with_context(|| format!("there is no EventDrivenService {name} in {namespace}"))
+}
+
+/// Waits until KEDA says of a ScaledObject that it is ready.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn scaler_ready(
+    cluster: &Cluster,
+    namespace: &str,
+    name: &str,
+    limit: Duration,
+) -> Result<bool> {
+    let ready =
+        cluster.watch_until(&kinds::SCALED_OBJECT, Some(namespace), name, limit, |object| {
+            condition_is(object?, "Ready", "True").then_some(())
+        });
+    Ok(ready.await?.is_some())
+}
+
+/// Whether a condition of an object has this status.
+#[must_use]
+pub fn condition_is(object: &Value, type_: &str, status: &str) -> bool {
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
+    let is = |c: &&Value| c.get("type").and_then(Value::as_str) == Some(type_);
+    let found = conditions.into_iter().flatten().find(is);
+    found.is_some_and(|c| c.get("status").and_then(Value::as_str) == Some(status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_of_a_claim() {
+        let claim = json!({"spec": {
+            "secretRefs": [
+                {"name": "db", "env": [{"secretKey": "url", "envName": "DATABASE_URL"}]},
+                {"name": "keys", "envFrom": true, "env": []},
+            ],
+            "imagePullSecrets": [{"name": "registry"}],
+        }});
+        let found = secrets(&claim, "here");
+        let shown: Vec<_> = found
+            .iter()
+            .map(|s| {
+                let keys: Vec<_> = s["stringData"].as_object().unwrap().keys().collect();
+                format!("{} {} {keys:?}", s["metadata"]["name"], s["type"])
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                r#""db" "Opaque" ["url"]"#,
+                r#""keys" "Opaque" ["PLACEHOLDER"]"#,
+                r#""registry" "kubernetes.io/dockerconfigjson" [".dockerconfigjson"]"#,
+            ]
+        );
+        assert!(secrets(&json!({"spec": {}}), "here").is_empty());
+    }
+}
