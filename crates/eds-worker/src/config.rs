@@ -1,0 +1,279 @@
+//! The settings, all from the environment: what the claim gives, and optional ones.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// What `agent-executor --help` says of the environment.
+pub(crate) const HELP: &str = "\
+Environment that the claim gives:
+  NATS_URL                           spec.nats.url
+  NATS_STREAM_NAME                   spec.nats.stream
+  NATS_CONSUMER_GROUP                spec.nats.consumer: the durable pull consumer's name
+
+Secrets, through spec.secretRefs:
+  DATABASE_URL                       postgres://USER:PASSWORD@HOST:PORT/DATABASE; each result is a row.
+                                     Without it, a result is a line on standard output only
+  NATS_USER, NATS_PASSWORD           or NATS_TOKEN, or NATS_CREDS (the text of a .creds file),
+                                     or NATS_CREDS_FILE (its path)
+
+Optional, through spec.env; seconds may have a fraction:
+  WORKER_CONCURRENCY                 messages worked on at once, 1 to 256 (5)
+  WORKER_HANDLER_TIMEOUT_SECONDS     longest work on one message (300)
+  WORKER_SHUTDOWN_GRACE_SECONDS      time to finish after SIGTERM; keep it 5 s below
+                                     spec.terminationGracePeriodSeconds (20)
+  WORKER_MAX_DELIVERIES              deliveries of a failing message before it is dead-lettered; the
+                                     consumer's own max_deliver counts if it is set (5)
+  WORKER_RETRY_BACKOFF_SECONDS       wait after the first failure, doubled by each further one (1)
+  WORKER_RETRY_BACKOFF_MAX_SECONDS   and at most this long (60)
+  WORKER_DEAD_LETTER_SUBJECT         (dead-letter.STREAM.CONSUMER)
+  WORKER_DEAD_LETTER_RETRY_SECONDS   how long a message waits in the consumer while no stream takes
+                                     its dead letter (600)
+  WORKER_MIGRATE_TIMEOUT_SECONDS     how long `migrate` waits for the database (60)
+  WORKER_HTTP_ADDRESS                where /health, /ready and /metrics are served (0.0.0.0:8080)
+  WORKER_LOG_LEVEL                   error, warn, info, debug or trace (info)
+
+Exit codes: 0 fine (also after SIGTERM), 1 the database refused, 2 wrong settings.";
+
+/// How to log in to NATS.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Credentials {
+    /// What the URL says, if anything.
+    Url,
+    UserPassword(String, String),
+    Token(String),
+    /// The text of a .creds file.
+    Creds(String),
+    CredsFile(String),
+}
+
+/// Names the kind alone: secrets are not for logs.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Url => "NATS_URL",
+            Self::UserPassword(..) => "NATS_USER and NATS_PASSWORD",
+            Self::Token(_) => "NATS_TOKEN",
+            Self::Creds(_) => "NATS_CREDS",
+            Self::CredsFile(_) => "NATS_CREDS_FILE",
+        })
+    }
+}
+
+/// The worker's settings.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) nats_url: String,
+    pub(crate) stream: String,
+    pub(crate) consumer: String,
+    pub(crate) credentials: Credentials,
+    pub(crate) database_url: Option<Secret>,
+    pub(crate) concurrency: usize,
+    pub(crate) handler_timeout: Duration,
+    pub(crate) shutdown_grace: Duration,
+    pub(crate) max_deliveries: i64,
+    pub(crate) backoff: Duration,
+    pub(crate) backoff_max: Duration,
+    pub(crate) dead_letter_subject: String,
+    pub(crate) dead_letter_retry: Duration,
+    pub(crate) http_address: SocketAddr,
+}
+
+/// A value that is never printed.
+#[derive(Clone)]
+pub(crate) struct Secret(pub(crate) String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(set)")
+    }
+}
+
+/// Reads variables and keeps every complaint, so that one start names them all.
+pub(crate) struct Reader<F> {
+    variable: F,
+    problems: Vec<String>,
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    pub(crate) fn new(variable: F) -> Self {
+        Self { variable, problems: Vec::new() }
+    }
+
+    /// An empty variable counts as absent: that is what an empty secret key gives.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        (self.variable)(name).filter(|value| !value.is_empty())
+    }
+
+    pub(crate) fn required(&mut self, name: &str, fix: &str) -> String {
+        self.text(name).unwrap_or_else(|| {
+            self.problems.push(format!("{name} is not set: {fix}"));
+            String::new()
+        })
+    }
+
+    fn parsed<T: FromStr>(&mut self, name: &str, default: T, wanted: &str) -> T {
+        let Some(text) = self.text(name) else { return default };
+        text.parse().unwrap_or_else(|_| {
+            self.problems.push(format!("{name}={text:?} is not {wanted}"));
+            default
+        })
+    }
+
+    /// `name` in seconds, fractions allowed.
+    pub(crate) fn seconds(&mut self, name: &str, default: f64) -> Duration {
+        let seconds = self.parsed(name, default, "a number of seconds");
+        // A day bounds what a typing error can do, and keeps sums of durations small.
+        if (0.0..=86400.0).contains(&seconds) {
+            return Duration::from_secs_f64(seconds);
+        }
+        self.problems.push(format!("{name}={seconds} is not between 0 and 86400 seconds"));
+        Duration::from_secs_f64(default)
+    }
+
+    /// # Errors
+    /// Every problem found so far, a line each.
+    pub(crate) fn finish<T>(self, value: T) -> Result<T, String> {
+        if self.problems.is_empty() { Ok(value) } else { Err(self.problems.join("\n")) }
+    }
+}
+
+impl Config {
+    /// Read the settings.
+    ///
+    /// # Errors
+    /// Everything that is missing or wrong, a line each, with its fix.
+    pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+        let mut from = Reader::new(variable);
+        let nats_url = from.required("NATS_URL", "the claim's spec.nats.url gives it");
+        let stream = from.required("NATS_STREAM_NAME", "the claim's spec.nats.stream gives it");
+        let consumer =
+            from.required("NATS_CONSUMER_GROUP", "the claim's spec.nats.consumer gives it");
+        for (name, value) in [("NATS_STREAM_NAME", &stream), ("NATS_CONSUMER_GROUP", &consumer)] {
+            if value.contains(|c: char| c.is_whitespace() || ".*>/\\".contains(c)) {
+                from.problems.push(format!(
+                    "{name}={value:?} is no JetStream name: no spaces, dots, wildcards or slashes"
+                ));
+            }
+        }
+        let credentials = credentials(&mut from);
+        let concurrency = from.parsed("WORKER_CONCURRENCY", 5, "a number");
+        if !(1..=256).contains(&concurrency) {
+            from.problems.push(format!("WORKER_CONCURRENCY={concurrency} is not 1 to 256"));
+        }
+        let max_deliveries = from.parsed("WORKER_MAX_DELIVERIES", 5, "a number");
+        if max_deliveries < 1 {
+            from.problems.push(format!("WORKER_MAX_DELIVERIES={max_deliveries} is below 1"));
+        }
+        let config = Self {
+            credentials,
+            database_url: from.text("DATABASE_URL").map(Secret),
+            concurrency,
+            handler_timeout: from.seconds("WORKER_HANDLER_TIMEOUT_SECONDS", 300.0),
+            shutdown_grace: from.seconds("WORKER_SHUTDOWN_GRACE_SECONDS", 20.0),
+            max_deliveries,
+            backoff: from.seconds("WORKER_RETRY_BACKOFF_SECONDS", 1.0),
+            backoff_max: from.seconds("WORKER_RETRY_BACKOFF_MAX_SECONDS", 60.0),
+            dead_letter_subject: from
+                .text("WORKER_DEAD_LETTER_SUBJECT")
+                .unwrap_or_else(|| format!("dead-letter.{stream}.{consumer}")),
+            dead_letter_retry: from.seconds("WORKER_DEAD_LETTER_RETRY_SECONDS", 600.0),
+            http_address: from.parsed(
+                "WORKER_HTTP_ADDRESS",
+                SocketAddr::from(([0, 0, 0, 0], 8080)),
+                "an address such as 0.0.0.0:8080",
+            ),
+            nats_url,
+            stream,
+            consumer,
+        };
+        from.finish(config)
+    }
+}
+
+fn credentials<F: Fn(&str) -> Option<String>>(from: &mut Reader<F>) -> Credentials {
+    let user = from.text("NATS_USER");
+    let password = from.text("NATS_PASSWORD");
+    let mut found = Vec::new();
+    match (user, password) {
+        (Some(user), Some(password)) => found.push(Credentials::UserPassword(user, password)),
+        (None, None) => {}
+        (Some(_), None) => from.problems.push("NATS_USER is set, NATS_PASSWORD is not".to_owned()),
+        (None, Some(_)) => from.problems.push("NATS_PASSWORD is set, NATS_USER is not".to_owned()),
+    }
+    found.extend(from.text("NATS_TOKEN").map(Credentials::Token));
+    found.extend(from.text("NATS_CREDS").map(Credentials::Creds));
+    found.extend(from.text("NATS_CREDS_FILE").map(Credentials::CredsFile));
+    if let [first, second, ..] = found.as_slice() {
+        from.problems.push(format!("{first:?} and {second:?} are both set: give one"));
+    }
+    found.into_iter().next().unwrap_or(Credentials::Url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLAIM: &[(&str, &str)] = &[
+        ("NATS_URL", "nats://nats.nats.svc:4222"),
+        ("NATS_STREAM_NAME", "ORDERS"),
+        ("NATS_CONSUMER_GROUP", "orders"),
+    ];
+
+    fn read(base: &[(&str, &str)], more: &[(&str, &str)]) -> Result<Config, String> {
+        Config::read(|name| {
+            let found = more.iter().chain(base).find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[track_caller]
+    fn check(more: &[(&str, &str)], expect: &str) {
+        assert_eq!(read(CLAIM, more).expect_err("settings"), expect);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_fix() {
+        assert_eq!(
+            read(&[], &[]).expect_err("settings"),
+            "NATS_URL is not set: the claim's spec.nats.url gives it\n\
+             NATS_STREAM_NAME is not set: the claim's spec.nats.stream gives it\n\
+             NATS_CONSUMER_GROUP is not set: the claim's spec.nats.consumer gives it"
+        );
+        check(&[("NATS_URL", "")], "NATS_URL is not set: the claim's spec.nats.url gives it");
+        check(
+            &[("NATS_STREAM_NAME", "A.B")],
+            "NATS_STREAM_NAME=\"A.B\" is no JetStream name: no spaces, dots, wildcards or slashes",
+        );
+        check(&[("NATS_USER", "u")], "NATS_USER is set, NATS_PASSWORD is not");
+        check(
+            &[("NATS_TOKEN", "t"), ("NATS_CREDS", "c")],
+            "NATS_TOKEN and NATS_CREDS are both set: give one",
+        );
+        check(&[("WORKER_CONCURRENCY", "0")], "WORKER_CONCURRENCY=0 is not 1 to 256");
+        check(&[("WORKER_CONCURRENCY", "five")], "WORKER_CONCURRENCY=\"five\" is not a number");
+        check(
+            &[("WORKER_SHUTDOWN_GRACE_SECONDS", "-1")],
+            "WORKER_SHUTDOWN_GRACE_SECONDS=-1 is not between 0 and 86400 seconds",
+        );
+        check(
+            &[("WORKER_HANDLER_TIMEOUT_SECONDS", "nan")],
+            "WORKER_HANDLER_TIMEOUT_SECONDS=NaN is not between 0 and 86400 seconds",
+        );
+        check(
+            &[("WORKER_HTTP_ADDRESS", "8080")],
+            "WORKER_HTTP_ADDRESS=\"8080\" is not an address such as 0.0.0.0:8080",
+        );
+    }
+
+    #[test]
+    fn defaults_and_secrets() {
+        let config =
+            read(CLAIM, &[("NATS_TOKEN", "s3cret"), ("DATABASE_URL", "postgres://s3cret")])
+                .expect("settings");
+        assert_eq!(config.dead_letter_subject, "dead-letter.ORDERS.orders");
+        assert_eq!(config.concurrency, 5);
+        assert!(!format!("{config:?}").contains("s3cret"), "{config:?}");
+    }
+}

@@ -1,0 +1,161 @@
+//! Pull requests: never more messages asked for than there are free places.
+//!
+//! The requests live on the server for a short time only. That is what makes a clean stop possible:
+//! once the last of them has ended, which the server says, nothing more can arrive, and whatever did
+//! arrive was handed back. (Unsubscribing instead could drop a message that is on its way, and it
+//! would come back only after ack_wait.)
+
+use std::time::Duration;
+
+use async_nats::header::HeaderMap;
+use async_nats::{Client, Message, StatusCode, Subscriber};
+use futures_util::StreamExt;
+use serde_json::json;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::config::Config;
+use crate::consumer::Consumer;
+use crate::delivery::Delivery;
+
+/// How long the server keeps a request that it cannot fill.
+const EXPIRES: Duration = Duration::from_secs(2);
+
+/// A request's end comes this much later than promised at worst, or it never comes.
+const LATE: Duration = Duration::from_secs(3);
+
+/// What a pull request brings.
+pub(crate) enum Pulled {
+    Message(Box<Delivery>),
+    /// Requests ended, or some other news that leaves nothing to do but to ask again.
+    Nothing,
+    /// These requests are over: ask whether the consumer is still there, and begin anew.
+    Broken(String),
+}
+
+/// The requests of one connection to one consumer.
+pub(crate) struct Pull {
+    client: Client,
+    subscriber: Subscriber,
+    inbox: String,
+    subject: String,
+    expires: Duration,
+    max_batch: usize,
+    /// Messages asked for and neither come nor refused.
+    outstanding: usize,
+    /// When the last of the requests must have ended.
+    ends: Instant,
+}
+
+impl Pull {
+    /// # Errors
+    /// The client is closed.
+    pub(crate) async fn open(
+        client: &Client,
+        config: &Config,
+        consumer: &Consumer,
+    ) -> Result<Self, String> {
+        let inbox = client.new_inbox();
+        let subscriber =
+            client.subscribe(inbox.clone()).await.map_err(|error| error.to_string())?;
+        Ok(Self {
+            client: client.clone(),
+            subscriber,
+            inbox,
+            subject: format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", config.stream, config.consumer),
+            expires: consumer.max_expires.unwrap_or(EXPIRES).min(EXPIRES),
+            max_batch: consumer.max_batch.unwrap_or(usize::MAX),
+            outstanding: 0,
+            ends: Instant::now(),
+        })
+    }
+
+    /// Ask for as many as make `free`.
+    ///
+    /// # Errors
+    /// The client is closed.
+    pub(crate) async fn ask(&mut self, free: usize) -> Result<(), String> {
+        let batch = free.saturating_sub(self.outstanding).min(self.max_batch);
+        if batch == 0 {
+            return Ok(());
+        }
+        let expires = u64::try_from(self.expires.as_nanos()).unwrap_or(u64::MAX);
+        let request = json!({"batch": batch, "expires": expires}).to_string();
+        self.client
+            .publish_with_reply(self.subject.clone(), self.inbox.clone(), request.into())
+            .await
+            .map_err(|error| error.to_string())?;
+        self.outstanding += batch;
+        self.ends = Instant::now() + self.expires + LATE;
+        Ok(())
+    }
+
+    /// The next thing that comes. Cancelling it loses nothing.
+    pub(crate) async fn next(&mut self) -> Pulled {
+        let ends = if self.outstanding > 0 {
+            self.ends
+        } else {
+            Instant::now() + Duration::from_secs(3600)
+        };
+        tokio::select! {
+            message = self.subscriber.next() => match message {
+                Some(message) => self.came(message),
+                None => Pulled::Broken("the subscription ended".to_owned()),
+            },
+            () = sleep_until(ends) => {
+                self.outstanding = 0;
+                Pulled::Broken("the server did not answer the last pull request".to_owned())
+            }
+        }
+    }
+
+    fn came(&mut self, message: Message) -> Pulled {
+        match message.status {
+            None | Some(StatusCode::OK) => {
+                self.outstanding = self.outstanding.saturating_sub(1);
+                match Delivery::new(&self.client, message) {
+                    Ok(delivery) => Pulled::Message(Box::new(delivery)),
+                    Err(cause) => Pulled::Broken(cause),
+                }
+            }
+            Some(StatusCode::IDLE_HEARTBEAT) => Pulled::Nothing,
+            Some(StatusCode::TIMEOUT | StatusCode::NOT_FOUND) => {
+                // 408 says how much of its request is left; one request at a time may end.
+                let left = message.headers.as_ref().and_then(pending).unwrap_or(self.outstanding);
+                self.outstanding = self.outstanding.saturating_sub(left);
+                Pulled::Nothing
+            }
+            Some(status) => {
+                let left = message.headers.as_ref().and_then(pending).unwrap_or(self.outstanding);
+                self.outstanding = self.outstanding.saturating_sub(left);
+                let why = message.description.unwrap_or_default();
+                Pulled::Broken(format!("NATS ended the pull request: {status} {why}"))
+            }
+        }
+    }
+
+    /// Ask no more, and give every message that still comes to `hand_back`.
+    pub(crate) async fn close<F: Future<Output = ()>>(
+        mut self,
+        hand_back: impl Fn(Box<Delivery>) -> F,
+    ) {
+        let left = self.ends.saturating_duration_since(Instant::now());
+        let _ = timeout(left, async {
+            while self.outstanding > 0 {
+                if let Pulled::Message(delivery) = self.next().await {
+                    hand_back(delivery).await;
+                }
+            }
+        })
+        .await;
+        // Messages beyond the count should not be, but would be lost for ack_wait if they were.
+        while let Ok(Some(message)) = timeout(Duration::ZERO, self.subscriber.next()).await {
+            if let Pulled::Message(delivery) = self.came(message) {
+                hand_back(delivery).await;
+            }
+        }
+    }
+}
+
+fn pending(headers: &HeaderMap) -> Option<usize> {
+    headers.get("Nats-Pending-Messages")?.as_str().parse().ok()
+}

@@ -1,0 +1,237 @@
+//! The effect of a message: a line on standard output, and a row where there is a database.
+
+use std::io::Write;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use sqlx::ConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use tokio::time::{sleep, timeout};
+
+use crate::config::{Config, Secret};
+use crate::delivery::Delivery;
+use crate::handler::Done;
+use crate::state::State;
+
+/// One question to the database takes no longer, or the database counts as away.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// How often to ask whether the database answers.
+const LOOK: Duration = Duration::from_secs(2);
+
+const KNOWN: &str =
+    "SELECT 1 FROM agent_executions WHERE consumer = $1 AND stream = $2 AND message_id = $3";
+
+const STORE: &str = "INSERT INTO agent_executions \
+    (consumer, stream, message_id, stream_sequence, subject, published_at, deliveries, task, payload, worker, duration_ms) \
+    VALUES ($1, $2, $3, $4, $5, to_timestamp($6), $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
+
+/// Why a result is not stored.
+#[derive(Debug)]
+pub(crate) enum Unstored {
+    /// The database is away, or not ready for us: no fault of the message, which waits.
+    Away(String),
+    /// The database does not take this result: another attempt would end the same way.
+    Refused(String),
+}
+
+/// Where results go.
+pub(crate) struct Results {
+    pool: Option<PgPool>,
+    consumer: String,
+    worker: String,
+}
+
+/// The options that `url` means.
+///
+/// # Errors
+/// It is no PostgreSQL URL; the text does not repeat it, for it holds the password.
+pub(crate) fn options(url: &Secret) -> Result<PgConnectOptions, String> {
+    if !url.0.starts_with("postgres://") && !url.0.starts_with("postgresql://") {
+        return Err("DATABASE_URL does not begin with postgres://".to_owned());
+    }
+    let options = PgConnectOptions::from_str(&url.0)
+        .map_err(|error| format!("DATABASE_URL is no PostgreSQL URL: {error}"))?;
+    Ok(options.application_name("agent-executor").disable_statement_logging())
+}
+
+impl Results {
+    /// # Errors
+    /// `DATABASE_URL` is wrong.
+    pub(crate) fn new(config: &Config, worker: &str) -> Result<Self, String> {
+        let pool = match &config.database_url {
+            None => None,
+            Some(url) => Some(
+                PgPoolOptions::new()
+                    // Rows are small and quick: a few connections serve many messages, and ten
+                    // pods must not use up the database's.
+                    .max_connections(4)
+                    .acquire_timeout(ANSWER)
+                    .connect_lazy_with(options(url)?),
+            ),
+        };
+        Ok(Self { pool, consumer: config.consumer.clone(), worker: worker.to_owned() })
+    }
+
+    /// Ask for ever whether the database answers and has the table; nothing to do without one.
+    pub(crate) async fn watch(self: Arc<Self>, state: Arc<State>) {
+        let Some(pool) = &self.pool else { return };
+        loop {
+            let asked = sqlx::query("SELECT 1 FROM agent_executions LIMIT 0").execute(pool);
+            let cause = match timeout(ANSWER, asked).await {
+                Ok(Ok(_)) => None,
+                Ok(Err(error)) => Some(cause(&error)),
+                Err(_) => {
+                    Some(format!("the database did not answer within {} s", ANSWER.as_secs()))
+                }
+            };
+            if state.database(cause.clone()) {
+                match cause {
+                    None => tracing::info!("the database answers"),
+                    Some(cause) => tracing::warn!(%cause, "waiting for the database"),
+                }
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Is this message's result stored already?
+    ///
+    /// # Errors
+    /// The database cannot say.
+    pub(crate) async fn known(&self, delivery: &Delivery) -> Result<bool, Unstored> {
+        let Some(pool) = &self.pool else { return Ok(false) };
+        let query =
+            sqlx::query(KNOWN).bind(&self.consumer).bind(&delivery.stream).bind(&delivery.id);
+        let row = answer(query.fetch_optional(pool)).await?;
+        Ok(row.is_some())
+    }
+
+    /// Store the result, unless it is stored already. Returns whether it is new.
+    ///
+    /// # Errors
+    /// It is not stored.
+    pub(crate) async fn store(
+        &self,
+        delivery: &Delivery,
+        done: &Done,
+        duration: Duration,
+    ) -> Result<bool, Unstored> {
+        let Some(pool) = &self.pool else { return Ok(true) };
+        let query = sqlx::query(STORE)
+            .bind(&self.consumer)
+            .bind(&delivery.stream)
+            .bind(&delivery.id)
+            .bind(i64::try_from(delivery.sequence).unwrap_or(i64::MAX))
+            .bind(delivery.subject.as_str())
+            .bind(seconds(delivery.published))
+            .bind(delivery.count)
+            .bind(&done.task)
+            .bind(delivery.payload.as_ref())
+            .bind(&self.worker)
+            .bind(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX));
+        let stored = answer(query.execute(pool)).await?;
+        Ok(stored.rows_affected() > 0)
+    }
+
+    /// The line on standard output.
+    ///
+    /// # Errors
+    /// Nobody reads standard output; without a database that is the only effect.
+    pub(crate) fn print(
+        &self,
+        delivery: &Delivery,
+        done: &Done,
+        duration: Duration,
+        stored: bool,
+    ) -> Result<(), String> {
+        let line = json!({
+            "event": "processed",
+            "id": delivery.id,
+            "stream": delivery.stream,
+            "sequence": delivery.sequence,
+            "subject": delivery.subject.as_str(),
+            "delivery": delivery.count,
+            "duration_ms": u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+            "task": done.task,
+            "new": stored,
+            "worker": self.worker,
+        });
+        let mut stdout = std::io::stdout().lock();
+        writeln!(stdout, "{line}")
+            .and_then(|()| stdout.flush())
+            .map_err(|error| format!("cannot write to standard output: {error}"))
+    }
+
+    /// Close connections as PostgreSQL likes it.
+    pub(crate) async fn close(&self) {
+        if let Some(pool) = &self.pool {
+            let _ = timeout(Duration::from_secs(1), pool.close()).await;
+        }
+    }
+}
+
+async fn answer<T>(asked: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Unstored> {
+    match timeout(ANSWER, asked).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) if refused(&error) => Err(Unstored::Refused(cause(&error))),
+        Ok(Err(error)) => Err(Unstored::Away(cause(&error))),
+        Err(_) => {
+            let seconds = ANSWER.as_secs();
+            Err(Unstored::Away(format!("the database did not answer within {seconds} s")))
+        }
+    }
+}
+
+/// Is it this message's data that the database does not take? SQLSTATE classes 22 (data exception)
+/// and 23 (integrity constraint violation) say so; all others speak of the database, of our rights
+/// or of its schema, and another attempt may well succeed once that is mended.
+fn refused(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Encode(_) => true,
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+        }
+        _ => false,
+    }
+}
+
+/// One sentence, with the fix where there is one.
+pub(crate) fn cause(error: &sqlx::Error) -> String {
+    let code = match error {
+        sqlx::Error::Database(error) => error.code().map(|code| code.into_owned()),
+        sqlx::Error::Io(error) => return format!("the database cannot be reached: {error}"),
+        sqlx::Error::PoolTimedOut => {
+            let seconds = ANSWER.as_secs();
+            return format!("the database cannot be reached: no connection within {seconds} s");
+        }
+        _ => None,
+    };
+    let said = match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        other => other.to_string(),
+    };
+    match code.as_deref() {
+        Some("28P01" | "28000") => {
+            format!("the database refuses the login: {said}: correct DATABASE_URL in its Secret")
+        }
+        Some("3D000") => {
+            format!("the database does not exist: {said}: create it, or correct DATABASE_URL")
+        }
+        Some("42P01") => {
+            format!(
+                "the database is not migrated: {said}: run `agent-executor migrate`, the claim's spec.initContainer"
+            )
+        }
+        Some("57P03") => format!("the database is not ready: {said}"),
+        _ => format!("the database: {said}"),
+    }
+}
+
+/// Nanoseconds as the seconds of `to_timestamp`; microseconds are all that PostgreSQL keeps.
+#[allow(clippy::cast_precision_loss)]
+fn seconds(nanoseconds: i128) -> f64 {
+    (nanoseconds / 1000) as f64 / 1e6
+}
