@@ -17,8 +17,8 @@ use crate::config::Config;
 use crate::consumer::Consumer;
 use crate::delivery::Delivery;
 
-/// How long the server keeps a request that it cannot fill.
-const EXPIRES: Duration = Duration::from_secs(2);
+/// How long the server keeps a request that it cannot fill: what an idle worker needs to stop.
+const EXPIRES: Duration = Duration::from_secs(1);
 
 /// A request's end comes this much later than promised at worst, or it never comes.
 const LATE: Duration = Duration::from_secs(3);
@@ -133,16 +133,15 @@ impl Pull {
         }
     }
 
-    /// Ask no more, and give every message that still comes to `hand_back`.
-    pub(crate) async fn close<F: Future<Output = ()>>(
-        mut self,
-        hand_back: impl Fn(Box<Delivery>) -> F,
-    ) {
+    /// Ask no more, wait until the requests have ended, and return what they still brought. Handed
+    /// back any earlier, a message would come straight to the requests that still wait.
+    pub(crate) async fn close(mut self) -> Vec<Delivery> {
+        let mut came = Vec::new();
         let left = self.ends.saturating_duration_since(Instant::now());
         let _ = timeout(left, async {
             while self.outstanding > 0 {
                 if let Pulled::Message(delivery) = self.next().await {
-                    hand_back(delivery).await;
+                    came.push(*delivery);
                 }
             }
         })
@@ -150,9 +149,10 @@ impl Pull {
         // Messages beyond the count should not be, but would be lost for ack_wait if they were.
         while let Ok(Some(message)) = timeout(Duration::ZERO, self.subscriber.next()).await {
             if let Pulled::Message(delivery) = self.came(message) {
-                hand_back(delivery).await;
+                came.push(*delivery);
             }
         }
+        came
     }
 }
 

@@ -18,6 +18,9 @@ use crate::state::State;
 /// One question to the database takes no longer, or the database counts as away.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// A connection is there in this time, or the database counts as away.
+const CONNECT: Duration = Duration::from_secs(2);
+
 /// How often to ask whether the database answers.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -68,7 +71,7 @@ impl Results {
                     // Rows are small and quick: a few connections serve many messages, and ten
                     // pods must not use up the database's.
                     .max_connections(4)
-                    .acquire_timeout(ANSWER)
+                    .acquire_timeout(CONNECT)
                     .connect_lazy_with(options(url)?),
             ),
         };
@@ -204,7 +207,7 @@ pub(crate) fn cause(error: &sqlx::Error) -> String {
         sqlx::Error::Database(error) => error.code().map(|code| code.into_owned()),
         sqlx::Error::Io(error) => return format!("the database cannot be reached: {error}"),
         sqlx::Error::PoolTimedOut => {
-            let seconds = ANSWER.as_secs();
+            let seconds = CONNECT.as_secs();
             return format!("the database cannot be reached: no connection within {seconds} s");
         }
         _ => None,

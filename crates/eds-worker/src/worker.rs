@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Client;
+use futures_util::future::join_all;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
@@ -109,7 +110,8 @@ fn end(pull: &mut Option<(Pull, Arc<Consumer>)>, shared: &Arc<Shared>) {
 }
 
 async fn close(pull: Pull, consumer: &Consumer, shared: &Shared) {
-    pull.close(|delivery| async move { shared.hand_back(&delivery, consumer).await }).await;
+    let came = pull.close().await;
+    join_all(came.iter().map(|delivery| shared.hand_back(delivery, consumer))).await;
 }
 
 async fn finish(

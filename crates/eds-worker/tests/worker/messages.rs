@@ -1,0 +1,145 @@
+//! Messages that succeed.
+
+use std::time::Duration;
+
+use async_nats::jetstream::consumer;
+use futures_util::StreamExt;
+
+use crate::support::nats::Nats;
+use crate::support::postgres::Postgres;
+use crate::support::{CONSUMER, STREAM, Worker, drained, eventually, operator, publish, wait};
+
+#[tokio::test]
+async fn each_message_becomes_a_row_and_is_acknowledged() {
+    let (Some(nats), Some(postgres)) = (Nats::start().await, Postgres::migrated().await) else {
+        return;
+    };
+    let jetstream = nats.context().await;
+    operator(&jetstream, 30.0).await;
+    publish(&jetstream, 20, r#"{"task": "summarise", "work_ms": 20}"#).await;
+    publish(&jetstream, 1, "\u{0}not json").await;
+    let worker = Worker::start(&nats.url(), &[("DATABASE_URL", &postgres.url())]);
+    drained(&jetstream, 15.0).await;
+    assert_eq!(postgres.rows().await, 21);
+    let exact = "SELECT count(*) FROM agent_executions WHERE task = 'summarise' AND deliveries = 1 \
+                 AND duration_ms >= 20 AND subject = 'work.item' AND published_at <= finished_at";
+    assert_eq!(postgres.number(exact).await, 20);
+    let other = "SELECT count(*) FROM agent_executions WHERE task IS NULL AND payload = '\\x006e6f74206a736f6e'";
+    assert_eq!(postgres.number(other).await, 1);
+    let lines = worker.lines();
+    assert_eq!(lines.len(), 21);
+    let mut sequences: Vec<_> = lines.iter().map(|line| line["sequence"].as_u64()).collect();
+    sequences.sort_unstable();
+    assert_eq!(sequences, (1..=21).map(Some).collect::<Vec<_>>());
+    assert_eq!(worker.metric("agent_executor_messages_processed_total"), 21.0);
+}
+
+#[tokio::test]
+async fn without_a_database_a_result_is_a_line() {
+    let Some(nats) = Nats::start().await else { return };
+    let jetstream = nats.context().await;
+    operator(&jetstream, 30.0).await;
+    publish(&jetstream, 3, r#"{"task": "t"}"#).await;
+    let worker = Worker::start(&nats.url(), &[]);
+    drained(&jetstream, 15.0).await;
+    let lines = worker.lines();
+    assert_eq!(lines.len(), 3);
+    for line in lines {
+        assert_eq!(line["event"], "processed");
+        assert_eq!((&line["delivery"], &line["task"]), (&1.into(), &"t".into()));
+        assert!(line["id"].as_str().expect("id").starts_with("WORK/"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_comes_twice_has_one_row() {
+    let (Some(nats), Some(postgres)) = (Nats::start().await, Postgres::migrated().await) else {
+        return;
+    };
+    let jetstream = nats.context().await;
+    operator(&jetstream, 1.0).await;
+    // The same message id, further apart than the stream remembers: two messages, one effect.
+    for _ in 0..2 {
+        let mut headers = async_nats::HeaderMap::new();
+        headers.insert("Nats-Msg-Id", "order-17");
+        let sent = jetstream.publish_with_headers("work.item", headers, "{}".into()).await;
+        sent.expect("publish").await.expect("stored");
+        wait(0.4).await;
+    }
+    // And one that somebody else took, and never answered.
+    publish(&jetstream, 1, "{}").await;
+    let stream = jetstream.get_stream(STREAM).await.expect("stream");
+    let other: consumer::PullConsumer = stream.get_consumer(CONSUMER).await.expect("consumer");
+    let mut taken = other.fetch().max_messages(3).messages().await.expect("fetch");
+    while taken.next().await.is_some() {}
+    let worker = Worker::start(&nats.url(), &[("DATABASE_URL", &postgres.url())]);
+    drained(&jetstream, 15.0).await;
+    assert_eq!(postgres.rows().await, 2);
+    assert_eq!(worker.metric("agent_executor_messages_duplicate_total"), 1.0);
+    assert_eq!(worker.metric("agent_executor_messages_redelivered_total"), 3.0);
+}
+
+#[tokio::test]
+async fn a_recorded_message_is_not_worked_on_again() {
+    let (Some(nats), Some(postgres)) = (Nats::start().await, Postgres::migrated().await) else {
+        return;
+    };
+    let jetstream = nats.context().await;
+    operator(&jetstream, 30.0).await;
+    let mut worker = Worker::start(&nats.url(), &[("DATABASE_URL", &postgres.url())]);
+    worker.ready().await;
+    let mut headers = async_nats::HeaderMap::new();
+    headers.insert("Nats-Msg-Id", "slow");
+    let sent = jetstream.publish_with_headers("work.item", headers.clone(), "{}".into()).await;
+    sent.expect("publish").await.expect("stored");
+    drained(&jetstream, 10.0).await;
+    worker.signal("TERM");
+    worker.ended(8.0).await;
+    // The same message again; its first delivery ends with the worker that got it.
+    let slow = r#"{"work_ms": 60000}"#;
+    let sent = jetstream.publish_with_headers("work.item", headers, slow.into()).await;
+    sent.expect("publish").await.expect("stored");
+    let stream = jetstream.get_stream(STREAM).await.expect("stream");
+    let other: consumer::PullConsumer = stream.get_consumer(CONSUMER).await.expect("consumer");
+    let mut taken = other.fetch().max_messages(1).messages().await.expect("fetch");
+    let message = taken.next().await.expect("one").expect("message");
+    message.ack_with(async_nats::jetstream::AckKind::Nak(None)).await.expect("nak");
+    let _worker = Worker::start(&nats.url(), &[("DATABASE_URL", &postgres.url())]);
+    drained(&jetstream, 10.0).await;
+    assert_eq!(postgres.rows().await, 1);
+}
+
+#[tokio::test]
+async fn work_longer_than_ack_wait_keeps_its_message() {
+    let (Some(nats), Some(postgres)) = (Nats::start().await, Postgres::migrated().await) else {
+        return;
+    };
+    let jetstream = nats.context().await;
+    operator(&jetstream, 1.0).await;
+    publish(&jetstream, 2, r#"{"work_ms": 4000}"#).await;
+    let database = postgres.url();
+    let more = [("DATABASE_URL", database.as_str())];
+    let workers = [Worker::start(&nats.url(), &more), Worker::start(&nats.url(), &more)];
+    eventually("both are done", 15.0, async || (postgres.rows().await == 2).then_some(())).await;
+    drained(&jetstream, 5.0).await;
+    assert_eq!(postgres.number("SELECT max(deliveries) FROM agent_executions").await, 1);
+    for worker in &workers {
+        assert_eq!(worker.metric("agent_executor_messages_redelivered_total"), 0.0);
+    }
+}
+
+#[tokio::test]
+async fn no_more_is_fetched_than_is_worked_on() {
+    let Some(nats) = Nats::start().await else { return };
+    let jetstream = nats.context().await;
+    operator(&jetstream, 30.0).await;
+    publish(&jetstream, 12, r#"{"work_ms": 700}"#).await;
+    let worker = Worker::start(&nats.url(), &[("WORKER_CONCURRENCY", "3")]);
+    worker.ready().await;
+    let mut most = 0;
+    while worker.lines().len() < 12 {
+        most = most.max(crate::support::consumer_info(&jetstream).await.num_ack_pending);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(most, 3);
+}

@@ -1,0 +1,241 @@
+//! The real services and the real worker, each a child process on loopback with its own directory,
+//! ended when its value is dropped.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::{self, consumer, stream};
+
+pub mod nats;
+pub mod postgres;
+
+/// Is `found` there? Without it the test cannot run: it says so, and `EDS_REQUIRE_SERVICES=1` makes
+/// that a failure.
+fn service<T>(name: &str, found: Option<T>, hint: &str) -> Option<T> {
+    if found.is_none() {
+        let message = format!("NOT TESTED: {name} is not here: {hint}");
+        assert!(std::env::var("EDS_REQUIRE_SERVICES").as_deref() != Ok("1"), "{message}");
+        // Beside the harness, which keeps what a passing test prints.
+        let _ = writeln!(std::io::stderr(), "{message}");
+    }
+    found
+}
+
+/// A directory that goes when it is dropped.
+pub struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path =
+            std::env::temp_dir().join(format!("eds-worker-{}-{next}-{name}", std::process::id()));
+        fs::create_dir_all(&path).expect("a temporary directory");
+        Self(path)
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A port that nobody listens on right now.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its address").port()
+}
+
+pub fn signal(child: &Child, name: &str) {
+    let kill = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", child.id())).status();
+    assert!(kill.expect("sh").success(), "kill -{name}");
+}
+
+/// Wait until `check` gives something.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    seconds: f64,
+    check: impl Fn() -> F,
+) -> T {
+    let until = Instant::now() + Duration::from_secs_f64(seconds);
+    loop {
+        if let Some(value) = check().await {
+            return value;
+        }
+        assert!(Instant::now() < until, "not within {seconds} s: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+pub async fn wait(seconds: f64) {
+    tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+}
+
+/// A worker process. Its output is shown when the test fails.
+pub struct Worker {
+    child: Child,
+    port: u16,
+    directory: Directory,
+}
+
+impl Worker {
+    /// With the environment that a claim gives, and `more`.
+    pub fn start(nats_url: &str, more: &[(&str, &str)]) -> Self {
+        let (directory, port) = (Directory::new("worker"), free_port());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agent-executor"));
+        command
+            .env_clear()
+            .env("NATS_URL", nats_url)
+            .env("NATS_STREAM_NAME", STREAM)
+            .env("NATS_CONSUMER_GROUP", CONSUMER)
+            .env("WORKER_HTTP_ADDRESS", format!("127.0.0.1:{port}"))
+            .envs(more.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(File::create(directory.path().join("out")).expect("out"))
+            .stderr(File::create(directory.path().join("err")).expect("err"));
+        Self { child: command.spawn().expect("agent-executor"), port, directory }
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.directory.path().join(name)).expect("output")
+    }
+
+    /// Lines of processed messages.
+    pub fn lines(&self) -> Vec<serde_json::Value> {
+        let text = self.read("out");
+        text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
+
+    pub fn log(&self) -> String {
+        self.read("err")
+    }
+
+    pub fn signal(&self, name: &str) {
+        signal(&self.child, name);
+    }
+
+    pub fn running(&mut self) -> bool {
+        self.child.try_wait().expect("wait").is_none()
+    }
+
+    /// Wait for its end.
+    pub async fn ended(&mut self, seconds: f64) -> ExitStatus {
+        let until = Instant::now() + Duration::from_secs_f64(seconds);
+        loop {
+            if let Some(status) = self.child.try_wait().expect("wait") {
+                return status;
+            }
+            assert!(Instant::now() < until, "the worker still runs after {seconds} s");
+            wait(0.02).await;
+        }
+    }
+
+    /// Status and body; status 0 if it does not answer.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        let answer = || -> std::io::Result<String> {
+            let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+            stream.set_read_timeout(Some(Duration::from_secs(3)))?;
+            write!(stream, "GET {path} HTTP/1.1\r\nHost: worker\r\nConnection: close\r\n\r\n")?;
+            let mut text = String::new();
+            stream.read_to_string(&mut text)?;
+            Ok(text)
+        };
+        let Ok(text) = answer() else { return (0, String::new()) };
+        let (head, body) = text.split_once("\r\n\r\n").expect("a body");
+        (head[9..12].parse().expect("a status"), body.to_owned())
+    }
+
+    /// One of its metrics; not a number while it does not answer.
+    pub fn metric(&self, name: &str) -> f64 {
+        let (status, text) = self.get("/metrics");
+        if status == 0 {
+            return f64::NAN;
+        }
+        let line = text.lines().find(|line| line.split(' ').next() == Some(name));
+        line.expect(name).rsplit(' ').next().expect("a value").parse().expect("a number")
+    }
+
+    pub async fn ready(&self) {
+        eventually("ready", 15.0, async || (self.get("/ready").0 == 200).then_some(())).await;
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            for name in ["out", "err"] {
+                let text = self.read(name);
+                let skip = text.lines().count().saturating_sub(25);
+                let tail: Vec<_> = text.lines().skip(skip).collect();
+                eprintln!("--- the end of the worker's std{name}\n{}", tail.join("\n"));
+            }
+        }
+    }
+}
+
+pub const STREAM: &str = "WORK";
+pub const CONSUMER: &str = "workers";
+
+/// The stream and the consumer that an operator would make.
+pub async fn operator(jetstream: &jetstream::Context, ack_wait: f64) {
+    make_stream(jetstream).await;
+    make_consumer(
+        jetstream,
+        consumer::pull::Config {
+            ack_wait: Duration::from_secs_f64(ack_wait),
+            ..Default::default()
+        },
+    )
+    .await;
+}
+
+pub async fn make_stream(jetstream: &jetstream::Context) {
+    let config = stream::Config {
+        name: STREAM.to_owned(),
+        subjects: vec!["work.>".to_owned()],
+        retention: stream::RetentionPolicy::WorkQueue,
+        duplicate_window: Duration::from_millis(200),
+        ..Default::default()
+    };
+    jetstream.create_stream(config).await.expect("the stream");
+}
+
+pub async fn make_consumer(jetstream: &jetstream::Context, config: consumer::pull::Config) {
+    let config = consumer::pull::Config { durable_name: Some(CONSUMER.to_owned()), ..config };
+    let stream = jetstream.get_stream(STREAM).await.expect("the stream");
+    stream.create_consumer(config).await.expect("the consumer");
+}
+
+/// The consumer as the server sees it.
+pub async fn consumer_info(jetstream: &jetstream::Context) -> consumer::Info {
+    let stream = jetstream.get_stream(STREAM).await.expect("the stream");
+    stream.consumer_info(CONSUMER).await.expect("the consumer")
+}
+
+pub async fn publish(jetstream: &jetstream::Context, count: usize, payload: &str) {
+    for _ in 0..count {
+        let sent = jetstream.publish("work.item", payload.to_owned().into()).await;
+        sent.expect("publish").await.expect("stored");
+    }
+}
+
+/// Nothing waits, and nothing is unanswered.
+pub async fn drained(jetstream: &jetstream::Context, seconds: f64) {
+    eventually("the consumer is drained", seconds, async || {
+        let info = consumer_info(jetstream).await;
+        (info.num_pending == 0 && info.num_ack_pending == 0).then_some(())
+    })
+    .await;
+}
