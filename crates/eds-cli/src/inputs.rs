@@ -1,11 +1,14 @@
 //! Reading what the user names: files, or standard input as `-`.
 
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::string::FromUtf8Error;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use eds_core::diagnostics::{Finding, catalog};
 use eds_core::protocol::{Object, normalize};
-use eds_core::yaml::{self, Stream};
+use eds_core::yaml::{self, Position, Span, Stream};
 use serde_json::Value;
 
 /// A text and where it came from.
@@ -15,26 +18,47 @@ pub(crate) struct Source {
     pub(crate) text: String,
 }
 
+/// A file that is there, but too large or no text: a finding about what was given.
+pub(crate) struct Unreadable {
+    pub(crate) name: String,
+    pub(crate) finding: Box<Finding>,
+}
+
+/// Larger files are not read: no claim is, and reading one costs a hundred times its size.
+const MAX_BYTES: u64 = 4 << 20;
+
 impl Source {
     /// Reads a file, or standard input for `-`.
     pub(crate) fn read(path: &Path) -> Result<Self> {
+        Self::try_read(path)?.map_err(|Unreadable { name, finding }| {
+            let Position { line, column } = finding.span.start;
+            let at = if line > 0 { format!(":{line}:{column}") } else { String::new() };
+            anyhow!("{name}{at}: {}", finding.message)
+        })
+    }
+
+    /// The same, where a file that is no text is a finding. An error where it could not be read
+    /// at all.
+    pub(crate) fn try_read(path: &Path) -> Result<std::result::Result<Self, Unreadable>> {
+        let is_stdin = path == Path::new("-");
+        let name = if is_stdin { "<stdin>".to_owned() } else { path.display().to_string() };
         let mut bytes = Vec::new();
-        let name = if path == Path::new("-") {
-            std::io::stdin()
-                .lock()
-                .read_to_end(&mut bytes)
-                .context("cannot read standard input")?;
-            "<stdin>".to_owned()
+        let limit = MAX_BYTES + 1;
+        let read = if is_stdin {
+            std::io::stdin().lock().take(limit).read_to_end(&mut bytes)
         } else {
-            bytes =
-                std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-            path.display().to_string()
+            File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes))
         };
-        let text = String::from_utf8(bytes).map_err(|e| {
-            let valid = e.utf8_error().valid_up_to();
-            anyhow::anyhow!("{name}: not UTF-8 text: byte {valid} is where it ends to be")
-        })?;
-        Ok(Self { name, text })
+        read.with_context(|| format!("cannot read {name}"))?;
+        if bytes.len() as u64 > MAX_BYTES {
+            let message = format!("is larger than {} MiB and was not read", MAX_BYTES >> 20);
+            let finding = Box::new(Finding::new(&catalog::LIMIT, message));
+            return Ok(Err(Unreadable { name, finding }));
+        }
+        Ok(match String::from_utf8(bytes) {
+            Ok(text) => Ok(Self { name, text }),
+            Err(error) => Err(Unreadable { name, finding: Box::new(no_text(&error)) }),
+        })
     }
 
     /// Parses the text as YAML, problems included.
@@ -69,6 +93,23 @@ impl Source {
         }
         Ok(objects)
     }
+}
+
+/// Says where a file stops being text, and what it may be instead.
+fn no_text(error: &FromUtf8Error) -> Finding {
+    let valid = error.utf8_error().valid_up_to();
+    let before = error.as_bytes().get(..valid).unwrap_or_default();
+    let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+    let start = before.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
+    let in_line = String::from_utf8_lossy(before.get(start..).unwrap_or_default());
+    let at = Position { line, column: in_line.chars().count() + 1 };
+    let hint = match error.as_bytes() {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "this is UTF-16; save it as UTF-8",
+        _ => "save the file as UTF-8, or leave it out: it may be no text at all",
+    };
+    Finding::new(&catalog::ENCODING, format!("byte {valid} is not UTF-8 text"))
+        .at(Span { start: at, end: at }, "")
+        .help(hint)
 }
 
 /// Reads the one object a file must hold.

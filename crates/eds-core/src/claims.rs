@@ -1,7 +1,7 @@
 //! A file of claims, checked: from text to findings.
 
 use crate::diagnostics::catalog;
-use crate::diagnostics::{Finding, Severity, Summary};
+use crate::diagnostics::{Finding, Summary};
 use crate::rules;
 use crate::schema::{Checked, ClaimApi, nearest};
 use crate::yaml::{self, Content, Node, ProblemKind, Stream};
@@ -112,11 +112,7 @@ fn claim(node: Node, api: &ClaimApi, options: Options, outcome: &mut Outcome) {
     if api.definition.group == OWN_GROUP {
         let own = rules::check(&node, &checked.effective);
         checked.findings.retain(|finding| !said_again(finding, &own));
-        checked.findings.extend(own);
-        checked.findings.extend(merge_keys(&node));
-    }
-    if checked.findings.iter().any(|f| f.severity == Severity::Error) {
-        checked.claim = None;
+        checked.extend(own.into_iter().chain(merge_keys(&node)));
     }
     outcome.findings.append(&mut checked.findings);
     outcome.claims.push((checked, node));
@@ -150,7 +146,7 @@ fn identify(node: &Node, api: &ClaimApi) -> Identity {
         node.entry(key).map_or_else(
             || crate::schema::path::Path::default().span(node),
             |entry| match &entry.value.content {
-                Content::Scalar(scalar) if !scalar.text.is_empty() => entry.value.span,
+                Content::Scalar(scalar) if !scalar.text().is_empty() => entry.value.span,
                 _ => entry.key_span,
             },
         )

@@ -106,7 +106,7 @@ fn check(schema: Value, spec: &str, expected: &[&str]) {
     found.sort();
     assert_eq!(found, expected, "{text}{:#?}", checked.findings);
     let errors = expected.iter().any(|e| !e.starts_with("EDS111") && !e.starts_with("EDS206"));
-    assert_eq!(checked.claim.is_none(), errors);
+    assert_eq!(checked.claim().is_none(), errors);
 }
 
 #[test]

@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         let options = claims::Options { without_rules: api.built_in, ..Default::default() };
         let all = |options| {
             let checked = claims::check(&source.text, &api.claims, options);
-            let claims = checked.claims.iter().filter_map(|(claim, _)| claim.claim.as_ref());
+            let claims = checked.claims.iter().filter_map(|(checked, _)| checked.claim());
             let results: Vec<_> =
                 claims.map(|claim| render(&api, claim, args, &observed, &required)).collect();
             (checked, results)
@@ -139,7 +139,7 @@ struct Shown {
 
 fn render(
     api: &Api,
-    claim: &ValidClaim,
+    claim: ValidClaim<'_>,
     args: &Args,
     observed: &[Object],
     required: &[Object],

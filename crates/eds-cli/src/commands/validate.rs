@@ -2,18 +2,16 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 use eds_core::claims::{self, Options, Outcome as Checked};
 use eds_core::diagnostics::{self, FileFindings, Finding, Summary, catalog};
 use eds_core::schema::ClaimApi;
-use eds_core::yaml::{Position, Span};
 
+use crate::inputs::{Source, Unreadable};
 use crate::{Outcome, api, git, output};
-
-/// Larger files are not read: no claim is, and reading one costs a hundred times its size.
-const MAX_BYTES: u64 = 4 << 20;
 
 /// Check claims as the API server would, and for what only fails later.
 ///
@@ -109,33 +107,42 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Checks files side by side; the results are in their order.
+    /// Checks files side by side, each worker the next one that is left; the results are in their
+    /// order.
     fn all(&self, paths: &[PathBuf]) -> Vec<Result<(FileFindings, Summary)>> {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        // A thread costs more than a few files.
-        let share = paths.len().div_ceil(threads).max(16);
-        if paths.len() <= share {
-            return paths.iter().map(|path| self.one(path)).collect();
-        }
-        std::thread::scope(|scope| {
-            let workers: Vec<_> = paths
-                .chunks(share)
-                .map(|paths| scope.spawn(|| paths.iter().map(|p| self.one(p)).collect::<Vec<_>>()))
-                .collect();
-            let results = workers.into_iter().flat_map(|worker| match worker.join() {
-                Ok(results) => results,
-                Err(_) => vec![Err(anyhow::anyhow!("a worker failed"))],
-            });
-            results.collect()
-        })
+        /// A thread costs more than a few files.
+        const FEW: usize = 16;
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = workers.min(paths.len().div_ceil(FEW));
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(path) = paths.get(index) else { return done };
+                done.push((index, self.one(path)));
+            }
+        };
+        let mut results = std::thread::scope(|scope| {
+            let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+            let mut results = work();
+            for other in others {
+                match other.join() {
+                    Ok(done) => results.extend(done),
+                    Err(_) => results.push((0, Err(anyhow!("a worker failed")))),
+                }
+            }
+            results
+        });
+        results.sort_by_key(|(index, _)| *index);
+        results.into_iter().map(|(_, result)| result).collect()
     }
 
     fn one(&self, path: &Path) -> Result<(FileFindings, Summary)> {
         let mut counts = Summary::default();
-        let (name, text) = read(path)?;
-        let text = match text {
-            Ok(text) => text,
-            Err(finding) => {
+        let Source { name, text } = match Source::try_read(path)? {
+            Ok(source) => source,
+            Err(Unreadable { name, finding }) => {
                 counts.files += 1;
                 counts.count(std::slice::from_ref(&*finding));
                 return Ok((FileFindings::new(name, String::new(), vec![*finding]), counts));
@@ -176,45 +183,6 @@ fn print(
     // The source is only for excerpts.
     files.iter_mut().for_each(|file| file.source = String::new());
     Ok(())
-}
-
-type Text = std::result::Result<String, Box<Finding>>;
-
-/// A file's name and text; a finding where it is too large or no text. An error where the tool
-/// could not read it at all.
-fn read(path: &Path) -> Result<(String, Text)> {
-    use std::io::Read;
-    let is_stdin = path == Path::new("-");
-    let name = if is_stdin { "<stdin>".to_owned() } else { path.display().to_string() };
-    let mut bytes = Vec::new();
-    let limit = MAX_BYTES + 1;
-    if is_stdin {
-        std::io::stdin().lock().take(limit).read_to_end(&mut bytes).context("standard input")?;
-    } else {
-        let file = std::fs::File::open(path).with_context(|| format!("cannot read {name}"))?;
-        file.take(limit).read_to_end(&mut bytes).with_context(|| format!("cannot read {name}"))?;
-    }
-    if bytes.len() as u64 > MAX_BYTES {
-        let message = format!("is larger than {} MiB and was not read", MAX_BYTES >> 20);
-        return Ok((name, Err(Box::new(Finding::new(&catalog::LIMIT, message)))));
-    }
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let before = error.as_bytes().get(..valid).unwrap_or_default();
-        let line = before.iter().filter(|b| **b == b'\n').count() + 1;
-        let start = before.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
-        let in_line = String::from_utf8_lossy(before.get(start..).unwrap_or_default());
-        let column = in_line.chars().count() + 1;
-        let at = Position { line, column };
-        let hint = match error.as_bytes() {
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "this is UTF-16; save it as UTF-8",
-            _ => "save the file as UTF-8, or leave it out: it may be no text at all",
-        };
-        let message = format!("byte {valid} is not UTF-8 text");
-        let finding = Finding::new(&catalog::ENCODING, message);
-        Box::new(finding.at(Span { start: at, end: at }, "").help(hint))
-    });
-    Ok((name, text))
 }
 
 /// The files that the arguments name, each once, in the order given; directories sorted.

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::cel::{CelRule, Evaluator, Verdict, to_cel};
+use super::cel::{CelRule, Evaluator, Verdict, view, view_of_field};
 use super::crd::Definition;
 use super::path::Path;
 use super::problem::Problem;
@@ -15,6 +15,8 @@ use crate::diagnostics::catalog;
 #[derive(Debug)]
 pub struct AdmissionPolicy {
     rules: Vec<CelRule>,
+    /// Whether the rules can see nothing but `object.metadata`, so that nothing else need be shown.
+    metadata_only: bool,
 }
 
 impl AdmissionPolicy {
@@ -38,9 +40,10 @@ impl AdmissionPolicy {
                 && names(rule, "resources", &definition.plural)
                 && names(rule, "operations", "CREATE")
         });
-        let rules =
+        let rules: Vec<CelRule> =
             list(policy.get("spec")?, "validations").iter().filter_map(CelRule::of).collect();
-        holds.then_some(Self { rules })
+        let metadata_only = rules.iter().all(|rule| rule.reads_only("object", "metadata"));
+        holds.then_some(Self { rules, metadata_only })
     }
 
     /// What the policy refuses about an object. Policies speak of whole objects; this one is shown
@@ -50,7 +53,11 @@ impl AdmissionPolicy {
         if object.pointer("/metadata/name").and_then(Value::as_str).is_none() {
             return Vec::new();
         }
-        let scope = evaluator.scope("object", to_cel(object, None));
+        let seen = match self.metadata_only {
+            true => view_of_field(object, "metadata"),
+            false => view(object, None),
+        };
+        let scope = evaluator.scope("object", seen);
         let mut problems = Vec::new();
         for rule in &self.rules {
             let about_name = rule.rule.contains("object.metadata.name")

@@ -6,6 +6,8 @@
 //! `sum`, `min`, `max`, `indexOf`, `lastIndexOf`). A rule with any other function is reported as
 //! not checked, never passed over in silence.
 
+mod view;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -13,8 +15,9 @@ use cel::extractors::This;
 use cel::{Context, ExecutionError, Program, Value as Cel};
 use serde_json::Value;
 
-use super::structural::{Kind, Schema};
 use crate::golang::regexp::{self, Regexp};
+
+pub(super) use view::{View, field, item, view, view_of_field};
 
 /// One rule.
 pub(super) struct CelRule {
@@ -54,6 +57,17 @@ impl CelRule {
             message: text("message"),
             message_expression: text("messageExpression"),
             program: OnceLock::new(),
+        })
+    }
+
+    /// Whether the rule can see nothing of a variable but one of its fields: wherever the text has
+    /// the variable's name, the field follows.
+    pub(super) fn reads_only(&self, variable: &str, field: &str) -> bool {
+        let texts = std::iter::once(self.rule.as_str()).chain(self.message_expression.as_deref());
+        let mut uses = texts.flat_map(|text| text.split(variable).skip(1));
+        uses.all(|rest| {
+            let after = rest.strip_prefix('.').and_then(|rest| rest.strip_prefix(field));
+            after.is_some_and(|after| !after.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
         })
     }
 
@@ -109,13 +123,14 @@ impl std::fmt::Debug for Evaluator {
 }
 
 /// What rules of one place see: one variable.
-pub(super) struct Scope<'a>(Context<'a, 'static>);
+pub(super) struct Scope<'a>(Context<'a, 'a>);
 
 impl Evaluator {
     /// A scope with one variable, for all rules that speak of it.
-    pub(super) fn scope(&self, variable: &str, value: Cel) -> Scope<'_> {
-        let mut context = self.0.new_inner_scope();
-        context.add_variable_from_value(variable, value);
+    pub(super) fn scope<'a>(&'a self, variable: &str, value: View<'a>) -> Scope<'a> {
+        let parent: &'a Context<'a, 'a> = &self.0;
+        let mut context = parent.new_inner_scope();
+        context.add_variable_as_val(variable, value);
         Scope(context)
     }
 }
@@ -185,75 +200,6 @@ fn place(this: &Cel, wanted: &Cel, last: bool) -> Result<i64, ExecutionError> {
     Ok(found.and_then(|i| i64::try_from(i).ok()).unwrap_or(-1))
 }
 
-/// A value as CEL sees it through its schema: fields that the schema does not name are hidden
-/// unless they are kept, and a `number` is a double also where it is written without a fraction.
-pub(super) fn to_cel(value: &Value, schema: Option<&Schema>) -> Cel {
-    match value {
-        Value::Null => Cel::Null,
-        Value::Bool(b) => Cel::Bool(*b),
-        Value::String(s) => Cel::String(Arc::new(s.clone())),
-        Value::Number(n) => {
-            let float = schema.is_some_and(|s| s.kind == Kind::Number);
-            match (n.as_i64(), n.as_f64()) {
-                (Some(i), _) if !float => Cel::Int(i),
-                (_, Some(f)) if schema.is_some_and(|s| s.kind == Kind::Integer) =>
-                {
-                    #[allow(clippy::cast_possible_truncation, reason = "validated as an integer")]
-                    Cel::Int(f as i64)
-                }
-                (_, f) => Cel::Float(f.unwrap_or_default()),
-            }
-        }
-        Value::Array(items) => {
-            let schema = schema.and_then(|s| s.items.as_deref());
-            Cel::List(Arc::new(items.iter().map(|item| to_cel(item, schema)).collect()))
-        }
-        Value::Object(object) => {
-            let map: HashMap<String, Cel> = object
-                .iter()
-                .map(|(key, value)| {
-                    let declared = schema.is_some_and(|s| s.properties.contains_key(key));
-                    let name = if declared { escaped(key) } else { key.clone() };
-                    (name, to_cel(value, schema.and_then(|s| s.child(key))))
-                })
-                .collect();
-            Cel::from(map)
-        }
-    }
-}
-
-/// Field names as CEL identifiers (`k8s.io/apiserver/pkg/cel/escaping.go`).
-fn escaped(name: &str) -> String {
-    const RESERVED: [&str; 19] = [
-        "true",
-        "false",
-        "null",
-        "in",
-        "as",
-        "break",
-        "const",
-        "continue",
-        "else",
-        "for",
-        "function",
-        "if",
-        "import",
-        "let",
-        "loop",
-        "package",
-        "namespace",
-        "return",
-        "var",
-    ];
-    if RESERVED.contains(&name) {
-        return format!("__{name}__");
-    }
-    name.replace("__", "__underscores__")
-        .replace('.', "__dot__")
-        .replace('-', "__dash__")
-        .replace('/', "__slash__")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,7 +208,7 @@ mod tests {
     #[track_caller]
     fn check(rule: &str, value: Value, expected: Verdict) {
         let rule = CelRule::of(&json!({"rule": rule, "message": "no"})).unwrap();
-        assert_eq!(rule.run(&Evaluator::default().scope("self", to_cel(&value, None))), expected);
+        assert_eq!(rule.run(&Evaluator::default().scope("self", view(&value, None))), expected);
     }
 
     #[test]
@@ -290,16 +236,68 @@ mod tests {
         assert!(matches!(
             CelRule::of(&json!({"rule": "self.("}))
                 .unwrap()
-                .run(&Evaluator::default().scope("self", Cel::Null)),
+                .run(&Evaluator::default().scope("self", view(&Value::Null, None))),
             Verdict::Unknown(_)
         ));
     }
 
     #[test]
+    fn what_a_rule_reads() {
+        for (rule, expected) in [
+            ("size(object.metadata.name) < 5 && object.metadata.name != ''", true),
+            ("has(object.metadata.labels)", true),
+            ("object.metadata.name == object.spec.name", false),
+            ("object.metadataX == 1", false),
+            ("object == object.metadata", false),
+            ("object['metadata'].name == ''", false),
+        ] {
+            let rule = CelRule::of(&json!({"expression": rule})).unwrap();
+            assert_eq!(rule.reads_only("object", "metadata"), expected, "{rule:?}");
+        }
+        let message = json!({"expression": "true", "messageExpression": "object.spec.x"});
+        assert!(!CelRule::of(&message).unwrap().reads_only("object", "metadata"));
+    }
+
+    /// What is shared behaves as what is copied: every rule gives the same with both.
+    #[test]
+    fn shared_containers_are_containers() {
+        let value = json!({"l": [1, {"a": "x"}, "s"], "m": {"a": "x", "n": null}, "e": []});
+        let copied = |value: &Value| -> Cel { cel::to_value(value).unwrap() };
+        let evaluator = Evaluator::default();
+        for rule in [
+            "self == self && self.m == {'a': 'x', 'n': null} && {'a': 'x', 'n': null} == self.m",
+            "self.l == [1, {'a': 'x'}, 's'] && [1, {'a': 'x'}, 's'] == self.l",
+            "self.l + self.e == self.l && self.e + self.l == self.l && [1] + self.e == [1]",
+            "{'a': 'x'} in self.l && self.l[1] in self.l && !('q' in self.l) && 'a' in self.m",
+            "size(self.l) == 3 && self.m.size() == 2 && size(self) == 3",
+            "self.l[1].a == 'x' && self.l[0] == 1 && has(self.m.a) && !has(self.m.b)",
+            "self.l.all(i, self.l.exists(j, i == j)) && self.m.all(k, k in self.m)",
+            "self.l.map(i, i) == self.l && self.l.filter(i, i == 's') == ['s']",
+            "[self.m].all(m, m == self.m) && [self.l].map(l, l)[0][2] == 's'",
+            "type(self.l) == list && type(self.m) == map && dyn(self.m).a == 'x'",
+            "self.l.indexOf('s') == 2 && self.l.lastIndexOf({'a': 'x'}) == 1",
+            "self.l[7] == 1",
+            "self.m.b == 1",
+            "self.m[1.5] == 1",
+            "self.l['a'] == 1",
+            "(true ? self.m : self.l).a == 'x' && (true ? self.l : self.m)[0] == 1",
+            "[self.m][0].a == 'x' && [self.l][0][1].a == 'x'",
+            "[self.m][0].b == 'x'",
+        ] {
+            let compiled = CelRule::of(&json!({"rule": rule})).unwrap();
+            let shared = compiled.run(&evaluator.scope("self", view(&value, None)));
+            let plain: View<'_> = copied(&value).try_into().unwrap();
+            assert_eq!(shared, compiled.run(&evaluator.scope("self", plain)), "{rule}");
+            assert!(!matches!(shared, Verdict::Unknown(_)), "{rule}: {shared:?}");
+        }
+    }
+
+    #[test]
     fn messages_are_computed() {
         let rule = json!({"rule": "self > 5", "messageExpression": "'got ' + string(self)"});
-        let verdict =
-            CelRule::of(&rule).unwrap().run(&Evaluator::default().scope("self", Cel::Int(3)));
+        let verdict = CelRule::of(&rule)
+            .unwrap()
+            .run(&Evaluator::default().scope("self", view(&json!(3), None)));
         assert_eq!(verdict, Verdict::Broken("got 3".to_owned()));
     }
 }

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::path::Path;
+use super::path::{At, Path};
 use super::structural::{Additional, Schema};
 
 const TYPE_AND_METADATA: [&str; 3] = ["apiVersion", "kind", "metadata"];
@@ -52,7 +52,7 @@ pub(super) fn apply_defaults(value: &mut Value, schema: &Schema) {
 pub(super) fn drop_nulls(
     value: &mut Value,
     schema: Option<&Schema>,
-    at: &Path,
+    at: &At<'_>,
     dropped: &mut dyn FnMut(Path),
 ) {
     match value {
@@ -61,7 +61,7 @@ pub(super) fn drop_nulls(
             let goes = value.is_null() && child.is_some_and(|c| !c.nullable && c.default.is_none());
             let at = at.key(key);
             if goes {
-                dropped(at);
+                dropped(at.path());
             } else if !value.is_null() {
                 drop_nulls(value, child, &at, dropped);
             }
@@ -83,7 +83,7 @@ pub(super) fn prune(
     value: &mut Value,
     schema: Option<&Schema>,
     root: bool,
-    at: &Path,
+    at: &At<'_>,
     unknown: &mut dyn FnMut(Path, Option<&Schema>),
 ) {
     match value {
@@ -104,7 +104,7 @@ pub(super) fn prune(
                 prune(value, None, false, &at, unknown);
                 return true;
             }
-            unknown(at, schema);
+            unknown(at.path(), schema);
             false
         }),
         Value::Array(items) => {

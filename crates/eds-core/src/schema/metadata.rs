@@ -46,12 +46,12 @@ const MAX_ANNOTATION_BYTES: usize = 256 * 1024;
 pub(super) fn check(object: &Map<String, Value>, namespaced: bool) -> Vec<Problem> {
     let at = Path::fields("metadata");
     let metadata = match object.get("metadata") {
-        Some(Value::Object(metadata)) => metadata.clone(),
-        Some(Value::Null) | None => Map::new(),
+        Some(Value::Object(metadata)) => metadata,
+        Some(Value::Null) | None => &Map::new(),
         Some(_) => return vec![Problem::new(&catalog::TYPE, at, "must be a mapping")],
     };
     let mut problems = Vec::new();
-    for (key, value) in &metadata {
+    for (key, value) in metadata {
         shape(&at.key(key), key, value, &mut problems);
     }
     let text = |key: &str| metadata.get(key).and_then(Value::as_str).filter(|t| !t.is_empty());

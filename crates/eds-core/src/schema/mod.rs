@@ -30,7 +30,7 @@ pub use suggest::nearest;
 use crate::diagnostics::{Finding, Severity, catalog};
 use crate::protocol::Object;
 use crate::yaml::{Content, Node};
-use path::Path;
+use path::{At, Path};
 use problem::Problem;
 
 /// What the API server knows of one kind: its schema, compiled, and the policies beside it.
@@ -43,22 +43,16 @@ pub struct ClaimApi {
     evaluator: cel::Evaluator,
 }
 
-/// A claim that has passed validation, with its defaults. Only [`ClaimApi::check`] makes one.
-#[derive(Debug, Clone)]
-pub struct ValidClaim {
-    object: Object,
+/// A claim that has passed validation, with its defaults. Only [`Checked::claim`] gives one.
+#[derive(Debug, Clone, Copy)]
+pub struct ValidClaim<'a> {
+    object: &'a Object,
 }
 
-impl ValidClaim {
+impl<'a> ValidClaim<'a> {
     /// The claim as the API server would store it.
     #[must_use]
-    pub const fn object(&self) -> &Object {
-        &self.object
-    }
-
-    /// The claim itself.
-    #[must_use]
-    pub fn into_object(self) -> Object {
+    pub const fn object(self) -> &'a Object {
         self.object
     }
 }
@@ -70,8 +64,21 @@ pub struct Checked {
     pub findings: Vec<Finding>,
     /// The object with defaults, without what the API server drops; also where it is not valid.
     pub effective: Value,
+    valid: bool,
+}
+
+impl Checked {
     /// The claim, where there is no error.
-    pub claim: Option<ValidClaim>,
+    #[must_use]
+    pub fn claim(&self) -> Option<ValidClaim<'_>> {
+        self.effective.as_object().filter(|_| self.valid).map(|object| ValidClaim { object })
+    }
+
+    /// Adds what rules outside the schema found.
+    pub(crate) fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        self.findings.extend(findings);
+        self.valid = !self.findings.iter().any(|f| f.severity == Severity::Error);
+    }
 }
 
 impl ClaimApi {
@@ -132,7 +139,7 @@ impl ClaimApi {
     fn check_with(&self, node: &Node, rules: bool) -> Checked {
         let mut value = node.to_json();
         let mut problems: Vec<Problem> = Vec::new();
-        let root = Path::default();
+        let root = At::default();
         defaults::prune(&mut value, Some(&self.schema), true, &root, &mut |path, schema| {
             problems.push(validate::unknown(path, schema));
         });
@@ -148,7 +155,7 @@ impl ClaimApi {
         let Some(object) = value.as_object() else {
             let finding = Finding::new(&catalog::NOT_AN_OBJECT, "an object must be a mapping")
                 .at(node.span, "");
-            return Checked { findings: vec![finding], effective: value, claim: None };
+            return Checked { findings: vec![finding], effective: value, valid: false };
         };
         problems.extend(metadata::check(object, self.definition.namespaced));
         problems.extend(validate::validate(&value, &self.schema, rules.then_some(&self.evaluator)));
@@ -174,9 +181,7 @@ impl ClaimApi {
                 .help("leave the field out, or give it a value")
         }));
         let valid = !findings.iter().any(|f| f.severity == Severity::Error);
-        let claim =
-            value.as_object().filter(|_| valid).map(|object| ValidClaim { object: object.clone() });
-        Checked { findings, effective: value, claim }
+        Checked { findings, effective: value, valid }
     }
 }
 

@@ -17,6 +17,40 @@ pub enum Step {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Path(pub Vec<Step>);
 
+/// A path on the way down, which costs nothing until it is wanted as a [`Path`].
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct At<'a>(Option<(&'a Self, Part<'a>)>);
+
+#[derive(Debug, Clone, Copy)]
+enum Part<'a> {
+    Key(&'a str),
+    Index(usize),
+}
+
+impl<'a> At<'a> {
+    pub(super) const fn key(&'a self, key: &'a str) -> Self {
+        Self(Some((self, Part::Key(key))))
+    }
+
+    pub(super) const fn index(&'a self, index: usize) -> Self {
+        Self(Some((self, Part::Index(index))))
+    }
+
+    pub(super) fn path(&self) -> Path {
+        let mut steps = Vec::new();
+        let mut here = self;
+        while let Some((parent, part)) = here.0 {
+            steps.push(match part {
+                Part::Key(key) => Step::Key(key.to_owned()),
+                Part::Index(index) => Step::Index(index),
+            });
+            here = parent;
+        }
+        steps.reverse();
+        Path(steps)
+    }
+}
+
 impl Path {
     /// The path of a field below this one.
     #[must_use]
@@ -76,7 +110,7 @@ impl Path {
                         node = &entry.value;
                         span = match &node.content {
                             // An empty value has no place of its own.
-                            Content::Scalar(s) if !(s.plain && s.text.is_empty()) => node.span,
+                            Content::Scalar(s) if !(s.plain && s.text().is_empty()) => node.span,
                             _ => entry.key_span,
                         };
                     }

@@ -64,9 +64,9 @@ fn quoting(problem: &Problem, root: &Node) -> Option<String> {
         return None;
     }
     match &problem.path.node(root)?.content {
-        Content::Scalar(s) if s.plain && !s.text.is_empty() => {
+        Content::Scalar(s) if s.plain && !s.text().is_empty() => {
             let kind = if s.value.is_boolean() { "a boolean" } else { "a number" };
-            Some(format!("YAML reads {0} as {kind}; quote it: \"{0}\"", s.text))
+            Some(format!("YAML reads {0} as {kind}; quote it: \"{0}\"", s.text()))
         }
         _ => None,
     }

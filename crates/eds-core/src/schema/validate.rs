@@ -4,10 +4,11 @@
 //! `schema/listtype` and `schema/objectmeta`. Where a type is wrong, what else the schema says
 //! about that value is passed over: it would say the same thing again.
 
+use cel::common::value::Val;
 use serde_json::{Number, Value};
 
-use super::cel::{Evaluator, Verdict, to_cel};
-use super::path::Path;
+use super::cel::{Evaluator, Verdict, field, item, view};
+use super::path::{At, Path};
 use super::problem::Problem;
 use super::structural::{Additional, Kind, ListType, Schema};
 use super::suggest::nearest;
@@ -24,27 +25,27 @@ pub(super) fn validate(
     evaluator: Option<&Evaluator>,
 ) -> Vec<Problem> {
     let mut out = Vec::new();
-    let root = Path::default();
+    let root = At::default();
     shape(value, schema, &root, &mut out);
     lists(value, schema, &root, &mut out);
     let blocked: Vec<Path> =
         out.iter().filter(|p| p.blocks_rules()).map(|p| p.path.clone()).collect();
     if let Some(evaluator) = evaluator {
-        Rules { evaluator, blocked: &blocked }.run(value, schema, &root, &mut out);
+        Rules { evaluator, blocked: &blocked }.run(value, None, schema, &root, &mut out);
     }
     out
 }
 
-fn shape(value: &Value, schema: &Schema, at: &Path, out: &mut Vec<Problem>) {
-    let problem = |rule, message: String| Problem::new(rule, at.clone(), message);
+fn shape(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
+    let problem = |rule, message: String| Problem::new(rule, at.path(), message);
     if value.is_null() {
         if schema.kind != Kind::Any && !schema.nullable {
-            out.push(Problem::type_mismatch(at.clone(), schema.kind.name(), value));
+            out.push(Problem::type_mismatch(at.path(), schema.kind.name(), value));
         }
         return;
     }
     if !is_kind(value, schema.kind) {
-        out.push(Problem::type_mismatch(at.clone(), schema.kind.name(), value));
+        out.push(Problem::type_mismatch(at.path(), schema.kind.name(), value));
         return;
     }
     if let Some(allowed) = &schema.allowed
@@ -90,10 +91,11 @@ fn shape(value: &Value, schema: &Schema, at: &Path, out: &mut Vec<Problem>) {
     combinations(value, schema, at, out);
 }
 
-fn missing(schema: &Schema, at: &Path, name: &str) -> Problem {
+fn missing(schema: &Schema, at: &At<'_>, name: &str) -> Problem {
     let child = schema.properties.get(name);
     let what = child.and_then(Schema::summary).map(|s| format!(": {s}")).unwrap_or_default();
-    let mut problem = Problem::new(&catalog::REQUIRED, at.key(name), format!("is required{what}"));
+    let mut problem =
+        Problem::new(&catalog::REQUIRED, at.key(name).path(), format!("is required{what}"));
     problem.help = child
         .and_then(|c| c.example.as_ref())
         .map(|example| format!("add it, for example {name}: {}", said(example)));
@@ -139,8 +141,8 @@ fn said(value: &Value) -> String {
     }
 }
 
-fn string(text: &str, schema: &Schema, at: &Path, out: &mut Vec<Problem>) {
-    let problem = |rule, message: String| Problem::new(rule, at.clone(), message);
+fn string(text: &str, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
+    let problem = |rule, message: String| Problem::new(rule, at.path(), message);
     // Kubernetes counts code points, not bytes.
     let length = text.chars().count() as u64;
     if let Some(most) = schema.max_length.filter(|most| length > *most) {
@@ -177,10 +179,10 @@ fn string(text: &str, schema: &Schema, at: &Path, out: &mut Vec<Problem>) {
     }
 }
 
-fn range(number: &Number, schema: &Schema, at: &Path, out: &mut Vec<Problem>) {
+fn range(number: &Number, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
     let Some(value) = number.as_f64() else { return };
     let mut refuse = |message: String| {
-        out.push(Problem::new(&catalog::RANGE, at.clone(), message));
+        out.push(Problem::new(&catalog::RANGE, at.path(), message));
     };
     if let Some((least, exclusive)) = schema.minimum
         && (value < least || (exclusive && value <= least))
@@ -211,11 +213,11 @@ fn count(
     what: &str,
     least: Option<u64>,
     most: Option<u64>,
-    at: &Path,
+    at: &At<'_>,
     out: &mut Vec<Problem>,
 ) {
     let count = count as u64;
-    let problem = |message| Problem::new(&catalog::COUNT, at.clone(), message);
+    let problem = |message| Problem::new(&catalog::COUNT, at.path(), message);
     if let Some(most) = most.filter(|most| count > *most) {
         out.push(problem(format!("has {count} {what}, at most {most} are allowed")));
     }
@@ -224,17 +226,21 @@ fn count(
     }
 }
 
-fn embedded(object: &serde_json::Map<String, Value>, at: &Path, out: &mut Vec<Problem>) {
+fn embedded(object: &serde_json::Map<String, Value>, at: &At<'_>, out: &mut Vec<Problem>) {
     for field in ["apiVersion", "kind"] {
         if object.get(field).and_then(Value::as_str).is_none_or(str::is_empty) {
-            out.push(Problem::new(&catalog::REQUIRED, at.key(field), "is required in an object"));
+            out.push(Problem::new(
+                &catalog::REQUIRED,
+                at.key(field).path(),
+                "is required in an object",
+            ));
         }
     }
     if let Some(Value::Object(metadata)) = object.get("metadata") {
         let named = metadata.get("name").is_some_and(|n| !n.is_null());
         let inner = metadata::check(object, true).into_iter();
         for mut problem in inner.filter(|p| named || *p.rule != catalog::REQUIRED) {
-            problem.path = Path(at.0.iter().chain(&problem.path.0).cloned().collect());
+            problem.path = Path(at.path().0.into_iter().chain(problem.path.0).collect());
             out.push(problem);
         }
     }
@@ -242,7 +248,7 @@ fn embedded(object: &serde_json::Map<String, Value>, at: &Path, out: &mut Vec<Pr
 
 /// `allOf`, `anyOf`, `oneOf`, `not`: they refine values, so their own findings are shown where
 /// there is only one way to satisfy them.
-fn combinations(value: &Value, schema: &Schema, at: &Path, out: &mut Vec<Problem>) {
+fn combinations(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
     for part in &schema.all_of {
         shape(value, part, at, out);
     }
@@ -252,7 +258,7 @@ fn combinations(value: &Value, schema: &Schema, at: &Path, out: &mut Vec<Problem
         inner.is_empty()
     };
     let mut refuse = |message: &str| {
-        out.push(Problem::new(&catalog::COMBINATION, at.clone(), message));
+        out.push(Problem::new(&catalog::COMBINATION, at.path(), message));
     };
     if !schema.any_of.is_empty() && !schema.any_of.iter().any(fits) {
         refuse("fits none of the alternatives that are allowed here");
@@ -269,7 +275,7 @@ fn combinations(value: &Value, schema: &Schema, at: &Path, out: &mut Vec<Problem
     }
 }
 
-fn lists(value: &Value, schema: &Schema, at: &Path, out: &mut Vec<Problem>) {
+fn lists(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
     match value {
         Value::Array(items) => {
             let key = |item: &Value| match &schema.list {
@@ -288,7 +294,7 @@ fn lists(value: &Value, schema: &Schema, at: &Path, out: &mut Vec<Problem>) {
             for (i, item) in items.iter().enumerate() {
                 if key(item).is_some_and(|key| !seen.insert(key)) {
                     let message = "has the same key as an entry before it";
-                    out.push(Problem::new(&catalog::LIST_KEYS, at.index(i), message));
+                    out.push(Problem::new(&catalog::LIST_KEYS, at.index(i).path(), message));
                 }
                 if let Some(schema) = &schema.items {
                     lists(item, schema, &at.index(i), out);
@@ -314,28 +320,47 @@ struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    fn run(&self, value: &Value, schema: &Schema, at: &Path, out: &mut Vec<Problem>) {
+    /// `seen` is the value as rules see it, where that of a value around it was made for one there.
+    fn run<'v>(
+        &self,
+        value: &'v Value,
+        seen: Option<&(dyn Val + 'v)>,
+        schema: &Schema,
+        at: &At<'_>,
+        out: &mut Vec<Problem>,
+    ) {
         if value.is_null() {
             return;
         }
-        if !schema.rules.is_empty() && !self.blocked.iter().any(|path| at.holds(path)) {
-            self.here(value, schema, at, out);
+        let made;
+        let mut seen = seen;
+        if !schema.rules.is_empty() && !self.is_blocked(at) {
+            if seen.is_none() {
+                made = view(value, Some(schema));
+                seen = Some(made.as_ref());
+            }
+            if let Some(seen) = seen {
+                self.here(seen, schema, at, out);
+            }
         }
+        // Parts have a schema of their own, so they may see the value otherwise.
         for part in &schema.all_of {
-            self.run(value, part, at, out);
+            self.run(value, None, part, at, out);
         }
         match value {
             Value::Array(items) => {
                 if let Some(schema) = &schema.items {
-                    for (i, item) in items.iter().enumerate() {
-                        self.run(item, schema, &at.index(i), out);
+                    for (i, value) in items.iter().enumerate() {
+                        let seen = seen.and_then(|list| item(list, i));
+                        self.run(value, seen, schema, &at.index(i), out);
                     }
                 }
             }
             Value::Object(object) => {
                 for (key, value) in object {
                     if let Some(child) = schema.child(key) {
-                        self.run(value, child, &at.key(key), out);
+                        let seen = seen.and_then(|parent| field(parent, key, schema));
+                        self.run(value, seen, child, &at.key(key), out);
                     }
                 }
             }
@@ -343,12 +368,19 @@ impl Rules<'_> {
         }
     }
 
-    fn here(&self, value: &Value, schema: &Schema, at: &Path, out: &mut Vec<Problem>) {
-        let scope = self.evaluator.scope("self", to_cel(value, Some(schema)));
+    fn is_blocked(&self, at: &At<'_>) -> bool {
+        !self.blocked.is_empty() && {
+            let at = at.path();
+            self.blocked.iter().any(|path| at.holds(path))
+        }
+    }
+
+    fn here(&self, seen: &dyn Val, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
+        let scope = self.evaluator.scope("self", seen.clone_as_boxed());
         for rule in &schema.rules {
             let path = || match &rule.field_path {
-                Some(field) => at.with_fields(field),
-                None => at.clone(),
+                Some(field) => at.path().with_fields(field),
+                None => at.path(),
             };
             match rule.run(&scope) {
                 Verdict::Holds => {}

@@ -64,6 +64,7 @@ struct Open {
 #[derive(Default)]
 struct OpenMapping {
     entries: Vec<Entry>,
+    /// The entries' keys, once there are too many to look through one by one.
     seen: HashSet<String>,
     /// A key that waits for its value.
     key: Option<Node>,
@@ -95,10 +96,17 @@ impl Builder {
                     Ok(value) => value,
                     Err(message) => {
                         self.problem(ProblemKind::Structure, span, message);
-                        Value::String(text.clone().into_owned())
+                        None
                     }
                 };
-                let scalar = Scalar { text: text.into_owned(), value, plain };
+                // Most scalars are strings: their text is their value, and is kept once.
+                let scalar = match value {
+                    Some(value) => Scalar { text: text.into_owned(), value, plain },
+                    None => {
+                        let value = Value::String(text.into_owned());
+                        Scalar { text: String::new(), value, plain }
+                    }
+                };
                 self.add(Node { content: Content::Scalar(scalar), span }, anchor, 1)
             }
             Event::SequenceStart(anchor, _) => {
@@ -179,8 +187,9 @@ impl Builder {
                 None => mapping.key = Some(node),
                 Some(key) if is_merge(&key) => mapping.merges.push(node),
                 Some(key) => {
-                    if let Err((kind, message)) = mapping.insert(&key, node) {
-                        self.problem(kind, key.span, message);
+                    let span = key.span;
+                    if let Err((kind, message)) = mapping.insert(key, node) {
+                        self.problem(kind, span, message);
                     }
                 }
             },
@@ -206,7 +215,7 @@ impl Builder {
                 continue;
             };
             for entry in inherited {
-                if mapping.seen.insert(entry.key.clone()) {
+                if mapping.is_fresh(&entry.key) {
                     mapping.entries.push(Entry { merged: true, ..entry });
                 }
             }
@@ -215,12 +224,30 @@ impl Builder {
 }
 
 impl OpenMapping {
-    fn insert(&mut self, key: &Node, value: Node) -> Result<(), (ProblemKind, String)> {
-        let text = key_text(key).map_err(|m| (ProblemKind::Structure, m.to_owned()))?;
-        let fresh = self.seen.insert(text.clone());
-        let twice = format!("key {text:?} stands twice in this mapping");
-        self.entries.push(Entry { key: text, key_span: key.span, value, merged: false });
-        if fresh { Ok(()) } else { Err((ProblemKind::DuplicateKey, twice)) }
+    fn insert(&mut self, key: Node, value: Node) -> Result<(), (ProblemKind, String)> {
+        let key_span = key.span;
+        let key = key_text(key).map_err(|m| (ProblemKind::Structure, m.to_owned()))?;
+        let result = match self.is_fresh(&key) {
+            true => Ok(()),
+            false => {
+                let twice = format!("key {key:?} stands twice in this mapping");
+                Err((ProblemKind::DuplicateKey, twice))
+            }
+        };
+        self.entries.push(Entry { key, key_span, value, merged: false });
+        result
+    }
+
+    /// Whether a key that is about to be added is new.
+    fn is_fresh(&mut self, key: &str) -> bool {
+        const FEW: usize = 16;
+        if self.entries.len() < FEW {
+            return self.entries.iter().all(|entry| entry.key != key);
+        }
+        if self.seen.is_empty() {
+            self.seen.extend(self.entries.iter().map(|entry| entry.key.clone()));
+        }
+        self.seen.insert(key.to_owned())
     }
 }
 
@@ -229,14 +256,14 @@ fn core_tag(tag: Option<&Tag>) -> Option<&str> {
 }
 
 fn is_merge(key: &Node) -> bool {
-    matches!(&key.content, Content::Scalar(s) if s.plain && s.text == "<<")
+    matches!(&key.content, Content::Scalar(s) if s.plain && s.text() == "<<")
 }
 
 /// Keys become strings as `sigs.k8s.io/yaml` makes them: `1`, `1.5`, `true`.
-fn key_text(key: &Node) -> Result<String, &'static str> {
-    match &key.content {
-        Content::Scalar(scalar) => match &scalar.value {
-            Value::String(text) => Ok(text.clone()),
+fn key_text(key: Node) -> Result<String, &'static str> {
+    match key.content {
+        Content::Scalar(scalar) => match scalar.value {
+            Value::String(text) => Ok(text),
             Value::Null => Err("a key must not be null"),
             other => Ok(other.to_string()),
         },

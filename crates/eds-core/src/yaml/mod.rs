@@ -94,12 +94,20 @@ pub enum Content {
 /// A scalar as written, and as kubectl understands it.
 #[derive(Debug, Clone)]
 pub struct Scalar {
-    /// The text, without quotes and with escapes resolved.
-    pub text: String,
+    /// The text of what is no string.
+    text: String,
     /// Null, boolean, number or string.
     pub value: Value,
     /// Whether it stands without quotes, which is when its type is guessed.
     pub plain: bool,
+}
+
+impl Scalar {
+    /// The text, without quotes and with escapes resolved.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.value.as_str().unwrap_or(&self.text)
+    }
 }
 
 /// One key and its value.

@@ -2,22 +2,21 @@
 
 use serde_json::{Number, Value};
 
-/// A scalar's value. Quoted scalars are strings, unless a tag says otherwise.
-pub(super) fn resolve(text: &str, plain: bool, tag: Option<&str>) -> Result<Value, String> {
+/// A scalar's value, or nothing where it is the string of its text. Quoted scalars are strings,
+/// unless a tag says otherwise.
+pub(super) fn resolve(text: &str, plain: bool, tag: Option<&str>) -> Result<Option<Value>, String> {
     match tag {
-        Some("str" | "binary" | "timestamp") => Ok(Value::String(text.to_owned())),
+        Some("str" | "binary" | "timestamp") => Ok(None),
         Some("int" | "float" | "bool" | "null") => {
-            let value = guess(text);
-            let fits = match tag {
+            let fits = |value: &Value| match tag {
                 Some("int") => value.is_i64() || value.is_u64(),
                 Some("float") => value.is_number(),
                 Some("bool") => value.is_boolean(),
                 _ => value.is_null(),
             };
-            if fits {
-                Ok(value)
-            } else {
-                Err(format!("{text:?} is no {}", tag.unwrap_or_default()))
+            match guess(text).filter(fits) {
+                Some(value) => Ok(Some(value)),
+                None => Err(format!("{text:?} is no {}", tag.unwrap_or_default())),
             }
         }
         _ if plain => {
@@ -40,27 +39,28 @@ pub(super) fn resolve(text: &str, plain: bool, tag: Option<&str>) -> Result<Valu
             }
             Ok(guess(text))
         }
-        _ => Ok(Value::String(text.to_owned())),
+        _ => Ok(None),
     }
 }
 
-fn guess(text: &str) -> Value {
+/// What a plain scalar is taken for, where that is no string.
+fn guess(text: &str) -> Option<Value> {
     match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
+        "" | "~" | "null" | "Null" | "NULL" => return Some(Value::Null),
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
-            return Value::Bool(true);
+            return Some(Value::Bool(true));
         }
         "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
-            return Value::Bool(false);
+            return Some(Value::Bool(false));
         }
         _ => {}
     }
     if text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
         && let Some(number) = number(&text.replace('_', ""))
     {
-        return Value::Number(number);
+        return Some(Value::Number(number));
     }
-    Value::String(text.to_owned())
+    None
 }
 
 /// Integers with Go's prefixes first, then decimal floats. An integral float becomes an integer,
@@ -146,7 +146,8 @@ mod tests {
         let scalars: Vec<&str> = scalars.split_whitespace().collect();
         assert_eq!(scalars.len(), expected.len());
         for (scalar, expected) in scalars.iter().zip(expected) {
-            assert_eq!(resolve(scalar, true, None).unwrap(), expected, "{scalar}");
+            let value = resolve(scalar, true, None).unwrap();
+            assert_eq!(value.unwrap_or_else(|| (*scalar).into()), expected, "{scalar}");
         }
     }
 }
