@@ -37,11 +37,11 @@ impl Given {
             .claims
             .pop()
             .with_context(|| format!("{name}: holds no {}", api.definition.kind))?;
-        let Some(claim) = found.claim else {
+        let Some(claim) = found.claim() else {
             output::findings(&FileFindings::new(source.name, source.text, checked.findings));
             bail!("{name}: the claim is not valid");
         };
-        Ok(Self { written: node.to_json(), claim: Value::Object(claim.into_object()) })
+        Ok(Self { written: node.to_json(), claim: Value::Object(claim.object().clone()) })
     }
 
     /// The minimal example, for a command that is given none.
