@@ -4,6 +4,7 @@
 //! client   connect; get, list, apply, delete, watch; logs; proxy and port-forward
 //! nats     NATS's monitoring port through the API server's proxy, its client port through a forward
 //! claims   what a claim needs beforehand, what it made, what is left of it
+//! lines    what the pods of a claim print, kept beyond the pods
 //! gather   facts for `eds_core::verify`
 //! run      a namespace of one's own for a test, gone again on every exit
 //! ```
@@ -17,9 +18,11 @@ mod evidence;
 pub mod forward;
 pub mod gather;
 pub mod kinds;
+pub mod lines;
 pub mod nats;
 pub mod run;
 
 pub use client::{Cluster, Refused};
 pub use kinds::Kind;
+pub use lines::Lines;
 pub use run::Run;

@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 use crate::client::{Cluster, escaped};
 use crate::forward::Forward;
 
+/// A pull consumer's settings.
+pub type Settings = pull::Config;
+
 /// What a monitoring endpoint answered to one question.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Monitored {
@@ -153,6 +156,27 @@ impl Connection {
         }
         let (stream, consumer) = (stream.to_owned(), consumer.to_owned());
         Ok(Made { stream, consumer, made_stream, made_consumer })
+    }
+
+    /// Publishes to the subject of [`Connection::subject`], each message with its id, and waits until
+    /// the stream has all of them.
+    ///
+    /// # Errors
+    /// NATS refusing, or no answer.
+    pub async fn publish(&self, stream: &str, messages: &[(String, Bytes)]) -> Result<()> {
+        // So many wait for their answers at once.
+        for some in messages.chunks(100) {
+            let sent = some.iter().map(|(id, payload)| async move {
+                let message = jetstream::message::PublishMessage::build()
+                    .message_id(id)
+                    .payload(payload.clone());
+                let ack = self.jetstream.send_publish(Self::subject(stream), message).await?;
+                ack.await
+            });
+            let sent = futures_util::future::try_join_all(sent).await;
+            sent.with_context(|| format!("cannot publish to the stream {stream}"))?;
+        }
+        Ok(())
     }
 
     /// Deletes again what [`Connection::ensure`] made.

@@ -139,8 +139,11 @@ async fn attempt(shared: &Shared, delivery: &Delivery, limit: i64, held: &Held<'
     }
     if delivery.count > 1 && shared.results.known(delivery).await.is_ok_and(|known| known) {
         count(&shared.state.metrics.duplicates);
-        tracing::info!(id = delivery.id, delivery = delivery.count, "already recorded");
-        return Outcome::Done;
+        // The worker that recorded it may have died before it could say so.
+        return match shared.results.print(delivery, &Done { task: None }, Duration::ZERO, false) {
+            Ok(()) => Outcome::Done,
+            Err(cause) => Outcome::Failed(cause),
+        };
     }
     let begun = Instant::now();
     let work = AssertUnwindSafe(handler::execute(&delivery.payload, delivery.count)).catch_unwind();

@@ -8,8 +8,10 @@ pub mod deployment;
 mod difference;
 pub mod endpoint;
 pub mod keda;
+pub mod load;
 mod object;
 mod packages;
+pub mod plot;
 mod pods;
 mod report;
 

@@ -1,8 +1,11 @@
 //! `eds verify`: does the cluster do what the API promises? One file a question.
 
+mod autoscaling;
 mod composition;
 mod deployment;
+mod functional;
 pub(crate) mod keda;
+mod worker;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -25,6 +28,8 @@ enum What {
     Composition(composition::Args),
     Deployment(deployment::Args),
     Keda(keda::Args),
+    Functional(functional::Args),
+    Autoscaling(autoscaling::Args),
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
@@ -32,5 +37,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         What::Composition(args) => composition::run(args),
         What::Deployment(args) => deployment::run(args),
         What::Keda(args) => keda::run(args),
+        What::Functional(args) => functional::run(args),
+        What::Autoscaling(args) => autoscaling::run(args),
     }
 }

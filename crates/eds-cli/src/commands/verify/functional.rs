@@ -1,0 +1,97 @@
+//! `eds verify functional`: does a deployed service process messages?
+
+use std::time::Duration;
+
+use anyhow::Result;
+use eds_cluster::{Cluster, Run};
+use eds_core::verify::{Check, Report};
+use serde_json::json;
+
+use super::worker::{CLAIM, Scaling, Worker, WorkerArgs};
+use crate::Outcome;
+use crate::cluster::{ClusterArgs, RunArgs};
+
+/// Deploy the reference worker by a claim, publish messages, and verify that each is processed.
+///
+/// In a namespace of its own, with a stream and a consumer of its own: waits until the claim is Ready,
+/// asks /health and /ready through the Service, publishes, follows the pods' logs, and verifies that each
+/// message has one result and is acknowledged, also one that fails at first. Everything is gone again at
+/// the end, also after an interruption.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// How many messages.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    messages: u32,
+    #[command(flatten)]
+    worker: WorkerArgs,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    let report = args.cluster.with_cluster(async |cluster| {
+        let options = args.run.options("functional");
+        Run::within(&cluster, &options, Report::failed, async |run| verify(run, args).await).await
+    })?;
+    args.cluster.print(&report)
+}
+
+async fn verify(run: &Run, args: &Args) -> Result<Report> {
+    let mut report = Report::default();
+    let limit = args.cluster.limit();
+    let scaling = Scaling { min: 1, max: 2, concurrency: 5, work_ms: 50 };
+    let mut worker = Worker::apply(run, &args.worker, &scaling).await?;
+    let ready = worker.ready(limit).await?;
+    let is_ready = ready.status == eds_core::verify::Status::Passed;
+    report.add("Claim", vec![ready]);
+    if !is_ready {
+        return Ok(report);
+    }
+    let mut probes = Vec::new();
+    for path in ["/health", "/ready", "/metrics"] {
+        probes.push(probe(run, path).await?);
+    }
+    report.add("Through the Service", probes);
+    let count = usize::try_from(args.messages)?;
+    // The last one fails once, and comes again.
+    worker
+        .publish(count, |i, work_ms| match i + 1 {
+            last if last == count => {
+                json!({"task": "verify functional", "work_ms": work_ms, "fail": 1})
+            }
+            _ => json!({"task": "verify functional", "work_ms": work_ms}),
+        })
+        .await?;
+    let drained = Cluster::until(limit, Duration::from_millis(500), async || {
+        Ok((worker.sample().await?.lag == 0).then(|| worker.seconds()))
+    });
+    worker.facts.drained = drained.await?;
+    worker.last_lines().await?;
+    worker.facts.messages(&mut report);
+    let retried = worker.facts.published.last().and_then(|last| {
+        worker.facts.lines.iter().find(|line| &line.id == last).map(|line| line.delivery)
+    });
+    report.add(
+        "A message that fails once",
+        vec![match retried {
+            Some(2) => Check::passed("comes again", "processed at its second delivery"),
+            other => Check::failed(
+                "comes again",
+                format!("processed at delivery {other:?}"),
+                "the pods' logs say why",
+            ),
+        }],
+    );
+    Ok(report)
+}
+
+async fn probe(run: &Run, path: &str) -> Result<Check> {
+    let answer = run.cluster.service_get(&run.namespace, CLAIM, 8080, path).await?;
+    let body = answer.body.lines().next().unwrap_or_default();
+    Ok(match answer.code {
+        200 => Check::passed(path, format!("200 {body}")),
+        code => Check::failed(path, format!("{code} {body}"), "the pods' logs say why"),
+    })
+}

@@ -1,0 +1,218 @@
+//! The reference worker as a claim of a run's own: what the functional and the autoscaling test share.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use eds_cluster::nats::{self, Connection};
+use eds_cluster::{Cluster, Lines, Run, claims, kinds};
+use eds_core::verify::Check;
+use eds_core::verify::load::{Facts, Line, Sample};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+/// The claim's name; the namespace is the run's own.
+pub(crate) const CLAIM: &str = "worker";
+const CONSUMER: &str = "workers";
+
+/// Which worker, and what it works with.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct WorkerArgs {
+    /// Image of the reference worker, as the nodes pull it (package/README.md builds it).
+    #[arg(long, default_value = "registry.example.com/intelligence/agent-executor:0.1.0")]
+    image: String,
+    /// Milliseconds of work for each message.
+    #[arg(long, value_name = "MS")]
+    work_ms: Option<u64>,
+    /// Record results in this PostgreSQL: a URL as the pods reach it. The worker's init container
+    /// migrates it.
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// NATS, as the claim's spec.nats.url.
+    #[arg(long, value_name = "URL", default_value = "nats://nats.nats.svc:4222")]
+    nats_url: String,
+    /// KEDA's name for the NATS account, as the claim's spec.nats.account.
+    #[arg(long, default_value = "$G")]
+    account: String,
+}
+
+impl WorkerArgs {
+    /// What was asked for, or `default`.
+    pub(crate) fn work_ms(&self, default: u64) -> u64 {
+        self.work_ms.unwrap_or(default)
+    }
+}
+
+/// What the claim of a run says of scaling.
+pub(crate) struct Scaling {
+    pub(crate) min: u64,
+    pub(crate) max: u64,
+    pub(crate) concurrency: u64,
+    pub(crate) work_ms: u64,
+}
+
+/// A worker that runs.
+pub(crate) struct Worker<'a> {
+    pub(crate) run: &'a Run,
+    pub(crate) connection: Connection,
+    pub(crate) stream: String,
+    pub(crate) facts: Facts,
+    lines: Lines,
+    work_ms: u64,
+    published: Instant,
+}
+
+impl<'a> Worker<'a> {
+    /// Makes stream, consumer, Secret and claim. Nothing waits for them here.
+    pub(crate) async fn apply(run: &'a Run, args: &WorkerArgs, scaling: &Scaling) -> Result<Self> {
+        let stream = run.namespace.to_uppercase();
+        let claim = claim(run, args, scaling, &stream);
+        if let Some(url) = &args.database {
+            run.cluster
+                .create(&json!({
+                    "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+                    "metadata": {"name": "database", "namespace": run.namespace},
+                    "stringData": {"url": url},
+                }))
+                .await?;
+        }
+        // Short, so that a killed pod's messages come again soon; the worker keeps longer work.
+        let settings = nats::Settings { ack_wait: Duration::from_secs(10), ..Default::default() };
+        run.prepare(&claim, settings).await?;
+        let connection = nats::connect(&run.cluster, &args.nats_url, &run.namespace).await?;
+        run.cluster.apply(&claim).await.context("the API server does not take the claim")?;
+        let facts = Facts {
+            min_replicas: scaling.min,
+            max_replicas: scaling.max,
+            lag_threshold: 5,
+            idempotent: args.database.is_some(),
+            ..Facts::default()
+        };
+        let lines = Lines::new(&run.cluster, &run.namespace, CLAIM, "main");
+        let published = Instant::now();
+        Ok(Self {
+            run,
+            connection,
+            stream,
+            facts,
+            lines,
+            work_ms: args.work_ms(scaling.work_ms),
+            published,
+        })
+    }
+
+    /// Waits until the claim says that it is Ready.
+    pub(crate) async fn ready(&self, limit: Duration) -> Result<Check> {
+        let begun = Instant::now();
+        let here = Some(self.run.namespace.as_str());
+        let ready = self.run.cluster.watch_until(&kinds::CLAIM, here, CLAIM, limit, |claim| {
+            claims::condition_is(claim?, "Ready", "True").then_some(())
+        });
+        if ready.await?.is_some() {
+            return Ok(Check::passed(
+                "claim Ready",
+                format!("after {:.0} s", begun.elapsed().as_secs_f64()),
+            ));
+        }
+        let claim = self.run.cluster.get(&kinds::CLAIM, here, CLAIM).await?;
+        let said = claim.as_ref().and_then(|claim| claim.pointer("/status/message")?.as_str());
+        let said = said.unwrap_or("the claim does not say why");
+        let cause = format!("not within {} s: {said}", limit.as_secs());
+        Ok(Check::failed(
+            "claim Ready",
+            cause,
+            format!("eds doctor {}/{CLAIM}", self.run.namespace),
+        ))
+    }
+
+    /// Publishes so many messages, the next ones where there were some before. `payload` makes one.
+    pub(crate) async fn publish(
+        &mut self,
+        count: usize,
+        payload: impl Fn(usize, u64) -> Value,
+    ) -> Result<()> {
+        let from = self.facts.published.len();
+        let messages: Vec<_> = (from..from + count)
+            .map(|i| (format!("{}-{i}", self.stream), payload(i, self.work_ms).to_string().into()))
+            .collect();
+        self.facts.published.extend(messages.iter().map(|(id, _)| id.clone()));
+        self.connection.publish(&self.stream, &messages).await?;
+        self.published = Instant::now();
+        Ok(())
+    }
+
+    /// Records one sample. NATS and the API server may be away for a moment; then there is none.
+    pub(crate) async fn sample(&mut self) -> Result<Sample> {
+        self.lines.look().await?;
+        let here = Some(self.run.namespace.as_str());
+        let Some(info) = self.connection.consumer(&self.stream, CONSUMER).await? else {
+            bail!("the consumer {CONSUMER} of {} is gone", self.stream);
+        };
+        let deployment =
+            self.run.cluster.get(&kinds::DEPLOYMENT, here, CLAIM).await?.unwrap_or_default();
+        let claim = self.run.cluster.get(&kinds::CLAIM, here, CLAIM).await?.unwrap_or_default();
+        let number = |pointer| deployment.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+        let sample = Sample {
+            seconds: self.published.elapsed().as_secs_f64(),
+            lag: info.num_pending + info.num_ack_pending as u64,
+            replicas: number("/spec/replicas"),
+            ready: number("/status/readyReplicas"),
+            claim_ready: claims::condition_is(&claim, "Ready", "True"),
+        };
+        self.facts.samples.push(sample.clone());
+        Ok(sample)
+    }
+
+    /// How many messages have a result.
+    pub(crate) fn read(&mut self) -> usize {
+        let lines = self.lines.so_far();
+        self.facts.lines = lines.iter().filter_map(|(pod, line)| Line::parse(pod, line)).collect();
+        let ids: std::collections::BTreeSet<_> =
+            self.facts.lines.iter().map(|line| &line.id).collect();
+        ids.len()
+    }
+
+    /// Gives the last lines of logs a moment to arrive.
+    pub(crate) async fn last_lines(&mut self) -> Result<()> {
+        let limit = Duration::from_secs(10);
+        Cluster::until(limit, Duration::from_millis(500), async || {
+            self.lines.look().await?;
+            Ok((self.read() >= self.facts.published.len()).then_some(()))
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Seconds since the messages were published.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.published.elapsed().as_secs_f64()
+    }
+}
+
+fn claim(run: &Run, args: &WorkerArgs, scaling: &Scaling, stream: &str) -> Value {
+    let mut claim = json!({
+        "apiVersion": "platform.bizmatters.io/v1alpha1",
+        "kind": "EventDrivenService",
+        "metadata": {"name": CLAIM, "namespace": run.namespace},
+        "spec": {
+            "image": args.image,
+            "size": "small",
+            "nats": {"url": args.nats_url, "stream": stream, "consumer": CONSUMER, "account": args.account},
+            "env": [{"name": "WORKER_CONCURRENCY", "value": scaling.concurrency.to_string()}],
+            "scaling": {
+                "minReplicas": scaling.min, "maxReplicas": scaling.max, "lagThreshold": 5,
+                "pollingInterval": 5, "cooldownPeriod": 10,
+            },
+        },
+    });
+    if args.database.is_some()
+        && let Some(spec) = claim.get_mut("spec").and_then(Value::as_object_mut)
+    {
+        let env = json!([{"secretKey": "url", "envName": "DATABASE_URL"}]);
+        spec.insert("secretRefs".to_owned(), json!([{"name": "database", "env": env}]));
+        spec.insert(
+            "initContainer".to_owned(),
+            json!({"command": ["agent-executor"], "args": ["migrate"]}),
+        );
+    }
+    claim
+}

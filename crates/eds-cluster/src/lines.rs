@@ -1,0 +1,124 @@
+//! What the pods of a claim print, kept beyond the pods: those that scaling removes take their logs
+//! with them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Result;
+use futures_util::{AsyncBufReadExt, TryStreamExt};
+use serde_json::Value;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::client::Cluster;
+use crate::kinds;
+
+/// Follows the logs of one container in every pod of a claim, from each pod's beginning.
+pub struct Lines {
+    cluster: Cluster,
+    namespace: String,
+    selector: String,
+    container: String,
+    followers: BTreeMap<String, JoinHandle<()>>,
+    /// By pod, as they were printed.
+    lines: Arc<Mutex<Vec<(String, String)>>>,
+}
+
+impl Lines {
+    /// Nothing is followed before [`Lines::look`].
+    #[must_use]
+    pub fn new(cluster: &Cluster, namespace: &str, claim: &str, container: &str) -> Self {
+        Self {
+            cluster: cluster.clone(),
+            namespace: namespace.to_owned(),
+            selector: format!("app.kubernetes.io/name={claim}"),
+            container: container.to_owned(),
+            followers: BTreeMap::new(),
+            lines: Arc::default(),
+        }
+    }
+
+    /// Looks for pods that have started since, and follows them too. To be called about once a second:
+    /// a pod that lives shorter than that may be missed.
+    ///
+    /// # Errors
+    /// The pods cannot be listed.
+    pub async fn look(&mut self) -> Result<()> {
+        let here = Some(self.namespace.as_str());
+        for pod in self.cluster.list(&kinds::POD, here, &self.selector).await? {
+            let name = pod.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+            let begun = pod.pointer("/status/phase").and_then(Value::as_str) != Some("Pending");
+            if begun && !self.followers.contains_key(name) {
+                let follower = follow(
+                    self.cluster.clone(),
+                    self.namespace.clone(),
+                    name.to_owned(),
+                    self.container.clone(),
+                    Arc::clone(&self.lines),
+                );
+                self.followers.insert(name.to_owned(), tokio::spawn(follower));
+            }
+        }
+        Ok(())
+    }
+
+    /// The lines so far, each with its pod.
+    #[must_use]
+    pub fn so_far(&self) -> Vec<(String, String)> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        for follower in self.followers.values() {
+            follower.abort();
+        }
+    }
+}
+
+/// Follows one pod until it is gone. A stream that breaks off is taken up where it was: the kubelet
+/// gives the log from its beginning again, and what is known of it is passed over. A container that
+/// is started again begins a new log.
+async fn follow(
+    cluster: Cluster,
+    namespace: String,
+    pod: String,
+    container: String,
+    lines: Arc<Mutex<Vec<(String, String)>>>,
+) {
+    let mut known = 0;
+    let mut restarts = None;
+    let until = |limit| Instant::now() + Duration::from_secs(limit);
+    let mut gone = until(60);
+    while Instant::now() < gone {
+        let found = cluster.get(&kinds::POD, Some(&namespace), &pod).await;
+        if let Ok(None) = found {
+            return;
+        }
+        let now = found.ok().flatten().and_then(|pod| {
+            let statuses = pod.pointer("/status/containerStatuses")?.as_array()?.clone();
+            let of = |s: &&Value| s.get("name").and_then(Value::as_str) == Some(container.as_str());
+            statuses.iter().find(of)?.get("restartCount")?.as_u64()
+        });
+        if now != restarts && now.is_some() {
+            (restarts, known) = (now, 0);
+        }
+        if let Ok(stream) = cluster.follow(&namespace, &pod, &container).await {
+            let mut stream = Box::pin(stream.lines());
+            let mut count = 0;
+            // A line may be long in coming; a broken connection that says nothing may not keep us.
+            while let Ok(Ok(Some(line))) = timeout(Duration::from_secs(30), stream.try_next()).await
+            {
+                count += 1;
+                if count > known {
+                    known = count;
+                    lines.lock().unwrap_or_else(PoisonError::into_inner).push((pod.clone(), line));
+                }
+            }
+            gone = until(60);
+        }
+        sleep(Duration::from_millis(500)).await;
+    }
+}
