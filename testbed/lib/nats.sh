@@ -4,27 +4,10 @@
 # nats_request SUBJECT JSON: prints the answer.
 nats_request() {
     local host
-    host=${NATS_ADDRESS:-$(kc -n nats get service nats -o jsonpath='{.spec.clusterIP}') 4222} || return 1
+    host="$(kc -n nats get service nats -o jsonpath='{.spec.clusterIP}') 4222" || return 1
     # shellcheck disable=SC2086 # host and port
     in_node "$TESTBED_DIR/lib/nats-request.sh" $host "$1" "$2"
 }
-
-# any_cluster: makes the functions here speak to the cluster that KUBECONFIG
-# names instead of the testbed's. Call end_forward when done.
-# shellcheck disable=SC2317 # kc and in_node replace those of common.sh
-any_cluster() {
-    kc() { kubectl "$@"; }
-    in_node() { "$@"; }
-    local log port
-    log=$(mktemp)
-    kubectl -n nats port-forward service/nats :4222 >"$log" 2>&1 </dev/null &
-    FORWARD=$!
-    wait_for 15 "the port-forward to NATS" grep -q 'Forwarding from 127' "$log" || die "no port-forward to the Service nats in namespace nats: $(cat "$log")"
-    port=$(sed -n 's/^Forwarding from 127.0.0.1:\([0-9]*\).*/\1/p' "$log")
-    NATS_ADDRESS="127.0.0.1 $port"
-    rm -f "$log"
-}
-end_forward() { [ -z "${FORWARD:-}" ] || kill "$FORWARD" 2>/dev/null || true; }
 
 # nats_ok SUBJECT JSON: the request succeeds or the test ends.
 nats_ok() {

@@ -120,9 +120,10 @@ becomes_ready() {
     passed "$1 is Ready, $(($(date +%s) - at)) s after its pods were available"
 }
 
-# publish N: N messages into the proof's stream.
+# publish N: N messages into the proof's stream, each of which the reference worker works on for two
+# minutes: longer than a proof needs the lag.
 publish() {
     local i
-    for i in $(seq "$1"); do nats_ok "$SUBJECT" "message $i" || failed "NATS does not take a message"; done
+    for i in $(seq "$1"); do nats_ok "$SUBJECT" "{\"task\":\"message $i\",\"work_ms\":120000}" || failed "NATS does not take a message"; done
 }
 purge() { nats_ok "\$JS.API.STREAM.PURGE.$STREAM" ''; }
