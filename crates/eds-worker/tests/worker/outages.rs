@@ -56,6 +56,7 @@ async fn postgresql_restarts_and_no_message_pays_for_it() {
     assert_eq!(postgres.rows().await, 60);
     assert_eq!(postgres.number("SELECT max(deliveries) FROM agent_executions").await, 1);
     assert_eq!(worker.metric("agent_executor_messages_failed_total"), 0.0);
+    assert_eq!(worker.metric("agent_executor_messages_redelivered_total"), 0.0);
 }
 
 #[tokio::test]

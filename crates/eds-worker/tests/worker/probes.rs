@@ -39,10 +39,6 @@ async fn it_waits_for_stream_and_consumer_and_finds_them_again() {
     drained(&jetstream, 5.0).await;
     delete(&jetstream).await;
     cause(&worker, missing).await;
-    let none =
-        consumer::pull::Config { ack_policy: consumer::AckPolicy::None, ..Default::default() };
-    // A work queue takes no such consumer, but another stream does.
-    assert_eq!(none.ack_policy, consumer::AckPolicy::None);
     publish(&jetstream, 2, "{}").await;
     make_consumer(&jetstream, consumer::pull::Config::default()).await;
     worker.ready().await;
