@@ -9,6 +9,9 @@ use crate::yaml::{self, Content, Node, ProblemKind, Stream};
 /// The group whose fields the [rules] speak of.
 const OWN_GROUP: &str = "platform.bizmatters.io";
 
+/// More findings than a person reads; a file of half a million empty documents has one for each.
+const MAX_FINDINGS: usize = 1000;
+
 /// How to check.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
@@ -46,6 +49,12 @@ pub fn check(source: &str, api: &ClaimApi, options: Options) -> Outcome {
     let mut outcome = Outcome::default();
     outcome.findings.extend(syntax(&stream, source));
     for document in stream.documents {
+        if outcome.findings.len() >= MAX_FINDINGS {
+            let message = format!("{MAX_FINDINGS} findings: the file is not checked from here on");
+            let found = Finding::new(&catalog::LIMIT, message).at(document.span, "");
+            outcome.findings.push(found);
+            break;
+        }
         objects(document, api, options, &mut outcome);
     }
     if options.strict && outcome.claims.is_empty() && outcome.findings.is_empty() {

@@ -18,7 +18,7 @@ pub use build::parse;
 /// Nesting deeper than this is refused. Kubernetes objects end near 20 levels.
 pub const MAX_DEPTH: usize = 200;
 /// Nodes in a file after aliases are expanded; more is an alias bomb.
-pub const MAX_NODES: usize = 1_000_000;
+pub const MAX_NODES: usize = 250_000;
 
 /// What a file holds: its documents, and what is wrong with its syntax.
 #[derive(Debug, Clone, Default)]
