@@ -7,6 +7,7 @@ use eds_core::claims;
 use eds_core::composition::{self, Composition, Inputs};
 use eds_core::diagnostics::FileFindings;
 use eds_core::protocol::{Object, normalize};
+use eds_core::yaml;
 use serde_json::{Value, json};
 
 use crate::inputs::{self, Source};
@@ -64,6 +65,13 @@ impl Given {
     pub(crate) fn text(&self, pointer: &str) -> &str {
         self.claim.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
+}
+
+/// The Composition that `eds render` uses, as it would stand in the cluster.
+pub(crate) fn built_in_composition() -> Result<Value> {
+    let built_in = yaml::parse(embedded::COMPOSITION);
+    let built_in = built_in.documents.first().map(yaml::Node::to_json);
+    built_in.context("the built-in Composition is empty")
 }
 
 /// The manifests that the built-in Composition makes of a claim with its defaults.

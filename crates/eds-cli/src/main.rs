@@ -37,6 +37,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Doctor(commands::doctor::Args),
     PublishSchema(commands::publish_schema::Args),
     Render(commands::render::Args),
     Validate(commands::validate::Args),
@@ -46,6 +47,7 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
+        Command::Doctor(args) => commands::doctor::run(args),
         Command::PublishSchema(args) => commands::publish_schema::run(args),
         Command::Render(args) => commands::render::run(args),
         Command::Validate(args) => commands::validate::run(args),

@@ -151,7 +151,17 @@ fn current(pods: &[Resource]) -> Vec<&Object> {
 /// The first failure among the pods, by kind of failure and then by name, so that the same pods
 /// always give the same sentence.
 fn cause(pods: &[Resource], image: &str) -> Option<(&'static str, String)> {
-    let pods = current(pods);
+    pods_cause(&current(pods), image)
+}
+
+/// A pod's failure: a condition reason in PascalCase, and a sentence. `image` is what the claim
+/// wants, for a container that does not know its own yet. None where it runs, or is on its way.
+#[must_use]
+pub fn pod_failure(pod: &Object, image: &str) -> Option<(&'static str, String)> {
+    pods_cause(&[pod], image)
+}
+
+fn pods_cause(pods: &[&Object], image: &str) -> Option<(&'static str, String)> {
     let containers = |key: &'static str| {
         pods.iter().flat_map(move |p| list(p, &["status", key]).map(move |c| (*p, c)))
     };

@@ -30,6 +30,7 @@ use crate::protocol::{
     RunFunctionResponse, Severity, Target,
 };
 
+pub use diagnosis::pod_failure;
 pub use image::Image;
 pub use input::{API_VERSION, KIND};
 

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::object::{list, name, text, unless_true};
-use super::{Check, Report, packages};
+use super::platform::packages::provider_config;
+use super::{Check, Report, Status, packages};
 
 /// The four kinds that a claim becomes.
 pub const KINDS: [(&str, &str); 4] = [
@@ -63,7 +64,8 @@ pub fn report(facts: &Facts, wanted: Option<&str>) -> Report {
     report
 }
 
-fn missing(facts: &Facts, wanted: Option<&str>) -> Check {
+/// No such Composition, and which there are.
+pub(super) fn missing(facts: &Facts, wanted: Option<&str>) -> Check {
     let names: Vec<&str> = facts.compositions.iter().map(name).collect();
     let there = match names.as_slice() {
         [] => "there is no Composition at all".to_owned(),
@@ -79,15 +81,33 @@ fn missing(facts: &Facts, wanted: Option<&str>) -> Check {
     Check::failed("exists", cause, "install the API: kubectl apply -k platform/04-apis")
 }
 
+/// One line for a Composition: the first thing that is wrong with it, or that Crossplane takes it.
+pub(super) fn summary(facts: &Facts, composition: &Value) -> Check {
+    let title = format!("Composition {}", name(composition));
+    let checks = [
+        for_the_xrd(facts, composition),
+        mode(composition),
+        patch_and_transform(composition),
+        accepted(facts, composition),
+    ];
+    match checks.into_iter().find(|check| check.status == Status::Failed) {
+        Some(failed) => Check { name: title, ..failed },
+        None => Check::passed(title, format!("accepted, {}", form(composition))),
+    }
+}
+
+fn mode(composition: &Value) -> Check {
+    let mode = text(composition, "/spec/mode");
+    if mode == "Pipeline" {
+        return Check::passed("mode", "Pipeline");
+    }
+    Check::failed("mode", format!("spec.mode is {mode:?}"), "set spec.mode to Pipeline")
+}
+
 fn checks(facts: &Facts, composition: &Value) -> Vec<Check> {
     let mut checks = vec![Check::passed("exists", form(composition))];
     checks.push(for_the_xrd(facts, composition));
-    let mode = text(composition, "/spec/mode");
-    checks.push(if mode == "Pipeline" {
-        Check::passed("mode", "Pipeline")
-    } else {
-        Check::failed("mode", format!("spec.mode is {mode:?}"), "set spec.mode to Pipeline")
-    });
+    checks.push(mode(composition));
     for step in list(composition, "/spec/pipeline") {
         let function = text(step, "/functionRef/name");
         checks.push(packages::check(
@@ -107,9 +127,7 @@ fn checks(facts: &Facts, composition: &Value) -> Vec<Check> {
 
 /// How the four manifests are applied.
 fn form(composition: &Value) -> String {
-    let objects = list(composition, "/spec/pipeline")
-        .find_map(|step| step.pointer("/input/objects/providerConfigRef/name")?.as_str());
-    match objects {
+    match provider_config(composition) {
         Some(config) => format!("as provider-kubernetes Objects, by ProviderConfig {config}"),
         None => "composed by Crossplane directly".to_owned(),
     }

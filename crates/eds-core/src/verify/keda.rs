@@ -43,6 +43,12 @@ pub(super) fn trigger(scaled_object: &Value) -> &Value {
     scaled_object.pointer("/spec/triggers/0/metadata").unwrap_or(&Value::Null)
 }
 
+/// The consumer as the server tells that leads it; none where it is not found.
+pub(super) fn consumer(facts: &Facts) -> Option<&Value> {
+    let trigger = trigger(facts.scaled_object.as_ref()?);
+    account_and_consumer(seen::authority(facts, trigger)?, trigger).2
+}
+
 /// The whole report.
 #[must_use]
 pub fn report(facts: &Facts) -> Report {

@@ -3,6 +3,7 @@
 //! The facts are gathered elsewhere (`eds-cluster`), as the plain JSON that the API server and NATS
 //! answered. Nothing here asks anyone, so every judgement is tested with recorded answers.
 
+pub mod claim;
 pub mod composition;
 pub mod deployment;
 mod difference;
@@ -11,6 +12,7 @@ pub mod keda;
 pub mod load;
 mod object;
 mod packages;
+pub mod platform;
 pub mod plot;
 mod pods;
 mod report;

@@ -1,12 +1,11 @@
 //! `eds verify composition`: is the Composition there, whole, and accepted?
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use eds_cluster::gather;
 use eds_core::verify::composition;
-use eds_core::yaml;
 
 use crate::cluster::ClusterArgs;
-use crate::{Outcome, embedded};
+use crate::{Outcome, given};
 
 /// Check that the Composition exists, is for the XRD, in Pipeline mode, has its four resource
 /// templates, and that its functions are there and healthy.
@@ -23,9 +22,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
-    let built_in = yaml::parse(embedded::COMPOSITION);
-    let built_in = built_in.documents.first().map(yaml::Node::to_json);
-    let built_in = built_in.ok_or_else(|| anyhow!("the built-in Composition is empty"))?;
+    let built_in = given::built_in_composition()?;
     let facts = args
         .cluster
         .with_cluster(async |cluster| gather::compositions(&cluster, built_in).await)?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use eds_cluster::{Cluster, Run, claims, gather};
 use eds_core::verify::{Check, Report, keda};
 
@@ -18,7 +18,7 @@ use crate::given::Given;
 /// again.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A claim in the cluster as NAMESPACE/NAME, or a file with a claim that is in the cluster.
+    /// A claim in the cluster as NAMESPACE/NAME or NAME, or a file with a claim that is in the cluster.
     #[arg(value_name = "NAMESPACE/NAME|CLAIM.yaml")]
     claim: Option<String>,
     #[command(flatten)]
@@ -90,8 +90,8 @@ pub(crate) fn address(claim: &str) -> Result<(Option<String>, String)> {
         let namespace = (!namespace.is_empty()).then(|| namespace.to_owned());
         return Ok((namespace, given.text("/metadata/name").to_owned()));
     }
-    let (namespace, name) = claim.split_once('/').ok_or_else(|| {
-        anyhow!("{claim} is no file; name a claim in the cluster as NAMESPACE/NAME")
-    })?;
-    Ok((Some(namespace.to_owned()), name.to_owned()))
+    Ok(match claim.split_once('/') {
+        Some((namespace, name)) => (Some(namespace.to_owned()), name.to_owned()),
+        None => (None, claim.to_owned()),
+    })
 }

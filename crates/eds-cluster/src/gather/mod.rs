@@ -1,5 +1,11 @@
 //! Facts for `eds_core::verify`, read from a cluster.
 
+mod claim;
+mod platform;
+
+pub use claim::claim;
+pub use platform::{NatsAddress, platform};
+
 use anyhow::Result;
 use eds_core::verify::{Endpoint, composition, keda};
 use serde_json::{Value, json};
@@ -28,6 +34,11 @@ pub async fn compositions(cluster: &Cluster, built_in: Value) -> Result<composit
         pods: cluster.list(&kinds::POD, Some(CROSSPLANE), "").await?,
         built_in,
     })
+}
+
+/// The string at a JSON pointer; empty where there is none.
+fn at<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// What KEDA will see for a claim, asked of the live NATS. `claim` has its defaults.

@@ -1,0 +1,84 @@
+//! `eds doctor`: is everything there, and why does a claim not run?
+
+use anyhow::{Context, Result, anyhow};
+use eds_cluster::{claims, gather};
+use eds_core::verify::{Report, claim, platform};
+use serde_json::Value;
+
+use super::verify::keda::address;
+use crate::Outcome;
+use crate::cluster::ClusterArgs;
+use crate::given::{self, Given};
+
+/// Look at everything that claims stand on; or say why one claim does not run.
+///
+/// Without a claim: NATS with JetStream, KEDA, Crossplane, its functions and provider, XRD and
+/// Compositions, a line each with its cause and its fix.
+///
+/// With a claim: the same, and on top of it the claim's own path: composite, manifests, Secrets, pods and
+/// their logs, stream and consumer as KEDA asks NATS for them, and the autoscaler. The first line is the
+/// diagnosis. Values of Secrets are never read out.
+///
+/// Exit status: 0 all is well, 1 something is not, 2 it could not be looked at.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A claim in the cluster as NAMESPACE/NAME or NAME, or a file with a claim that is in the cluster.
+    #[arg(value_name = "NAMESPACE/NAME|CLAIM.yaml")]
+    claim: Option<String>,
+    /// Namespace of the claim, where its name comes without one; by default the context's.
+    #[arg(short, long, requires = "claim")]
+    namespace: Option<String>,
+    /// NATS, where it is not the one that claims use by default.
+    #[arg(long, value_name = "URL", conflicts_with = "claim")]
+    nats_url: Option<String>,
+    /// Its monitoring endpoint.
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "claim")]
+    monitoring_endpoint: Option<String>,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    let built_in = given::built_in_composition()?;
+    let report = match &args.claim {
+        Some(claim) => one(args, claim, built_in),
+        None => all(args, built_in),
+    }?;
+    args.cluster.print(&report)
+}
+
+/// The prerequisites.
+fn all(args: &Args, built_in: Value) -> Result<Report> {
+    // The defaults of the schema, as the API server would fill them in.
+    let minimal = Given::minimal()?;
+    let or = |given: &Option<String>, pointer| {
+        given.clone().unwrap_or_else(|| minimal.text(pointer).to_owned())
+    };
+    let nats = gather::NatsAddress {
+        url: or(&args.nats_url, "/spec/nats/url"),
+        monitoring: or(&args.monitoring_endpoint, "/spec/nats/monitoringEndpoint"),
+        home: "default".to_owned(),
+    };
+    let facts = args
+        .cluster
+        .with_cluster(async |cluster| gather::platform(&cluster, built_in, &nats).await)?;
+    Ok(platform::report(&facts))
+}
+
+/// One claim.
+fn one(args: &Args, wanted: &str, built_in: Value) -> Result<Report> {
+    let (namespace, name) = address(wanted)?;
+    if let (Some(written), Some(given)) = (&namespace, &args.namespace)
+        && written != given
+    {
+        return Err(anyhow!("{wanted} is in namespace {written}, --namespace says {given}"));
+    }
+    let facts = args.cluster.with_cluster(async |cluster| {
+        let namespace = namespace.or_else(|| args.namespace.clone());
+        let namespace = namespace.unwrap_or_else(|| cluster.default_namespace.clone());
+        let live = claims::claim(&cluster, &namespace, &name).await?;
+        let rendered = given::manifests(&live).context("eds render refuses the live claim")?;
+        gather::claim(&cluster, live, rendered, built_in).await
+    })?;
+    Ok(claim::report(&facts))
+}

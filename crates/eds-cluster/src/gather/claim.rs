@@ -1,0 +1,114 @@
+//! One claim, with everything that came of it.
+
+use anyhow::Result;
+use eds_core::verify::claim::secrets::{Found, Secret};
+use eds_core::verify::claim::{Facts, Log};
+use serde_json::Value;
+
+use super::{NatsAddress, at, keda, platform};
+use crate::client::{Cluster, Refused};
+use crate::{claims, kinds};
+
+/// Lines of a failed container's log.
+const LINES: u32 = 5;
+
+/// Everything there is to know about why a claim's service does not run. `claim` is the live one,
+/// `rendered` what `eds render` makes of it, `built_in` the Composition that it uses.
+///
+/// # Errors
+/// When something cannot be read; Secrets may be left unread.
+pub async fn claim(
+    cluster: &Cluster,
+    claim: Value,
+    rendered: Vec<Value>,
+    built_in: Value,
+) -> Result<Facts> {
+    let namespace = at(&claim, "/metadata/namespace").to_owned();
+    let name = at(&claim, "/metadata/name").to_owned();
+    let here = Some(namespace.as_str());
+    let nats = NatsAddress {
+        url: at(&claim, "/spec/nats/url").to_owned(),
+        monitoring: at(&claim, "/spec/nats/monitoringEndpoint").to_owned(),
+        home: namespace.clone(),
+    };
+    let composite = match at(&claim, "/spec/resourceRef/name") {
+        "" => None,
+        composite => cluster.get(&kinds::COMPOSITE, None, composite).await?,
+    };
+    let owner =
+        format!("crossplane.io/claim-name={name},crossplane.io/claim-namespace={namespace}");
+    let pods = format!("app.kubernetes.io/name={name}");
+    let pods = cluster.list(&kinds::POD, here, &pods).await?;
+    let mut events = cluster.events(&namespace).await?;
+    events.retain(|event| at(event, "/type") == "Warning");
+    Ok(Facts {
+        composite,
+        objects: cluster.list(&kinds::OBJECT, None, &owner).await?,
+        live: claims::live(cluster, &rendered).await?,
+        rendered,
+        secrets: secrets(cluster, &claim, &namespace).await?,
+        logs: logs(cluster, &namespace, &pods).await,
+        pods,
+        events,
+        keda: keda(cluster, claim.clone()).await?,
+        platform: platform(cluster, built_in, &nats).await?,
+        claim,
+    })
+}
+
+/// The Secrets that a claim names. Only types and keys are kept.
+async fn secrets(cluster: &Cluster, claim: &Value, namespace: &str) -> Result<Vec<Secret>> {
+    let mut names: Vec<&str> = ["/spec/secretRefs", "/spec/imagePullSecrets"]
+        .iter()
+        .filter_map(|pointer| claim.pointer(pointer)?.as_array())
+        .flatten()
+        .map(|secret| at(secret, "/name"))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut secrets = Vec::new();
+    for name in names {
+        let found = match cluster.get(&kinds::SECRET, Some(namespace), name).await {
+            Ok(None) => Found::Missing,
+            Ok(Some(secret)) => {
+                let data = secret.get("data").and_then(Value::as_object);
+                let keys = data.into_iter().flatten().map(|(key, _)| key.clone());
+                Found::Keys(at(&secret, "/type").to_owned(), keys.collect())
+            }
+            Err(error) => match Refused::of(&error) {
+                Some(refused) if refused.code == 403 => Found::Unreadable(refused.message.clone()),
+                _ => return Err(error),
+            },
+        };
+        secrets.push(Secret { name: name.to_owned(), found });
+    }
+    Ok(secrets)
+}
+
+/// The last lines of containers that have ended badly, or run and are not ready.
+async fn logs(cluster: &Cluster, namespace: &str, pods: &[Value]) -> Vec<Log> {
+    let mut logs = Vec::new();
+    for pod in pods {
+        let statuses = ["/status/initContainerStatuses", "/status/containerStatuses"];
+        let statuses = statuses.iter().filter_map(|pointer| pod.pointer(pointer)?.as_array());
+        for status in statuses.flatten() {
+            let number = |pointer| status.pointer(pointer).and_then(Value::as_i64);
+            let ended = number("/state/terminated/exitCode");
+            let before = number("/lastState/terminated/exitCode");
+            let waits = status.pointer("/state/waiting").is_some();
+            let runs = status.pointer("/state/running").is_some();
+            let is_ready = status.get("ready") == Some(&Value::Bool(true));
+            let previous = ended.is_none() && waits && before.is_some();
+            let failed = ended.is_some_and(|code| code != 0) || previous || (runs && !is_ready);
+            if !failed {
+                continue;
+            }
+            let (pod, container) = (at(pod, "/metadata/name"), at(status, "/name"));
+            // A log that is gone already is no reason to say nothing of the rest.
+            if let Ok(text) = cluster.logs(namespace, pod, container, LINES, previous).await {
+                logs.push(Log { pod: pod.to_owned(), container: container.to_owned(), text });
+            }
+        }
+    }
+    logs
+}

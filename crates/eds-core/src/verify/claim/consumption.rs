@@ -1,0 +1,37 @@
+//! Do the messages move? What only NATS and Kubernetes together can tell.
+
+use serde_json::Value;
+
+use super::super::object::{Condition, count, number, text};
+use super::super::{Check, keda};
+use super::Facts;
+
+pub(super) fn checks(facts: &Facts) -> Vec<Check> {
+    const NAME: &str = "messages";
+    let Some(consumer) = keda::consumer(&facts.keda) else { return Vec::new() };
+    let pending = number(consumer, "/num_pending");
+    let delivered = number(consumer, "/num_ack_pending");
+    let asking = number(consumer, "/num_waiting");
+    let again = number(consumer, "/num_redelivered");
+    let is_ready = |pod: &&Value| Condition::of(pod, "Ready").is_some_and(|c| c.status == "True");
+    let ready = i64::try_from(facts.pods.iter().filter(is_ready).count()).unwrap_or(i64::MAX);
+    let name = text(&facts.claim, "/spec/nats/consumer");
+    let counts = format!(
+        "{pending} waiting, {delivered} in work, {} ready, {asking} asking for more",
+        count(ready, "pod")
+    );
+    // A pod that is ready and does not ask reads something else, or does not read.
+    if pending > 0 && delivered == 0 && asking == 0 && ready > 0 {
+        let cause = format!("{counts}: no pod asks the consumer {name} for its messages");
+        let fix = "does the worker read NATS_STREAM_NAME and NATS_CONSUMER_GROUP from its environment, \
+                   and is it the consumer's only kind (pull)? its log says";
+        return vec![Check::failed(NAME, cause, fix)];
+    }
+    if again > 0 {
+        let cause = format!("{counts}; {again} of them delivered more than once");
+        let fix =
+            "the worker fails on them, or takes longer than the consumer's ack_wait: its log says";
+        return vec![Check::warning(NAME, cause, fix)];
+    }
+    vec![Check::passed(NAME, counts)]
+}

@@ -1,0 +1,155 @@
+//! Why does a claim's service not run?
+//!
+//! Along the claim's path, so that the first failure is the nearest to the cause: the platform it stands
+//! on, the composite and its Composition, the manifests, the Secrets, the pods, NATS, the scaling.
+
+mod consumption;
+mod manifests;
+mod path;
+mod pods;
+pub mod secrets;
+
+use serde_json::Value;
+
+use super::object::{Condition, number, text};
+use super::{Check, Report, Status, keda, platform};
+
+/// What was found in the cluster.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The claim, with the defaults that the API server has filled in.
+    pub claim: Value,
+    /// Its composite.
+    pub composite: Option<Value>,
+    /// provider-kubernetes Objects of the composite.
+    pub objects: Vec<Value>,
+    /// What `eds render` makes of the claim.
+    pub rendered: Vec<Value>,
+    /// The live manifests, as far as they are there.
+    pub live: Vec<Value>,
+    /// The Secrets that the claim names.
+    pub secrets: Vec<secrets::Secret>,
+    /// The service's pods.
+    pub pods: Vec<Value>,
+    /// The last lines of containers that have failed.
+    pub logs: Vec<Log>,
+    /// Warning events of the namespace, oldest first.
+    pub events: Vec<Value>,
+    /// ScaledObject, autoscaler, and what NATS answers KEDA.
+    pub keda: keda::Facts,
+    /// The platform, with the claim's own NATS.
+    pub platform: platform::Facts,
+}
+
+/// The end of a container's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// Name of the pod.
+    pub pod: String,
+    /// Name of the container.
+    pub container: String,
+    /// The lines.
+    pub text: String,
+}
+
+impl Facts {
+    fn live(&self, kind: &str) -> Option<&Value> {
+        self.live.iter().find(|object| text(object, "/kind") == kind)
+    }
+
+    /// `namespace/name`.
+    fn title(&self) -> String {
+        format!(
+            "{}/{}",
+            text(&self.claim, "/metadata/namespace"),
+            text(&self.claim, "/metadata/name")
+        )
+    }
+}
+
+/// The whole report. Its first section holds the diagnosis.
+#[must_use]
+pub fn report(facts: &Facts) -> Report {
+    let mut found = Report::default();
+    found.add("Platform", platform_checks(&facts.platform));
+    found.add("Composite", path::checks(facts));
+    found.add("Manifests", manifests::checks(facts));
+    found.add("Secrets", secrets::checks(facts));
+    found.add("Pods", pods::checks(facts));
+    if facts.keda.scaled_object.is_some() {
+        found.sections.extend(keda::report(&facts.keda).sections);
+        found.add("Consumption", consumption::checks(facts));
+    }
+    let mut report = Report::default();
+    report.add(facts.title(), vec![diagnosis(&facts.claim, &found), says(&facts.claim)]);
+    report.sections.append(&mut found.sections);
+    report
+}
+
+/// What ails the platform; one line where nothing does.
+fn platform_checks(facts: &platform::Facts) -> Vec<Check> {
+    let report = platform::report(facts);
+    let mut checks: Vec<Check> = Vec::new();
+    for section in &report.sections {
+        let ails = |check: &&Check| matches!(check.status, Status::Failed | Status::Warning);
+        checks.extend(section.checks.iter().filter(ails).map(|check| {
+            let name = format!("{}: {}", section.title, check.name);
+            Check { name, ..check.clone() }
+        }));
+    }
+    if checks.is_empty() {
+        let count = report.checks().count();
+        checks.push(Check::passed("prerequisites", format!("{count} checks, nothing found")));
+    }
+    checks
+}
+
+/// The first failure along the path.
+fn diagnosis(claim: &Value, found: &Report) -> Check {
+    const NAME: &str = "diagnosis";
+    let ready = Condition::of(claim, "Ready").is_some_and(|c| c.status == "True");
+    let first = found.sections.iter().find_map(|section| {
+        let failed = section.checks.iter().find(|check| check.status == Status::Failed)?;
+        Some((section, failed))
+    });
+    if let Some((section, check)) = first {
+        let cause = format!("{}, {}: {}", section.title, check.name, check.detail);
+        return Check::failed(NAME, cause, check.fix.clone().unwrap_or_default());
+    }
+    if ready {
+        let warnings = found.count(Status::Warning);
+        let warnings = match warnings {
+            0 => String::new(),
+            1 => ", with one warning below".to_owned(),
+            n => format!(", with {n} warnings below"),
+        };
+        return Check::passed(NAME, format!("it runs{warnings}"));
+    }
+    // Everything is as it should be, so it is on its way, or an older answer is still shown.
+    let cause = "nothing stands in its way; it is not Ready yet";
+    Check::failed(NAME, cause, "look again in some seconds")
+}
+
+/// What the claim says of itself: the sentence that the Composition's second step puts there.
+fn says(claim: &Value) -> Check {
+    const NAME: &str = "the claim says";
+    let message = text(claim, "/status/message");
+    let message = if message.is_empty() { String::new() } else { format!(": {message}") };
+    match Condition::of(claim, "Ready") {
+        None => {
+            Check::failed(NAME, "nothing yet: it has no condition Ready", "does Crossplane run?")
+        }
+        Some(ready) if ready.status == "True" => Check::passed(
+            NAME,
+            format!(
+                "Ready, {} of {} pods{message}",
+                number(claim, "/status/readyReplicas"),
+                number(claim, "/status/replicas")
+            ),
+        ),
+        Some(ready) => {
+            let message = if message.is_empty() { format!(": {}", ready.why()) } else { message };
+            Check::failed(NAME, format!("not Ready{message}"), "see the diagnosis above")
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The Secrets that a claim names: there, with the keys it wants?
+
+use serde_json::Value;
+
+use super::super::Check;
+use super::super::object::{list, text};
+use super::Facts;
+
+/// A Secret as far as it may be known: never its values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secret {
+    /// Its name.
+    pub name: String,
+    /// What was found.
+    pub found: Found,
+}
+
+/// What was found of a Secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Its type and keys.
+    Keys(String, Vec<String>),
+    /// There is none of this name.
+    Missing,
+    /// It could not be read, and why.
+    Unreadable(String),
+}
+
+pub(super) fn checks(facts: &Facts) -> Vec<Check> {
+    let spec = facts.claim.get("spec").unwrap_or(&Value::Null);
+    let namespace = text(&facts.claim, "/metadata/namespace");
+    let found = |name: &str| {
+        facts.secrets.iter().find(|s| s.name == name).map_or(&Found::Missing, |s| &s.found)
+    };
+    let mut checks: Vec<Check> = list(spec, "/secretRefs")
+        .map(|wanted| of_environment(wanted, found(text(wanted, "/name")), namespace))
+        .collect();
+    checks.extend(list(spec, "/imagePullSecrets").map(|wanted| {
+        let name = text(wanted, "/name");
+        of_pulling(name, found(name), namespace)
+    }));
+    checks
+}
+
+fn of_environment(wanted: &Value, found: &Found, namespace: &str) -> Check {
+    let name = text(wanted, "/name");
+    let mut keys: Vec<&str> = list(wanted, "/env").map(|env| text(env, "/secretKey")).collect();
+    keys.dedup();
+    let literals: String = keys.iter().map(|key| format!(" --from-literal={key}=…")).collect();
+    match found {
+        Found::Missing => {
+            let cause = format!("there is no Secret {name} in {namespace}: the pods cannot start");
+            let fix = format!("kubectl -n {namespace} create secret generic {name}{literals}");
+            Check::failed(name, cause, fix)
+        }
+        Found::Unreadable(why) => Check::skipped(name, format!("it cannot be looked at: {why}")),
+        Found::Keys(_, there) => {
+            let missing: Vec<&str> =
+                keys.iter().copied().filter(|key| !there.iter().any(|t| t == key)).collect();
+            let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
+            if missing.is_empty() {
+                return Check::passed(name, format!("keys {there}"));
+            }
+            let cause = format!("it has no key {}; it has {there}", missing.join(", "));
+            let fix =
+                "add the key to the Secret, or correct secretKey in the claim's spec.secretRefs";
+            Check::failed(name, cause, fix)
+        }
+    }
+}
+
+/// kubelet pulls without a pull secret that is missing, so that is no failure by itself.
+fn of_pulling(name: &str, found: &Found, namespace: &str) -> Check {
+    const TYPES: [&str; 2] = ["kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"];
+    let fix = format!(
+        "kubectl -n {namespace} create secret docker-registry {name} --docker-server=… \
+         --docker-username=… --docker-password=…"
+    );
+    match found {
+        Found::Missing => {
+            let cause = format!("there is no pull Secret {name} in {namespace}: pulled without it");
+            Check::warning(name, cause, fix)
+        }
+        Found::Unreadable(why) => Check::skipped(name, format!("it cannot be looked at: {why}")),
+        Found::Keys(type_, _) if !TYPES.contains(&type_.as_str()) => {
+            Check::warning(name, format!("it is of type {type_}, which is no pull secret"), fix)
+        }
+        Found::Keys(type_, _) => Check::passed(name, type_),
+    }
+}

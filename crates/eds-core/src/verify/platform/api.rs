@@ -1,0 +1,97 @@
+//! The API: XRD, claim, Compositions, admission policy.
+
+use serde_json::Value;
+
+use super::super::object::{name, named, text, unless_true};
+use super::super::{Check, composition};
+use super::Facts as All;
+
+/// What was found beside XRD and Compositions, which [`composition::Facts`] holds.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// CustomResourceDefinition of the claim.
+    pub crd: Option<Value>,
+    /// The ValidatingAdmissionPolicy for claim names.
+    pub policy: Option<Value>,
+    /// Its binding.
+    pub binding: Option<Value>,
+}
+
+const INSTALL: &str = "install the API: kubectl apply -k platform/04-apis";
+
+pub(super) fn checks(all: &All) -> Vec<Check> {
+    let found = &all.compositions;
+    let Some(xrd) = &found.xrd else {
+        return vec![Check::failed("XRD", "there is no XRD for EventDrivenService", INSTALL)];
+    };
+    let see = format!("kubectl describe xrd {}", name(xrd));
+    let condition = |title: &str, type_: &str, passed: &str| match unless_true(xrd, type_) {
+        None => Check::passed(title, passed),
+        Some(why) => Check::failed(title, why, see.clone()),
+    };
+    let mut checks = vec![
+        condition("XRD established", "Established", name(xrd)),
+        condition("claim offered", "Offered", text(xrd, "/spec/claimNames/kind")),
+        served(all),
+    ];
+    let ours: Vec<&Value> = found.ours().collect();
+    if ours.is_empty() {
+        let missing = composition::missing(found, None);
+        checks.push(Check { name: "Composition".to_owned(), ..missing });
+    }
+    checks.extend(ours.iter().map(|c| composition::summary(found, c)));
+    checks.extend(default(found, xrd, &ours));
+    checks.push(claim_names(&all.api));
+    checks
+}
+
+/// The API server may refuse the CRD that Crossplane makes of the XRD.
+fn served(all: &All) -> Check {
+    const NAME: &str = "claim served";
+    let Some(crd) = &all.api.crd else {
+        let fix = "does Crossplane run? kubectl -n crossplane-system logs deployment/crossplane";
+        return Check::failed(NAME, "the API server has no CustomResourceDefinition of it", fix);
+    };
+    match ["NamesAccepted", "Established"].into_iter().find_map(|c| unless_true(crd, c)) {
+        None => Check::passed(NAME, name(crd)),
+        Some(why) => Check::failed(NAME, why, format!("kubectl describe crd {}", name(crd))),
+    }
+}
+
+/// A claim that chooses none must get one.
+fn default(found: &composition::Facts, xrd: &Value, ours: &[&Value]) -> Option<Check> {
+    const NAME: &str = "default Composition";
+    let wanted = text(xrd, "/spec/defaultCompositionRef/name");
+    if wanted.is_empty() {
+        return (ours.len() > 1).then(|| {
+            let cause =
+                "the XRD names none, and there are several: a claim that chooses none gets any";
+            Check::warning(NAME, cause, "set spec.defaultCompositionRef in the XRD")
+        });
+    }
+    Some(match named(&found.compositions, wanted) {
+        Some(_) => Check::passed(NAME, wanted),
+        None => Check::failed(NAME, format!("the XRD names {wanted}, which is not there"), INSTALL),
+    })
+}
+
+fn claim_names(facts: &Facts) -> Check {
+    const NAME: &str = "claim names";
+    match (&facts.policy, &facts.binding) {
+        (Some(policy), Some(_)) => {
+            Check::passed(NAME, format!("admission policy {}", name(policy)))
+        }
+        (policy, _) => {
+            let what = if policy.is_some() {
+                "binding of the admission policy"
+            } else {
+                "admission policy"
+            };
+            let cause = format!(
+                "the {what} is missing: a claim with a name of more than 56 characters is taken, and \
+                 KEDA never scales it"
+            );
+            Check::warning(NAME, cause, INSTALL)
+        }
+    }
+}

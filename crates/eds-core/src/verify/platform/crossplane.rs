@@ -1,0 +1,71 @@
+//! Crossplane itself.
+
+use serde_json::Value;
+
+use super::super::Check;
+use super::super::object::{list, named, text};
+use super::{Facts, version, workload};
+
+/// Composite resources are composed by functions alone from here on.
+const OLDEST: version::Version = [2, 0, 0];
+/// One claim's Objects make 265 events, measured on Crossplane 2.3.4, and its default allows 100.
+const EVENTS_OF_A_CLAIM: i64 = 265;
+
+/// Crossplane's Deployment, wherever it is installed.
+#[must_use]
+pub fn core(deployments: &[Value]) -> Option<&Value> {
+    named(deployments, "crossplane")
+}
+
+pub(super) fn checks(facts: &Facts) -> Vec<Check> {
+    let Some(core) = core(&facts.deployments) else {
+        let fix = "install Crossplane 2: helm install crossplane -n crossplane-system --create-namespace \
+                   crossplane-stable/crossplane";
+        return vec![Check::failed("installed", "there is no Deployment crossplane", fix)];
+    };
+    let pods = &facts.compositions.pods;
+    let mut checks = vec![workload::check("installed", core, pods)];
+    checks.push(match version::of(core) {
+        Some((found, text)) if found < OLDEST => {
+            Check::failed("version", format!("{text} is older than 2.0"), "update Crossplane to 2")
+        }
+        Some((_, text)) => Check::passed("version", text),
+        None => Check::warning(
+            "version",
+            "neither image tag nor label says which version it is",
+            "make sure that it is 2.0 or newer",
+        ),
+    });
+    if let Some(found) = named(&facts.deployments, "crossplane-rbac-manager") {
+        checks.push(workload::check("RBAC manager", found, pods));
+    }
+    checks.push(circuit_breaker(facts, core));
+    checks
+}
+
+/// With provider-kubernetes Objects, Crossplane counts each update of one eight times.
+fn circuit_breaker(facts: &Facts, core: &Value) -> Check {
+    const NAME: &str = "circuit breaker";
+    let flag = "--circuit-breaker-burst=";
+    let burst = list(core, "/spec/template/spec/containers/0/args")
+        .filter_map(Value::as_str)
+        .find_map(|arg| arg.strip_prefix(flag)?.parse::<i64>().ok());
+    let variable = || {
+        list(core, "/spec/template/spec/containers/0/env")
+            .find(|e| text(e, "/name") == "CIRCUIT_BREAKER_BURST")
+            .and_then(|e| text(e, "/value").parse().ok())
+    };
+    let burst = burst.or_else(variable).unwrap_or(100);
+    let wraps = facts.compositions.ours().any(|c| super::packages::provider_config(c).is_some());
+    if !wraps || burst > EVENTS_OF_A_CLAIM {
+        return Check::passed(NAME, format!("{burst} events at once"));
+    }
+    Check::warning(
+        NAME,
+        format!(
+            "{burst} events at once, and one claim's Objects make {EVENTS_OF_A_CLAIM}: Crossplane then \
+             drops a claim's events for five minutes, and finds out by polling"
+        ),
+        "start Crossplane with --circuit-breaker-burst=500 --circuit-breaker-refill-rate=5",
+    )
+}

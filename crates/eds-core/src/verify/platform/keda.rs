@@ -1,0 +1,131 @@
+//! KEDA: its operator, the metrics that the autoscaler reads, and its version.
+
+use serde_json::Value;
+
+use super::super::Check;
+use super::super::object::{list, name, text, unless_true};
+use super::{Facts as All, version, workload};
+
+/// The oldest KEDA that this platform is meant for.
+const OLDEST: version::Version = [2, 20, 2];
+
+/// What was found of KEDA beside its Deployments.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// CustomResourceDefinition of ScaledObject.
+    pub crd: Option<Value>,
+    /// The APIService `v1beta1.external.metrics.k8s.io`.
+    pub metrics: Option<Value>,
+    /// Pods of KEDA's namespace.
+    pub pods: Vec<Value>,
+}
+
+const INSTALL: &str = "install KEDA 2.20.2 or newer (its release's YAML or its chart)";
+
+/// KEDA's operator, wherever it is installed: its release names the Deployment so, its chart too.
+#[must_use]
+pub fn operator(deployments: &[Value]) -> Option<&Value> {
+    super::super::object::named(deployments, "keda-operator")
+}
+
+pub(super) fn checks(all: &All) -> Vec<Check> {
+    let facts = &all.keda;
+    let mut checks = vec![crd(facts)];
+    let Some(operator) = operator(&all.deployments) else {
+        checks.push(Check::failed("operator", "there is no Deployment keda-operator", INSTALL));
+        return checks;
+    };
+    checks.push(workload::check("operator", operator, &facts.pods));
+    checks.push(oldest(operator));
+    let namespace = text(operator, "/metadata/namespace");
+    let part = |ending: &str| {
+        all.deployments.iter().find(|d| {
+            text(d, "/metadata/namespace") == namespace
+                && name(d).starts_with("keda-")
+                && name(d).contains(ending)
+        })
+    };
+    checks.push(match part("metrics-apiserver") {
+        Some(found) => workload::check("metrics server", found, &facts.pods),
+        None => {
+            let cause = format!("no Deployment of KEDA's metrics server is in {namespace}");
+            Check::failed("metrics server", cause, INSTALL)
+        }
+    });
+    checks.push(metrics(facts, namespace));
+    // Without it a wrong ScaledObject is taken, and fails later.
+    if let Some(found) = part("admission") {
+        let check = workload::check("admission webhook", found, &facts.pods);
+        checks.push(match check.fix {
+            Some(fix) => Check::warning(check.name, check.detail, fix),
+            None => check,
+        });
+    }
+    checks
+}
+
+fn crd(facts: &Facts) -> Check {
+    const NAME: &str = "ScaledObject";
+    let Some(crd) = &facts.crd else {
+        let cause = "the API server does not know ScaledObject (keda.sh)";
+        return Check::failed(NAME, cause, INSTALL);
+    };
+    if let Some(why) = unless_true(crd, "Established") {
+        return Check::failed(NAME, why, format!("kubectl describe crd {}", name(crd)));
+    }
+    let served = list(crd, "/spec/versions")
+        .any(|v| text(v, "/name") == "v1alpha1" && v.get("served") == Some(&Value::Bool(true)));
+    if served {
+        Check::passed(NAME, "keda.sh/v1alpha1 is served")
+    } else {
+        Check::failed(NAME, "keda.sh/v1alpha1 is not served", INSTALL)
+    }
+}
+
+fn oldest(operator: &Value) -> Check {
+    const NAME: &str = "version";
+    let [major, minor, patch] = OLDEST;
+    match version::of(operator) {
+        None => Check::warning(
+            NAME,
+            "neither image tag nor label says which version it is",
+            format!("make sure that it is {major}.{minor}.{patch} or newer"),
+        ),
+        Some((found, text)) if found < OLDEST => Check::failed(
+            NAME,
+            format!("{text} is older than {major}.{minor}.{patch}"),
+            "update KEDA; before 2.20 it does not escape account and stream in its question to NATS",
+        ),
+        Some((_, text)) => Check::passed(NAME, text),
+    }
+}
+
+/// The autoscaler reads the lag there.
+fn metrics(facts: &Facts, namespace: &str) -> Check {
+    const NAME: &str = "external metrics";
+    let Some(found) = &facts.metrics else {
+        let cause = "there is no APIService v1beta1.external.metrics.k8s.io: the autoscaler has \
+                     nobody to ask for the lag";
+        return Check::failed(NAME, cause, INSTALL);
+    };
+    let of = text(found, "/spec/service/namespace");
+    if of != namespace {
+        let cause = format!(
+            "APIService {} belongs to {of}/{}, not to KEDA: only one server can answer for \
+             external metrics",
+            name(found),
+            text(found, "/spec/service/name")
+        );
+        return Check::failed(
+            NAME,
+            cause,
+            "uninstall the other metrics adapter, then apply KEDA again",
+        );
+    }
+    match unless_true(found, "Available") {
+        None => Check::passed(NAME, format!("{} is available", name(found))),
+        Some(why) => {
+            Check::failed(NAME, why, format!("kubectl describe apiservice {}", name(found)))
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The cluster itself.
+
+use super::super::Check;
+use super::super::object::{name, unless_true};
+use super::{Facts, version};
+
+/// ValidatingAdmissionPolicy, which says how long a claim's name may be, is served as `v1` from here on.
+const OLDEST: version::Version = [1, 30, 0];
+
+pub(super) fn checks(facts: &Facts) -> Vec<Check> {
+    let found = &facts.kubernetes;
+    let version = match version::parse(found) {
+        Some(version) if version < OLDEST => Check::failed(
+            "version",
+            format!("{found}: it serves no ValidatingAdmissionPolicy v1"),
+            "update Kubernetes to 1.30 or newer",
+        ),
+        _ => Check::passed("version", found),
+    };
+    let total = facts.nodes.len();
+    let trouble: Vec<String> = facts
+        .nodes
+        .iter()
+        .filter_map(|node| Some(format!("{}: {}", name(node), unless_true(node, "Ready")?)))
+        .collect();
+    let ready = total - trouble.len();
+    let fix = "kubectl describe node";
+    let nodes = match trouble.as_slice() {
+        [] if total > 0 => Check::passed("nodes", format!("{ready} of {total} Ready")),
+        _ if ready > 0 => Check::warning("nodes", trouble.join("\n"), fix),
+        _ => Check::failed("nodes", format!("none is Ready; {}", trouble.join("\n")), fix),
+    };
+    vec![version, nodes]
+}

@@ -1,0 +1,168 @@
+//! Crossplane's packages: the functions of the Compositions, and provider-kubernetes.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::super::object::{list, name, named, text};
+use super::super::{Check, packages};
+use super::Facts as All;
+
+/// What was found beside the functions, which [`super::composition::Facts`] holds.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// Providers.
+    pub providers: Vec<Value>,
+    /// ProviderRevisions.
+    pub revisions: Vec<Value>,
+    /// ProviderConfigs of provider-kubernetes.
+    pub configs: Vec<Value>,
+    /// What the API server says somebody may do.
+    pub rights: Vec<Right>,
+}
+
+/// One answer of the API server's authorizer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Right {
+    /// Who: `namespace/name` of a ServiceAccount.
+    pub who: String,
+    /// What for, such as `provider-kubernetes`.
+    pub of: String,
+    /// `create deployments.apps`.
+    pub what: String,
+    /// Whether it may.
+    pub allowed: bool,
+}
+
+/// The ProviderConfig that a Composition's Objects are applied with; none where Crossplane composes
+/// the manifests itself.
+#[must_use]
+pub fn provider_config(composition: &Value) -> Option<&str> {
+    list(composition, "/spec/pipeline")
+        .find_map(|step| step.pointer("/input/objects/providerConfigRef/name")?.as_str())
+}
+
+/// The Provider that is provider-kubernetes: by its name, else by its package.
+#[must_use]
+pub fn provider(providers: &[Value]) -> Option<&Value> {
+    named(providers, PROVIDER)
+        .or_else(|| providers.iter().find(|p| text(p, "/spec/package").contains(PROVIDER)))
+}
+
+const PROVIDER: &str = "provider-kubernetes";
+const FUNCTIONS: &str = "kubectl apply -k platform/04-apis/functions";
+
+pub(super) fn checks(all: &All) -> Vec<Check> {
+    let found = &all.compositions;
+    // Without a Composition, those of the one that `eds render` uses.
+    let mut wanted: BTreeSet<&str> = found.ours().flat_map(functions).collect();
+    if wanted.is_empty() {
+        wanted = functions(&found.built_in).collect();
+    }
+    let mut checks: Vec<Check> = wanted
+        .into_iter()
+        .map(|function| {
+            let (revisions, pods) = (&found.function_revisions, &found.pods);
+            packages::check(function, "Function", function, &found.functions, revisions, pods)
+        })
+        .collect();
+    let ours: Vec<&Value> = found.ours().collect();
+    let configs: BTreeSet<&str> = match ours.as_slice() {
+        [] => provider_config(&found.built_in).into_iter().collect(),
+        ours => ours.iter().filter_map(|c| provider_config(c)).collect(),
+    };
+    // The direct Composition needs no provider.
+    if !configs.is_empty() {
+        checks.extend(provider_checks(all, &configs));
+    }
+    checks.extend(rights(&all.packages));
+    checks
+}
+
+fn functions(composition: &Value) -> impl Iterator<Item = &str> {
+    list(composition, "/spec/pipeline").map(|step| text(step, "/functionRef/name"))
+}
+
+fn provider_checks(all: &All, configs: &BTreeSet<&str>) -> Vec<Check> {
+    let facts = &all.packages;
+    let pods = &all.compositions.pods;
+    let wanted = provider(&facts.providers).map_or(PROVIDER, name);
+    let mut checks = vec![packages::check(
+        PROVIDER,
+        "Provider",
+        wanted,
+        &facts.providers,
+        &facts.revisions,
+        pods,
+    )];
+    let revision = named(&facts.providers, wanted).map(|p| text(p, "/status/currentRevision"));
+    let pod = revision.and_then(|revision| {
+        pods.iter().find(|p| text(p, "/metadata/labels/pkg.crossplane.io~1revision") == revision)
+    });
+    if let Some(pod) = pod {
+        checks.push(flags(pod));
+    }
+    for config in configs {
+        let title = format!("ProviderConfig {config}");
+        checks.push(match named(&facts.configs, config) {
+            None => Check::failed(title, "it is not there", "kubectl apply -k platform/04-apis"),
+            Some(found) => {
+                let source = text(found, "/spec/credentials/source");
+                Check::passed(title, format!("credentials: {source}"))
+            }
+        });
+    }
+    checks
+}
+
+/// What provider-kubernetes must be started with.
+fn flags(pod: &Value) -> Check {
+    const NAME: &str = "provider's flags";
+    const NEEDED: [(&str, &str); 2] = [
+        ("--enable-watches", "a claim turns Ready only when the provider polls, every ten minutes"),
+        (
+            "--enable-server-side-apply",
+            "what a claim no longer says (an init container, a Secret) stays in the Deployment",
+        ),
+    ];
+    let given: Vec<&str> = list(pod, "/spec/containers")
+        .flat_map(|container| list(container, "/args").filter_map(Value::as_str))
+        .collect();
+    let missing: Vec<String> = NEEDED
+        .iter()
+        .filter(|(flag, _)| !given.iter().any(|g| g == flag || *g == format!("{flag}=true")))
+        .map(|(flag, without)| format!("without {flag}, {without}"))
+        .collect();
+    if missing.is_empty() {
+        return Check::passed(NAME, NEEDED.map(|(flag, _)| flag).join(" "));
+    }
+    let fix = format!("{FUNCTIONS} (its DeploymentRuntimeConfig sets them)");
+    Check::warning(NAME, missing.join("\n"), fix)
+}
+
+/// One check for each that must be allowed something.
+fn rights(facts: &Facts) -> Vec<Check> {
+    let mut who: Vec<(&str, &str)> = Vec::new();
+    for right in &facts.rights {
+        let key = (right.of.as_str(), right.who.as_str());
+        if !who.contains(&key) {
+            who.push(key);
+        }
+    }
+    who.into_iter()
+        .map(|(of, who)| {
+            let all = || facts.rights.iter().filter(|r| r.of == of && r.who == who);
+            let missing: Vec<&str> =
+                all().filter(|r| !r.allowed).map(|r| r.what.as_str()).collect();
+            let title = format!("rights of {of}");
+            if missing.is_empty() {
+                return Check::passed(
+                    title,
+                    format!("{who} may do all {} that it needs", all().count()),
+                );
+            }
+            let cause = format!("{who} may not {}", missing.join(", "));
+            Check::failed(title, cause, format!("{FUNCTIONS} (ClusterRoles and bindings)"))
+        })
+        .collect()
+}

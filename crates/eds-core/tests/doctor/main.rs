@@ -1,0 +1,48 @@
+//! `eds doctor`'s judgement. Each case takes a cluster in which all is well, breaks one thing, and names
+//! the one line that must say so; every other line must stay as it was, or be named too.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod claim;
+mod platform;
+
+use eds_core::verify::{Report, Status};
+use serde_json::Value;
+
+/// `section: name: status: detail`, for every check that has not passed.
+fn ailing(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    for section in &report.sections {
+        for check in section.checks.iter().filter(|c| c.status != Status::Passed) {
+            let status = check.status.name();
+            lines.push(format!("{}: {}: {status}: {}", section.title, check.name, check.detail));
+            let needs_fix = matches!(check.status, Status::Failed | Status::Warning);
+            assert_eq!(needs_fix, check.fix.as_ref().is_some_and(|f| !f.is_empty()), "{check:?}");
+        }
+    }
+    lines
+}
+
+/// Every line must begin with one of `expected`, and each of these must be used.
+#[track_caller]
+fn says(report: &Report, expected: &[&str]) {
+    let found = ailing(report);
+    for line in &found {
+        assert!(expected.iter().any(|e| line.starts_with(e)), "not expected: {line}");
+    }
+    for e in expected {
+        assert!(found.iter().any(|line| line.starts_with(e)), "nothing says {e:?}: {found:#?}");
+    }
+}
+
+/// The value at a pointer, to change it.
+#[track_caller]
+fn at<'a>(object: &'a mut Value, pointer: &str) -> &'a mut Value {
+    object.pointer_mut(pointer).unwrap_or_else(|| panic!("nothing at {pointer}"))
+}
+
+/// Removes the key at the end of a pointer.
+fn remove(object: &mut Value, pointer: &str) {
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    at(object, parent).as_object_mut().unwrap().remove(key).unwrap();
+}
