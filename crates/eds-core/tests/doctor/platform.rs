@@ -213,7 +213,7 @@ fn kubernetes() {
         },
         &["Kubernetes: nodes: warning: a: Ready is False"],
     );
-    check(|f| f.nodes.clear(), &["Kubernetes: nodes: failed: none is Ready"]);
+    check(|f| f.nodes.clear(), &["Kubernetes: nodes: failed: there is none"]);
 }
 
 #[test]
