@@ -58,7 +58,7 @@ start_argocd_application_controller() (
     start_service argocd-application-controller 60 ready_argocd_application_controller - \
         "$ARGOCD_HOME/bin/argocd-application-controller" --kubeconfig "$ADMIN_CONF" --namespace argocd \
         --repo-server 127.0.0.1:8081 --repo-server-plaintext --redis 127.0.0.1:6379 \
-        --app-resync "$ARGOCD_RESYNC" --app-resync-jitter 0 --loglevel warn
+        --app-resync "$ARGOCD_RESYNC" --app-resync-jitter 0 --persist-resource-health --loglevel warn
 )
 ready_argocd_application_controller() { in_node curl -fsS -m 2 http://127.0.0.1:8082/healthz; }
 
