@@ -186,7 +186,7 @@ ready_one() {
     kube-controller-manager) ready_controller_manager ;;
     kube-scheduler) ready_scheduler ;;
     kube-proxy) ready_proxy ;;
-    *) "ready_$1" ;;
+    *) "ready_${1//-/_}" ;;
     esac
 }
 

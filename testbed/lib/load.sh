@@ -19,6 +19,8 @@ lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$lib/cluster.sh"
 # shellcheck source=testbed/lib/api.sh
 . "$lib/api.sh"
+# shellcheck source=testbed/lib/argocd.sh
+. "$lib/argocd.sh"
 # shellcheck source=testbed/lib/nats.sh
 . "$lib/nats.sh"
 

@@ -29,6 +29,7 @@ missing_packages() {
     for p in "${DEBIAN_PACKAGES[@]}"; do
         case $p in
         containernetworking-plugins) [ -x "$(cni_bin)/bridge" ] ;;
+        git) [ -x "$(git --exec-path 2>/dev/null)/git-daemon" ] ;;
         *) PATH=$PATH:/usr/sbin:/sbin command -v "$p" >/dev/null ;;
         esac || echo "$p"
     done

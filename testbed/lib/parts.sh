@@ -6,6 +6,9 @@
 
 # shellcheck disable=SC2034 # read by the entry points
 PARTS=(etcd pause nats coredns kubernetes provider-kubernetes keda)
+# Built only where they are asked for.
+# shellcheck disable=SC2034
+OPTIONAL_PARTS=(argocd)
 
 # What each part must have in its directory once it is built.
 part_outputs() {
@@ -17,6 +20,7 @@ part_outputs() {
     kubernetes) echo kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet ;;
     provider-kubernetes) echo provider package/crossplane.yaml ;;
     keda) echo operator adapter webhooks config/default/kustomization.yaml ;;
+    argocd) echo argocd kustomize manifests/crds/kustomization.yaml ;;
     esac
 }
 
@@ -29,6 +33,7 @@ part_module() {
     kubernetes) echo k8s.io/kubernetes ;;
     provider-kubernetes) echo github.com/crossplane-contrib/provider-kubernetes ;;
     keda) echo github.com/kedacore/keda/v2 ;;
+    argocd) echo github.com/argoproj/argo-cd/v3 ;;
     esac
 }
 
@@ -95,6 +100,7 @@ part_build() (
         source=$("$go" list -m -f '{{.Dir}}' "$module")
         case $name in
         keda) cp -r --no-preserve=mode "$source/config" "$tmp/config" ;;
+        argocd) cp -r --no-preserve=mode "$source/manifests" "$tmp/manifests" && mv "$tmp/cmd" "$tmp/argocd" ;;
         provider-kubernetes) cp -r --no-preserve=mode "$source/package" "$tmp/package" ;;
         esac
     fi
