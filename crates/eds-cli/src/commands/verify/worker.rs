@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use eds_cluster::nats::{self, Connection};
-use eds_cluster::{Cluster, Lines, Run, claims, kinds};
-use eds_core::verify::Check;
+use eds_cluster::{Cluster, Lines, Run, claims, kinds, once};
 use eds_core::verify::load::{Facts, Line, Sample};
+use eds_core::verify::{Check, Report, Rows, Status};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -100,8 +100,15 @@ impl<'a> Worker<'a> {
         })
     }
 
-    /// Waits until the claim says that it is Ready.
-    pub(crate) async fn ready(&self, limit: Duration) -> Result<Check> {
+    /// Waits until the claim says that it is Ready, and puts into the report whether it does.
+    pub(crate) async fn is_ready(&self, limit: Duration, report: &mut Report) -> Result<bool> {
+        let ready = self.ready(limit).await?;
+        let is_ready = ready.status == Status::Passed;
+        report.add("Claim", vec![ready]);
+        Ok(is_ready)
+    }
+
+    async fn ready(&self, limit: Duration) -> Result<Check> {
         let begun = Instant::now();
         let here = Some(self.run.namespace.as_str());
         let ready = self.run.cluster.watch_until(&kinds::CLAIM, here, CLAIM, limit, |claim| {
@@ -179,6 +186,22 @@ impl<'a> Worker<'a> {
             Ok((self.read() >= self.facts.published.len()).then_some(()))
         })
         .await?;
+        Ok(())
+    }
+
+    /// Counts the rows where there is a database: a pod like the worker's asks it, so it need not be
+    /// reachable from here.
+    pub(crate) async fn rows(&mut self, limit: Duration) -> Result<()> {
+        if !self.facts.idempotent {
+            return Ok(());
+        }
+        let Run { cluster, namespace, .. } = self.run;
+        let ended = once::run(cluster, namespace, CLAIM, &["results"], limit).await?;
+        let rows = ended.log.lines().find_map(Rows::parse);
+        self.facts.rows = Some(rows.ok_or_else(|| {
+            let said = ended.log.lines().last().unwrap_or("it printed nothing");
+            format!("`agent-executor results` {}: {said}", ended.how)
+        }));
         Ok(())
     }
 
