@@ -1,7 +1,12 @@
 //! Every command that the README shows is run: here, or by `.ci/run`. Its figures of autoscaling are those of
 //! the recorded runs.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -102,9 +107,10 @@ fn the_figures_are_those_of_the_recorded_runs() {
     const BEGIN: &str = "<!-- losses -->\n";
     const END: &str = "<!-- /losses -->";
     let runs = ["50", "50-from-zero", "5000-faults", "3000-rolling-update"];
-    let mut table = "| messages | during the run | drained after | replicas | effect | deliveries at most |\n\
+    let mut table =
+        "| messages | during the run | drained after | replicas | effect | deliveries at most |\n\
                      |---|---|---|---|---|---|\n"
-        .to_owned();
+            .to_owned();
     table.extend(runs.map(|run| figures(&format!("autoscaling-{run}"))));
     let path = root().join("README.md");
     let readme = std::fs::read_to_string(&path).unwrap();
