@@ -23,6 +23,7 @@ mod worker;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
@@ -151,6 +152,8 @@ async fn work() -> Result<(), Failure> {
         .await
         .map_err(|error| settings(format!("cannot listen at {}: {error}", config.http_address)))?;
     let state = Arc::new(State::new(config.handler_timeout, config.database_url.is_some()));
+    let grace = u64::try_from(config.shutdown_grace.as_millis()).unwrap_or(u64::MAX);
+    state.metrics.shutdown_grace_ms.store(grace, Ordering::Relaxed);
     tokio::spawn(http::serve(listener, Arc::clone(&state)));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"), stream = config.stream, consumer = config.consumer,

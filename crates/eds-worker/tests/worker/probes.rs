@@ -135,7 +135,7 @@ async fn users_and_their_permissions() {
 async fn probes_and_metrics_answer() {
     let Some((nats, jetstream)) = broker(30.0).await else { return };
     publish(&jetstream, 1, r#"{"work_ms": 30}"#).await;
-    let worker = Worker::start(&nats.url(), &[]);
+    let worker = Worker::start(&nats.url(), &[("WORKER_SHUTDOWN_GRACE_SECONDS", "7.5")]);
     worker.ready().await;
     drained(&jetstream, 5.0).await;
     assert_eq!(worker.get("/ready"), (200, "{\"ready\":true}\n".to_owned()));
@@ -146,6 +146,7 @@ async fn probes_and_metrics_answer() {
         ("agent_executor_messages_failed_total", 0.0),
         ("agent_executor_messages_in_flight", 0.0),
         ("agent_executor_ready", 1.0),
+        ("agent_executor_shutdown_grace_seconds", 7.5),
         ("agent_executor_handler_duration_seconds_count", 1.0),
         ("agent_executor_handler_duration_seconds_bucket{le=\"0.025\"}", 0.0),
         ("agent_executor_handler_duration_seconds_bucket{le=\"+Inf\"}", 1.0),
