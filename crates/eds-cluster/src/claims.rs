@@ -38,7 +38,21 @@ impl Run {
         if Endpoint::parse(url, &self.namespace, 4222).is_none() {
             return Ok(());
         }
-        let (stream, consumer) = (text("/spec/nats/stream"), text("/spec/nats/consumer"));
+        self.ensure(url, text("/spec/nats/stream"), text("/spec/nats/consumer"), settings).await
+    }
+
+    /// Makes a stream and its consumer with these settings, where they are missing; `url` is NATS's,
+    /// with a [`nats::login`] where it wants one. What was made is gone again at the end.
+    ///
+    /// # Errors
+    /// When something cannot be made.
+    pub async fn ensure(
+        &self,
+        url: &str,
+        stream: &str,
+        consumer: &str,
+        settings: pull::Config,
+    ) -> Result<()> {
         let connection = nats::connect(&self.cluster, url, &self.namespace).await?;
         let made = connection.ensure_with(stream, consumer, settings).await?;
         if made.made_stream || made.made_consumer {
