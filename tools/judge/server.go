@@ -114,7 +114,8 @@ func (s *server) install(path string, object interface{}) error {
 	if err != nil {
 		return err
 	}
-	if code != http.StatusCreated {
+	// There is what an earlier run on the same server installed.
+	if code != http.StatusCreated && code != http.StatusConflict {
 		return fmt.Errorf("%s: %d: %s", path, code, message)
 	}
 	return nil
@@ -156,7 +157,21 @@ func (s *server) try(body []byte, v *verdict) error {
 	if found.namespaced {
 		path = found.path + "/namespaces/" + url.PathEscape(namespaceOf(u)) + "/" + found.plural
 	}
-	code, message, err := s.post(path+"?dryRun=All&fieldValidation=Strict", body)
+	path += "?dryRun=All&fieldValidation=Strict"
+	code, message, err := s.post(path, body)
+	missing := fmt.Sprintf("namespaces %q not found", namespaceOf(u))
+	if err == nil && code == http.StatusNotFound && message == missing {
+		// Whether a claim's namespace exists is not what is judged; whether it can exist is.
+		code, message, err = s.namespace(namespaceOf(u))
+		for start := time.Now(); err == nil && code == http.StatusCreated && time.Since(start) < ready; time.Sleep(10 * time.Millisecond) {
+			code, message, err = s.post(path, body)
+			if message != missing {
+				break
+			}
+			// Admission sees a new namespace a moment later.
+			code = http.StatusCreated
+		}
+	}
 	switch {
 	case err != nil:
 		return err
@@ -168,6 +183,14 @@ func (s *server) try(body []byte, v *verdict) error {
 		v.Errors = append(v.Errors, message)
 	}
 	return nil
+}
+
+func (s *server) namespace(name string) (int, string, error) {
+	body, err := json.Marshal(map[string]interface{}{"metadata": map[string]string{"name": name}})
+	if err != nil {
+		return 0, "", err
+	}
+	return s.post("/api/v1/namespaces", body)
 }
 
 // post gives the status code, and what the server says where it refuses.
