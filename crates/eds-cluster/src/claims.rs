@@ -110,7 +110,10 @@ pub async fn left(cluster: &Cluster, namespace: &str, name: &str) -> Result<(Vec
     let by_name = format!("app.kubernetes.io/name={name}");
     let owner =
         format!("crossplane.io/claim-name={name},crossplane.io/claim-namespace={namespace}");
-    let places = MADE.iter().chain(&[&kinds::REPLICA_SET, &kinds::POD]).map(|kind| (*kind, here, by_name.as_str()));
+    let places = MADE
+        .iter()
+        .chain(&[&kinds::REPLICA_SET, &kinds::POD])
+        .map(|kind| (*kind, here, by_name.as_str()));
     let places = places.chain([(&kinds::HPA, here, "")]);
     let places =
         places.chain([&kinds::COMPOSITE, &kinds::OBJECT].map(|kind| (kind, None, owner.as_str())));

@@ -30,7 +30,8 @@ impl Snapshot {
             let claim = "/metadata/labels/crossplane.io~1claim-namespace";
             let of_run = runs.contains(text(object, "/metadata/namespace"))
                 || runs.contains(text(object, claim));
-            let of_job = list(object, "/metadata/ownerReferences").any(|o| text(o, "/kind") == "Job");
+            let of_job =
+                list(object, "/metadata/ownerReferences").any(|o| text(o, "/kind") == "Job");
             !of_run && !of_job && object.pointer("/metadata/deletionTimestamp").is_none()
         };
         let entry = |object: &Value| {
@@ -117,8 +118,7 @@ mod tests {
             };
             let found = super::check(&snapshot(before), &snapshot(after));
             let failed = found.status == Status::Failed;
-            let lines: Vec<&str> =
-                if failed { found.detail.lines().collect() } else { Vec::new() };
+            let lines: Vec<&str> = if failed { found.detail.lines().collect() } else { Vec::new() };
             assert_eq!(lines, expected);
         };
         check(&[("a/s", "1")], &[("a/s", "1")], &[]);

@@ -1,9 +1,12 @@
-//! `eds doctor`'s judgement. Each case takes a cluster in which all is well, breaks one thing, and names
+//! The judgement of `eds doctor` and `eds verify`. Each case takes a cluster in which all is well, breaks one thing, and names
 //! the one line that must say so; every other line must stay as it was, or be named too.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod claim;
+mod composition;
+mod deployment;
+mod keda;
 mod platform;
 
 use eds_core::verify::{Report, Status};
