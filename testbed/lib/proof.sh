@@ -23,7 +23,7 @@ begin() {
     trap finish EXIT
     trap 'exit 130' INT TERM
     kc create namespace "$NAMESPACE" >/dev/null
-    kc label namespace "$NAMESPACE" pod-security.kubernetes.io/enforce=restricted >/dev/null
+    kc label namespace "$NAMESPACE" app.kubernetes.io/managed-by=eds pod-security.kubernetes.io/enforce=restricted >/dev/null
     stream_with_consumer "$STREAM" "$SUBJECT" worker
     PASSED=0
 }

@@ -1,11 +1,11 @@
 //! A claim in a run: what it needs before it can work, what it made, and what is left of it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use async_nats::jetstream::consumer::pull;
 use eds_core::verify::Endpoint;
+use eds_core::verify::bystanders::Snapshot;
 use serde_json::{Map, Value, json};
 
 use crate::client::{Cluster, Refused};
@@ -124,7 +124,10 @@ pub async fn left(cluster: &Cluster, namespace: &str, name: &str) -> Result<(Vec
     let by_name = format!("app.kubernetes.io/name={name}");
     let owner =
         format!("crossplane.io/claim-name={name},crossplane.io/claim-namespace={namespace}");
-    let places = MADE.iter().chain(&[&kinds::POD]).map(|kind| (*kind, here, by_name.as_str()));
+    let places = MADE
+        .iter()
+        .chain(&[&kinds::REPLICA_SET, &kinds::POD])
+        .map(|kind| (*kind, here, by_name.as_str()));
     let places = places.chain([(&kinds::HPA, here, "")]);
     let places =
         places.chain([&kinds::COMPOSITE, &kinds::OBJECT].map(|kind| (kind, None, owner.as_str())));
@@ -144,26 +147,36 @@ pub async fn left(cluster: &Cluster, namespace: &str, name: &str) -> Result<(Vec
     Ok((left, ending))
 }
 
-/// Everything in other namespaces of the kinds that a claim makes: `kind namespace/name` to its UID.
-/// Namespaces whose names begin with `eds-` are those of other runs, which come and go.
+/// The kinds that a claim makes or that come of it, and those it could harm. Not among them, because
+/// they change all the time by themselves: Leases (leaders renew them every few seconds), Events, and
+/// Endpoints and EndpointSlices, which follow the pods that are looked at here.
+const BYSTANDERS: [&Kind; 14] = [
+    &kinds::SERVICE_ACCOUNT,
+    &kinds::DEPLOYMENT,
+    &kinds::SERVICE,
+    &kinds::SCALED_OBJECT,
+    &kinds::REPLICA_SET,
+    &kinds::STATEFUL_SET,
+    &kinds::POD,
+    &kinds::HPA,
+    &kinds::SECRET,
+    &kinds::CONFIG_MAP,
+    &kinds::RESOURCE_QUOTA,
+    &kinds::CLAIM,
+    &kinds::COMPOSITE,
+    &kinds::OBJECT,
+];
+
+/// Everything in the cluster that this run has nothing to do with.
 ///
 /// # Errors
 /// When something cannot be read.
-pub async fn bystanders(cluster: &Cluster) -> Result<BTreeMap<String, String>> {
-    let mut found = BTreeMap::new();
-    for kind in MADE {
-        for object in cluster.list(kind, None, "").await? {
-            let text =
-                |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-            let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
-            let is_going = object.pointer("/metadata/deletionTimestamp").is_some();
-            if !namespace.starts_with("eds-") && !is_going {
-                let key = format!("{} {namespace}/{name}", kind.kind);
-                found.insert(key, text("/metadata/uid").to_owned());
-            }
-        }
+pub async fn bystanders(cluster: &Cluster) -> Result<Snapshot> {
+    let mut objects = Vec::new();
+    for kind in BYSTANDERS {
+        objects.extend(cluster.list_metadata(kind).await?);
     }
-    Ok(found)
+    Ok(Snapshot::of(&cluster.list_metadata(&kinds::NAMESPACE).await?, &objects))
 }
 
 /// A claim by namespace and name, with the defaults that the API server has filled in.

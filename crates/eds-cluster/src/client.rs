@@ -143,8 +143,30 @@ impl Cluster {
     ) -> Result<Vec<Value>> {
         let url = kind.url(namespace, None);
         let url = with_query(&url, &[("labelSelector", selector)]);
-        let list = absent_is_none(self.json("GET", &url, None).await)
-            .with_context(|| format!("cannot list {}", kind.plural))?;
+        self.items(kind, self.json("GET", &url, None).await)
+    }
+
+    /// Names, labels, owners and UIDs of all objects of a kind in all namespaces, without what they
+    /// hold: a Secret's values stay where they are.
+    ///
+    /// # Errors
+    /// As [`Cluster::list`].
+    pub async fn list_metadata(&self, kind: &Kind) -> Result<Vec<Value>> {
+        const METADATA: &str = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
+        let request = Request::get(kind.url(None, None)).header("Accept", METADATA);
+        let mut items = self.items(kind, self.answer(request.body(Vec::new())?).await)?;
+        for item in &mut items {
+            // They say PartialObjectMetadata.
+            *item = json!({
+                "apiVersion": kind.api_version(), "kind": kind.kind, "metadata": item.get("metadata"),
+            });
+        }
+        Ok(items)
+    }
+
+    fn items(&self, kind: &Kind, answer: Result<Value>) -> Result<Vec<Value>> {
+        let list =
+            absent_is_none(answer).with_context(|| format!("cannot list {}", kind.plural))?;
         let items = list.and_then(|mut list| list.get_mut("items").map(Value::take));
         let mut items = match items {
             Some(Value::Array(items)) => items,
@@ -436,7 +458,10 @@ impl Cluster {
         let bytes = body.map(serde_json::to_vec).transpose()?.unwrap_or_default();
         let request = Request::builder().method(method).uri(url);
         let request = request.header("Accept", "application/json");
-        let request = request.header("Content-Type", content).body(bytes)?;
+        self.answer(request.header("Content-Type", content).body(bytes)?).await
+    }
+
+    async fn answer(&self, request: Request<Vec<u8>>) -> Result<Value> {
         let answer = timeout(REQUEST_LIMIT, self.client.request::<Value>(request)).await;
         answer
             .with_context(|| format!("{} did not answer within 30 s", self.server))?

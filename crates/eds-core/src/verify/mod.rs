@@ -3,6 +3,7 @@
 //! The facts are gathered elsewhere (`eds-cluster`), as the plain JSON that the API server and NATS
 //! answered. Nothing here asks anyone, so every judgement is tested with recorded answers.
 
+pub mod bystanders;
 pub mod claim;
 pub mod composition;
 pub mod deployment;

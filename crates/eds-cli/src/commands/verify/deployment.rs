@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use eds_cluster::{Cluster, Refused, Run, claims, kinds};
-use eds_core::verify::{Check, Report, Status, deployment};
+use eds_core::verify::{Check, Report, Status, bystanders, deployment};
 use serde_json::Value;
 use tokio::time::sleep;
 
@@ -96,7 +96,7 @@ impl Verification<'_> {
         // What failed is looked at as it is, not after it is gone.
         if !self.args.run.keep && !report.failed() {
             let mut end = vec![self.end().await?];
-            end.push(bystanders(&before, &claims::bystanders(cluster).await?));
+            end.push(bystanders::check(&before, &claims::bystanders(cluster).await?));
             report.add("Claim deleted", end);
         }
         Ok(())
@@ -231,23 +231,6 @@ fn is_rolled_out(deployment: &Value) -> bool {
     let counts = ["/status/replicas", "/status/updatedReplicas", "/status/availableReplicas"];
     number("/status/observedGeneration") >= number("/metadata/generation")
         && counts.iter().all(|pointer| number(pointer) == wanted)
-}
-
-fn bystanders(
-    before: &std::collections::BTreeMap<String, String>,
-    after: &std::collections::BTreeMap<String, String>,
-) -> Check {
-    const NAME: &str = "nothing else changed";
-    let other: Vec<&str> = before
-        .iter()
-        .filter(|(key, uid)| after.get(*key) != Some(uid))
-        .map(|(key, _)| key.as_str())
-        .collect();
-    if other.is_empty() {
-        return Check::passed(NAME, format!("{} objects of other namespaces", before.len()));
-    }
-    let cause = format!("gone, or another of the same name: {}", other.join(", "));
-    Check::failed(NAME, cause, "was something else at work meanwhile? Run it again")
 }
 
 fn seconds(time: Duration) -> String {

@@ -1,4 +1,4 @@
-//! `eds doctor`'s judgement. Each case takes a cluster in which all is well, breaks one thing, and names
+//! The judgement of `eds doctor` and `eds verify`. Each case takes a cluster in which all is well, breaks one thing, and names
 //! the one line that must say so; every other line must stay as it was, or be named too.
 
 #![allow(
@@ -9,6 +9,9 @@
 )]
 
 mod claim;
+mod composition;
+mod deployment;
+mod keda;
 mod platform;
 
 use eds_core::verify::{Report, Status};
