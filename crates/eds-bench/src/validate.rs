@@ -176,11 +176,11 @@ fn claim(number: usize) -> String {
     list(&mut text, "secretRefs", number % 4, |i| {
         format!("{{name: secret-{i}, env: [{{secretKey: password, envName: PASSWORD_{i}}}]}}")
     });
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         let most = 2 + number % 20;
         let _ = write!(text, "  scaling:\n    minReplicas: 1\n    maxReplicas: {most}\n");
     }
-    if number % 5 == 0 {
+    if number.is_multiple_of(5) {
         text.push_str("  initContainer:\n    command: [/bin/sh, -c]\n    args: [\"migrate up\"]\n");
     }
     text
