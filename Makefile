@@ -67,8 +67,8 @@ schema-test: ## every fixture and example validates as it announces; the committ
 	platform/04-apis/tests/schema-validation.test.sh
 
 .PHONY: judge
-judge: ## does `eds validate` agree with the API server's own code? (COUNT=1000 SEED=1)
-	scripts/judge.sh
+judge: ## does `eds validate` agree with the API server's code? (ARGS=--api-server: a real one; COUNT=1000 SEED=1)
+	scripts/judge.sh $(ARGS)
 
 .PHONY: second-opinion
 second-opinion: ## do ajv, kubeconform and check-jsonschema read the published schema as we do?

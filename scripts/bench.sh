@@ -3,7 +3,8 @@
 #
 #   scripts/bench.sh [--runs N] [--rounds N] [--seconds S] [--claim FILE]
 #
-# Needs the Crossplane CLI, Crossplane core and the Go function (scripts/tools.sh says where it looks).
+# Needs the Crossplane CLI, Crossplane core and the Go function (scripts/tools.sh says where it looks), and
+# measures ajv-cli and check-jsonschema where Node and Python are.
 # Table on stdout, JSON in bench/out/summary.json; bench/README.md says what the figures mean.
 # Exit 0: measured, targets met or not (the table says it); 1: could not measure; 2: a tool is missing.
 set -euo pipefail
@@ -14,6 +15,16 @@ tool() { "$root/scripts/tools.sh" "$1" || { echo "bench: NOT RUN, $1 is not here
 go_function=$(tool function-patch-and-transform)
 cli=$(tool crossplane-cli)
 core=$(tool crossplane)
+kubeconform=$(tool kubeconform)
+# Without Node or Python these are left out, and the table says so.
+validators=()
+for name in ajv check-jsonschema; do
+  if path=$("$root/scripts/tools.sh" "$name"); then
+    validators+=("--$name" "$path")
+  else
+    echo "bench: NOT MEASURED: $name is not here" >&2
+  fi
+done
 
 cd "$root"
 echo 'bench: building release binaries' >&2
@@ -26,4 +37,5 @@ exec "$target/eds-bench" run \
   --claim "$api/examples/full-claim.yaml" \
   --composition "$api/compositions/event-driven-service-composition.yaml" \
   --xrd "$api/definitions/xeventdrivenservices.yaml" \
+  --schema "$api/schemas/eventdrivenservice.schema.json" --kubeconform "$kubeconform" "${validators[@]}" \
   --out "$root/bench/out" "$@"

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Prints the path of a tool that the tests judge by, after building or unpacking it if need be.
 #
-#   scripts/tools.sh kubeconform                    built from tools/conformance/go.mod
+#   scripts/tools.sh kubeconform | actionlint       built from tools/conformance/go.mod
+#   scripts/tools.sh ajv | yaml-language-server     installed from tools/outside/package-lock.json
+#   scripts/tools.sh check-jsonschema | python      installed from tools/outside/requirements.txt
 #   scripts/tools.sh cargo-deny                     built from crates.io
 #   scripts/tools.sh go                             the installed one, or what an old one fetches
 #   scripts/tools.sh crossplane | crossplane-cli | function-patch-and-transform
@@ -62,6 +64,35 @@ go_tool() {
   printf '%s\n' "$dir/$name"
 }
 
+# npm_tool NAME: a command of the packages that tools/outside pins. None of their own scripts is run.
+npm_tool() {
+  local pins=$root/tools/outside dir
+  for need in node npm; do command -v "$need" > /dev/null || fail "$1 needs $need, which is not installed"; done
+  dir=$cache/npm/$(sha256sum < "$pins/package-lock.json" | cut -c1-16)
+  if [ ! -e "$dir/node_modules/.bin/$1" ]; then
+    say "installing $1 and what else tools/outside/package.json names into $dir"
+    mkdir -p "$dir"
+    cp "$pins/package.json" "$pins/package-lock.json" "$dir"
+    (cd "$dir" && npm ci --ignore-scripts --no-audit --no-fund --loglevel error) >&2 || fail "installing $1 failed"
+  fi
+  printf '%s\n' "$dir/node_modules/.bin/$1"
+}
+
+# python_tool NAME: a command of an environment with the packages that tools/outside pins.
+python_tool() {
+  local pins=$root/tools/outside/requirements.txt dir
+  command -v python3 > /dev/null || fail "$1 needs python3, which is not installed"
+  dir=$cache/python/$({ cat "$pins"; python3 --version; } | sha256sum | cut -c1-16)
+  if [ ! -e "$dir/done" ]; then
+    say "installing $1 and what else tools/outside/requirements.txt names into $dir"
+    rm -rf "$dir"
+    python3 -m venv "$dir" >&2 || fail "$1 needs Python's venv (Debian: apt-get install python3-venv)"
+    "$dir/bin/pip" install --quiet --disable-pip-version-check --requirement "$pins" >&2 || fail "installing $1 failed"
+    touch "$dir/done"
+  fi
+  printf '%s\n' "$dir/bin/$1"
+}
+
 # cargo_deny: an installed one of any version, else the pinned one from crates.io.
 cargo_deny() {
   local dir=$cache/cargo-deny-$cargo_deny_version
@@ -109,13 +140,15 @@ oracle() {
 }
 
 case ${1:-all} in
-  kubeconform) go_tool kubeconform ;;
+  kubeconform | actionlint) go_tool "$1" ;;
+  ajv | yaml-language-server) npm_tool "$1" ;;
+  check-jsonschema | python) python_tool "$1" ;;
   cargo-deny) cargo_deny ;;
   go) go_binary ;;
   crossplane | crossplane-cli | function-patch-and-transform) oracle "$1" ;;
   all)
     status=0
-    for tool in kubeconform crossplane crossplane-cli function-patch-and-transform; do
+    for tool in kubeconform actionlint ajv yaml-language-server check-jsonschema crossplane crossplane-cli function-patch-and-transform; do
       "${BASH_SOURCE[0]}" "$tool" || status=2
     done
     exit "$status"

@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
 # nats-request.sh HOST PORT SUBJECT JSON: one request over NATS's text protocol, its
-# answer on standard output. Runs inside the node's network.
+# answer on standard output. NATS_LOGIN=USER:PASSWORD logs in. Runs inside the node's network.
 set -euo pipefail
+# The address of a server that is gone would be tried for two minutes.
+timeout 3 bash -c ": <>/dev/tcp/$1/$2"
 exec 3<>"/dev/tcp/$1/$2"
-printf 'CONNECT {"verbose":false,"name":"testbed"}\r\nSUB _INBOX.testbed 1\r\nPUB %s _INBOX.testbed %d\r\n%s\r\n' "$3" "${#4}" "$4" >&3
+login=
+[ -z "${NATS_LOGIN:-}" ] || login=$(printf ',"user":"%s","pass":"%s"' "${NATS_LOGIN%%:*}" "${NATS_LOGIN#*:}")
+printf 'CONNECT {"verbose":false,"name":"testbed"%s}\r\nSUB _INBOX.testbed 1\r\nPUB %s _INBOX.testbed %d\r\n%s\r\n' "$login" "$3" "${#4}" "$4" >&3
 while IFS= read -r -t 10 line <&3; do
     case ${line%$'\r'} in
     PING) printf 'PONG\r\n' >&3 ;;

@@ -1,10 +1,11 @@
 # shellcheck shell=bash
 # JetStream's own API, asked over the plain NATS protocol: no client needed.
 
-# nats_request SUBJECT JSON: prints the answer.
+# nats_request SUBJECT JSON: prints the answer. NATS_AT="HOST PORT" asks another than the testbed's,
+# NATS_LOGIN=USER:PASSWORD logs in.
 nats_request() {
-    local host
-    host="$(kc -n nats get service nats -o jsonpath='{.spec.clusterIP}') 4222" || return 1
+    local host=${NATS_AT:-}
+    [ -n "$host" ] || host="$(kc -n nats get service nats -o jsonpath='{.spec.clusterIP}') 4222" || return 1
     # shellcheck disable=SC2086 # host and port
     in_node "$TESTBED_DIR/lib/nats-request.sh" $host "$1" "$2"
 }

@@ -38,9 +38,10 @@ missing_packages() {
 # Debian puts the CNI plugins in /usr/lib/cni, most others in /opt/cni/bin.
 cni_bin() { if [ -x /opt/cni/bin/bridge ]; then echo /opt/cni/bin; else echo /usr/lib/cni; fi; }
 
+# install_packages [PACKAGE...]: by default what is missing.
 install_packages() {
-    local want
-    mapfile -t want < <(missing_packages)
+    local want=("$@")
+    [ $# -gt 0 ] || mapfile -t want < <(missing_packages)
     [ ${#want[@]} -gt 0 ] || return 0
     command -v apt-get >/dev/null || die "no apt-get here: install ${want[*]} by hand"
     say "installing ${want[*]}"

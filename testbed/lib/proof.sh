@@ -79,6 +79,25 @@ must() { wait_for "$@" || failed "not within $1 s: $2"; }
 WORKER_IMAGE=registry.example.com/proofs/worker:1.0.0
 use_worker() { image_to_registry "$WORKER_IMAGE" /agent-executor "$1=/agent-executor"; }
 
+# use_eds: what `eds` below runs; built unless EDS names it.
+use_eds() {
+    # shellcheck disable=SC2034 # scripts/eds.sh reads it
+    local root=$REPO_DIR
+    # shellcheck source=scripts/eds.sh
+    . "$REPO_DIR/scripts/eds.sh"
+}
+# eds STATUS TEXT ARGUMENT...: it ends with this status, and prints the text.
+eds() {
+    local status=0 expect=$1 text=$2
+    shift 2
+    in_node env KUBECONFIG="$ADMIN_CONF" "$EDS" "$@" >"$EVIDENCE/eds.out" 2>&1 || status=$?
+    if [ $status != "$expect" ] || ! grep -qF -- "$text" "$EVIDENCE/eds.out"; then
+        cat "$EVIDENCE/eds.out" >&2
+        failed "eds $1 $2 ended with $status instead of $expect, or did not say: $text"
+    fi
+    passed "eds $1 $2: $(grep -F -m 1 -- "$text" "$EVIDENCE/eds.out" | sed 's/^ *//')"
+}
+
 # claim NAME [JQ-PATCH]: a claim for the worker, changed by a jq expression.
 claim() {
     jq -n --arg name "$1" --arg ns "$NAMESPACE" --arg image "$WORKER_IMAGE" --arg stream "$STREAM" '

@@ -1,10 +1,13 @@
-// Judge says what the API server would say to claims: the same code that runs there, without a
-// server. It follows the path of a create request with field validation Strict, which is what
-// kubectl asks for: decoding, defaults, pruning, metadata, schema, CEL rules, then the validations of
-// ValidatingAdmissionPolicies.
+// Judge says what the API server says to claims. Without -server it is the same code that runs there,
+// without a server: it follows the path of a create request with field validation Strict, which is
+// what kubectl asks for: decoding, defaults, pruning, metadata, schema, CEL rules, then the
+// validations of ValidatingAdmissionPolicies. With -server it asks a kube-apiserver, by dry runs.
 //
-//	judge -crds CRDS.yaml [-policies POLICIES.yaml] < files
+//	judge -crds CRDS.yaml -policies POLICIES.yaml < files
+//	judge -server https://HOST:PORT -ca FILE -refused CLAIM -crds … -policies … < files
 //
+// The server's bearer token is in the environment variable JUDGE_TOKEN; -refused names a claim that
+// only the policies refuse, by which it is seen that they are in force.
 // CRDS.yaml is what `crossplane xrd convert` prints. Each line of standard input names a file; the
 // answer is one JSON line for each of its documents: {file, document, kind, accepted, errors}.
 // Documents of kinds that no CRD defines have no verdict.
@@ -66,28 +69,55 @@ type judge struct {
 	messages   []string
 }
 
+// bench is the server's code, of each kind.
+type bench []*judge
+
 func main() {
 	crds := flag.String("crds", "", "file with CRDs")
 	policies := flag.String("policies", "", "file with ValidatingAdmissionPolicies")
+	address := flag.String("server", "", "URL of a kube-apiserver to ask")
+	ca := flag.String("ca", "", "file with the server's certificates")
+	refused := flag.String("refused", "", "file with a claim that only the policies refuse")
 	flag.Parse()
-	judges, err := load(*crds, *policies)
-	if err != nil {
+	if err := run(*crds, *policies, *address, *ca, *refused); err != nil {
 		fmt.Fprintln(os.Stderr, "judge:", err)
 		os.Exit(2)
+	}
+}
+
+// court decides about one object.
+type court interface {
+	try(body []byte, v *verdict) error
+}
+
+func run(crds, policies, address, ca, refused string) error {
+	var c court
+	var err error
+	if address == "" {
+		c, err = load(crds, policies)
+	} else {
+		c, err = newServer(address, os.Getenv("JUDGE_TOKEN"), ca, crds, policies, refused)
+	}
+	if err != nil {
+		return err
 	}
 	out := json.NewEncoder(os.Stdout)
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
-		for _, v := range file(judges, lines.Text()) {
+		verdicts, err := file(c, lines.Text())
+		if err != nil {
+			return err
+		}
+		for _, v := range verdicts {
 			if err := out.Encode(v); err != nil {
-				fmt.Fprintln(os.Stderr, "judge:", err)
-				os.Exit(2)
+				return err
 			}
 		}
 	}
+	return lines.Err()
 }
 
-func load(crdFile, policyFile string) ([]*judge, error) {
+func load(crdFile, policyFile string) (bench, error) {
 	scheme := runtime.NewScheme()
 	install.Install(scheme)
 	text, err := os.ReadFile(crdFile)
@@ -98,7 +128,7 @@ func load(crdFile, policyFile string) ([]*judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	var judges []*judge
+	var judges bench
 	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
 	for {
 		document, err := reader.Read()
@@ -214,34 +244,34 @@ func loadPolicies(file string) (cel.ConditionEvaluator, []string, error) {
 	return evaluator, messages, nil
 }
 
-func file(judges []*judge, name string) []verdict {
+func file(c court, name string) ([]verdict, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return []verdict{{File: name, Errors: []string{err.Error()}}}
+		return nil, err
 	}
 	var verdicts []verdict
 	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
 	for {
 		document, err := reader.Read()
 		if errors.Is(err, io.EOF) {
-			return verdicts
+			return verdicts, nil
 		}
 		if err != nil {
-			return append(verdicts, verdict{File: name, Document: len(verdicts), Errors: []string{err.Error()}})
+			return append(verdicts, verdict{File: name, Document: len(verdicts), Errors: []string{err.Error()}}), nil
 		}
 		body, err := yaml.YAMLToJSON(document)
 		if err == nil && string(bytes.TrimSpace(body)) == "null" {
 			continue
 		}
-		v := verdict{File: name, Document: len(verdicts)}
 		if err != nil {
-			v.Errors = []string{err.Error()}
-			verdicts = append(verdicts, v)
+			verdicts = append(verdicts, verdict{File: name, Document: len(verdicts), Errors: []string{err.Error()}})
 			continue
 		}
 		for _, item := range items(body) {
 			v := verdict{File: name, Document: len(verdicts)}
-			decide(judges, item, &v)
+			if err := c.try(item, &v); err != nil {
+				return nil, err
+			}
 			verdicts = append(verdicts, v)
 		}
 	}
@@ -264,12 +294,13 @@ func items(body []byte) [][]byte {
 	return out
 }
 
-func decide(judges []*judge, body []byte, v *verdict) {
+// identify reads apiVersion and kind, and what the strict decoder has to say; false: no object.
+func identify(body []byte, v *verdict) (*unstructured.Unstructured, bool) {
 	object := map[string]interface{}{}
 	strict, err := kjson.UnmarshalStrict(body, &object)
 	if err != nil {
 		v.Errors = []string{err.Error()}
-		return
+		return nil, false
 	}
 	for _, err := range strict {
 		v.Errors = append(v.Errors, err.Error())
@@ -279,16 +310,25 @@ func decide(judges []*judge, body []byte, v *verdict) {
 	v.Kind = kind
 	if err != nil || !isText || kind == "" || u.GetAPIVersion() == "" {
 		v.Errors = append(v.Errors, "no apiVersion or kind")
-		return
+		return nil, false
+	}
+	return u, true
+}
+
+func (judges bench) try(body []byte, v *verdict) error {
+	u, ok := identify(body, v)
+	if !ok {
+		return nil
 	}
 	for _, j := range judges {
 		if j.kind == u.GroupVersionKind() {
 			v.Errors = append(v.Errors, j.create(u)...)
 			v.Accepted = len(v.Errors) == 0
-			return
+			return nil
 		}
 	}
 	v.Errors = append(v.Errors, "no such kind: "+u.GroupVersionKind().String())
+	return nil
 }
 
 // create follows customresource_handler.go (decoding), then rest.BeforeCreate, then admission.
@@ -314,8 +354,8 @@ func (j *judge) create(u *unstructured.Unstructured) []string {
 		}
 	}
 	namespace := u.GetNamespace()
-	if j.namespaced && namespace == "" {
-		namespace = "default"
+	if j.namespaced {
+		namespace = namespaceOf(u)
 	}
 	if u.GetName() == "" && u.GetGenerateName() != "" {
 		u.SetName(u.GetGenerateName() + "x7k2p")

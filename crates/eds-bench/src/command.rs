@@ -1,4 +1,4 @@
-//! One command's wall time and peak memory.
+//! One command's wall time, CPU time and peak memory.
 //!
 //! `getrusage(RUSAGE_CHILDREN)` gives the largest resident set of any child waited for so far, and
 //! of their children in turn. It never goes down, so every measured command gets a process of its
@@ -6,9 +6,10 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -18,6 +19,8 @@ use crate::Failure;
 pub(crate) struct Cost {
     /// Wall time in seconds, from before the start to after the end.
     pub(crate) wall_s: f64,
+    /// CPU seconds of the command and its children, user and system.
+    pub(crate) cpu_s: f64,
     /// Peak resident set of the largest process among the command and its children, in KiB. Never
     /// below the 2 MiB or so of the process around it, because a fork starts with its parent's pages.
     pub(crate) peak_kib: f64,
@@ -35,8 +38,14 @@ pub(crate) fn measure(argv: &[String]) -> Result<(), Failure> {
         .map_err(|error| format!("{program}: {error}"))?;
     let wall_s = start.elapsed().as_secs_f64();
     // Linux counts ru_maxrss in KiB: getrusage(2).
-    let peak_kib = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss();
-    println!("{}", json!({"wall_s": wall_s, "peak_kib": peak_kib, "success": status.success()}));
+    let used = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let peak_kib = used.max_rss();
+    let cpu = used.user_time() + used.system_time();
+    let cpu_s = Duration::from_micros(cpu.num_microseconds().try_into()?).as_secs_f64();
+    println!(
+        "{}",
+        json!({"wall_s": wall_s, "cpu_s": cpu_s, "peak_kib": peak_kib, "success": status.success()})
+    );
     Ok(())
 }
 
@@ -54,8 +63,11 @@ pub(crate) fn cost<S: AsRef<std::ffi::OsStr>>(
         .output()?;
     let measured: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     let field = |name: &str| measured.get(name).and_then(Value::as_f64);
-    match (measured.get("success"), field("wall_s"), field("peak_kib")) {
-        (Some(Value::Bool(true)), Some(wall_s), Some(peak_kib)) => Ok(Cost { wall_s, peak_kib }),
+    let costs = (field("wall_s"), field("cpu_s"), field("peak_kib"));
+    match (measured.get("success"), costs) {
+        (Some(Value::Bool(true)), (Some(wall_s), Some(cpu_s), Some(peak_kib))) => {
+            Ok(Cost { wall_s, cpu_s, peak_kib })
+        }
         _ => Err(format!(
             "{} failed: {}",
             program.display(),

@@ -4,6 +4,7 @@
 //! start both functions -> capture the request that Crossplane sends for step 1
 //!   -> render:  eds render | crossplane composition render, alternated
 //!   -> rpc:     eds-function | function-patch-and-transform, alternated, 1 and 8 connections
+//!   -> validate: eds validate | kubeconform | ajv-cli | check-jsonschema, alternated
 //!   -> report:  table on stdout, JSON in --out
 //! ```
 //!
@@ -15,6 +16,7 @@ mod process;
 mod render;
 mod report;
 mod rpc;
+mod validate;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -75,7 +77,19 @@ struct Run {
     /// Its XRD.
     #[arg(long)]
     xrd: PathBuf,
-    /// Render runs of each side.
+    /// The published JSON Schema, which the other validators read.
+    #[arg(long)]
+    schema: PathBuf,
+    /// kubeconform.
+    #[arg(long)]
+    kubeconform: PathBuf,
+    /// ajv-cli's command; without it, it is not measured.
+    #[arg(long)]
+    ajv: Option<PathBuf>,
+    /// check-jsonschema; without it, it is not measured.
+    #[arg(long)]
+    check_jsonschema: Option<PathBuf>,
+    /// Render runs of each side; a quarter as many of validation.
     #[arg(long, default_value_t = 21)]
     runs: usize,
     /// Rounds of requests to each function, for each number of connections.
@@ -126,7 +140,9 @@ fn measure(run: &Run) -> Result<(), Failure> {
         );
         loads.push(rpc::compare(&runtime, &request, &ours, &go, connections, run)?);
     }
-    let summary = report::summary(&rendered, &loads, &request, &ours, &go)?;
+    eprintln!("bench: validating claims, {} runs of each side", run.runs.div_ceil(4));
+    let validated = validate::compare(run, work.path())?;
+    let summary = report::summary(&rendered, &loads, &validated, &request, (&ours, &go))?;
     print!("{}", report::table(&summary));
     std::fs::create_dir_all(&run.out)?;
     let path = run.out.join("summary.json");

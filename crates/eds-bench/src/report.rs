@@ -10,6 +10,7 @@ use crate::command::Cost;
 use crate::process::Server;
 use crate::render::Rendered;
 use crate::rpc::{Compared, Load};
+use crate::validate::Validated;
 
 /// Version of the JSON's shape; raised when a reader would have to change.
 const VERSION: u32 = 1;
@@ -46,6 +47,8 @@ impl Figure {
 #[derive(Debug)]
 pub(crate) struct Summary {
     figures: Vec<Figure>,
+    /// Peers whose program is not here.
+    not_measured: Vec<&'static str>,
     context: Value,
 }
 
@@ -77,16 +80,19 @@ impl Summary {
                 })
             })
             .collect();
-        json!({"version": VERSION, "context": self.context, "figures": figures})
+        json!({
+            "version": VERSION, "context": self.context, "figures": figures,
+            "not_measured": self.not_measured,
+        })
     }
 }
 
 pub(crate) fn summary(
     rendered: &Rendered,
     loads: &[Compared],
+    validated: &Validated,
     request: &Bytes,
-    ours: &Server,
-    go: &Server,
+    (ours, go): (&Server, &Server),
 ) -> Result<Summary, Failure> {
     let samples: usize = loads.iter().map(|it| it.eds.latencies_s.len()).sum();
     let peer_samples: usize = loads.iter().map(|it| it.go.latencies_s.len()).sum();
@@ -96,12 +102,9 @@ pub(crate) fn summary(
         "request_bytes": request.len(),
         "requests": {"eds": samples, "peer": peer_samples},
     });
-    let mut summary = Summary { figures: Vec::new(), context };
+    let mut summary = Summary { figures: Vec::new(), not_measured: Vec::new(), context };
 
     let render = "render: eds | crossplane composition render";
-    let median = |costs: &[Cost], of: fn(&Cost) -> f64| quantile(costs.iter().map(of), 0.5);
-    let wall = |costs: &[Cost]| median(costs, |it| it.wall_s * 1e3);
-    let peak = |costs: &[Cost]| median(costs, |it| it.peak_kib / 1024.0);
     let (eds, peer) = (&rendered.eds, &rendered.crossplane);
     summary.add((render, "wall, median", "ms"), (wall(eds), wall(peer)), Better::Less, Some(20.0));
     summary.add((render, "peak memory", "MiB"), (peak(eds), peak(peer)), Better::Less, Some(5.0));
@@ -139,7 +142,54 @@ pub(crate) fn summary(
     summary.add((servers, "idle", "MiB"), idle, Better::Less, None);
     let peak = (ours.memory("VmHWM")? / 1024.0, go.memory("VmHWM")? / 1024.0);
     summary.add((servers, "peak", "MiB"), peak, Better::Less, None);
+    validation(validated, &mut summary);
     Ok(summary)
+}
+
+fn median(costs: &[Cost], of: fn(&Cost) -> f64) -> f64 {
+    quantile(costs.iter().map(of), 0.5)
+}
+
+fn wall(costs: &[Cost]) -> f64 {
+    median(costs, |it| it.wall_s * 1e3)
+}
+
+fn cpu(costs: &[Cost]) -> f64 {
+    median(costs, |it| it.cpu_s * 1e3)
+}
+
+fn peak(costs: &[Cost]) -> f64 {
+    median(costs, |it| it.peak_kib / 1024.0)
+}
+
+/// What a validation of claims may hold in memory, in MiB, however many they are.
+const MOST_MEMORY: f64 = 25.0;
+
+#[allow(clippy::cast_precision_loss, reason = "counts of files are far below 2^52")]
+fn validation(validated: &Validated, summary: &mut Summary) {
+    let Validated { eds, peers, many, files: (files, most) } = validated;
+    for (name, costs) in peers {
+        let Some(peer) = costs else {
+            summary.not_measured.push(*name);
+            continue;
+        };
+        let scenario = format!("validate {files} files: eds | {name}");
+        let scenario = scenario.as_str();
+        // Faster is promised beside the quick one; the others are far behind.
+        let target = (*name == "kubeconform").then_some(1.0);
+        summary.add((scenario, "wall", "ms"), (wall(eds), wall(peer)), Better::Less, target);
+        summary.add((scenario, "CPU", "ms"), (cpu(eds), cpu(peer)), Better::Less, target);
+        summary.add((scenario, "peak memory", "MiB"), (peak(eds), peak(peer)), Better::Less, None);
+    }
+    let linear = format!("validate, eds alone: {most} files | {files} files");
+    let each = |costs: &[Cost], of: fn(&[Cost]) -> f64, files: usize| of(costs) / files as f64;
+    let pair = |of| (each(many, of, *most), each(eds, of, *files));
+    // Linear: a file costs no more among many. A tenth is left to the machine.
+    summary.add((&linear, "wall a file", "ms"), pair(wall), Better::Less, Some(0.9));
+    summary.add((&linear, "CPU a file", "ms"), pair(cpu), Better::Less, Some(0.9));
+    let limit = format!("validate {most} files: eds | its limit");
+    let held = (peak(many), MOST_MEMORY);
+    summary.add((&limit, "peak memory", "MiB"), held, Better::Less, Some(1.0));
 }
 
 /// The figures as a table for people.
@@ -166,6 +216,9 @@ pub(crate) fn table(summary: &Summary) -> String {
             figure.eds, figure.peer, figure.ratio
         );
         let _ = writeln!(text, "{}", line.trim_end());
+    }
+    for name in &summary.not_measured {
+        let _ = writeln!(text, "\n{name}: NOT MEASURED, it is not here (see scripts/tools.sh)");
     }
     let targets: Vec<bool> = summary.figures.iter().filter_map(Figure::met).collect();
     let met = targets.iter().filter(|met| **met).count();
@@ -217,7 +270,8 @@ mod tests {
     #[test]
     fn a_ratio_is_how_many_times_better_we_are() {
         let check = |eds, peer, better, target, expect: (f64, Option<bool>)| {
-            let mut summary = Summary { figures: Vec::new(), context: Value::Null };
+            let mut summary =
+                Summary { figures: Vec::new(), not_measured: Vec::new(), context: Value::Null };
             summary.add(("s", "n", "u"), (eds, peer), better, target);
             let figure = &summary.figures[0];
             assert_eq!((figure.ratio.to_bits(), figure.met()), (expect.0.to_bits(), expect.1));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use eds_cluster::{Cluster, run};
+use eds_cluster::{Cluster, Run, run};
 use eds_core::verify::Report;
 
 use crate::{Outcome, output};
@@ -50,6 +50,20 @@ impl ClusterArgs {
         runtime.block_on(async { work(Cluster::connect(self.context.as_deref()).await?).await })
     }
 
+    /// Runs `body` in a namespace of its own, prints its report, and says with which status to end.
+    /// `what` becomes part of the namespace's name.
+    pub(crate) fn in_namespace(
+        &self,
+        args: &RunArgs,
+        what: &str,
+        body: impl AsyncFnOnce(&Run) -> Result<Report>,
+    ) -> Result<Outcome> {
+        let report = self.with_cluster(async |cluster| {
+            Run::within(&cluster, &args.options(what), Report::failed, body).await
+        })?;
+        self.print(&report)
+    }
+
     /// Prints a report, and says with which status to end.
     pub(crate) fn print(&self, report: &Report) -> Result<Outcome> {
         let mut out = std::io::stdout().lock();
@@ -82,8 +96,7 @@ pub(crate) struct RunArgs {
 }
 
 impl RunArgs {
-    /// For [`eds_cluster::Run::within`]. `what` becomes part of the namespace's name.
-    pub(crate) fn options(&self, what: &str) -> run::Options {
+    fn options(&self, what: &str) -> run::Options {
         run::Options {
             prefix: format!("eds-{what}"),
             keep: self.keep,

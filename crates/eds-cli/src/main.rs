@@ -37,6 +37,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Completions(commands::completions::Args),
     Doctor(commands::doctor::Args),
     PublishSchema(commands::publish_schema::Args),
     Render(commands::render::Args),
@@ -47,6 +48,7 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
+        Command::Completions(args) => commands::completions::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::PublishSchema(args) => commands::publish_schema::run(args),
         Command::Render(args) => commands::render::run(args),

@@ -1,9 +1,17 @@
-//! Every command that the README shows is run: here, or by `.ci/run`.
+//! Every command that the README shows is run: here, or by `.ci/run`. Its figures of autoscaling are those of
+//! the recorded runs.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use serde_json::Value;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
@@ -48,4 +56,69 @@ fn every_command_of_the_readme_works() {
         run += 1;
     }
     assert!(run >= 5, "only {run} commands were run");
+}
+
+/// A number with commas between thousands.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(|group| std::str::from_utf8(group).unwrap())
+        .collect();
+    groups.join(",")
+}
+
+/// A recorded run as a line of the table.
+fn figures(run: &str) -> String {
+    let path = root().join("platform/04-apis/tests/recorded").join(run).join("report.json");
+    let recorded: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!(recorded["report"]["failed"], 0, "{run}");
+    let number = |key: &str| recorded["run"][key].as_u64().unwrap();
+    let mut kinds: Vec<(String, u32)> = Vec::new();
+    for disturbed in recorded["disturbed"].as_array().unwrap() {
+        let what = disturbed["what"].as_str().unwrap();
+        let kind = what.split(" of worker-").next().unwrap().to_owned();
+        match kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, count)) => *count += 1,
+            None if kind.ends_with("is over") => {}
+            None => kinds.push((kind, 1)),
+        }
+    }
+    kinds.sort();
+    let kinds: Vec<_> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let (least, peak) = (number("minReplicas"), number("peakReplicas"));
+    let rows = |key: &str| recorded["run"]["rows"][key].as_u64().unwrap();
+    assert_eq!([rows("rows"), rows("sequences")], [number("messages"); 2], "{run}");
+    format!(
+        "| {} | {} | {:.0} s | {least} to {peak} to {least} | {} rows, none twice | {} |\n",
+        thousands(number("messages")),
+        kinds.join(", "),
+        recorded["run"]["drainedSeconds"].as_f64().unwrap(),
+        thousands(rows("rows")),
+        rows("mostDeliveries"),
+    )
+}
+
+/// Writes them with `EDS_UPDATE_GOLDEN=1`.
+#[test]
+fn the_figures_are_those_of_the_recorded_runs() {
+    const BEGIN: &str = "<!-- losses -->\n";
+    const END: &str = "<!-- /losses -->";
+    let runs = ["50", "50-from-zero", "5000-faults", "3000-rolling-update"];
+    let mut table =
+        "| messages | during the run | drained after | replicas | effect | deliveries at most |\n\
+                     |---|---|---|---|---|---|\n"
+            .to_owned();
+    table.extend(runs.map(|run| figures(&format!("autoscaling-{run}"))));
+    let path = root().join("README.md");
+    let readme = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = readme.split_once(BEGIN).unwrap();
+    let (shown, after) = rest.split_once(END).unwrap();
+    if std::env::var("EDS_UPDATE_GOLDEN").as_deref() == Ok("1") {
+        std::fs::write(&path, [before, BEGIN, &table, END, after].concat()).unwrap();
+        return;
+    }
+    assert_eq!(shown, table, "EDS_UPDATE_GOLDEN=1 cargo test -p eds-cli --test readme writes them");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 use async_nats::jetstream::consumer::pull;
 use eds_core::verify::Endpoint;
 use eds_core::verify::bystanders::Snapshot;
@@ -38,7 +38,21 @@ impl Run {
         if Endpoint::parse(url, &self.namespace, 4222).is_none() {
             return Ok(());
         }
-        let (stream, consumer) = (text("/spec/nats/stream"), text("/spec/nats/consumer"));
+        self.ensure(url, text("/spec/nats/stream"), text("/spec/nats/consumer"), settings).await
+    }
+
+    /// Makes a stream and its consumer with these settings, where they are missing; `url` is NATS's,
+    /// with a [`nats::login`] where it wants one. What was made is gone again at the end.
+    ///
+    /// # Errors
+    /// When something cannot be made.
+    pub async fn ensure(
+        &self,
+        url: &str,
+        stream: &str,
+        consumer: &str,
+        settings: pull::Config,
+    ) -> Result<()> {
         let connection = nats::connect(&self.cluster, url, &self.namespace).await?;
         let made = connection.ensure_with(stream, consumer, settings).await?;
         if made.made_stream || made.made_consumer {
@@ -170,8 +184,37 @@ pub async fn bystanders(cluster: &Cluster) -> Result<Snapshot> {
 /// # Errors
 /// When there is none, or it cannot be read.
 pub async fn claim(cluster: &Cluster, namespace: &str, name: &str) -> Result<Value> {
-    let found = cluster.get(&kinds::CLAIM, Some(namespace), name).await?;
-    found.with_context(|| format!("there is no EventDrivenService {name} in {namespace}"))
+    if let Some(claim) = cluster.get(&kinds::CLAIM, Some(namespace), name).await? {
+        return Ok(claim);
+    }
+    if cluster.get(&kinds::CRD, None, "eventdrivenservices.platform.bizmatters.io").await?.is_none()
+    {
+        bail!("the API server does not know EventDrivenService: eds doctor says what is missing");
+    }
+    // Whoever may not list all namespaces learns no more.
+    let others = cluster.list(&kinds::CLAIM, None, "").await.unwrap_or_default();
+    let place = |claim: &Value| {
+        let text = |pointer| claim.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        (text("/metadata/namespace").to_owned(), text("/metadata/name").to_owned())
+    };
+    let others: Vec<(String, String)> = others.iter().map(place).collect();
+    bail!(
+        "there is no EventDrivenService {name} in {namespace}{}",
+        nearest(&others, namespace, name)
+    )
+}
+
+/// Which claims may have been meant: of this name elsewhere, else some of this namespace.
+fn nearest(others: &[(String, String)], namespace: &str, name: &str) -> String {
+    let same: Vec<&str> =
+        others.iter().filter(|(_, n)| n == name).map(|(ns, _)| ns.as_str()).collect();
+    let here: Vec<&str> =
+        others.iter().filter(|(ns, _)| ns == namespace).map(|(_, n)| n.as_str()).take(10).collect();
+    match (same.as_slice(), here.as_slice()) {
+        ([], []) => String::new(),
+        ([], here) => format!("; there are {}", here.join(", ")),
+        (same, _) => format!("; there is one of this name in {}", same.join(", ")),
+    }
 }
 
 /// Waits until KEDA says of a ScaledObject that it is ready.
@@ -203,6 +246,18 @@ pub fn condition_is(object: &Value, type_: &str, status: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nearest_claims() {
+        let others = [("a", "x"), ("b", "y"), ("b", "z")];
+        let others = others.map(|(ns, n)| (ns.to_owned(), n.to_owned()));
+        let check = |namespace, name, expected: &str| {
+            assert_eq!(nearest(&others, namespace, name), expected, "{namespace}/{name}");
+        };
+        check("b", "x", "; there is one of this name in a");
+        check("b", "w", "; there are y, z");
+        check("c", "w", "");
+    }
 
     #[test]
     fn secrets_of_a_claim() {

@@ -5,6 +5,7 @@
 //! nats     NATS's monitoring port through the API server's proxy, its client port through a forward
 //! claims   what a claim needs beforehand, what it made, what is left of it
 //! lines    what the pods of a claim print, kept beyond the pods
+//! once     a command in a pod like those of a Deployment
 //! gather   facts for `eds_core::verify`
 //! run      a namespace of one's own for a test, gone again on every exit
 //! ```
@@ -20,6 +21,7 @@ pub mod gather;
 pub mod kinds;
 pub mod lines;
 pub mod nats;
+pub mod once;
 pub mod run;
 
 pub use client::{Cluster, Refused};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use async_nats::jetstream::consumer::{self, AckPolicy, pull};
 use async_nats::jetstream::{self, stream};
-use async_nats::{Client, ConnectOptions, ServerAddr};
+use async_nats::{Client, ConnectOptions};
 use bytes::Bytes;
 use eds_core::verify::Endpoint;
 use serde_json::{Value, json};
@@ -66,27 +66,60 @@ pub struct Connection {
     _forward: Forward,
 }
 
-/// Connects to what a claim's `spec.nats.url` names; `home` is the claim's namespace. User and
-/// password, or a token, are taken from the URL.
+/// How to log in.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Login {
+    /// A user and its password.
+    User(String, String),
+    /// A token.
+    Token(String),
+}
+
+/// Never its secret.
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::User(..) => "User",
+            Self::Token(_) => "Token",
+        })
+    }
+}
+
+/// A URL without its login, which is no secret, and the login where it has one:
+/// `nats://USER:PASSWORD@HOST` or `nats://TOKEN@HOST`.
+#[must_use]
+pub fn login(url: &str) -> (String, Option<Login>) {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("nats", url));
+    let Some((login, host)) = rest.rsplit_once('@') else { return (url.to_owned(), None) };
+    let login = match login.split_once(':') {
+        Some((user, password)) => Login::User(user.to_owned(), password.to_owned()),
+        None => Login::Token(login.to_owned()),
+    };
+    (format!("{scheme}://{host}"), Some(login))
+}
+
+/// Connects to what a claim's `spec.nats.url` names; `home` is the claim's namespace. A [`login`] is
+/// taken from the URL.
 ///
 /// # Errors
 /// A URL that names no Service of this cluster, no ready pod behind it, or NATS refusing.
 pub async fn connect(cluster: &Cluster, url: &str, home: &str) -> Result<Connection> {
-    let Some(Endpoint { service, namespace, port }) = Endpoint::parse(url, home, 4222) else {
+    let (url, login) = login(url);
+    let Some(Endpoint { service, namespace, port }) = Endpoint::parse(&url, home, 4222) else {
         bail!("{url} names no Service of this cluster, so it cannot be reached through it");
     };
     let forward = cluster.forward_service(&namespace, &service, port).await?;
-    let user: ServerAddr = url.parse().with_context(|| format!("{url} is no NATS address"))?;
     let mut options = ConnectOptions::new()
         .name("eds")
         // They are addresses inside the cluster.
         .ignore_discovered_servers()
         .connection_timeout(Duration::from_secs(10))
         .max_reconnects(20);
-    if user.has_user_pass() {
-        let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
-        options = options.user_and_password(text(user.username()), text(user.password()));
-    }
+    options = match login {
+        Some(Login::User(user, password)) => options.user_and_password(user, password),
+        Some(Login::Token(token)) => options.token(token),
+        None => options,
+    };
     let address = format!("nats://{}", forward.address);
     let client = options.connect(address).await;
     let client = client.with_context(|| format!("no connection to NATS ({url})"))?;
@@ -222,5 +255,24 @@ impl Connection {
         }
         let text = error.get("description").and_then(Value::as_str).unwrap_or("no description");
         Err(anyhow!("JetStream refuses $JS.API.{subject}: {text}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logins() {
+        let check = |url: &str, plain: &str, expected: Option<Login>| {
+            assert!(login(url) == (plain.to_owned(), expected), "{url}: {:?}", login(url));
+        };
+        let user = |password: &str| Some(Login::User("orders".to_owned(), password.to_owned()));
+        check("nats://nats.nats.svc:4222", "nats://nats.nats.svc:4222", None);
+        check("nats://orders:pw@nats:4222", "nats://nats:4222", user("pw"));
+        check("tls://orders:p:@w@nats", "tls://nats", user("p:@w"));
+        check("orders:@nats", "nats://nats", user(""));
+        check("nats://t0ken@nats", "nats://nats", Some(Login::Token("t0ken".to_owned())));
+        assert_eq!(format!("{:?}", user("pw")), "Some(User)");
     }
 }

@@ -81,7 +81,10 @@ impl Run {
         let run = Self { cluster: cluster.clone(), namespace, undo: RefCell::default() };
         let result = tokio::select! {
             result = AssertUnwindSafe(body(&run)).catch_unwind() => result,
-            name = signals.next() => Ok(Err(anyhow!("ended by {name}"))),
+            name = signals.next() => {
+                (options.note)(&format!("{name}: cleaning up; a second one leaves everything there"));
+                Ok(Err(anyhow!("ended by {name}")))
+            }
         };
         let keep_evidence = match &result {
             Ok(Ok(value)) => failed(value),

@@ -30,7 +30,7 @@ Optional, through spec.env; seconds may have a fraction:
   WORKER_DEAD_LETTER_SUBJECT         (dead-letter.STREAM.CONSUMER)
   WORKER_DEAD_LETTER_RETRY_SECONDS   how long a message waits in the consumer while no stream takes
                                      its dead letter (600)
-  WORKER_MIGRATE_TIMEOUT_SECONDS     how long `migrate` waits for the database (60)
+  WORKER_MIGRATE_TIMEOUT_SECONDS     how long `migrate` and `results` wait for the database (60)
   WORKER_HTTP_ADDRESS                where /health, /ready and /metrics are served (0.0.0.0:8080)
   WORKER_LOG_LEVEL                   error, warn, info, debug or trace (info)
 

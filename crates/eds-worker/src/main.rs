@@ -17,11 +17,13 @@ mod nats;
 mod pull;
 mod results;
 mod state;
+mod tally;
 mod task;
 mod worker;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
@@ -50,6 +52,8 @@ struct Flags {
 enum Command {
     /// Wait for the database, bring it up to date, and exit: the init container's command.
     Migrate,
+    /// Print how many results the database holds of this stream and consumer, as one JSON line.
+    Results,
 }
 
 /// Why the process ends otherwise than asked.
@@ -78,6 +82,7 @@ fn main() -> ExitCode {
             match flags.command {
                 None => work().await,
                 Some(Command::Migrate) => migrate_command().await,
+                Some(Command::Results) => results_command().await,
             }
         })
     });
@@ -111,7 +116,8 @@ fn log_level() -> Result<LevelFilter, Failure> {
     })
 }
 
-async fn migrate_command() -> Result<(), Failure> {
+/// The database of the commands that are only about it, and how long to wait for it.
+fn database() -> Result<(Secret, Duration), Failure> {
     let mut from = Reader::new(variable);
     let url = from.required(
         "DATABASE_URL",
@@ -120,7 +126,18 @@ async fn migrate_command() -> Result<(), Failure> {
     let limit = from.seconds("WORKER_MIGRATE_TIMEOUT_SECONDS", 60.0);
     let (url, limit) = from.finish((Secret(url), limit)).map_err(Failure::Settings)?;
     results::options(&url).map_err(Failure::Settings)?;
+    Ok((url, limit))
+}
+
+async fn migrate_command() -> Result<(), Failure> {
+    let (url, limit) = database()?;
     migrate::migrate(&url, limit).await.map_err(Failure::Refused)
+}
+
+async fn results_command() -> Result<(), Failure> {
+    let (url, limit) = database()?;
+    let config = Config::read(variable).map_err(Failure::Settings)?;
+    tally::print(&url, &config.stream, &config.consumer, limit).await.map_err(Failure::Refused)
 }
 
 async fn work() -> Result<(), Failure> {
@@ -135,6 +152,8 @@ async fn work() -> Result<(), Failure> {
         .await
         .map_err(|error| settings(format!("cannot listen at {}: {error}", config.http_address)))?;
     let state = Arc::new(State::new(config.handler_timeout, config.database_url.is_some()));
+    let grace = u64::try_from(config.shutdown_grace.as_millis()).unwrap_or(u64::MAX);
+    state.metrics.shutdown_grace_ms.store(grace, Ordering::Relaxed);
     tokio::spawn(http::serve(listener, Arc::clone(&state)));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"), stream = config.stream, consumer = config.consumer,

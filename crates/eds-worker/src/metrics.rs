@@ -18,6 +18,8 @@ pub(crate) struct Metrics {
     pub(crate) handed_back: AtomicU64,
     pub(crate) acks_unconfirmed: AtomicU64,
     pub(crate) nats_connects: AtomicU64,
+    /// A setting, so that it can be compared with the pod's own grace period.
+    pub(crate) shutdown_grace_ms: AtomicU64,
     last_success_ms: AtomicU64,
     buckets: [AtomicU64; BUCKETS.len()],
     handled: AtomicU64,
@@ -104,6 +106,12 @@ impl Metrics {
             "gauge",
             "When a message was last acknowledged; 0 before the first.",
             float(self.last_success_ms.load(Ordering::Relaxed)) / 1e3,
+        );
+        metric(
+            "shutdown_grace_seconds",
+            "gauge",
+            "How long after SIGTERM work may take to end.",
+            float(self.shutdown_grace_ms.load(Ordering::Relaxed)) / 1e3,
         );
         self.histogram(&mut text);
         text

@@ -65,7 +65,12 @@ pub(crate) async fn migrate(url: &Secret, limit: Duration) -> Result<(), String>
     Ok(())
 }
 
-async fn connect(
+/// A connection, as soon as the database gives one, before `until`; `limit` is what the wait is called
+/// when it fails.
+///
+/// # Errors
+/// One sentence that says why.
+pub(crate) async fn connect(
     options: &PgConnectOptions,
     until: Instant,
     limit: Duration,

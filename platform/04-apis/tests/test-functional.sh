@@ -7,7 +7,10 @@
 #   platform/04-apis/tests/test-functional.sh --messages 100 --image registry.example.com/my-worker:1
 #                                                any options of `eds verify functional`
 #   platform/04-apis/tests/test-functional.sh --database postgres://user:password@host:5432/database
-#                                                results become rows; the URL is the pods'
+#                                                results become rows, exactly one of each message;
+#                                                the URL is the pods'
+#   platform/04-apis/tests/test-functional.sh --nats-url nats://user:password@host:4222 --account NAME \
+#     --monitoring-endpoint host:8222            a NATS with accounts
 #   KUBECONFIG=... platform/...                  on that cluster (the testbed: testbed/exec ...)
 #   EDS=path/to/eds platform/...                 with that binary instead of building the workspace's
 #

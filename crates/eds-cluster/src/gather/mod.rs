@@ -59,7 +59,9 @@ pub async fn keda(cluster: &Cluster, claim: Value) -> Result<keda::Facts> {
         _ => None,
     };
     let deployment = get(&kinds::DEPLOYMENT, &name).await?;
-    let mut facts = keda::Facts { claim, hpa, deployment, ..keda::Facts::default() };
+    let metrics = cluster.service_get(&namespace, &name, 8080, "/metrics").await?;
+    let metrics = (metrics.code == 200).then_some(metrics.body);
+    let mut facts = keda::Facts { claim, hpa, deployment, metrics, ..keda::Facts::default() };
     if let Some(trigger) =
         scaled_object.as_ref().and_then(|s| s.pointer("/spec/triggers/0/metadata"))
     {

@@ -26,6 +26,8 @@ pub struct Facts {
     pub hpa: Option<Value>,
     /// Its Deployment.
     pub deployment: Option<Value>,
+    /// What `/metrics` answers through its Service, where it does.
+    pub metrics: Option<String>,
     /// The Service that the trigger's endpoint names, where it names one of this cluster.
     pub service: Option<Value>,
     /// The answer to KEDA's question: `path`, `code`, `body`.

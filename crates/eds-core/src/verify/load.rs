@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Check, Report};
+use super::{Check, Report, Rows};
 
 /// A line that the reference worker prints for a processed message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +72,8 @@ pub struct Facts {
     pub settled: Option<f64>,
     /// A database keeps the results, so that another delivery has no effect.
     pub idempotent: bool,
+    /// What the database holds, or why that is not known.
+    pub rows: Option<Result<Rows, String>>,
 }
 
 impl Facts {
@@ -217,6 +219,9 @@ impl Facts {
             };
             Check::failed("once in effect", cause, fix)
         });
+        if self.idempotent {
+            checks.push(self.a_row_each());
+        }
         if strangers > 0 {
             checks.push(Check::failed(
                 "no other messages",
@@ -234,6 +239,18 @@ impl Facts {
         report.add("Messages", checks);
     }
 
+    /// The database's own word, beside that of the logs.
+    fn a_row_each(&self) -> Check {
+        const NAME: &str = "a row each";
+        match &self.rows {
+            Some(Ok(rows)) => rows.check(NAME, self.published.len() as u64),
+            Some(Err(cause)) => {
+                Check::failed(NAME, cause.as_str(), "can the pods reach the database?")
+            }
+            None => Check::skipped(NAME, "the database was not asked"),
+        }
+    }
+
     /// For a program: what was measured, and every sample.
     #[must_use]
     pub fn json(&self) -> Value {
@@ -247,6 +264,7 @@ impl Facts {
             "minReplicas": self.min_replicas, "maxReplicas": self.max_replicas,
             "lagThreshold": self.lag_threshold, "peakReplicas": self.peak(),
             "drainedSeconds": self.drained, "settledSeconds": self.settled,
+            "rows": self.rows.as_ref().and_then(|rows| rows.as_ref().ok()).map(Rows::json),
             "samples": samples,
         })
     }
@@ -292,6 +310,14 @@ mod tests {
             drained: Some(5.0),
             settled: Some(9.0),
             idempotent: true,
+            rows: Some(Ok(Rows {
+                rows: 2,
+                messages: 2,
+                sequences: 2,
+                first: 1,
+                last: 2,
+                deliveries: 1,
+            })),
         }
     }
 
@@ -323,6 +349,11 @@ mod tests {
             &Facts { drained: None, ..facts(good(), &[1, 8]) },
             &["scales down", "all acknowledged"],
         );
+        let rows = |rows| Facts { rows, ..facts(good(), &[1, 8, 1]) };
+        let one = Rows { rows: 1, messages: 1, sequences: 1, first: 1, last: 1, deliveries: 1 };
+        check(&rows(Some(Ok(one))), &["a row each"]);
+        check(&rows(Some(Err("no answer".into()))), &["a row each"]);
+        check(&Facts { idempotent: false, ..rows(None) }, &[]);
         // A result may be seen only by the delivery after a killed pod's.
         check(&facts(vec![line("a", false), line("b", true)], &[1, 8, 1]), &[]);
     }

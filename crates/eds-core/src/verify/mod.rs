@@ -17,10 +17,12 @@ pub mod platform;
 pub mod plot;
 mod pods;
 mod report;
+mod rows;
 
 pub use difference::differences;
 pub use endpoint::Endpoint;
 pub use report::{Report, Section};
+pub use rows::Rows;
 
 use serde_json::{Value, json};
 

@@ -116,6 +116,7 @@ fn well() -> Facts {
         logs: Vec::new(),
         events: Vec::new(),
         keda: keda::Facts {
+            metrics: None,
             claim: claim.clone(),
             scaled_object: Some(live[1].clone()),
             hpa: Some(json!({

@@ -54,6 +54,7 @@ fn well() -> Facts {
         scaled_object: Some(scaled_object),
         hpa: Some(hpa),
         deployment: rendered().into_iter().find(|o| o["kind"] == "Deployment"),
+        metrics: None,
         service: Some(json!({
             "metadata": {"name": "nats-headless", "namespace": "nats"},
             "spec": {"clusterIP": "None", "ports": [{"port": 4222}, {"port": 8222}]},

@@ -1,7 +1,12 @@
 //! The judgement of `eds doctor` and `eds verify`. Each case takes a cluster in which all is well, breaks one thing, and names
 //! the one line that must say so; every other line must stay as it was, or be named too.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
 
 mod claim;
 mod composition;

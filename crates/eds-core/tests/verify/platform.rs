@@ -140,7 +140,7 @@ pub(super) fn well() -> Facts {
         },
         api: api::Facts {
             crd: Some(json!({
-                "metadata": {"name": "services.p.io"},
+                "metadata": {"name": "services.p.io", "ownerReferences": [{"name": "xservices.p.io"}]},
                 "status": {"conditions": conditions(&["NamesAccepted", "Established"])},
             })),
             policy: Some(json!({"metadata": {"name": "claim-names"}})),
@@ -213,7 +213,7 @@ fn kubernetes() {
         },
         &["Kubernetes: nodes: warning: a: Ready is False"],
     );
-    check(|f| f.nodes.clear(), &["Kubernetes: nodes: failed: none is Ready"]);
+    check(|f| f.nodes.clear(), &["Kubernetes: nodes: failed: there is none"]);
 }
 
 #[test]
@@ -431,6 +431,10 @@ fn api() {
     };
     check(|f| xrd(f, "Established"), &["API: XRD established: failed: Established is False: no"]);
     check(|f| xrd(f, "Offered"), &["API: claim offered: failed: Offered is False: no"]);
+    check(
+        |f| remove(f.api.crd.as_mut().unwrap(), "/metadata/ownerReferences"),
+        &["API: claim served: failed: the CustomResourceDefinition services.p.io does not belong"],
+    );
     check(|f| f.api.crd = None, &["API: claim served: failed: the API server has no"]);
     check(
         |f| turn(f.api.crd.as_mut().unwrap(), "NamesAccepted", "conflict"),

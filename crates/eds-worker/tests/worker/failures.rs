@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::{Context, consumer, stream};
 
 use crate::support::nats::Nats;
-use crate::support::postgres::Postgres;
 use crate::support::{
-    Worker, consumer_info, drained, eventually, make_consumer, make_stream, operator, publish, wait,
+    Worker, broker, consumer_info, drained, eventually, make_consumer, make_stream, publish,
+    services, wait,
 };
 
 async fn dead_letters(jetstream: &Context) {
@@ -25,11 +25,7 @@ async fn dead(jetstream: &Context) -> u64 {
 
 #[tokio::test]
 async fn a_failure_is_tried_again_later_and_later() {
-    let (Some(nats), Some(postgres)) = (Nats::start().await, Postgres::migrated().await) else {
-        return;
-    };
-    let jetstream = nats.context().await;
-    operator(&jetstream, 30.0).await;
+    let Some((nats, jetstream, postgres)) = services(30.0).await else { return };
     dead_letters(&jetstream).await;
     let database = postgres.url();
     let worker = Worker::start(
@@ -51,11 +47,7 @@ async fn a_failure_is_tried_again_later_and_later() {
 
 #[tokio::test]
 async fn after_the_last_delivery_it_is_a_dead_letter() {
-    let (Some(nats), Some(postgres)) = (Nats::start().await, Postgres::migrated().await) else {
-        return;
-    };
-    let jetstream = nats.context().await;
-    operator(&jetstream, 30.0).await;
+    let Some((nats, jetstream, postgres)) = services(30.0).await else { return };
     dead_letters(&jetstream).await;
     let database = postgres.url();
     let worker = Worker::start(
@@ -97,9 +89,7 @@ async fn after_the_last_delivery_it_is_a_dead_letter() {
 
 #[tokio::test]
 async fn while_no_stream_takes_dead_letters_they_stay_in_the_consumer() {
-    let Some(nats) = Nats::start().await else { return };
-    let jetstream = nats.context().await;
-    operator(&jetstream, 30.0).await;
+    let Some((nats, jetstream)) = broker(30.0).await else { return };
     let worker = Worker::start(
         &nats.url(),
         &[("WORKER_MAX_DELIVERIES", "1"), ("WORKER_DEAD_LETTER_RETRY_SECONDS", "1")],
@@ -139,9 +129,7 @@ async fn the_servers_own_limit_counts_and_loses_nothing() {
 
 #[tokio::test]
 async fn a_dead_letter_never_comes_back_as_a_message() {
-    let Some(nats) = Nats::start().await else { return };
-    let jetstream = nats.context().await;
-    operator(&jetstream, 30.0).await;
+    let Some((nats, jetstream)) = broker(30.0).await else { return };
     let worker = Worker::start(
         &nats.url(),
         &[("WORKER_MAX_DELIVERIES", "1"), ("WORKER_DEAD_LETTER_SUBJECT", "work.dead")],
@@ -157,9 +145,7 @@ async fn a_dead_letter_never_comes_back_as_a_message() {
 
 #[tokio::test]
 async fn a_handler_beyond_its_limit_fails() {
-    let Some(nats) = Nats::start().await else { return };
-    let jetstream = nats.context().await;
-    operator(&jetstream, 30.0).await;
+    let Some((nats, jetstream)) = broker(30.0).await else { return };
     dead_letters(&jetstream).await;
     let _worker = Worker::start(
         &nats.url(),
@@ -175,9 +161,7 @@ async fn a_handler_beyond_its_limit_fails() {
 
 #[tokio::test]
 async fn a_message_that_kills_its_worker_is_given_up_too() {
-    let Some(nats) = Nats::start().await else { return };
-    let jetstream = nats.context().await;
-    operator(&jetstream, 0.5).await;
+    let Some((nats, jetstream)) = broker(0.5).await else { return };
     dead_letters(&jetstream).await;
     publish(&jetstream, 1, r#"{"work_ms": 60000}"#).await;
     for delivery in 1..=2 {

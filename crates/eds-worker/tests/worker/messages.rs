@@ -5,17 +5,13 @@ use std::time::Duration;
 use async_nats::jetstream::consumer;
 use futures_util::StreamExt;
 
-use crate::support::nats::Nats;
-use crate::support::postgres::Postgres;
-use crate::support::{CONSUMER, STREAM, Worker, drained, eventually, operator, publish, wait};
+use crate::support::{
+    CONSUMER, STREAM, Worker, broker, drained, eventually, publish, results, services, wait,
+};
 
 #[tokio::test]
 async fn each_message_becomes_a_row_and_is_acknowledged() {
-    let (Some(nats), Some(postgres)) = (Nats::start().await, Postgres::migrated().await) else {
-        return;
-    };
-    let jetstream = nats.context().await;
-    operator(&jetstream, 30.0).await;
+    let Some((nats, jetstream, postgres)) = services(30.0).await else { return };
     publish(&jetstream, 20, r#"{"task": "summarise", "work_ms": 20}"#).await;
     publish(&jetstream, 1, "\u{0}not json").await;
     let worker = Worker::start(&nats.url(), &[("DATABASE_URL", &postgres.url())]);
@@ -35,10 +31,49 @@ async fn each_message_becomes_a_row_and_is_acknowledged() {
 }
 
 #[tokio::test]
+async fn results_says_what_the_database_holds() {
+    let Some((nats, jetstream, postgres)) = services(30.0).await else { return };
+    let check = |expect: [i64; 6]| {
+        let (code, text) = results(&postgres.url());
+        assert_eq!(code, Some(0), "{text}");
+        let line: serde_json::Value = serde_json::from_str(&text).expect(&text);
+        assert_eq!(line["event"], "results");
+        let keys = ["rows", "messages", "sequences", "first_sequence", "last_sequence"];
+        let found = keys.iter().chain(&["most_deliveries"]).map(|key| line[key].as_i64());
+        assert_eq!(found.collect::<Option<Vec<_>>>(), Some(expect.to_vec()), "{text}");
+    };
+    check([0, 0, 0, 0, 0, 0]);
+    publish(&jetstream, 4, "{}").await;
+    publish(&jetstream, 1, r#"{"fail": 1}"#).await;
+    let database = postgres.url();
+    let quick = ("WORKER_RETRY_BACKOFF_SECONDS", "0.1");
+    let _worker = Worker::start(&nats.url(), &[("DATABASE_URL", &database), quick]);
+    drained(&jetstream, 15.0).await;
+    check([5, 5, 5, 1, 5, 2]);
+    // Another consumer's rows are not ours; a second row of one message shows.
+    for (change, expect) in [
+        ("'other', stream, message_id", [5, 5, 5, 1, 5, 2]),
+        ("consumer, stream, message_id || '+'", [6, 6, 5, 1, 5, 2]),
+    ] {
+        postgres.number(again(change)).await;
+        check(expect);
+    }
+}
+
+/// Writes the first message's row once more, its key changed.
+fn again(key: &str) -> &'static str {
+    let rest =
+        "stream_sequence, subject, published_at, deliveries, task, payload, worker, duration_ms";
+    format!(
+        "INSERT INTO agent_executions (consumer, stream, message_id, {rest}) SELECT {key}, {rest} \
+         FROM agent_executions WHERE consumer = '{CONSUMER}' AND stream_sequence = 1 RETURNING 1::bigint"
+    )
+    .leak()
+}
+
+#[tokio::test]
 async fn without_a_database_a_result_is_a_line() {
-    let Some(nats) = Nats::start().await else { return };
-    let jetstream = nats.context().await;
-    operator(&jetstream, 30.0).await;
+    let Some((nats, jetstream)) = broker(30.0).await else { return };
     publish(&jetstream, 3, r#"{"task": "t"}"#).await;
     let worker = Worker::start(&nats.url(), &[]);
     drained(&jetstream, 15.0).await;
@@ -53,11 +88,7 @@ async fn without_a_database_a_result_is_a_line() {
 
 #[tokio::test]
 async fn a_message_that_comes_twice_has_one_row() {
-    let (Some(nats), Some(postgres)) = (Nats::start().await, Postgres::migrated().await) else {
-        return;
-    };
-    let jetstream = nats.context().await;
-    operator(&jetstream, 1.0).await;
+    let Some((nats, jetstream, postgres)) = services(1.0).await else { return };
     // The same message id, further apart than the stream remembers: two messages, one effect.
     for _ in 0..2 {
         let mut headers = async_nats::HeaderMap::new();
@@ -81,11 +112,7 @@ async fn a_message_that_comes_twice_has_one_row() {
 
 #[tokio::test]
 async fn a_recorded_message_is_not_worked_on_again() {
-    let (Some(nats), Some(postgres)) = (Nats::start().await, Postgres::migrated().await) else {
-        return;
-    };
-    let jetstream = nats.context().await;
-    operator(&jetstream, 30.0).await;
+    let Some((nats, jetstream, postgres)) = services(30.0).await else { return };
     let mut worker = Worker::start(&nats.url(), &[("DATABASE_URL", &postgres.url())]);
     worker.ready().await;
     let mut headers = async_nats::HeaderMap::new();
@@ -111,11 +138,7 @@ async fn a_recorded_message_is_not_worked_on_again() {
 
 #[tokio::test]
 async fn work_longer_than_ack_wait_keeps_its_message() {
-    let (Some(nats), Some(postgres)) = (Nats::start().await, Postgres::migrated().await) else {
-        return;
-    };
-    let jetstream = nats.context().await;
-    operator(&jetstream, 1.0).await;
+    let Some((nats, jetstream, postgres)) = services(1.0).await else { return };
     publish(&jetstream, 2, r#"{"work_ms": 4000}"#).await;
     let database = postgres.url();
     let more = [("DATABASE_URL", database.as_str())];
@@ -130,9 +153,7 @@ async fn work_longer_than_ack_wait_keeps_its_message() {
 
 #[tokio::test]
 async fn no_more_is_fetched_than_is_worked_on() {
-    let Some(nats) = Nats::start().await else { return };
-    let jetstream = nats.context().await;
-    operator(&jetstream, 30.0).await;
+    let Some((nats, jetstream)) = broker(30.0).await else { return };
     publish(&jetstream, 12, r#"{"work_ms": 700}"#).await;
     let worker = Worker::start(&nats.url(), &[("WORKER_CONCURRENCY", "3")]);
     worker.ready().await;

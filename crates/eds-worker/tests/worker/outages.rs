@@ -1,16 +1,10 @@
 //! NATS and PostgreSQL go away and come back.
 
-use crate::support::nats::Nats;
-use crate::support::postgres::Postgres;
-use crate::support::{Worker, drained, eventually, operator, publish, wait};
+use crate::support::{Worker, broker, drained, eventually, publish, services, wait};
 
 #[tokio::test]
 async fn nats_restarts() {
-    let (Some(mut nats), Some(postgres)) = (Nats::start().await, Postgres::migrated().await) else {
-        return;
-    };
-    let jetstream = nats.context().await;
-    operator(&jetstream, 3.0).await;
+    let Some((mut nats, jetstream, postgres)) = services(3.0).await else { return };
     publish(&jetstream, 60, r#"{"work_ms": 200}"#).await;
     let worker = Worker::start(&nats.url(), &[("DATABASE_URL", &postgres.url())]);
     eventually("some are done", 10.0, async || (postgres.rows().await >= 10).then_some(())).await;
@@ -30,11 +24,7 @@ async fn nats_restarts() {
 
 #[tokio::test]
 async fn postgresql_restarts_and_no_message_pays_for_it() {
-    let (Some(nats), Some(mut postgres)) = (Nats::start().await, Postgres::migrated().await) else {
-        return;
-    };
-    let jetstream = nats.context().await;
-    operator(&jetstream, 2.0).await;
+    let Some((nats, jetstream, mut postgres)) = services(2.0).await else { return };
     publish(&jetstream, 60, r#"{"work_ms": 200}"#).await;
     let worker = Worker::start(
         &nats.url(),
@@ -61,11 +51,7 @@ async fn postgresql_restarts_and_no_message_pays_for_it() {
 
 #[tokio::test]
 async fn a_stop_while_the_database_is_away_hands_the_results_back() {
-    let (Some(nats), Some(mut postgres)) = (Nats::start().await, Postgres::migrated().await) else {
-        return;
-    };
-    let jetstream = nats.context().await;
-    operator(&jetstream, 60.0).await;
+    let Some((nats, jetstream, mut postgres)) = services(60.0).await else { return };
     let database = postgres.url();
     let mut worker = Worker::start(&nats.url(), &[("DATABASE_URL", &database)]);
     worker.ready().await;
@@ -86,9 +72,7 @@ async fn a_stop_while_the_database_is_away_hands_the_results_back() {
 
 #[tokio::test]
 async fn it_waits_for_nats_from_the_start() {
-    let Some(mut nats) = Nats::start().await else { return };
-    let jetstream = nats.context().await;
-    operator(&jetstream, 30.0).await;
+    let Some((mut nats, jetstream)) = broker(30.0).await else { return };
     publish(&jetstream, 1, "{}").await;
     nats.stop();
     let mut worker = Worker::start(&nats.url(), &[]);

@@ -5,7 +5,8 @@ use async_nats::jetstream::{Context, consumer};
 use crate::support::nats::Nats;
 use crate::support::postgres::Postgres;
 use crate::support::{
-    CONSUMER, STREAM, Worker, drained, eventually, make_consumer, make_stream, operator, publish,
+    CONSUMER, STREAM, Worker, broker, drained, eventually, make_consumer, make_stream, operator,
+    publish, results,
 };
 
 async fn cause(worker: &Worker, expect: &str) {
@@ -80,11 +81,8 @@ async fn a_consumer_that_would_lose_messages_is_refused() {
 
 #[tokio::test]
 async fn the_database_must_be_migrated() {
-    let (Some(nats), Some(postgres)) = (Nats::start().await, Postgres::start().await) else {
-        return;
-    };
-    let jetstream = nats.context().await;
-    operator(&jetstream, 30.0).await;
+    let Some((nats, jetstream)) = broker(30.0).await else { return };
+    let Some(postgres) = Postgres::start().await else { return };
     publish(&jetstream, 1, "{}").await;
     let worker = Worker::start(&nats.url(), &[("DATABASE_URL", &postgres.url())]);
     cause(
@@ -92,6 +90,9 @@ async fn the_database_must_be_migrated() {
         "the database is not migrated: relation \"agent_executions\" does not exist: run `agent-executor migrate`, the claim's spec.initContainer",
     )
     .await;
+    let (code, said) = results(&postgres.url());
+    assert_eq!(code, Some(1));
+    assert!(said.contains("the database is not migrated"), "{said}");
     assert!(postgres.migrate(&postgres.url()).status().expect("migrate").success());
     worker.ready().await;
     drained(&jetstream, 5.0).await;
@@ -132,11 +133,9 @@ async fn users_and_their_permissions() {
 
 #[tokio::test]
 async fn probes_and_metrics_answer() {
-    let Some(nats) = Nats::start().await else { return };
-    let jetstream = nats.context().await;
-    operator(&jetstream, 30.0).await;
+    let Some((nats, jetstream)) = broker(30.0).await else { return };
     publish(&jetstream, 1, r#"{"work_ms": 30}"#).await;
-    let worker = Worker::start(&nats.url(), &[]);
+    let worker = Worker::start(&nats.url(), &[("WORKER_SHUTDOWN_GRACE_SECONDS", "7.5")]);
     worker.ready().await;
     drained(&jetstream, 5.0).await;
     assert_eq!(worker.get("/ready"), (200, "{\"ready\":true}\n".to_owned()));
@@ -147,6 +146,7 @@ async fn probes_and_metrics_answer() {
         ("agent_executor_messages_failed_total", 0.0),
         ("agent_executor_messages_in_flight", 0.0),
         ("agent_executor_ready", 1.0),
+        ("agent_executor_shutdown_grace_seconds", 7.5),
         ("agent_executor_handler_duration_seconds_count", 1.0),
         ("agent_executor_handler_duration_seconds_bucket{le=\"0.025\"}", 0.0),
         ("agent_executor_handler_duration_seconds_bucket{le=\"+Inf\"}", 1.0),

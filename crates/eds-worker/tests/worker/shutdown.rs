@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::nats::Nats;
-use crate::support::postgres::Postgres;
-use crate::support::{Worker, consumer_info, drained, eventually, operator, publish};
+use crate::support::{Worker, broker, consumer_info, drained, eventually, publish, services};
 
 /// So long that a message left in limbo would be seen: nothing here waits for it.
 const ACK_WAIT: f64 = 60.0;
@@ -18,11 +16,7 @@ async fn in_flight(worker: &Worker, count: f64) {
 
 #[tokio::test]
 async fn sigterm_finishes_what_is_in_flight_and_leaves_the_rest() {
-    let (Some(nats), Some(postgres)) = (Nats::start().await, Postgres::migrated().await) else {
-        return;
-    };
-    let jetstream = nats.context().await;
-    operator(&jetstream, ACK_WAIT).await;
+    let Some((nats, jetstream, postgres)) = services(ACK_WAIT).await else { return };
     publish(&jetstream, 20, r#"{"work_ms": 1500}"#).await;
     let database = postgres.url();
     let mut first = Worker::start(&nats.url(), &[("DATABASE_URL", &database)]);
@@ -45,11 +39,7 @@ async fn sigterm_finishes_what_is_in_flight_and_leaves_the_rest() {
 
 #[tokio::test]
 async fn what_the_grace_does_not_suffice_for_goes_to_another_at_once() {
-    let (Some(nats), Some(postgres)) = (Nats::start().await, Postgres::migrated().await) else {
-        return;
-    };
-    let jetstream = nats.context().await;
-    operator(&jetstream, ACK_WAIT).await;
+    let Some((nats, jetstream, postgres)) = services(ACK_WAIT).await else { return };
     publish(&jetstream, 5, r#"{"work_ms": 4000}"#).await;
     let database = postgres.url();
     let more = [("DATABASE_URL", database.as_str()), ("WORKER_SHUTDOWN_GRACE_SECONDS", "1")];
@@ -73,9 +63,7 @@ async fn what_the_grace_does_not_suffice_for_goes_to_another_at_once() {
 
 #[tokio::test]
 async fn a_second_sigterm_hands_back_at_once() {
-    let Some(nats) = Nats::start().await else { return };
-    let jetstream = nats.context().await;
-    operator(&jetstream, ACK_WAIT).await;
+    let Some((nats, jetstream)) = broker(ACK_WAIT).await else { return };
     publish(&jetstream, 1, r#"{"work_ms": 60000}"#).await;
     let mut worker = Worker::start(&nats.url(), &[]);
     in_flight(&worker, 1.0).await;
@@ -90,11 +78,7 @@ async fn a_second_sigterm_hands_back_at_once() {
 /// Messages arrive all the time, each stop meets pull requests that wait and messages on their way.
 #[tokio::test]
 async fn stops_under_load_leave_no_message_in_limbo() {
-    let (Some(nats), Some(postgres)) = (Nats::start().await, Postgres::migrated().await) else {
-        return;
-    };
-    let jetstream = nats.context().await;
-    operator(&jetstream, ACK_WAIT).await;
+    let Some((nats, jetstream, postgres)) = services(ACK_WAIT).await else { return };
     let database = postgres.url();
     let more = [("DATABASE_URL", database.as_str()), ("WORKER_CONCURRENCY", "20")];
     let publisher = tokio::spawn({
@@ -123,11 +107,7 @@ async fn stops_under_load_leave_no_message_in_limbo() {
 
 #[tokio::test]
 async fn sigkill_loses_nothing() {
-    let (Some(nats), Some(postgres)) = (Nats::start().await, Postgres::migrated().await) else {
-        return;
-    };
-    let jetstream = nats.context().await;
-    operator(&jetstream, 2.0).await;
+    let Some((nats, jetstream, postgres)) = services(2.0).await else { return };
     publish(&jetstream, 40, r#"{"work_ms": 300}"#).await;
     let database = postgres.url();
     let more = [("DATABASE_URL", database.as_str())];

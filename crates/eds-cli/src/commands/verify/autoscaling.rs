@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use eds_cluster::Run;
 use eds_core::verify::load::{Facts, Sample};
-use eds_core::verify::{Check, Report, Status, plot};
+use eds_core::verify::{Check, Report, plot};
 use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
@@ -16,7 +16,8 @@ use crate::cluster::{ClusterArgs, RunArgs};
 use crate::{Outcome, output};
 
 /// Deploy the reference worker by a claim, publish many messages at once, and verify that the replicas
-/// follow: up from the fewest, and down again once the queue is empty, every message processed once.
+/// follow: up from the fewest, and down again once the queue is empty, every message processed once;
+/// with --database, that PostgreSQL holds exactly one row of each.
 ///
 /// Lag, replicas and ready replicas are recorded every second, and written as JSON and as a plot. The
 /// namespace, the stream and the consumer are the run's own, and gone again at the end, also after an
@@ -51,11 +52,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
-    let report = args.cluster.with_cluster(async |cluster| {
-        let options = args.run.options("autoscaling");
-        Run::within(&cluster, &options, Report::failed, async |run| verify(run, args).await).await
-    })?;
-    args.cluster.print(&report)
+    args.cluster.in_namespace(&args.run, "autoscaling", async |run| verify(run, args).await)
 }
 
 async fn verify(run: &Run, args: &Args) -> Result<Report> {
@@ -69,10 +66,7 @@ async fn verify(run: &Run, args: &Args) -> Result<Report> {
     let mut worker = Worker::apply(run, &args.worker, &scaling).await?;
     let mut progress = Progress::new(args.messages);
     progress.note("waiting for the claim to be Ready");
-    let ready = worker.ready(args.cluster.limit()).await?;
-    let is_ready = ready.status == Status::Passed;
-    report.add("Claim", vec![ready]);
-    if !is_ready {
+    if !worker.is_ready(args.cluster.limit(), &mut report).await? {
         return Ok(report);
     }
     // Before the first message the replicas are the fewest.
@@ -107,6 +101,7 @@ async fn verify(run: &Run, args: &Args) -> Result<Report> {
     }
     worker.last_lines().await?;
     progress.end();
+    worker.rows(args.cluster.limit()).await?;
     worker.facts.scaling(&mut report);
     worker.facts.messages(&mut report);
     write(args, &run.namespace, &worker.facts, &report)?;

@@ -45,19 +45,13 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let given = Given::read(&args.claim)?;
-    let report = args.cluster.with_cluster(async |cluster| {
-        let options = args.run.options("deployment");
-        Run::within(&cluster, &options, Report::failed, async |run| {
-            let given = given.in_namespace(&run.namespace);
-            let mut report = Report::default();
-            Verification { run, given: &given, args, applied: Instant::now() }
-                .all(&mut report)
-                .await?;
-            Ok(report)
-        })
-        .await
-    })?;
-    args.cluster.print(&report)
+    args.cluster.in_namespace(&args.run, "deployment", async |run| {
+        let given = given.in_namespace(&run.namespace);
+        let mut report = Report::default();
+        let mut verification = Verification { run, given: &given, args, applied: Instant::now() };
+        verification.all(&mut report).await?;
+        Ok(report)
+    })
 }
 
 /// One claim on its way.

@@ -15,8 +15,9 @@ use crate::cluster::{ClusterArgs, RunArgs};
 ///
 /// In a namespace of its own, with a stream and a consumer of its own: waits until the claim is Ready,
 /// asks /health and /ready through the Service, publishes, follows the pods' logs, and verifies that each
-/// message has one result and is acknowledged, also one that fails at first. Everything is gone again at
-/// the end, also after an interruption.
+/// message has one result and is acknowledged, also one that fails at first; with --database, that
+/// PostgreSQL holds exactly one row of each. Everything is gone again at the end, also after an
+/// interruption. The rows stay.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// How many messages.
@@ -31,11 +32,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
-    let report = args.cluster.with_cluster(async |cluster| {
-        let options = args.run.options("functional");
-        Run::within(&cluster, &options, Report::failed, async |run| verify(run, args).await).await
-    })?;
-    args.cluster.print(&report)
+    args.cluster.in_namespace(&args.run, "functional", async |run| verify(run, args).await)
 }
 
 async fn verify(run: &Run, args: &Args) -> Result<Report> {
@@ -43,10 +40,7 @@ async fn verify(run: &Run, args: &Args) -> Result<Report> {
     let limit = args.cluster.limit();
     let scaling = Scaling { min: 1, max: 2, concurrency: 5, work_ms: 50 };
     let mut worker = Worker::apply(run, &args.worker, &scaling).await?;
-    let ready = worker.ready(limit).await?;
-    let is_ready = ready.status == eds_core::verify::Status::Passed;
-    report.add("Claim", vec![ready]);
-    if !is_ready {
+    if !worker.is_ready(limit, &mut report).await? {
         return Ok(report);
     }
     let mut probes = Vec::new();
@@ -69,6 +63,7 @@ async fn verify(run: &Run, args: &Args) -> Result<Report> {
     });
     worker.facts.drained = drained.await?;
     worker.last_lines().await?;
+    worker.rows(limit).await?;
     worker.facts.messages(&mut report);
     let retried = worker.facts.published.last().and_then(|last| {
         worker.facts.lines.iter().find(|line| &line.id == last).map(|line| line.delivery)

@@ -28,31 +28,23 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
-    let report = match &args.claim {
-        Some(claim) => {
-            let (namespace, name) = address(claim)?;
-            args.cluster.with_cluster(async |cluster| {
-                let namespace = namespace.unwrap_or_else(|| cluster.default_namespace.clone());
-                let claim = claims::claim(&cluster, &namespace, &name).await?;
-                Ok(keda::report(&gather::keda(&cluster, claim).await?))
-            })
-        }
-        None => {
-            let given = Given::minimal()?;
-            args.cluster.with_cluster(async |cluster| {
-                let options = args.run.options("keda");
-                Run::within(&cluster, &options, Report::failed, async |run| {
-                    example(&cluster, run, given, args).await
-                })
-                .await
-            })
-        }
-    }?;
+    let Some(claim) = &args.claim else {
+        let given = Given::minimal()?;
+        let what = async |run: &Run| example(run, given, args).await;
+        return args.cluster.in_namespace(&args.run, "keda", what);
+    };
+    let (namespace, name) = address(claim)?;
+    let report = args.cluster.with_cluster(async |cluster| {
+        let namespace = namespace.unwrap_or_else(|| cluster.default_namespace.clone());
+        let claim = claims::claim(&cluster, &namespace, &name).await?;
+        Ok(keda::report(&gather::keda(&cluster, claim).await?))
+    })?;
     args.cluster.print(&report)
 }
 
 /// Applies the minimal example, and looks at it once KEDA has taken it up.
-async fn example(cluster: &Cluster, run: &Run, given: Given, args: &Args) -> Result<Report> {
+async fn example(run: &Run, given: Given, args: &Args) -> Result<Report> {
+    let cluster = &run.cluster;
     let given = given.in_namespace(&run.namespace);
     run.prepare(&given.claim, Default::default()).await?;
     cluster.apply(&given.written).await?;

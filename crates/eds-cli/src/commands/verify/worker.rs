@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use eds_cluster::nats::{self, Connection};
-use eds_cluster::{Cluster, Lines, Run, claims, kinds};
-use eds_core::verify::Check;
+use eds_cluster::nats::{self, Connection, Login};
+use eds_cluster::{Cluster, Lines, Run, claims, kinds, once};
 use eds_core::verify::load::{Facts, Line, Sample};
-use serde_json::{Value, json};
+use eds_core::verify::{Check, Report, Rows, Status};
+use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 /// The claim's name; the namespace is the run's own.
@@ -27,12 +27,17 @@ pub(crate) struct WorkerArgs {
     /// migrates it.
     #[arg(long, value_name = "URL")]
     database: Option<String>,
-    /// NATS, as the claim's spec.nats.url.
+    /// NATS, as the claim's spec.nats.url. A login, as in nats://USER:PASSWORD@HOST, becomes a Secret
+    /// of the claim's.
     #[arg(long, value_name = "URL", default_value = "nats://nats.nats.svc:4222")]
     nats_url: String,
     /// KEDA's name for the NATS account, as the claim's spec.nats.account.
     #[arg(long, default_value = "$G")]
     account: String,
+    /// Where KEDA asks for the lag, as the claim's spec.nats.monitoringEndpoint; by default the API's
+    /// own default.
+    #[arg(long, value_name = "HOST:PORT")]
+    monitoring_endpoint: Option<String>,
 }
 
 impl WorkerArgs {
@@ -65,19 +70,24 @@ impl<'a> Worker<'a> {
     /// Makes stream, consumer, Secret and claim. Nothing waits for them here.
     pub(crate) async fn apply(run: &'a Run, args: &WorkerArgs, scaling: &Scaling) -> Result<Self> {
         let stream = run.namespace.to_uppercase();
-        let claim = claim(run, args, scaling, &stream);
-        if let Some(url) = &args.database {
+        let secrets = secrets(args);
+        let claim = claim(run, args, scaling, &stream, &secrets);
+        for (name, keys) in secrets {
+            let data: Map<String, Value> = keys
+                .into_iter()
+                .map(|(variable, value)| (variable.to_owned(), value.into()))
+                .collect();
             run.cluster
                 .create(&json!({
                     "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
-                    "metadata": {"name": "database", "namespace": run.namespace},
-                    "stringData": {"url": url},
+                    "metadata": {"name": name, "namespace": run.namespace},
+                    "stringData": data,
                 }))
                 .await?;
         }
         // Short, so that a killed pod's messages come again soon; the worker keeps longer work.
         let settings = nats::Settings { ack_wait: Duration::from_secs(10), ..Default::default() };
-        run.prepare(&claim, settings).await?;
+        run.ensure(&args.nats_url, &stream, CONSUMER, settings).await?;
         let connection = nats::connect(&run.cluster, &args.nats_url, &run.namespace).await?;
         run.cluster.apply(&claim).await.context("the API server does not take the claim")?;
         let facts = Facts {
@@ -100,8 +110,15 @@ impl<'a> Worker<'a> {
         })
     }
 
-    /// Waits until the claim says that it is Ready.
-    pub(crate) async fn ready(&self, limit: Duration) -> Result<Check> {
+    /// Waits until the claim says that it is Ready, and puts into the report whether it does.
+    pub(crate) async fn is_ready(&self, limit: Duration, report: &mut Report) -> Result<bool> {
+        let ready = self.ready(limit).await?;
+        let is_ready = ready.status == Status::Passed;
+        report.add("Claim", vec![ready]);
+        Ok(is_ready)
+    }
+
+    async fn ready(&self, limit: Duration) -> Result<Check> {
         let begun = Instant::now();
         let here = Some(self.run.namespace.as_str());
         let ready = self.run.cluster.watch_until(&kinds::CLAIM, here, CLAIM, limit, |claim| {
@@ -182,13 +199,50 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
+    /// Counts the rows where there is a database: a pod like the worker's asks it, so it need not be
+    /// reachable from here.
+    pub(crate) async fn rows(&mut self, limit: Duration) -> Result<()> {
+        if !self.facts.idempotent {
+            return Ok(());
+        }
+        let Run { cluster, namespace, .. } = self.run;
+        let ended = once::run(cluster, namespace, CLAIM, &["results"], limit).await?;
+        let rows = ended.log.lines().find_map(Rows::parse);
+        self.facts.rows = Some(rows.ok_or_else(|| {
+            let said = ended.log.lines().last().unwrap_or("it printed nothing");
+            format!("`agent-executor results` {}: {said}", ended.how)
+        }));
+        Ok(())
+    }
+
     /// Seconds since the messages were published.
     pub(crate) fn seconds(&self) -> f64 {
         self.published.elapsed().as_secs_f64()
     }
 }
 
-fn claim(run: &Run, args: &WorkerArgs, scaling: &Scaling, stream: &str) -> Value {
+/// A Secret's name, and its variables with their values.
+type Variables = (&'static str, Vec<(&'static str, String)>);
+
+/// What is not for the claim itself: the logins to the database and to NATS.
+fn secrets(args: &WorkerArgs) -> Vec<Variables> {
+    let database =
+        args.database.iter().map(|url| ("database", vec![("DATABASE_URL", url.clone())]));
+    let login = nats::login(&args.nats_url).1.map(|login| match login {
+        Login::User(user, password) => vec![("NATS_USER", user), ("NATS_PASSWORD", password)],
+        Login::Token(token) => vec![("NATS_TOKEN", token)],
+    });
+    database.chain(login.map(|keys| ("nats", keys))).collect()
+}
+
+fn claim(
+    run: &Run,
+    args: &WorkerArgs,
+    scaling: &Scaling,
+    stream: &str,
+    secrets: &[Variables],
+) -> Value {
+    let url = nats::login(&args.nats_url).0;
     let mut claim = json!({
         "apiVersion": "platform.bizmatters.io/v1alpha1",
         "kind": "EventDrivenService",
@@ -196,7 +250,7 @@ fn claim(run: &Run, args: &WorkerArgs, scaling: &Scaling, stream: &str) -> Value
         "spec": {
             "image": args.image,
             "size": "small",
-            "nats": {"url": args.nats_url, "stream": stream, "consumer": CONSUMER, "account": args.account},
+            "nats": {"url": url, "stream": stream, "consumer": CONSUMER, "account": args.account},
             "env": [{"name": "WORKER_CONCURRENCY", "value": scaling.concurrency.to_string()}],
             "scaling": {
                 "minReplicas": scaling.min, "maxReplicas": scaling.max, "lagThreshold": 5,
@@ -204,15 +258,18 @@ fn claim(run: &Run, args: &WorkerArgs, scaling: &Scaling, stream: &str) -> Value
             },
         },
     });
-    if args.database.is_some()
-        && let Some(spec) = claim.get_mut("spec").and_then(Value::as_object_mut)
-    {
-        let env = json!([{"secretKey": "url", "envName": "DATABASE_URL"}]);
-        spec.insert("secretRefs".to_owned(), json!([{"name": "database", "env": env}]));
-        spec.insert(
-            "initContainer".to_owned(),
-            json!({"command": ["agent-executor"], "args": ["migrate"]}),
-        );
+    let mut set = |pointer: &str, key: &str, value: Value| {
+        if let Some(object) = claim.pointer_mut(pointer).and_then(Value::as_object_mut) {
+            object.insert(key.to_owned(), value);
+        }
+    };
+    let reference = |(name, _): &Variables| json!({"name": name, "envFrom": true});
+    set("/spec", "secretRefs", secrets.iter().map(reference).collect());
+    if let Some(endpoint) = &args.monitoring_endpoint {
+        set("/spec/nats", "monitoringEndpoint", json!(endpoint));
+    }
+    if args.database.is_some() {
+        set("/spec", "initContainer", json!({"command": ["agent-executor"], "args": ["migrate"]}));
     }
     claim
 }

@@ -113,7 +113,11 @@ fn diagnosis(claim: &Value, found: &Report) -> Check {
         Some((section, failed))
     });
     if let Some((section, check)) = first {
-        let cause = format!("{}, {}: {}", section.title, check.name, check.detail);
+        let more = match found.count(Status::Failed) {
+            1 => String::new(),
+            n => format!("\n({} more below, of which some may come of it)", n - 1),
+        };
+        let cause = format!("{}, {}: {}{more}", section.title, check.name, check.detail);
         return Check::failed(NAME, cause, check.fix.clone().unwrap_or_default());
     }
     if ready {

@@ -19,6 +19,7 @@ pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
         in_flight(config, scaled_object, trigger),
         grace(facts, config),
     ];
+    checks.extend(shutdown(facts));
     if consumer.get("paused") == Some(&Value::Bool(true)) {
         checks.push(Check::warning(
             "paused",
@@ -90,12 +91,42 @@ fn in_flight(config: &Value, scaled_object: &Value, trigger: &Value) -> Check {
     Check::warning(NAME, cause, fix)
 }
 
+/// A worker cannot see its pod's grace period. The reference worker says in its metrics how long it
+/// takes after SIGTERM, and wants 5 s beside that to hand back what is not done.
+fn shutdown(facts: &Facts) -> Option<Check> {
+    const NAME: &str = "shutdown grace";
+    const HAND_BACK: f64 = 5.0;
+    let line =
+        |line: &str| line.strip_prefix("agent_executor_shutdown_grace_seconds ")?.parse().ok();
+    let own: f64 = facts.metrics.as_deref()?.lines().find_map(line)?;
+    #[allow(clippy::cast_precision_loss, reason = "seconds of a pod's life are exact in a double")]
+    let pods = grace_seconds(facts) as f64;
+    let wanted = pods - HAND_BACK;
+    Some(if own > wanted {
+        Check::warning(
+            NAME,
+            format!(
+                "the worker takes up to {own} s to end, its pods are killed after {pods} s: what is in \
+                 work then comes again only after ack_wait"
+            ),
+            format!("set WORKER_SHUTDOWN_GRACE_SECONDS to {} in spec.env", wanted.max(0.0)),
+        )
+    } else {
+        Check::passed(NAME, format!("the worker takes up to {own} s of its pods' {pods} s"))
+    })
+}
+
+/// What Kubernetes gives the pods between SIGTERM and SIGKILL.
+fn grace_seconds(facts: &Facts) -> i64 {
+    let pointer = "/spec/template/spec/terminationGracePeriodSeconds";
+    facts.deployment.as_ref().map_or(30, |d| number(d, pointer))
+}
+
 /// A message that a pod still works on when it ends must not be delivered again meanwhile.
 fn grace(facts: &Facts, config: &Value) -> Check {
     const NAME: &str = "ack_wait";
     let wait = number(config, "/ack_wait") / 1_000_000_000;
-    let grace = "/spec/template/spec/terminationGracePeriodSeconds";
-    let grace = facts.deployment.as_ref().map_or(30, |d| number(d, grace));
+    let grace = grace_seconds(facts);
     if wait >= grace {
         return Check::passed(
             NAME,
@@ -113,4 +144,31 @@ fn grace(facts: &Facts, config: &Value) -> Check {
              progress (the reference worker does)"
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::Status;
+    use serde_json::json;
+
+    #[test]
+    fn a_worker_ends_before_its_pod_is_killed() {
+        let check = |own: &str, pods: Option<i64>, expected: Option<Status>| {
+            let deployment = pods.map(
+                |s| json!({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": s}}}}),
+            );
+            let metrics = Some(format!("# HELP it\nagent_executor_ready 1\n{own}\n"));
+            let found = shutdown(&Facts { deployment, metrics, ..Facts::default() });
+            assert_eq!(found.as_ref().map(|c| c.status), expected, "{own} {pods:?} {found:?}");
+        };
+        let own = "agent_executor_shutdown_grace_seconds 20";
+        check(own, None, Some(Status::Passed));
+        check(own, Some(25), Some(Status::Passed));
+        check(own, Some(24), Some(Status::Warning));
+        check("agent_executor_shutdown_grace_seconds 2.5", Some(7), Some(Status::Warning));
+        // Another worker says nothing of it.
+        check("process_open_fds 3", Some(1), None);
+        assert_eq!(shutdown(&Facts::default()), None);
+    }
 }

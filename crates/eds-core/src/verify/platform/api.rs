@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::object::{name, named, text, unless_true};
+use super::super::object::{list, name, named, text, unless_true};
 use super::super::{Check, composition};
 use super::Facts as All;
 
@@ -32,7 +32,7 @@ pub(super) fn checks(all: &All) -> Vec<Check> {
     let mut checks = vec![
         condition("XRD established", "Established", name(xrd)),
         condition("claim offered", "Offered", text(xrd, "/spec/claimNames/kind")),
-        served(all),
+        served(all, xrd),
     ];
     let ours: Vec<&Value> = found.ours().collect();
     if ours.is_empty() {
@@ -46,12 +46,18 @@ pub(super) fn checks(all: &All) -> Vec<Check> {
 }
 
 /// The API server may refuse the CRD that Crossplane makes of the XRD.
-fn served(all: &All) -> Check {
+fn served(all: &All, xrd: &Value) -> Check {
     const NAME: &str = "claim served";
     let Some(crd) = &all.api.crd else {
         let fix = "does Crossplane run? kubectl -n crossplane-system logs deployment/crossplane";
         return Check::failed(NAME, "the API server has no CustomResourceDefinition of it", fix);
     };
+    if !list(crd, "/metadata/ownerReferences").any(|owner| text(owner, "/name") == name(xrd)) {
+        let cause =
+            format!("the CustomResourceDefinition {} does not belong to the XRD", name(crd));
+        let fix = "who made it? Crossplane makes its own once it is deleted; that deletes its objects too";
+        return Check::failed(NAME, cause, fix);
+    }
     match ["NamesAccepted", "Established"].into_iter().find_map(|c| unless_true(crd, c)) {
         None => Check::passed(NAME, name(crd)),
         Some(why) => Check::failed(NAME, why, format!("kubectl describe crd {}", name(crd))),

@@ -26,7 +26,8 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     let ready = total - trouble.len();
     let fix = "kubectl describe node";
     let nodes = match trouble.as_slice() {
-        [] if total > 0 => Check::passed("nodes", format!("{ready} of {total} Ready")),
+        [] if total == 0 => Check::failed("nodes", "there is none", "add a node"),
+        [] => Check::passed("nodes", format!("{ready} of {total} Ready")),
         _ if ready > 0 => Check::warning("nodes", trouble.join("\n"), fix),
         _ => Check::failed("nodes", format!("none is Ready; {}", trouble.join("\n")), fix),
     };

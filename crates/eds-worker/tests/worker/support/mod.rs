@@ -188,6 +188,22 @@ impl Drop for Worker {
 pub const STREAM: &str = "WORK";
 pub const CONSUMER: &str = "workers";
 
+/// A NATS with the stream and the consumer that an operator would make.
+pub async fn broker(ack_wait: f64) -> Option<(nats::Nats, jetstream::Context)> {
+    let nats = nats::Nats::start().await?;
+    let jetstream = nats.context().await;
+    operator(&jetstream, ack_wait).await;
+    Some((nats, jetstream))
+}
+
+/// The same, and a migrated PostgreSQL.
+pub async fn services(
+    ack_wait: f64,
+) -> Option<(nats::Nats, jetstream::Context, postgres::Postgres)> {
+    let (nats, jetstream) = broker(ack_wait).await?;
+    Some((nats, jetstream, postgres::Postgres::migrated().await?))
+}
+
 /// The stream and the consumer that an operator would make.
 pub async fn operator(jetstream: &jetstream::Context, ack_wait: f64) {
     make_stream(jetstream).await;
@@ -229,6 +245,21 @@ pub async fn publish(jetstream: &jetstream::Context, count: usize, payload: &str
         let sent = jetstream.publish("work.item", payload.to_owned().into()).await;
         sent.expect("publish").await.expect("stored");
     }
+}
+
+/// What `agent-executor results` says, as the environment of a claim has it run.
+pub fn results(database: &str) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_agent-executor"))
+        .arg("results")
+        .env_clear()
+        .env("NATS_URL", "nats://127.0.0.1:1")
+        .env("NATS_STREAM_NAME", STREAM)
+        .env("NATS_CONSUMER_GROUP", CONSUMER)
+        .env("DATABASE_URL", database)
+        .output()
+        .expect("agent-executor");
+    let text = if output.status.success() { output.stdout } else { output.stderr };
+    (output.status.code(), String::from_utf8(text).expect("text"))
 }
 
 /// Nothing waits, and nothing is unanswered.
