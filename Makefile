@@ -70,6 +70,10 @@ schema-test: ## every fixture and example validates as it announces; the committ
 judge: ## does `eds validate` agree with the API server's code? (ARGS=--api-server: a real one; COUNT=1000 SEED=1)
 	scripts/judge.sh $(ARGS)
 
+.PHONY: fuzz
+fuzz: ## mutated claims and XRDs: no panic, bounded output, stable verdicts (FUZZ_CASES=20000 FUZZ_SEED=1)
+	FUZZ_CASES=$${FUZZ_CASES:-20000} $(CARGO) test --locked -p eds-core --test fuzz -- --nocapture
+
 .PHONY: second-opinion
-second-opinion: ## do ajv, kubeconform and check-jsonschema read the published schema as we do?
+second-opinion: ## what ajv, kubeconform, check-jsonschema, yaml-language-server and actionlint say
 	scripts/second-opinion.sh
