@@ -62,10 +62,50 @@ enum Mutation {
 }
 
 const WORDS: [&str; 44] = [
-    "spec:", "size:", "nats:", "- ", "? ", ": ", "&a ", "*a", "<<: *a", "!!str ", "!!binary ", "!!",
-    "|\n", ">-\n", "\"", "'", "\\u0000", "\\x", "{", "}", "[", "]", ",", "# ", "---\n", "...\n",
-    "%YAML 1.1\n", "\t", "\r\n", "\u{feff}", "\u{0}", "\u{2028}", "é", "日本", "null", "~", "yes",
-    "0777", ".inf", "1e400", "-0", "9223372036854775808", "2001-01-01", "=",
+    "spec:",
+    "size:",
+    "nats:",
+    "- ",
+    "? ",
+    ": ",
+    "&a ",
+    "*a",
+    "<<: *a",
+    "!!str ",
+    "!!binary ",
+    "!!",
+    "|\n",
+    ">-\n",
+    "\"",
+    "'",
+    "\\u0000",
+    "\\x",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    "# ",
+    "---\n",
+    "...\n",
+    "%YAML 1.1\n",
+    "\t",
+    "\r\n",
+    "\u{feff}",
+    "\u{0}",
+    "\u{2028}",
+    "é",
+    "日本",
+    "null",
+    "~",
+    "yes",
+    "0777",
+    ".inf",
+    "1e400",
+    "-0",
+    "9223372036854775808",
+    "2001-01-01",
+    "=",
 ];
 
 fn mutation() -> impl Strategy<Value = Mutation> {
@@ -76,9 +116,11 @@ fn mutation() -> impl Strategy<Value = Mutation> {
             .prop_map(|(at, word)| Mutation::Insert(at, word.to_owned())),
         (at.clone(), "\\PC{0,6}").prop_map(|(at, text)| Mutation::Insert(at, text)),
         (at.clone(), any::<char>()).prop_map(|(at, c)| Mutation::Replace(at, c)),
-        (at.clone(), 1..40_usize, 1..300_usize).prop_map(|(at, n, times)| Mutation::Repeat(at, n, times)),
+        (at.clone(), 1..40_usize, 1..300_usize)
+            .prop_map(|(at, n, times)| Mutation::Repeat(at, n, times)),
         (at.clone(), at.clone()).prop_map(|(a, b)| Mutation::SwapLines(a, b)),
-        (at.clone(), any::<usize>(), at).prop_map(|(at, other, from)| Mutation::Splice(at, other, from)),
+        (at.clone(), any::<usize>(), at)
+            .prop_map(|(at, other, from)| Mutation::Splice(at, other, from)),
     ]
 }
 
@@ -186,8 +228,17 @@ fn check_claims(text: &str, api: &ClaimApi) -> Result<(), TestCaseError> {
     let lines = text.split(['\n', '\r']).count();
     for finding in &file.findings {
         let (start, end) = (finding.span.start, finding.span.end);
-        prop_assert!(start.line <= lines + 1, "{} at line {} of {lines}", finding.rule.code, start.line);
-        prop_assert!(start <= end, "{} ends before it begins: {start:?} {end:?}", finding.rule.code);
+        prop_assert!(
+            start.line <= lines + 1,
+            "{} at line {} of {lines}",
+            finding.rule.code,
+            start.line
+        );
+        prop_assert!(
+            start <= end,
+            "{} ends before it begins: {start:?} {end:?}",
+            finding.rule.code
+        );
         prop_assert!(!finding.message.is_empty() && finding.message.len() < 4_096);
     }
     let mut summary = diagnostics::Summary { files: 1, ..Default::default() };
