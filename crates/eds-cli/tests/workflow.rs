@@ -1,0 +1,169 @@
+//! The steps of `.github/workflows/validate-claims.yml`, run as they run there: the same scripts with the
+//! same environment, in a repository of their own with a remote of its own.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const SCHEMA: &str = "platform/04-apis/schemas/eventdrivenservice.schema.json";
+const XRD: &str = "platform/04-apis/definitions/xeventdrivenservices.yaml";
+
+/// A checkout with the scripts and the API, its first commit on `main`, and a bare `origin`.
+struct Checkout(PathBuf);
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Checkout {
+    fn new(test: &str) -> Self {
+        let here = Self(std::env::temp_dir().join(format!("eds-{test}-{}", std::process::id())));
+        let _ = std::fs::remove_dir_all(&here.0);
+        std::fs::create_dir_all(here.root()).unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let copied = Command::new("cp")
+            .args(["-r", "--parents", "scripts", "platform/04-apis"])
+            .arg(here.root())
+            .current_dir(root)
+            .status();
+        assert!(copied.unwrap().success());
+        here.git(&["init", "--quiet", "--initial-branch=main", "."]);
+        here.git(&["init", "--quiet", "--bare", "../origin"]);
+        here.git(&["remote", "add", "origin", "../origin"]);
+        here.commit();
+        here
+    }
+
+    fn root(&self) -> PathBuf {
+        self.0.join("checkout")
+    }
+
+    fn git(&self, args: &[&str]) -> String {
+        let mut git = Command::new("git");
+        git.args(["-c", "user.name=test", "-c", "user.email=test@localhost"]);
+        let output = git.args(args).current_dir(self.root()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "git {args:?}: {said}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Commits everything, and names the commit.
+    fn commit(&self) -> String {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", "a step"]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.root().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.root().join(path)).unwrap()
+    }
+
+    /// Runs a script with its arguments, as a step does. Exit status, output, errors.
+    fn step(&self, line: &str, env: &[(&str, &str)]) -> (Option<i32>, String, String) {
+        let mut bash = Command::new("bash");
+        bash.args(["-c", line]).current_dir(self.root()).env("EDS", env!("CARGO_BIN_EXE_eds"));
+        let Output { status, stdout, stderr } = bash.envs(env.iter().copied()).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (status.code(), text(stdout), text(stderr))
+    }
+}
+
+const CLAIM: &str = "\
+apiVersion: platform.bizmatters.io/v1alpha1
+kind: EventDrivenService
+metadata: {name: worker, namespace: shop}
+spec:
+  image: registry.example.com/worker:1.0.0
+  size: small
+  nats: {stream: ORDERS, consumer: workers}
+";
+
+#[test]
+fn changed_claims() {
+    let here = Checkout::new("changed-claims");
+    let check = |base: &str| {
+        let (status, out, said) =
+            here.step(&format!("scripts/validate-changed-claims.sh {base} claims.sarif"), &[]);
+        let sarif: Value = serde_json::from_str(&here.read("claims.sarif")).unwrap();
+        let results = sarif["runs"][0]["results"].as_array().unwrap().len();
+        (status, out, said, results)
+    };
+
+    let base = here.git(&["rev-parse", "HEAD"]);
+    let (status, out, said, results) = check(&base);
+    assert_eq!((status, out.as_str(), results), (Some(0), "", 0), "{said}");
+    assert!(said.contains("no claim changed"), "{said}");
+
+    // A name that looks like an option, and one that is no claim.
+    here.write("claims/--format.yaml", CLAIM);
+    here.write("claims/worker.yaml", &CLAIM.replace("small", "tiny"));
+    here.write("claims/other.yaml", "kind: ConfigMap\n");
+    let broken = here.commit();
+    let (status, out, said, results) = check(&base);
+    assert_eq!(status, Some(1), "{out}{said}");
+    assert!(out.contains("::error file=") && out.contains("claims/worker.yaml,line=6"), "{out}");
+    assert!(!out.contains("--format.yaml") && !out.contains("other.yaml"), "{out}");
+    assert_eq!(results, 1);
+
+    // Mended, and against the state before: what its change does to a running service.
+    here.write("claims/worker.yaml", CLAIM);
+    let mended = here.commit();
+    assert_eq!(check(&broken).0, Some(0));
+    here.write("claims/worker.yaml", &CLAIM.replace("worker:1.0.0", "worker:1.1.0"));
+    here.commit();
+    let (status, out, said, results) = check(&mended);
+    assert_eq!(status, Some(0), "{out}{said}");
+    assert!(out.contains("claims/worker.yaml") && results > 0, "{out}");
+
+    let (status, _, said) = here.step("scripts/validate-changed-claims.sh no-such-commit", &[]);
+    assert_eq!(status, Some(2));
+    assert!(said.contains("git does not know no-such-commit"), "{said}");
+}
+
+#[test]
+fn a_changed_definition_publishes_its_schema() {
+    let here = Checkout::new("changed-definition");
+    let steps = "scripts/publish-schema.sh && scripts/verify-schema.sh && scripts/commit-schema.sh";
+    let own = [("BRANCH", "feature/x"), ("OWN", "true")];
+    let (status, out, said) = here.step(steps, &own);
+    assert_eq!(status, Some(0), "{out}{said}");
+    assert!(said.contains("the schema is up to date"), "{said}");
+
+    let xrd = here.read(XRD);
+    let word = "What to run, which messages it reads";
+    assert!(xrd.contains(word), "the XRD's descriptions have changed: choose another word");
+    here.write(XRD, &xrd.replace(word, "What to run, what it reads"));
+    let changed = here.commit();
+
+    // A fork's branch is not written.
+    let fork = [("BRANCH", "feature/x"), ("OWN", "false")];
+    let (status, out, said) = here.step(steps, &fork);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(out.contains(&format!("::error file={SCHEMA}::is not up to date")), "{out}");
+    assert_eq!(here.git(&["rev-parse", "HEAD"]), changed);
+
+    let (status, out, said) = here.step(steps, &own);
+    assert_eq!(status, Some(0), "{out}{said}");
+    assert_eq!(here.git(&["diff", "--name-only", &changed, "HEAD"]), SCHEMA);
+    assert!(here.read(SCHEMA).contains("What to run, what it reads"));
+    let pushed = here.git(&["ls-remote", "origin", "refs/heads/feature/x"]);
+    assert!(pushed.starts_with(&here.git(&["rev-parse", "HEAD"])), "{pushed}");
+
+    // A branch's name is no command, and what cannot be extracted fails.
+    let (status, ..) = here.step("scripts/commit-schema.sh", &[("BRANCH", "-x"), ("OWN", "true")]);
+    assert_eq!(status, Some(1));
+    here.write(XRD, &xrd.replace("  versions:", "  version:"));
+    let (status, out, said) = here.step(steps, &own);
+    assert!(status != Some(0) && !said.is_empty(), "{out}{said}");
+}
