@@ -11,7 +11,7 @@ mod state;
 use serde_json::{Value, json};
 
 use super::object::text;
-use super::{Check, Report};
+use super::{Check, Report, Section};
 
 pub use seen::account_and_consumer;
 
@@ -66,11 +66,25 @@ pub fn report(facts: &Facts) -> Report {
         report.add("ScaledObject", vec![Check::failed("exists", cause, fix)]);
         return report;
     };
+    report.sections = source(facts, scaled_object);
+    report.sections.extend(state(facts, scaled_object));
+    report
+}
+
+/// What a pod depends on as well: the trigger, what NATS holds, the consumer's limits.
+pub(super) fn source(facts: &Facts, scaled_object: &Value) -> Vec<Section> {
+    let mut report = Report::default();
     report.add("Trigger, against the claim", configuration(&facts.claim, scaled_object));
     report.add("What KEDA sees", seen::checks(facts, scaled_object));
     report.add("Consumer, against the scaling", limits::checks(facts, scaled_object));
+    report.sections
+}
+
+/// What comes of it: ScaledObject and autoscaler.
+pub(super) fn state(facts: &Facts, scaled_object: &Value) -> Vec<Section> {
+    let mut report = Report::default();
     report.add("State", state::checks(facts, scaled_object));
-    report
+    report.sections
 }
 
 /// The trigger's configuration against the claim.

@@ -434,6 +434,17 @@ fn nats_and_scaling() {
         "Consumption, messages: 7 waiting, 0 in work, 1 pod ready, 0 asking for more: no pod asks",
         &["Consumption: messages: failed"],
     );
+    // A worker that is not ready for want of its consumer: the consumer comes first.
+    check(
+        |f| {
+            *at(&mut f.pods[0], "/status/conditions/0") = condition("Ready", "False", "not ready");
+            let details =
+                at(f.keda.asked.as_mut().unwrap(), "/body/account_details/0/stream_detail/0");
+            details["consumer_detail"] = json!([]);
+        },
+        "What KEDA sees, consumer: stream ORDERS has no consumer workers",
+        &["What KEDA sees: consumer: failed", "Pods: worker-b-1: failed"],
+    );
     // All pods at work: nobody asks for more, and that is well.
     let busy = json!({"num_pending": 7, "num_waiting": 0, "num_ack_pending": 1});
     check(|f| f.keda.asked = Some(jsz(&busy)), "", &[]);

@@ -1,7 +1,7 @@
 //! Why does a claim's service not run?
 //!
 //! Along the claim's path, so that the first failure is the nearest to the cause: the platform it stands
-//! on, the composite and its Composition, the manifests, the Secrets, the pods, NATS, the scaling.
+//! on, the composite and its Composition, the manifests, the Secrets, NATS, the pods, the scaling.
 
 mod consumption;
 mod manifests;
@@ -75,11 +75,12 @@ pub fn report(facts: &Facts) -> Report {
     found.add("Composite", path::checks(facts));
     found.add("Manifests", manifests::checks(facts));
     found.add("Secrets", secrets::checks(facts));
+    // A worker may be unready, or crash, for want of its consumer.
+    let scaled_object = facts.keda.scaled_object.as_ref();
+    found.sections.extend(scaled_object.into_iter().flat_map(|s| keda::source(&facts.keda, s)));
     found.add("Pods", pods::checks(facts));
-    if facts.keda.scaled_object.is_some() {
-        found.sections.extend(keda::report(&facts.keda).sections);
-        found.add("Consumption", consumption::checks(facts));
-    }
+    found.sections.extend(scaled_object.into_iter().flat_map(|s| keda::state(&facts.keda, s)));
+    found.add("Consumption", consumption::checks(facts));
     let mut report = Report::default();
     report.add(facts.title(), vec![diagnosis(&facts.claim, &found), says(&facts.claim)]);
     report.sections.append(&mut found.sections);
