@@ -187,8 +187,7 @@ pub async fn claim(cluster: &Cluster, namespace: &str, name: &str) -> Result<Val
     if let Some(claim) = cluster.get(&kinds::CLAIM, Some(namespace), name).await? {
         return Ok(claim);
     }
-    if cluster.get(&kinds::CRD, None, "eventdrivenservices.platform.bizmatters.io").await?.is_none()
-    {
+    if cluster.get(&kinds::CRD, None, &kinds::CLAIM.crd()).await?.is_none() {
         bail!("the API server does not know EventDrivenService: eds doctor says what is missing");
     }
     // Whoever may not list all namespaces learns no more.

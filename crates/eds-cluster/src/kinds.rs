@@ -106,6 +106,12 @@ impl Kind {
         }
     }
 
+    /// Name of the kind's CustomResourceDefinition, which is also that of its XRD.
+    #[must_use]
+    pub fn crd(&self) -> String {
+        format!("{}.{}", self.plural, self.group)
+    }
+
     /// The kind of an object, if it stands in the table; another version of its group will do.
     #[must_use]
     pub fn of(object: &Value) -> Option<&'static Self> {
@@ -150,6 +156,12 @@ mod tests {
         check(&POD, None, None, "/api/v1/pods");
         check(&NODE, Some("ignored"), Some("n"), "/api/v1/nodes/n");
         check(&DEPLOYMENT, Some("a"), None, "/apis/apps/v1/namespaces/a/deployments");
+    }
+
+    #[test]
+    fn definitions() {
+        assert_eq!(CLAIM.crd(), "eventdrivenservices.platform.bizmatters.io");
+        assert_eq!(SCALED_OBJECT.crd(), "scaledobjects.keda.sh");
     }
 
     #[test]

@@ -16,8 +16,6 @@ use crate::nats;
 
 /// Where Crossplane is installed, as its chart has it.
 pub const CROSSPLANE: &str = "crossplane-system";
-/// The XRD.
-pub const XRD: &str = "xeventdrivenservices.platform.bizmatters.io";
 
 /// Everything there is to know about the Compositions. `built_in` is the one `eds render` uses.
 ///
@@ -28,7 +26,7 @@ pub async fn compositions(cluster: &Cluster, built_in: Value) -> Result<composit
     Ok(composition::Facts {
         compositions: all(&kinds::COMPOSITION).await?,
         revisions: all(&kinds::COMPOSITION_REVISION).await?,
-        xrd: cluster.get(&kinds::XRD, None, XRD).await?,
+        xrd: cluster.get(&kinds::XRD, None, &kinds::COMPOSITE.crd()).await?,
         functions: all(&kinds::FUNCTION).await?,
         function_revisions: all(&kinds::FUNCTION_REVISION).await?,
         pods: cluster.list(&kinds::POD, Some(CROSSPLANE), "").await?,

@@ -40,12 +40,12 @@ pub async fn platform(
         None => Vec::new(),
     };
     let keda = platform::keda::Facts {
-        crd: one(&kinds::CRD, "scaledobjects.keda.sh").await?,
+        crd: one(&kinds::CRD, &kinds::SCALED_OBJECT.crd()).await?,
         metrics: one(&kinds::API_SERVICE, "v1beta1.external.metrics.k8s.io").await?,
         pods,
     };
     let api = platform::api::Facts {
-        crd: one(&kinds::CRD, "eventdrivenservices.platform.bizmatters.io").await?,
+        crd: one(&kinds::CRD, &kinds::CLAIM.crd()).await?,
         policy: one(&kinds::ADMISSION_POLICY, CLAIM_NAMES).await?,
         binding: one(&kinds::ADMISSION_BINDING, CLAIM_NAMES).await?,
     };
@@ -85,6 +85,8 @@ async fn nats_facts(cluster: &Cluster, address: &NatsAddress) -> Result<platform
     let mut facts = platform::nats::Facts {
         url: url.clone(),
         monitoring: monitoring.clone(),
+        client_port: client.as_ref().map(|endpoint| endpoint.port),
+        monitoring_port: monitor.as_ref().map(|endpoint| endpoint.port),
         service: service(&client).await?,
         headless: service(&monitor).await?,
         ..platform::nats::Facts::default()

@@ -55,15 +55,20 @@ fn plural(kind: &str) -> &'static str {
     if kind == "Provider" { "providers" } else { "functions" }
 }
 
-/// What is wrong with the pods of a package revision; none where one of them is ready.
-///
-/// Pods carry their revision as a label (Crossplane 2.3
+/// The pods of a package revision, which they carry as a label (Crossplane 2.3
 /// `internal/controller/pkg/revision/runtime.go`).
+pub(super) fn of_revision<'a>(
+    pods: &'a [Value],
+    revision: &str,
+) -> impl Iterator<Item = &'a Value> {
+    pods.iter()
+        .filter(move |pod| text(pod, "/metadata/labels/pkg.crossplane.io~1revision") == revision)
+}
+
+/// What is wrong with the pods of a package revision; none where one of them is ready.
 pub(super) fn trouble(pods: &[Value], revision: &str) -> Option<String> {
-    let of_revision =
-        |pod: &&Value| text(pod, "/metadata/labels/pkg.crossplane.io~1revision") == revision;
     let mut first = None;
-    for pod in pods.iter().filter(of_revision) {
+    for pod in of_revision(pods, revision) {
         let why = super::pods::why_not_ready(pod)?;
         first.get_or_insert(why);
     }

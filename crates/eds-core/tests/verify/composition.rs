@@ -4,7 +4,7 @@ use eds_core::verify::composition::{Facts, report};
 use eds_core::yaml;
 use serde_json::{Value, json};
 
-use super::{at, remove, says};
+use super::{at, conditions, package, remove, revision, says};
 
 const COMPOSITION: &str =
     include_str!("../../../../platform/04-apis/compositions/event-driven-service-composition.yaml");
@@ -16,31 +16,9 @@ fn read(text: &str) -> Value {
     yaml::parse(text).documents[0].to_json()
 }
 
-fn conditions(types: &[&str]) -> Value {
-    types.iter().map(|type_| json!({"type": type_, "status": "True"})).collect()
-}
-
 /// The Composition, its functions and their pods, all well.
 fn well() -> Facts {
     let composition = read(COMPOSITION);
-    let revision = json!({
-        "metadata": {
-            "name": "event-driven-service-1",
-            "labels": {"crossplane.io/composition-name": "event-driven-service"},
-        },
-        "spec": {"revision": 1, "pipeline": composition["spec"]["pipeline"]},
-        "status": {"conditions": conditions(&["ValidPipeline"])},
-    });
-    let package = |name: &str| {
-        json!({
-            "metadata": {"name": name},
-            "spec": {"package": format!("xpkg.example.com/{name}:v1")},
-            "status": {
-                "currentRevision": format!("{name}-1"),
-                "conditions": conditions(&["Installed", "Healthy"]),
-            },
-        })
-    };
     let pod = |name: &str| {
         let labels = json!({"pkg.crossplane.io/revision": format!("{name}-1")});
         json!({
@@ -56,7 +34,7 @@ fn well() -> Facts {
     };
     Facts {
         compositions: vec![composition.clone()],
-        revisions: vec![revision],
+        revisions: vec![revision(&composition)],
         xrd: Some(read(XRD)),
         functions: FUNCTIONS.map(package).to_vec(),
         function_revisions: FUNCTIONS.map(revision_of).to_vec(),

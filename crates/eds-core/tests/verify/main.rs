@@ -1,5 +1,6 @@
-//! The judgement of `eds doctor` and `eds verify`. Each case takes a cluster in which all is well, breaks one thing, and names
-//! the one line that must say so; every other line must stay as it was, or be named too.
+//! The judgement of `eds doctor` and `eds verify`. Each case takes a cluster in which all is well, breaks
+//! one thing, and names the one line that must say so; every other line must stay as it was, or be named
+//! too.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,7 +16,7 @@ mod keda;
 mod platform;
 
 use eds_core::verify::{Report, Status};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// `section: name: status: detail`, for every check that has not passed.
 fn ailing(report: &Report) -> Vec<String> {
@@ -53,4 +54,33 @@ fn at<'a>(object: &'a mut Value, pointer: &str) -> &'a mut Value {
 fn remove(object: &mut Value, pointer: &str) {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     at(object, parent).as_object_mut().unwrap().remove(key).unwrap();
+}
+
+/// Conditions of these types, all True.
+fn conditions(types: &[&str]) -> Value {
+    types.iter().map(|type_| json!({"type": type_, "status": "True"})).collect()
+}
+
+/// A Function or Provider that is installed and healthy; its current revision is `NAME-1`.
+fn package(name: &str) -> Value {
+    json!({
+        "metadata": {"name": name},
+        "spec": {"package": format!("xpkg.example.com/{name}:v1")},
+        "status": {
+            "currentRevision": format!("{name}-1"),
+            "conditions": conditions(&["Installed", "Healthy"]),
+        },
+    })
+}
+
+/// The CompositionRevision that Crossplane has made of the Composition event-driven-service.
+fn revision(composition: &Value) -> Value {
+    json!({
+        "metadata": {
+            "name": "event-driven-service-1",
+            "labels": {"crossplane.io/composition-name": "event-driven-service"},
+        },
+        "spec": {"revision": 1, "pipeline": composition["spec"]["pipeline"]},
+        "status": {"conditions": conditions(&["ValidPipeline"])},
+    })
 }

@@ -3,11 +3,7 @@ use eds_core::verify::platform::packages::Right;
 use eds_core::verify::platform::{Facts, api, keda, nats, packages, report};
 use serde_json::{Value, json};
 
-use super::{at, remove, says};
-
-fn conditions(types: &[&str]) -> Value {
-    types.iter().map(|type_| json!({"type": type_, "status": "True"})).collect()
-}
+use super::{at, conditions, package, remove, revision, says};
 
 fn deployment(namespace: &str, name: &str, image: &str) -> Value {
     json!({
@@ -26,17 +22,6 @@ fn pod(namespace: &str, name: &str, labels: &Value) -> Value {
         "metadata": {"name": name, "namespace": namespace, "labels": labels},
         "spec": {"containers": [{"args": ["--enable-watches", "--enable-server-side-apply"]}]},
         "status": {"conditions": conditions(&["Ready"])},
-    })
-}
-
-fn package(name: &str) -> Value {
-    json!({
-        "metadata": {"name": name},
-        "spec": {"package": format!("xpkg.example.com/{name}:v1")},
-        "status": {
-            "currentRevision": format!("{name}-1"),
-            "conditions": conditions(&["Installed", "Healthy"]),
-        },
     })
 }
 
@@ -63,14 +48,6 @@ fn answer(body: Value) -> Option<Value> {
 /// A cluster in which all is well.
 pub(super) fn well() -> Facts {
     let composition = built_in();
-    let revision = json!({
-        "metadata": {
-            "name": "event-driven-service-1",
-            "labels": {"crossplane.io/composition-name": "event-driven-service"},
-        },
-        "spec": {"revision": 1, "pipeline": composition["spec"]["pipeline"]},
-        "status": {"conditions": conditions(&["ValidPipeline"])},
-    });
     let names = ["function-pt", "function-ours", "provider-kubernetes"];
     let pods = names.map(|name| {
         let revision = format!("{name}-1");
@@ -105,6 +82,8 @@ pub(super) fn well() -> Facts {
         nats: nats::Facts {
             url: "nats://nats.nats.svc:4222".to_owned(),
             monitoring: "nats-headless.nats.svc:8222".to_owned(),
+            client_port: Some(4222),
+            monitoring_port: Some(8222),
             service: service("nats", 4222),
             headless: service("nats-headless", 8222),
             pods: vec![pod("nats", "nats-0", &json!({}))],
@@ -148,7 +127,7 @@ pub(super) fn well() -> Facts {
         },
         compositions: composition::Facts {
             compositions: vec![composition.clone()],
-            revisions: vec![revision],
+            revisions: vec![revision(&composition)],
             xrd: Some(json!({
                 "metadata": {"name": "xservices.p.io"},
                 "spec": {
@@ -276,6 +255,7 @@ fn nats() {
     check(
         |f| {
             (f.nats.service, f.nats.headless) = (None, None);
+            (f.nats.client_port, f.nats.monitoring_port) = (None, None);
             f.nats.url = "nats://nats.example.com:4222".to_owned();
             f.nats.monitoring = "nats.example.com:8222".to_owned();
             away(f);

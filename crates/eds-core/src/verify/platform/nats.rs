@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::object::{list, name, number, text};
-use super::super::{Check, Endpoint, pods};
+use super::super::{Check, pods};
 
 /// What was found of the NATS that claims use unless they name another.
 #[derive(Debug, Clone, Default)]
@@ -12,6 +12,10 @@ pub struct Facts {
     pub url: String,
     /// The claim's default `spec.nats.monitoringEndpoint`.
     pub monitoring: String,
+    /// The port of the Service that `url` names; none where that is outside this cluster.
+    pub client_port: Option<u16>,
+    /// The same of `monitoring`.
+    pub monitoring_port: Option<u16>,
     /// The Service that `url` names; none also where it names no Service of this cluster.
     pub service: Option<Value>,
     /// The Service that `monitoring` names.
@@ -42,27 +46,23 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     checks
 }
 
-fn port(address: &str) -> i64 {
-    address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(4222)
-}
-
-fn has_port(service: &Value, wanted: i64) -> bool {
-    list(service, "/spec/ports").any(|p| number(p, "/port") == wanted)
+fn has_port(service: &Value, wanted: u16) -> bool {
+    list(service, "/spec/ports").any(|p| number(p, "/port") == i64::from(wanted))
 }
 
 fn service(facts: &Facts) -> Check {
     const NAME: &str = "deployed";
     let url = &facts.url;
+    let Some(port) = facts.client_port else {
+        return Check::skipped(NAME, format!("{url} is outside this cluster"));
+    };
     let Some(service) = &facts.service else {
-        if Endpoint::parse(url, "", 4222).is_none() {
-            return Check::skipped(NAME, format!("{url} is outside this cluster"));
-        }
         let fix = "install NATS with JetStream into namespace nats, release nats (its chart makes the \
                    Services nats and nats-headless), or set spec.nats.url in every claim";
         return Check::failed(NAME, format!("no Service answers to {url}"), fix);
     };
-    if !has_port(service, port(url)) {
-        let cause = format!("Service {} has no port {}", name(service), port(url));
+    if !has_port(service, port) {
+        let cause = format!("Service {} has no port {port}", name(service));
         return Check::failed(NAME, cause, "give the Service its client port, 4222");
     }
     let place = format!("{}/{}", text(service, "/metadata/namespace"), name(service));
@@ -94,13 +94,13 @@ fn monitoring(facts: &Facts) -> Check {
     let endpoint = &facts.monitoring;
     let fix = "offer port 8222 in the headless Service: in NATS's chart config.monitor.enabled and \
                service.ports.monitor.enabled, else http_port: 8222 in its configuration";
+    let Some(port) = facts.monitoring_port else {
+        return Check::skipped(NAME, format!("{endpoint} is outside this cluster"));
+    };
     let Some(service) = &facts.headless else {
-        if Endpoint::parse(endpoint, "", 80).is_none() {
-            return Check::skipped(NAME, format!("{endpoint} is outside this cluster"));
-        }
         return Check::failed(NAME, format!("no Service answers to {endpoint}"), fix);
     };
-    if !has_port(service, port(endpoint)) {
+    if !has_port(service, port) {
         let ports: Vec<String> =
             list(service, "/spec/ports").map(|p| number(p, "/port").to_string()).collect();
         let cause = format!("Service {} has only {}", name(service), ports.join(", "));

@@ -49,6 +49,13 @@ pub fn provider(providers: &[Value]) -> Option<&Value> {
         .or_else(|| providers.iter().find(|p| text(p, "/spec/package").contains(PROVIDER)))
 }
 
+/// A pod of a package's current revision; none while it has none.
+#[must_use]
+pub fn pod<'a>(package: &Value, pods: &'a [Value]) -> Option<&'a Value> {
+    let revision = text(package, "/status/currentRevision");
+    packages::of_revision(pods, revision).next().filter(|_| !revision.is_empty())
+}
+
 const PROVIDER: &str = "provider-kubernetes";
 const FUNCTIONS: &str = "kubectl apply -k platform/04-apis/functions";
 
@@ -95,10 +102,7 @@ fn provider_checks(all: &All, configs: &BTreeSet<&str>) -> Vec<Check> {
         &facts.revisions,
         pods,
     )];
-    let revision = named(&facts.providers, wanted).map(|p| text(p, "/status/currentRevision"));
-    let pod = revision.and_then(|revision| {
-        pods.iter().find(|p| text(p, "/metadata/labels/pkg.crossplane.io~1revision") == revision)
-    });
+    let pod = named(&facts.providers, wanted).and_then(|provider| pod(provider, pods));
     if let Some(pod) = pod {
         checks.push(flags(pod));
     }
