@@ -7,7 +7,8 @@
 #   scripts/tools.sh cargo-deny                     built from crates.io
 #   scripts/tools.sh go                             the installed one, or what an old one fetches
 #   scripts/tools.sh crossplane | crossplane-cli | function-patch-and-transform
-#                                                   found: EDS_TOOLS_DIR, ../shared/tools, PATH
+#                                                   found: EDS_TOOLS_DIR, else PATH; in the version of
+#                                                   testbed/parts/tools.pins, or not at all
 #   scripts/tools.sh                                all of them, one a line
 #
 # Progress and the choice made go to stderr. Exit 2: not there, or not buildable. Nothing is written
@@ -123,19 +124,35 @@ from_dir() {
   printf '%s\n' "$dir/$2"
 }
 
-# oracle NAME: a binary that no package registry serves.
+# version_of NAME FILE: the version that the program itself, or what Go wrote into it, gives.
+version_of() {
+  case $1 in
+    crossplane) "$2" --version ;;
+    crossplane-cli) "$2" version --client | sed -n 's/^Client Version: //p' ;;
+    # It has no such option.
+    function-patch-and-transform) "$(go_binary)" version -m "$2" | awk '$1 == "mod" { print $3 }' ;;
+  esac < /dev/null 2> /dev/null
+}
+
+# oracle NAME: a program that no package registry serves. Comparing with another version would find
+# differences that are none, and a cluster's `crossplane` on PATH is often the CLI: neither is taken.
 oracle() {
-  local name=$1 path shared=$root/../shared/tools
+  local name=$1 path from accepted version
   if [ -n "${EDS_TOOLS_DIR:-}" ]; then
+    from=EDS_TOOLS_DIR
     path=$(from_dir "$EDS_TOOLS_DIR" "$name") || fail "$name is not in EDS_TOOLS_DIR ($EDS_TOOLS_DIR)"
-    say "$name: $path (from EDS_TOOLS_DIR)"
-  elif [ -d "$shared" ] && path=$(from_dir "$(cd "$shared" && pwd)" "$name"); then
-    say "$name: $path (from ../shared/tools)"
-  elif path=$(command -v "$name"); then
-    say "$name: $path (from PATH)"
   else
-    fail "$name is not in EDS_TOOLS_DIR (not set), ../shared/tools or PATH"
+    from=PATH
+    path=$(command -v "$name") || fail "$name is not on PATH, and EDS_TOOLS_DIR is not set"
   fi
+  accepted=$(awk -v n="$name" '$1 == n { print $3 }' "$root/testbed/parts/tools.pins")
+  version=$(version_of "$name" "$path") || version=
+  case $version in
+    # shellcheck disable=SC2254 # a pattern
+    $accepted) say "$name $version: $path (from $from)" ;;
+    '(devel)') say "warning: $path (from $from) was built without its version; taken for $name $accepted" ;;
+    *) fail "$path (from $from) is ${version:-something else}, wanted is $name $accepted: put that one into a directory and set EDS_TOOLS_DIR" ;;
+  esac
   printf '%s\n' "$path"
 }
 

@@ -4,20 +4,13 @@
 # shellcheck disable=SC2034 # read by containerd's configuration and by up
 PAUSE_IMAGE=eds.local/pause:1
 
-# pinned_tool NAME: its path; scripts/tools.sh finds it and says where. Warns
-# when it is not the pinned build.
+# pinned_tool NAME: its path; scripts/tools.sh finds it, checks its version and says where it is.
 pinned_tool() {
-    local path want
-    path=$("$REPO_DIR/scripts/tools.sh" "$1") ||
-        die "Crossplane is not on any package registry this testbed uses: put its binaries into a directory and set EDS_TOOLS_DIR"
-    want=$(tool_pin "$1" 3)
-    if [ "$(sha256sum "$path" | cut -d' ' -f1)" != "$want" ]; then
-        warn "$path is not the pinned build of $1 $(tool_pin "$1" 2)"
-    fi
-    echo "$path"
+    "$REPO_DIR/scripts/tools.sh" "$1" ||
+        die "the testbed needs $1 $(tool_pin "$1" 2), which no package registry serves: put it on PATH, or into a directory and set EDS_TOOLS_DIR"
 }
 
-# tools_file NAME: a directory of manifests that comes with those binaries.
+# tools_file NAME: a directory of Crossplane's installation: its chart, rendered, and its CRDs.
 tools_file() {
     local root
     for root in "${EDS_TOOLS_DIR:-}" "$REPO_DIR/../shared/tools"; do
@@ -26,7 +19,7 @@ tools_file() {
             return 0
         fi
     done
-    die "$1 is neither in EDS_TOOLS_DIR (${EDS_TOOLS_DIR:-not set}) nor in ../shared/tools: Crossplane's binaries come with it"
+    die "$1 is neither in EDS_TOOLS_DIR (${EDS_TOOLS_DIR:-not set}) nor in ../shared/tools"
 }
 
 tool_pin() { awk -v n="$1" -v c="$2" '$1 == n {print $c}' "$TESTBED_DIR/parts/tools.pins"; }

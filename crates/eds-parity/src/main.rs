@@ -53,7 +53,7 @@ struct Flags {
     /// How many kinds of differences to print.
     #[arg(long, default_value_t = 40)]
     limit: usize,
-    /// The Go function; by default from EDS_TOOLS_DIR, ../shared/tools or PATH.
+    /// The Go function; by default from EDS_TOOLS_DIR or PATH.
     #[arg(long, value_name = "FILE")]
     oracle: Option<PathBuf>,
     /// Our function; by default beside this program.
