@@ -78,7 +78,7 @@ fn headers(config: &Config, delivery: &Delivery, reason: &str) -> HeaderMap {
     // A header's value is one line.
     let reason: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     // The same for every attempt to publish it, so that the stream keeps one.
-    headers.insert(NATS_MESSAGE_ID, format!("dead-letter/{}/{}", config.consumer, delivery.id));
+    headers.insert(NATS_MESSAGE_ID, format!("dead-letter/{}/{}", config.consumer, delivery.key));
     headers.insert("Dead-Letter-Reason", reason);
     headers.insert("Dead-Letter-Message-Id", delivery.id.as_str());
     headers.insert("Dead-Letter-Subject", delivery.subject.as_str());

@@ -12,6 +12,9 @@ use tokio::time::{Instant, sleep};
 /// How long one question for a confirmation waits.
 const CONFIRM: Duration = Duration::from_secs(2);
 
+/// A message id has at most this many bytes. It goes into rows, logs and headers.
+const LONGEST_ID: usize = 1024;
+
 /// A message as it was delivered.
 pub(crate) struct Delivery {
     client: Client,
@@ -25,8 +28,13 @@ pub(crate) struct Delivery {
     pub(crate) count: i64,
     /// When it was stored in the stream, in nanoseconds since 1970.
     pub(crate) published: i128,
-    /// The same for every delivery of a message, and for no other message of the stream.
+    /// What people call it: the publisher's `Nats-Msg-Id`, or else `key`.
     pub(crate) id: String,
+    /// The same for every delivery of a message, and for no other message: publishers may use an id
+    /// twice, and a stream that is deleted and made again counts from 1 again, at another time.
+    pub(crate) key: String,
+    /// Why nobody can work on it, whatever the number of attempts.
+    pub(crate) unusable: Option<String>,
 }
 
 impl Delivery {
@@ -39,11 +47,11 @@ impl Delivery {
         let (count, published) = (info.delivered, info.published.unix_timestamp_nanos());
         let Message { subject, reply, payload, headers, .. } = message.message;
         let headers = headers.unwrap_or_default();
-        let named = headers.get(NATS_MESSAGE_ID).map(|id| id.as_str().to_owned());
-        // A stream that is deleted and made again counts from 1 again; the time tells them apart.
-        let id = named
-            .filter(|id| !id.is_empty())
-            .unwrap_or_else(|| format!("{stream}/{sequence}@{published}"));
+        let key = format!("{stream}/{sequence}@{published}");
+        let named = headers.get(NATS_MESSAGE_ID).map_or("", |id| id.as_str());
+        let unusable = wrong_id(named);
+        let id =
+            if named.is_empty() || unusable.is_some() { key.clone() } else { named.to_owned() };
         let reply = reply.ok_or("no JetStream message: it cannot be answered")?;
         let client = client.clone();
         Ok(Self {
@@ -57,6 +65,8 @@ impl Delivery {
             count,
             published,
             id,
+            key,
+            unusable,
         })
     }
 
@@ -86,6 +96,36 @@ impl Delivery {
             sleep(interval).await;
             // Unconfirmed: the next one comes soon.
             let _ = self.client.publish(self.reply.clone(), AckKind::Progress.into()).await;
+        }
+    }
+}
+
+/// Why `id` cannot be used.
+fn wrong_id(id: &str) -> Option<String> {
+    if id.len() > LONGEST_ID {
+        return Some(format!("its Nats-Msg-Id has {} bytes, more than {LONGEST_ID}", id.len()));
+    }
+    let control = id.chars().find(|c| c.is_control())?;
+    Some(format!("its Nats-Msg-Id holds the control character {control:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids() {
+        let (longest, longer) = ("x".repeat(1024), "\u{e9}".repeat(513));
+        for (id, expect) in [
+            ("", None),
+            ("order-17", None),
+            ("commande n\u{b0} 7", None),
+            (longest.as_str(), None),
+            (longer.as_str(), Some("its Nats-Msg-Id has 1026 bytes, more than 1024")),
+            ("a\0b", Some("its Nats-Msg-Id holds the control character '\\0'")),
+            ("a\u{1b}[2J", Some("its Nats-Msg-Id holds the control character '\\u{1b}'")),
+        ] {
+            assert_eq!(wrong_id(id).as_deref(), expect, "{id:?}");
         }
     }
 }

@@ -16,6 +16,7 @@ mod migrate;
 mod nats;
 mod pull;
 mod results;
+mod sqlstate;
 mod state;
 mod tally;
 mod task;

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::backoff::exponential;
 use crate::config::Secret;
 use crate::results::{cause, options};
+use crate::sqlstate::wrong_address;
 
 /// One attempt to connect takes no longer.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -19,14 +20,18 @@ const CONNECT: Duration = Duration::from_secs(5);
 const TABLE: &str = "agent_executor_migrations";
 
 fn migrator() -> Migrator {
-    let first = Migration::new(
-        1,
-        Cow::Borrowed("agent executions"),
-        MigrationType::Simple,
-        include_str!("../migrations/0001_agent_executions.sql").into_sql_str(),
-        false,
-    );
-    let mut migrator = Migrator::with_migrations(vec![first]);
+    let simple = |version, name, sql: &'static str| {
+        let kind = MigrationType::Simple;
+        Migration::new(version, Cow::Borrowed(name), kind, sql.into_sql_str(), false)
+    };
+    let mut migrator = Migrator::with_migrations(vec![
+        simple(1, "agent executions", include_str!("../migrations/0001_agent_executions.sql")),
+        simple(
+            2,
+            "one row for each stored message",
+            include_str!("../migrations/0002_one_row_for_each_stored_message.sql"),
+        ),
+    ]);
     migrator.dangerous_set_table_name(TABLE);
     // A release that is rolled back meets the newer one's migrations, and can live with them.
     migrator.set_ignore_missing(true);
@@ -99,13 +104,10 @@ pub(crate) async fn connect(
     }
 }
 
-/// The server is there and said no: a wrong login (class 28) or database (class 3D) will not mend
-/// itself, and the kubelet starts us again anyway.
+/// Waiting would not mend it, and the kubelet starts us again anyway.
 fn final_answer(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| code.starts_with("28") || code.starts_with("3D"))
-        }
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| wrong_address(&code)),
         sqlx::Error::Configuration(_) => true,
         _ => false,
     }

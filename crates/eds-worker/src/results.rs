@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 use crate::config::{Config, Secret};
 use crate::delivery::Delivery;
 use crate::handler::Done;
+use crate::sqlstate::{Fault, fault};
 use crate::state::State;
 
 /// One question to the database takes no longer, or the database counts as away.
@@ -24,18 +25,25 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// How often to ask whether the database answers.
 const LOOK: Duration = Duration::from_secs(2);
 
-const KNOWN: &str =
-    "SELECT 1 FROM agent_executions WHERE consumer = $1 AND stream = $2 AND message_id = $3";
+const KNOWN: &str = "SELECT 1 FROM agent_executions WHERE consumer = $1 AND stream = $2 \
+    AND stream_sequence = $3 AND published_at = to_timestamp($4)";
 
 const STORE: &str = "INSERT INTO agent_executions \
     (consumer, stream, message_id, stream_sequence, subject, published_at, deliveries, task, payload, worker, duration_ms) \
     VALUES ($1, $2, $3, $4, $5, to_timestamp($6), $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
+
+/// A row that nothing can be said against; never committed.
+const HARMLESS: &str = "INSERT INTO agent_executions \
+    (consumer, stream, message_id, stream_sequence, subject, published_at, deliveries, payload, worker, duration_ms) \
+    VALUES ($1, $2, 'harmless', 0, 'harmless', to_timestamp(0), 1, '', $3, 0) ON CONFLICT DO NOTHING";
 
 /// Why a result is not stored.
 #[derive(Debug)]
 pub(crate) enum Unstored {
     /// The database is away, or not ready for us: no fault of the message, which waits.
     Away(String),
+    /// No answer to this result, while another row was taken: chance, or the message's fault.
+    Unanswered(String),
     /// The database does not take this result: another attempt would end the same way.
     Refused(String),
 }
@@ -104,11 +112,14 @@ impl Results {
     ///
     /// # Errors
     /// The database cannot say.
-    pub(crate) async fn known(&self, delivery: &Delivery) -> Result<bool, Unstored> {
+    pub(crate) async fn known(&self, delivery: &Delivery) -> Result<bool, String> {
         let Some(pool) = &self.pool else { return Ok(false) };
-        let query =
-            sqlx::query(KNOWN).bind(&self.consumer).bind(&delivery.stream).bind(&delivery.id);
-        let row = answer(query.fetch_optional(pool)).await?;
+        let query = sqlx::query(KNOWN)
+            .bind(&self.consumer)
+            .bind(&delivery.stream)
+            .bind(i64::try_from(delivery.sequence).unwrap_or(i64::MAX))
+            .bind(seconds(delivery.published));
+        let row = answer(query.fetch_optional(pool)).await.map_err(|(cause, _)| cause)?;
         Ok(row.is_some())
     }
 
@@ -135,8 +146,32 @@ impl Results {
             .bind(delivery.payload.as_ref())
             .bind(&self.worker)
             .bind(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX));
-        let stored = answer(query.execute(pool)).await?;
-        Ok(stored.rows_affected() > 0)
+        let (cause, blamed) = match answer(query.execute(pool)).await {
+            Ok(stored) => return Ok(stored.rows_affected() > 0),
+            Err(failed) => failed,
+        };
+        Err(match blamed {
+            Blamed::Code(Fault::Message) => Unstored::Refused(cause),
+            Blamed::Code(Fault::Database) => Unstored::Away(cause),
+            // The database's rights and schema concern all rows, so what it says of this one alone
+            // is the message's fault.
+            Blamed::Code(Fault::Unclear) if self.takes_another(pool).await => {
+                Unstored::Refused(cause)
+            }
+            Blamed::Silence if self.takes_another(pool).await => Unstored::Unanswered(cause),
+            Blamed::Code(Fault::Unclear) | Blamed::Silence => Unstored::Away(cause),
+        })
+    }
+
+    /// Does the database take a row that nothing can be said against?
+    async fn takes_another(&self, pool: &PgPool) -> bool {
+        let tried = async {
+            let mut transaction = pool.begin().await?;
+            let query = sqlx::query(HARMLESS).bind(&self.consumer).bind("harmless");
+            query.bind(&self.worker).execute(&mut *transaction).await?;
+            transaction.rollback().await
+        };
+        answer(tried).await.is_ok()
     }
 
     /// The line on standard output.
@@ -176,28 +211,37 @@ impl Results {
     }
 }
 
-async fn answer<T>(asked: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Unstored> {
+/// What an error says of whose fault it is.
+enum Blamed {
+    Code(Fault),
+    /// The connection broke, or nothing came in time.
+    Silence,
+}
+
+async fn answer<T>(
+    asked: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, (String, Blamed)> {
     match timeout(ANSWER, asked).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) if refused(&error) => Err(Unstored::Refused(cause(&error))),
-        Ok(Err(error)) => Err(Unstored::Away(cause(&error))),
+        Ok(Err(error)) => Err((cause(&error), blame(&error))),
         Err(_) => {
             let seconds = ANSWER.as_secs();
-            Err(Unstored::Away(format!("the database did not answer within {seconds} s")))
+            Err((format!("the database did not answer within {seconds} s"), Blamed::Silence))
         }
     }
 }
 
-/// Is it this message's data that the database does not take? SQLSTATE classes 22 (data exception)
-/// and 23 (integrity constraint violation) say so; all others speak of the database, of our rights
-/// or of its schema, and another attempt may well succeed once that is mended.
-fn refused(error: &sqlx::Error) -> bool {
+fn blame(error: &sqlx::Error) -> Blamed {
     match error {
-        sqlx::Error::Encode(_) => true,
+        sqlx::Error::Encode(_) => Blamed::Code(Fault::Message),
         sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+            Blamed::Code(error.code().map_or(Fault::Unclear, |code| fault(&code)))
         }
-        _ => false,
+        sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Configuration(_) => Blamed::Code(Fault::Database),
+        _ => Blamed::Silence,
     }
 }
 

@@ -19,6 +19,10 @@ use crate::metrics::count;
 use crate::results::{Results, Unstored};
 use crate::state::{Held, State};
 
+/// A result that the database leaves unanswered this often in a row, and takes another row each time,
+/// has failed: it must not keep its place for ever.
+const UNANSWERED: u32 = 5;
+
 /// How far the shutdown is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
@@ -43,7 +47,7 @@ enum Outcome {
     /// The effect is there.
     Done,
     Failed(String),
-    /// Not even tried: it failed too often without saying how.
+    /// No further attempt would end otherwise.
     Hopeless(String),
     HandBack,
 }
@@ -131,6 +135,9 @@ async fn settle(shared: &Shared, delivery: &Delivery, consumer: &Consumer, held:
 }
 
 async fn attempt(shared: &Shared, delivery: &Delivery, limit: i64, held: &Held<'_>) -> Outcome {
+    if let Some(reason) = &delivery.unusable {
+        return Outcome::Hopeless(reason.clone());
+    }
     // A message that kills its pod never fails: nobody is left to say so. Twice the limit leaves room
     // for pods that were killed for other reasons.
     if delivery.count > limit.saturating_mul(2) {
@@ -166,12 +173,21 @@ async fn attempt(shared: &Shared, delivery: &Delivery, limit: i64, held: &Held<'
 /// Store the result, waiting for the database as long as it takes: a message is not to blame for a
 /// database that is away, so that must not use up its deliveries.
 async fn record(shared: &Shared, delivery: &Delivery, done: &Done, duration: Duration) -> Outcome {
-    let mut tries = 0;
+    let (mut tries, mut unanswered) = (0, 0);
     let new = loop {
         match shared.results.store(delivery, done, duration).await {
             Ok(new) => break new,
-            Err(Unstored::Refused(cause)) => return Outcome::Failed(cause),
+            Err(Unstored::Refused(cause)) => return Outcome::Hopeless(cause),
+            Err(Unstored::Unanswered(cause)) => {
+                unanswered += 1;
+                if unanswered >= UNANSWERED {
+                    return Outcome::Failed(format!(
+                        "{cause}, {unanswered} times in a row, while it took another row"
+                    ));
+                }
+            }
             Err(Unstored::Away(cause)) => {
+                unanswered = 0;
                 if shared.state.database(Some(cause.clone())) {
                     tracing::warn!(id = delivery.id, %cause, "the result waits for the database");
                 }

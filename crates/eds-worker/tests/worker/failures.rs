@@ -2,26 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream::{Context, consumer, stream};
+use async_nats::jetstream::consumer;
 
 use crate::support::nats::Nats;
 use crate::support::{
-    Worker, broker, consumer_info, drained, eventually, make_consumer, make_stream, publish,
-    services, wait,
+    Worker, broker, consumer_info, dead, dead_letters, drained, eventually, make_consumer,
+    make_stream, publish, services, wait,
 };
-
-async fn dead_letters(jetstream: &Context) {
-    let config = stream::Config {
-        name: "DEAD".to_owned(),
-        subjects: vec!["dead-letter.>".to_owned()],
-        ..Default::default()
-    };
-    jetstream.create_stream(config).await.expect("the stream");
-}
-
-async fn dead(jetstream: &Context) -> u64 {
-    jetstream.get_stream("DEAD").await.expect("DEAD").cached_info().state.messages
-}
 
 #[tokio::test]
 async fn a_failure_is_tried_again_later_and_later() {

@@ -15,6 +15,7 @@ mod failures;
 mod messages;
 mod migrate;
 mod outages;
+mod poison;
 mod probes;
 mod settings;
 mod shutdown;

@@ -6,7 +6,8 @@ use async_nats::jetstream::consumer;
 use futures_util::StreamExt;
 
 use crate::support::{
-    CONSUMER, STREAM, Worker, broker, drained, eventually, publish, results, services, wait,
+    CONSUMER, STREAM, Worker, broker, drained, eventually, operator, publish, publish_as, results,
+    services, wait,
 };
 
 #[tokio::test]
@@ -52,8 +53,8 @@ async fn results_says_what_the_database_holds() {
     check([5, 5, 5, 1, 5, 2]);
     // Another consumer's rows are not ours; a second row of one message shows.
     for (change, expect) in [
-        ("'other', stream, message_id", [5, 5, 5, 1, 5, 2]),
-        ("consumer, stream, message_id || '+'", [6, 6, 5, 1, 5, 2]),
+        ("'other', stream, message_id, stream_sequence, published_at", [5, 5, 5, 1, 5, 2]),
+        ("consumer, stream, message_id, stream_sequence, published_at + '1 s'", [6, 5, 5, 1, 5, 2]),
     ] {
         postgres.number(again(change)).await;
         check(expect);
@@ -62,10 +63,9 @@ async fn results_says_what_the_database_holds() {
 
 /// Writes the first message's row once more, its key changed.
 fn again(key: &str) -> &'static str {
-    let rest =
-        "stream_sequence, subject, published_at, deliveries, task, payload, worker, duration_ms";
+    let rest = "subject, deliveries, task, payload, worker, duration_ms";
     format!(
-        "INSERT INTO agent_executions (consumer, stream, message_id, {rest}) SELECT {key}, {rest} \
+        "INSERT INTO agent_executions (consumer, stream, message_id, stream_sequence, published_at, {rest}) SELECT {key}, {rest} \
          FROM agent_executions WHERE consumer = '{CONSUMER}' AND stream_sequence = 1 RETURNING 1::bigint"
     )
     .leak()
@@ -87,53 +87,55 @@ async fn without_a_database_a_result_is_a_line() {
 }
 
 #[tokio::test]
-async fn a_message_that_comes_twice_has_one_row() {
+async fn each_stored_message_has_one_row_whatever_its_id() {
     let Some((nats, jetstream, postgres)) = services(1.0).await else { return };
-    // The same message id, further apart than the stream remembers: two messages, one effect.
-    for _ in 0..2 {
-        let mut headers = async_nats::HeaderMap::new();
-        headers.insert("Nats-Msg-Id", "order-17");
-        let sent = jetstream.publish_with_headers("work.item", headers, "{}".into()).await;
-        sent.expect("publish").await.expect("stored");
+    // The same message id, further apart than the stream remembers: two messages.
+    for task in ["first", "second"] {
+        publish_as(&jetstream, "order-17", &format!(r#"{{"task": "{task}"}}"#)).await;
         wait(0.4).await;
     }
-    // And one that somebody else took, and never answered.
     publish(&jetstream, 1, "{}").await;
+    // Somebody else took all of them, and never answered: each comes a second time.
     let stream = jetstream.get_stream(STREAM).await.expect("stream");
     let other: consumer::PullConsumer = stream.get_consumer(CONSUMER).await.expect("consumer");
     let mut taken = other.fetch().max_messages(3).messages().await.expect("fetch");
     while taken.next().await.is_some() {}
     let worker = Worker::start(&nats.url(), &[("DATABASE_URL", &postgres.url())]);
     drained(&jetstream, 15.0).await;
-    assert_eq!(postgres.rows().await, 2);
-    assert_eq!(worker.metric("agent_executor_messages_duplicate_total"), 1.0);
+    assert_eq!(postgres.rows().await, 3);
+    let later =
+        "SELECT count(*) FROM agent_executions WHERE message_id = 'order-17' AND task = 'second'";
+    assert_eq!(postgres.number(later).await, 1);
+    assert_eq!(worker.metric("agent_executor_messages_duplicate_total"), 0.0);
     assert_eq!(worker.metric("agent_executor_messages_redelivered_total"), 3.0);
+    // A stream that is made again counts from 1 again.
+    jetstream.delete_stream(STREAM).await.expect("deleted");
+    operator(&jetstream, 1.0).await;
+    publish_as(&jetstream, "order-17", r#"{"task": "third"}"#).await;
+    eventually("it is done", 15.0, async || (postgres.rows().await == 4).then_some(())).await;
 }
 
 #[tokio::test]
 async fn a_recorded_message_is_not_worked_on_again() {
     let Some((nats, jetstream, postgres)) = services(30.0).await else { return };
-    let mut worker = Worker::start(&nats.url(), &[("DATABASE_URL", &postgres.url())]);
-    worker.ready().await;
-    let mut headers = async_nats::HeaderMap::new();
-    headers.insert("Nats-Msg-Id", "slow");
-    let sent = jetstream.publish_with_headers("work.item", headers.clone(), "{}".into()).await;
-    sent.expect("publish").await.expect("stored");
-    drained(&jetstream, 10.0).await;
-    worker.signal("TERM");
-    worker.ended(8.0).await;
-    // The same message again; its first delivery ends with the worker that got it.
-    let slow = r#"{"work_ms": 60000}"#;
-    let sent = jetstream.publish_with_headers("work.item", headers, slow.into()).await;
-    sent.expect("publish").await.expect("stored");
+    publish_as(&jetstream, "slow", r#"{"work_ms": 60000}"#).await;
+    // A worker stored the result, and died before it could say so.
     let stream = jetstream.get_stream(STREAM).await.expect("stream");
     let other: consumer::PullConsumer = stream.get_consumer(CONSUMER).await.expect("consumer");
     let mut taken = other.fetch().max_messages(1).messages().await.expect("fetch");
     let message = taken.next().await.expect("one").expect("message");
+    let published = message.info().expect("info").published.unix_timestamp_nanos() / 1000;
+    let row = format!(
+        "INSERT INTO agent_executions (consumer, stream, message_id, stream_sequence, subject, \
+         published_at, deliveries, payload, worker, duration_ms) VALUES ('{CONSUMER}', '{STREAM}', 'slow', \
+         1, 'work.item', to_timestamp({published} / 1e6), 1, '', 'other', 1)"
+    );
+    postgres.execute(row.leak()).await;
     message.ack_with(async_nats::jetstream::AckKind::Nak(None)).await.expect("nak");
-    let _worker = Worker::start(&nats.url(), &[("DATABASE_URL", &postgres.url())]);
+    let worker = Worker::start(&nats.url(), &[("DATABASE_URL", &postgres.url())]);
     drained(&jetstream, 10.0).await;
     assert_eq!(postgres.rows().await, 1);
+    assert_eq!(worker.metric("agent_executor_messages_duplicate_total"), 1.0);
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ async fn several_at_once_and_again() {
         assert!(one.wait().expect("wait").success());
     }
     check(&mut postgres.migrate(&url), 0, "");
-    assert_eq!(postgres.number("SELECT count(*) FROM agent_executor_migrations").await, 1);
+    assert_eq!(postgres.number("SELECT count(*) FROM agent_executor_migrations").await, 2);
     assert_eq!(postgres.rows().await, 0);
 }
 

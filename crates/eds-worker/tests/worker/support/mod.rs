@@ -270,3 +270,36 @@ pub async fn drained(jetstream: &jetstream::Context, seconds: f64) {
     })
     .await;
 }
+
+/// The stream that takes dead letters.
+pub async fn dead_letters(jetstream: &jetstream::Context) {
+    let config = stream::Config {
+        name: "DEAD".to_owned(),
+        subjects: vec!["dead-letter.>".to_owned()],
+        ..Default::default()
+    };
+    jetstream.create_stream(config).await.expect("the stream");
+}
+
+/// How many there are.
+pub async fn dead(jetstream: &jetstream::Context) -> u64 {
+    jetstream.get_stream("DEAD").await.expect("DEAD").cached_info().state.messages
+}
+
+/// The dead letter `number`, counted from 1.
+pub async fn letter(
+    jetstream: &jetstream::Context,
+    number: u64,
+) -> async_nats::jetstream::message::StreamMessage {
+    let stream = jetstream.get_stream("DEAD").await.expect("DEAD");
+    stream.get_raw_message(number).await.expect("the letter")
+}
+
+/// One message with its id.
+pub async fn publish_as(jetstream: &jetstream::Context, id: &str, payload: &str) {
+    let mut headers = async_nats::HeaderMap::new();
+    headers.insert("Nats-Msg-Id", id);
+    let sent =
+        jetstream.publish_with_headers("work.item", headers, payload.to_owned().into()).await;
+    sent.expect("publish").await.expect("stored");
+}

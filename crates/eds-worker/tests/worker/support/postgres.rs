@@ -110,6 +110,11 @@ impl Postgres {
         sqlx::query_scalar(query).fetch_one(&mut connection).await.expect(query)
     }
 
+    pub async fn execute(&self, statements: &'static str) {
+        let mut connection = self.connect("worker").await.expect("a connection");
+        sqlx::raw_sql(statements).execute(&mut connection).await.expect(statements);
+    }
+
     pub async fn rows(&self) -> i64 {
         self.number("SELECT count(*) FROM agent_executions").await
     }
