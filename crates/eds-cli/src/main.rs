@@ -15,7 +15,6 @@ mod given;
 mod inputs;
 mod output;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -61,7 +60,7 @@ fn main() -> ExitCode {
         // A reader that has seen enough, such as `head`, is no failure.
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "eds: {error:#}");
+            output::note(&format!("{error:#}"));
             ExitCode::from(2)
         }
     }

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anyhow::{Context, Result};
 use eds_core::diagnostics::{self, FileFindings};
+use eds_core::printable::printable;
 use eds_core::protocol::Object;
 
 /// Writes objects as YAML documents, each with its `---`, keys sorted, so that the same objects
@@ -26,7 +27,7 @@ pub(crate) fn documents<'a>(objects: impl Iterator<Item = &'a Object>) -> Result
 
 /// Notes go to standard error, so that standard output stays what a program can read.
 pub(crate) fn note(line: &str) {
-    let _ = writeln!(io::stderr(), "eds: {line}");
+    let _ = writeln!(io::stderr(), "eds: {}", printable(line));
 }
 
 /// Findings of a file on standard error, for a person.

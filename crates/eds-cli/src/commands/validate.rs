@@ -72,12 +72,12 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     }
     match args.format {
         Format::Json => {
-            serde_json::to_writer_pretty(&mut out, &diagnostics::json(&files, &summary))?;
+            diagnostics::write_json(&mut out, &diagnostics::json(&files, &summary))?;
             writeln!(out)?;
         }
         Format::Sarif => {
             let version = env!("CARGO_PKG_VERSION");
-            serde_json::to_writer_pretty(&mut out, &diagnostics::sarif(&files, version))?;
+            diagnostics::write_json(&mut out, &diagnostics::sarif(&files, version))?;
             writeln!(out)?;
         }
         Format::Text | Format::Github => {}

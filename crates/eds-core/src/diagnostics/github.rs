@@ -5,6 +5,7 @@
 use std::fmt::Write;
 
 use super::FileFindings;
+use crate::printable::printable;
 
 /// One `::error file=…,line=…::…` line for each finding.
 #[must_use]
@@ -15,7 +16,7 @@ pub fn github(file: &FileFindings) -> String {
             out,
             "::{} file={}",
             f.severity.name(),
-            property(file.file.strip_prefix("./").unwrap_or(&file.file))
+            property(&printable(file.file.strip_prefix("./").unwrap_or(&file.file)))
         );
         let (start, end) = (f.span.start, f.span.end);
         if start.line > 0 {
@@ -26,9 +27,8 @@ pub fn github(file: &FileFindings) -> String {
             }
         }
         let title = format!("{} {}", f.rule.code, f.rule.name);
-        let path = if f.path.is_empty() { String::new() } else { format!("{}: ", f.path) };
-        let help = f.help.as_ref().map(|h| format!("\nhelp: {h}")).unwrap_or_default();
-        let message = format!("{path}{}{help}", f.message);
+        let help = f.advice().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
+        let message = format!("{}{help}", f.said());
         let _ = writeln!(out, ",title={}::{}", property(&title), data(&message));
     }
     out
@@ -52,12 +52,12 @@ mod tests {
     fn a_value_cannot_start_a_command_of_its_own() {
         let span =
             Span { start: Position { line: 2, column: 3 }, end: Position { line: 2, column: 5 } };
-        let finding = Finding::new(&catalog::ENUM, "100%\n::error::x").at(span, "a").help("h");
-        let file = FileFindings::new("./a,b:c.yaml".to_owned(), String::new(), vec![finding]);
+        let finding = Finding::new(&catalog::ENUM, "100%0A\n::error::x").at(span, "a").help("h\r");
+        let file = FileFindings::new("./a,b:c\n%0A.yaml".to_owned(), String::new(), vec![finding]);
         assert_eq!(
             github(&file),
-            "::error file=a%2Cb%3Ac.yaml,line=2,col=3,endLine=2,endColumn=5,title=EDS104 \
-             enum::a: 100%25%0A::error::x%0Ahelp: h\n"
+            "::error file=a%2Cb%3Ac␊%250A.yaml,line=2,col=3,endLine=2,endColumn=5,title=EDS104 \
+             enum::a: 100%250A␊::error::x%0Ahelp: h␍\n"
         );
     }
 }

@@ -3,6 +3,8 @@
 //! A [`Finding`] has a stable code. Codes are listed in [`catalog`]; a code never changes its
 //! meaning and is never used again for another.
 
+use std::borrow::Cow;
+
 pub mod catalog;
 mod github;
 mod json;
@@ -10,10 +12,11 @@ mod sarif;
 mod text;
 
 pub use github::github;
-pub use json::json;
+pub use json::{json, write_json};
 pub use sarif::sarif;
 pub use text::text;
 
+use crate::printable::printable;
 use crate::yaml::Span;
 use catalog::Rule;
 
@@ -81,6 +84,17 @@ impl Finding {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    /// The field and what is wrong, fit to be printed.
+    fn said(&self) -> String {
+        let path = if self.path.is_empty() { "" } else { ": " };
+        printable(&format!("{}{path}{}", self.path, self.message)).into_owned()
+    }
+
+    /// What to do, fit to be printed.
+    fn advice(&self) -> Option<Cow<'_, str>> {
+        self.help.as_deref().map(printable)
     }
 }
 

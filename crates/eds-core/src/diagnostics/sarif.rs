@@ -56,13 +56,12 @@ fn result(file: &str, finding: &super::Finding) -> Value {
         }
         location.insert("region".to_owned(), region);
     }
-    let path = if finding.path.is_empty() { String::new() } else { format!("{}: ", finding.path) };
-    let help = finding.help.as_ref().map(|h| format!(" ({h})")).unwrap_or_default();
+    let help = finding.advice().map(|help| format!(" ({help})")).unwrap_or_default();
     json!({
         "ruleId": finding.rule.code,
         "ruleIndex": catalog::ALL.iter().position(|r| r.code == finding.rule.code),
         "level": finding.severity.name(),
-        "message": {"text": format!("{path}{}{help}", finding.message)},
+        "message": {"text": format!("{}{help}", finding.said())},
         "locations": [{"physicalLocation": location}],
     })
 }

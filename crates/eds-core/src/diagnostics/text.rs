@@ -10,11 +10,12 @@
 //! ```
 //!
 //! Our own few lines, because a source line may be hostile: it is cut to a window around the
-//! finding and control characters are replaced, so a file cannot write to the terminal.
+//! finding and what a terminal would obey is replaced, so a file cannot write to the terminal.
 
 use std::fmt::Write;
 
 use super::{FileFindings, Finding, Severity};
+use crate::printable::printable;
 
 /// Characters of a source line that are shown at most.
 const WINDOW: usize = 120;
@@ -39,17 +40,15 @@ fn one(out: &mut String, file: &str, lines: &[&str], finding: &Finding, color: b
         Severity::Warning => "1;33",
     };
     let head = format!("{}[{}]", finding.severity.name(), finding.rule.code);
-    let path = if finding.path.is_empty() { String::new() } else { format!("{}: ", finding.path) };
     let at = finding.span.start;
-    let said = shown(&format!("{path}{}", finding.message));
-    let _ = writeln!(out, "{}: {}", paint(hue, &head), paint("1", &said));
+    let file = printable(file);
+    let _ = writeln!(out, "{}: {}", paint(hue, &head), paint("1", &finding.said()));
     let width = at.line.to_string().len();
     let blue = |text: &str| paint("1;34", text);
     if at.line == 0 {
-        let _ = writeln!(out, "{} {}", blue("-->"), shown(file));
+        let _ = writeln!(out, "{} {}", blue("-->"), file);
     } else {
-        let _ =
-            writeln!(out, "{:width$}{} {}:{}:{}", "", blue("-->"), shown(file), at.line, at.column);
+        let _ = writeln!(out, "{:width$}{} {file}:{}:{}", "", blue("-->"), at.line, at.column);
         if let Some(line) = lines.get(at.line - 1) {
             let (line, caret) = excerpt(line, finding);
             let _ = writeln!(out, "{:width$} {}", "", blue("|"));
@@ -57,8 +56,8 @@ fn one(out: &mut String, file: &str, lines: &[&str], finding: &Finding, color: b
             let _ = writeln!(out, "{:width$} {} {}", "", blue("|"), paint(hue, &caret));
         }
     }
-    if let Some(help) = &finding.help {
-        let _ = writeln!(out, "{:width$} {} {}", "", blue("="), shown(&format!("help: {help}")));
+    if let Some(help) = finding.advice() {
+        let _ = writeln!(out, "{:width$} {} help: {help}", "", blue("="));
     }
     out.push('\n');
 }
@@ -68,7 +67,8 @@ fn excerpt(line: &str, finding: &Finding) -> (String, String) {
     let (start, end) = (finding.span.start, finding.span.end);
     let column = start.column.saturating_sub(1);
     let from = column.saturating_sub(WINDOW / 2);
-    let mut text: String = line.chars().skip(from).take(WINDOW).map(printable).collect();
+    let text: String = line.chars().skip(from).take(WINDOW).collect();
+    let mut text = printable(&text).into_owned();
     if line.chars().nth(from + WINDOW).is_some() {
         text.push('…');
     }
@@ -81,21 +81,6 @@ fn excerpt(line: &str, finding: &Finding) -> (String, String) {
     }
     let indent = left + usize::from(from > 0);
     (text.trim_end().to_owned(), format!("{}{}", " ".repeat(indent), "^".repeat(carets)))
-}
-
-fn printable(c: char) -> char {
-    match c {
-        '\t' => ' ',
-        c if c.is_control() => '\u{fffd}',
-        // Marks that reorder a line would show another text than the one that is there.
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-        c => c,
-    }
-}
-
-/// A text without anything that a terminal would obey.
-fn shown(text: &str) -> String {
-    text.chars().map(printable).collect()
 }
 
 #[cfg(test)]
@@ -130,7 +115,7 @@ mod tests {
             "\té: \u{1b}[31mx\n",
             1,
             (5, 6),
-            "error[EDS104]: spec.size: not one of a, b\n --> f.yaml:1:5\n  |\n1 |  é: \u{fffd}[31mx\n  \
+            "error[EDS104]: spec.size: not one of a, b\n --> f.yaml:1:5\n  |\n1 |  é: ␛[31mx\n  \
              |     ^\n  = help: say a\n\n",
         );
     }
