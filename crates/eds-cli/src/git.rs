@@ -1,33 +1,259 @@
 //! Files as they were at a git revision.
+//!
+//! The tree that is checked may be a stranger's: a pull request's. Nothing in it may make git run
+//! anything, so git is asked little, and told everything:
+//!
+//! - The repository is the one that the working directory stands in, found here by its `.git`. Git
+//!   itself discovers nothing: it would take any folder with `HEAD`, `objects` and `refs` for a bare
+//!   repository, and obey the `config` beside them.
+//! - No path of the tree reaches git. The revision's files are listed once, and read by object id.
+//! - Only `rev-parse`, `ls-tree` and `cat-file` run, which know no index, attributes, filters or
+//!   hooks. What they could still run is a promisor remote, to fetch what a partial clone lacks:
+//!   `GIT_ALLOW_PROTOCOL` forbids every transport, and unlike `protocol.allow` no configuration
+//!   overrides it.
+//! - Neither the environment's `GIT_` variables nor the system's or the user's configuration counts.
+//!
+//! A library (`gix`) would run nothing by construction. Reading a few files does not justify what it
+//! costs: 60 more crates, a minute and a half of compiling, and no partial clones.
 
-use std::path::Path;
-use std::process::Command;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
-/// The text of a file at a revision; `None` where it did not exist there, or is no file.
-pub(crate) fn show(reference: &str, path: &Path) -> Result<Option<String>> {
-    if path == Path::new("-") {
-        return Ok(None);
+use crate::inputs::MAX_BYTES;
+
+/// Longest answer that is read from git: the names of about a million files.
+const MAX_ANSWER: u64 = 256 << 20;
+
+/// What a file was at a revision.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Was {
+    /// This text.
+    Text(String),
+    /// Nothing: there was no such file, or a link or folder in its place.
+    Missing,
+    /// A file that is no text, or too large to be read.
+    Unreadable,
+    /// The file does not stand in the repository.
+    Outside,
+}
+
+/// The files of a revision.
+pub(crate) struct Before {
+    /// Where the repository's files stand.
+    root: PathBuf,
+    /// Regular files, by their path below the root.
+    files: HashMap<PathBuf, String>,
+    blobs: Mutex<Blobs>,
+}
+
+impl Before {
+    /// Looks a revision up in the repository of the working directory.
+    pub(crate) fn open(reference: &str) -> Result<Self> {
+        let git = Git::discover()?;
+        let commit = git.commit(reference)?;
+        let listing = git.answer(&["ls-tree", "-r", "-z", "--full-tree", &commit])?;
+        let files = listing.split(|byte| *byte == 0).filter_map(entry).collect();
+        let blobs = Mutex::new(Blobs::open(&git)?);
+        Ok(Self { root: git.root, files, blobs })
     }
-    if reference.starts_with('-') {
-        bail!("{reference:?} is no git revision");
+
+    /// What a file was.
+    pub(crate) fn read(&self, path: &Path) -> Result<Was> {
+        let Some(inside) = self.inside(path) else { return Ok(Was::Outside) };
+        let Some(id) = self.files.get(&inside) else { return Ok(Was::Missing) };
+        let mut blobs = self.blobs.lock().map_err(|_| anyhow!("a worker failed"))?;
+        let bytes = blobs.read(id).with_context(|| format!("{} as it was", path.display()))?;
+        Ok(bytes.and_then(|b| String::from_utf8(b).ok()).map_or(Was::Unreadable, Was::Text))
     }
-    let directory = path.parent().filter(|p| !p.as_os_str().is_empty());
-    let directory = directory.unwrap_or_else(|| Path::new("."));
-    let name = path.file_name().context("no file name")?.to_string_lossy();
-    let git = |args: &[&str]| {
-        Command::new("git").arg("-C").arg(directory).args(args).output().context("cannot run git")
-    };
-    let commit = format!("{reference}^{{commit}}");
-    let known = git(&["rev-parse", "--verify", "--quiet", &commit])?;
-    if !known.status.success() {
-        let said = String::from_utf8_lossy(&known.stderr).trim().to_owned();
-        bail!("git does not know the revision {reference}: {said}");
+
+    /// A path below the root. Links on the way are followed; the file itself need not be there.
+    fn inside(&self, path: &Path) -> Option<PathBuf> {
+        let name = path.file_name()?;
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+        let folder = folder.unwrap_or_else(|| Path::new("."));
+        let folder = folder.canonicalize().or_else(|_| std::path::absolute(folder)).ok()?;
+        folder.join(name).strip_prefix(&self.root).ok().map(Path::to_owned)
     }
-    let output = git(&["show", &format!("{reference}:./{name}")])?;
-    if !output.status.success() {
-        return Ok(None);
+}
+
+/// `mode type id<TAB>path`, where it is a regular file.
+fn entry(line: &[u8]) -> Option<(PathBuf, String)> {
+    let tab = line.iter().position(|byte| *byte == b'\t')?;
+    let (head, path) = line.split_at_checked(tab)?;
+    let mut words = std::str::from_utf8(head).ok()?.split(' ');
+    let regular = words.next()?.starts_with("100") && words.next()? == "blob";
+    regular.then_some((path_of(path.get(1..)?), words.next()?.to_owned()))
+}
+
+#[cfg(unix)]
+fn path_of(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStringExt;
+    PathBuf::from(OsString::from_vec(bytes.to_vec()))
+}
+
+#[cfg(not(unix))]
+fn path_of(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(OsString::from(String::from_utf8_lossy(bytes).into_owned()))
+}
+
+/// A repository, and git told to run nothing else.
+struct Git {
+    root: PathBuf,
+    directory: PathBuf,
+}
+
+impl Git {
+    fn discover() -> Result<Self> {
+        let here = std::env::current_dir().and_then(|here| here.canonicalize());
+        let here = here.context("cannot tell the working directory")?;
+        let is_repository = |git: &Path| git.is_file() || git.join("HEAD").exists();
+        here.ancestors()
+            .map(|root| Self { root: root.to_owned(), directory: root.join(".git") })
+            .find(|git| is_repository(&git.directory))
+            .with_context(|| {
+                format!(
+                    "{} is in no git repository, so there is nothing to compare with: run this in \
+                     a checkout, or leave out --against",
+                    here.display(),
+                )
+            })
     }
-    Ok(String::from_utf8(output.stdout).ok())
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut git = Command::new("git");
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("GIT_") {
+                git.env_remove(name);
+            }
+        }
+        git.env("GIT_ALLOW_PROTOCOL", "none")
+            .env("GIT_NO_LAZY_FETCH", "1")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_OPTIONAL_LOCKS", "0")
+            .env("GIT_LITERAL_PATHSPECS", "1")
+            .env("LC_ALL", "C");
+        for setting in [
+            "safe.bareRepository=explicit",
+            "protocol.allow=never",
+            "core.fsmonitor=false",
+            "core.hooksPath=/dev/null",
+        ] {
+            git.args(["-c", setting]);
+        }
+        git.arg("--no-pager").arg("--git-dir").arg(&self.directory).args(args);
+        // Nothing of the tree lies here.
+        git.current_dir(
+            &self.directory.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned),
+        );
+        git.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        git
+    }
+
+    /// What git answers; an error where it fails.
+    fn answer(&self, args: &[&str]) -> Result<Vec<u8>> {
+        let what = args.first().copied().unwrap_or_default();
+        let mut child = start(&mut self.command(args))?;
+        let mut answer = Vec::new();
+        if let Some(out) = child.stdout.take() {
+            out.take(MAX_ANSWER + 1).read_to_end(&mut answer).context("cannot read from git")?;
+        }
+        if answer.len() as u64 > MAX_ANSWER {
+            let _ = child.kill();
+            let _ = child.wait();
+            bail!("git {what} says more than {} MiB", MAX_ANSWER >> 20);
+        }
+        match child.wait().context("cannot wait for git")?.success() {
+            true => Ok(answer),
+            false => bail!("git {what} failed"),
+        }
+    }
+
+    /// The id of the commit that a name stands for.
+    fn commit(&self, reference: &str) -> Result<String> {
+        let find = |name: &str| -> Option<String> {
+            let commit = format!("{name}^{{commit}}");
+            let id = self.answer(&["rev-parse", "--verify", "--quiet", &commit]).ok()?;
+            let id = String::from_utf8(id).ok()?.trim().to_owned();
+            (!id.is_empty() && id.bytes().all(|b| b.is_ascii_hexdigit())).then_some(id)
+        };
+        if !reference.starts_with('-')
+            && let Some(id) = find(reference)
+        {
+            return Ok(id);
+        }
+        // Fails too where git itself cannot run, with that reason.
+        let shallow = self.answer(&["rev-parse", "--is-shallow-repository"])?;
+        let remote = format!("origin/{reference}");
+        let fix = if find("HEAD").is_none() {
+            "the branch has no commit yet; leave out --against until it has".to_owned()
+        } else if !reference.starts_with('-') && find(&remote).is_some() {
+            format!("write {remote}")
+        } else if shallow.starts_with(b"true") {
+            "this clone is shallow: run git fetch --unshallow (in actions/checkout: fetch-depth: 0)"
+                .to_owned()
+        } else {
+            "git branch --all lists what it knows, git fetch brings what the remote has".to_owned()
+        };
+        bail!("git does not know the revision {reference}: {fix}")
+    }
+}
+
+fn start(git: &mut Command) -> Result<Child> {
+    git.spawn().context("cannot run git, which --against needs")
+}
+
+/// A process that reads objects by their ids.
+struct Blobs {
+    child: Child,
+    ask: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Blobs {
+    fn open(git: &Git) -> Result<Self> {
+        let mut child = start(git.command(&["cat-file", "--batch"]).stdin(Stdio::piped()))?;
+        let ask = child.stdin.take();
+        let answers = BufReader::new(child.stdout.take().context("git has no output")?);
+        Ok(Self { child, ask, answers })
+    }
+
+    /// An object's bytes; `None` where they are too many.
+    fn read(&mut self, id: &str) -> Result<Option<Vec<u8>>> {
+        let ask = self.ask.as_mut().context("git has no input")?;
+        writeln!(ask, "{id}").and_then(|()| ask.flush()).context("git ended")?;
+        let mut head = String::new();
+        self.answers.read_line(&mut head).context("git ended")?;
+        // `id blob size`, or `id missing`.
+        let size: Option<u64> = head.trim_end().rsplit(' ').next().and_then(|w| w.parse().ok());
+        let size = size.with_context(|| {
+            format!("object {id} is not in this clone; a partial clone (--filter) lacks it: git fetch --refetch --no-filter")
+        })?;
+        let mut body = self.answers.by_ref().take(size + 1);
+        if size > MAX_BYTES {
+            std::io::copy(&mut body, &mut std::io::sink()).context("git ended")?;
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        body.read_to_end(&mut bytes).context("git ended")?;
+        // A newline ends each object.
+        match bytes.pop() {
+            Some(b'\n') if bytes.len() as u64 == size => Ok(Some(bytes)),
+            _ => bail!("git ended within an object"),
+        }
+    }
+}
+
+impl Drop for Blobs {
+    fn drop(&mut self) {
+        self.ask = None;
+        let _ = self.child.wait();
+    }
 }

@@ -25,7 +25,7 @@ pub(crate) struct Unreadable {
 }
 
 /// Larger files are not read: no claim is, and reading one costs a hundred times its size.
-const MAX_BYTES: u64 = 4 << 20;
+pub(crate) const MAX_BYTES: u64 = 4 << 20;
 
 impl Source {
     /// Reads a file, or standard input for `-`.

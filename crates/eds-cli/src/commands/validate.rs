@@ -10,8 +10,9 @@ use eds_core::claims::{self, Options, Outcome as Checked};
 use eds_core::diagnostics::{self, FileFindings, Finding, Summary, catalog};
 use eds_core::schema::ClaimApi;
 
+use crate::git::{Before, Was};
 use crate::inputs::{Source, Unreadable};
-use crate::{Outcome, api, git, output};
+use crate::{Outcome, api, output};
 
 /// Check claims as the API server would, and for what only fails later.
 ///
@@ -59,7 +60,8 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let color = args.format == Format::Text
         && std::io::stdout().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let job = Job { api: &api, options, against: args.against.as_deref() };
+    let against = args.against.as_deref().map(Before::open).transpose()?;
+    let job = Job { api: &api, options, against };
     for batch in expand(&args.paths)?.chunks(BATCH) {
         for result in job.all(batch) {
             let (file, counts) = result?;
@@ -103,7 +105,7 @@ const BATCH: usize = 256;
 struct Job<'a> {
     api: &'a ClaimApi,
     options: Options,
-    against: Option<&'a str>,
+    against: Option<Before>,
 }
 
 impl Job<'_> {
@@ -149,8 +151,8 @@ impl Job<'_> {
             }
         };
         let mut checked = claims::check(&text, self.api, self.options);
-        if let Some(reference) = self.against
-            && let Some(before) = git::show(reference, path)?
+        if let Some(before) = &self.against
+            && let Was::Text(before) = before.read(path)?
         {
             let before = claims::check(&before, self.api, Options::default());
             checked.findings.extend(compare(&before, &checked));

@@ -1,0 +1,251 @@
+//! A pull request's tree that means harm: whatever it holds, the check runs none of it.
+//!
+//! Each attack would leave a marker. All of them are tried against `eds validate --against`, from the
+//! repository's root and from the folder that the attacker filled, and against the pull request's check.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const CLAIM: &str = include_str!("../../../platform/04-apis/examples/minimal-claim.yaml");
+const FOLDER: &str = "claims/evil";
+const FILE: &str = "claims/evil/x.yaml";
+
+/// A repository with the project's scripts and one claim, then changed by an attacker.
+struct Victim {
+    home: PathBuf,
+    base: String,
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.home);
+    }
+}
+
+impl Victim {
+    fn new(name: &str) -> Self {
+        let home = std::env::temp_dir().join(format!("eds-tree-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&home);
+        fs::create_dir_all(home.join("checkout/scripts")).unwrap();
+        let mut victim = Self { home: home.canonicalize().unwrap(), base: String::new() };
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts");
+        for script in ["validate-changed-claims.sh", "eds.sh"] {
+            fs::copy(scripts.join(script), victim.path("scripts").join(script)).unwrap();
+        }
+        victim.git(&["init", "--quiet", "--initial-branch=main", "."]);
+        victim.write(FILE, CLAIM);
+        victim.base = victim.commit();
+        victim.write(FILE, &CLAIM.replace(":1.0.0", ":1.1.0"));
+        victim
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.home.join("checkout").join(path)
+    }
+
+    fn marker(&self) -> PathBuf {
+        self.home.join("marker")
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn git(&self, args: &[&str]) -> String {
+        let mut git = Command::new("git");
+        git.args(["-c", "user.name=test", "-c", "user.email=test@localhost"]);
+        let output = git.args(args).current_dir(self.path("")).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "git {args:?}: {said}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn commit(&self) -> String {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", "a step"]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    /// Configuration that runs a command wherever git lets it: on a missing object, on looking at the
+    /// index, on a difference, on any network.
+    fn config(&self) -> String {
+        let run = format!("touch {}", self.marker().display());
+        let percent = run.replace(' ', "% ");
+        format!(
+            "[core]\n\trepositoryformatversion = 1\n\tfsmonitor = \"{run}; false\"\n\thooksPath = hooks\n\
+             \tsshCommand = {run}\n\tpager = {run}\n\talternateRefsCommand = {run}\n\
+             [extensions]\n\tpartialClone = evil\n\
+             [remote \"evil\"]\n\turl = ext::sh -c {percent}\n\tpromisor = true\n\
+             [protocol]\n\tallow = always\n[protocol \"ext\"]\n\tallow = always\n\
+             [diff]\n\texternal = {run}\n[filter \"evil\"]\n\tclean = {run}\n\tsmudge = {run}\n\
+             [diff \"evil\"]\n\ttextconv = {run}\n\tcommand = {run}\n[alias]\n\tshow = !{run}\n"
+        )
+    }
+
+    /// What git takes for a repository, with that configuration.
+    fn repository(&self, folder: &str) {
+        self.write(&format!("{folder}/HEAD"), "ref: refs/heads/main\n");
+        self.write(&format!("{folder}/config"), &self.config());
+        self.write(&format!("{folder}/objects/.keep"), "");
+        self.write(&format!("{folder}/refs/.keep"), "");
+    }
+
+    fn run(&self, mut command: Command, what: &str) -> Output {
+        let output = command.env("EDS", env!("CARGO_BIN_EXE_eds")).output().unwrap();
+        let said = [output.stdout.as_slice(), &output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(!self.marker().exists(), "{what} ran the tree's code: {said}");
+        output
+    }
+
+    /// `eds validate --against REF FILE` in a folder.
+    fn validate(&self, folder: &str, reference: &str, file: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eds"));
+        command.args(["validate", "--against", reference, "--", file]);
+        command.current_dir(self.path(folder));
+        command
+    }
+
+    fn script(&self, base: &str) -> Command {
+        let mut command = Command::new("bash");
+        command.arg(self.path("scripts/validate-changed-claims.sh")).arg(base);
+        command.current_dir(&self.home);
+        command
+    }
+}
+
+/// Prepares the attack, commits what git commits of it, and runs everything.
+#[track_caller]
+fn check(
+    name: &str,
+    attack: impl Fn(&Victim),
+    after_commit: impl Fn(&Victim),
+    env: &[(&str, &str)],
+) {
+    let victim = Victim::new(name);
+    attack(&victim);
+    victim.commit();
+    after_commit(&victim);
+    let base = victim.base.clone();
+    let marker = victim.marker().display().to_string();
+    let commands = [
+        ("eds at the root", victim.validate("", &base, FILE)),
+        ("eds in the folder", victim.validate(FOLDER, &base, "x.yaml")),
+        ("eds above the repository", victim.validate("..", &base, "checkout/claims/evil/x.yaml")),
+        (
+            "eds, an unknown revision",
+            victim.validate("", "0123456789abcdef0123456789abcdef01234567", FILE),
+        ),
+        ("the script", victim.script(&base)),
+    ];
+    for (what, mut command) in commands {
+        command.envs(env.iter().map(|(key, value)| (*key, value.replace("MARKER", &marker))));
+        victim.run(command, &format!("{name}: {what}"));
+    }
+}
+
+fn nothing(_: &Victim) {}
+
+#[test]
+fn no_file_of_the_tree_is_a_repository() {
+    check("bare", |v| v.repository(FOLDER), nothing, &[]);
+    check("bare-above", |v| v.repository("claims"), nothing, &[]);
+    // Not from a commit, which cannot hold them, but from an unpacked archive.
+    check("git-folder", nothing, |v| v.repository("claims/evil/.git"), &[]);
+    let file = |v: &Victim| {
+        v.repository("claims/hidden");
+        v.write("claims/evil/.git", "gitdir: ../hidden\n");
+    };
+    check("git-file", nothing, file, &[]);
+    let link = |v: &Victim| {
+        v.repository("claims/real");
+        fs::rename(v.path(FILE), v.path("claims/real/x.yaml")).unwrap();
+        fs::remove_dir_all(v.path(FOLDER)).unwrap();
+        std::os::unix::fs::symlink("real", v.path(FOLDER)).unwrap();
+    };
+    check("linked", link, nothing, &[]);
+}
+
+#[test]
+fn no_environment_leads_to_one() {
+    let env = [
+        ("GIT_DIR", "claims/evil"),
+        ("GIT_EXTERNAL_DIFF", "touch MARKER"),
+        ("GIT_SSH_COMMAND", "touch MARKER"),
+        ("GIT_ALLOW_PROTOCOL", "ext"),
+        ("GIT_CONFIG_COUNT", "1"),
+        ("GIT_CONFIG_KEY_0", "core.fsmonitor"),
+        ("GIT_CONFIG_VALUE_0", "touch MARKER; false"),
+    ];
+    // The script's own git obeys its caller, as every git does; `eds` does not.
+    let victim = Victim::new("environment");
+    victim.repository(FOLDER);
+    victim.commit();
+    let marker = victim.marker().display().to_string();
+    let mut command = victim.validate("", &victim.base, FILE);
+    command.envs(env.map(|(key, value)| (key, value.replace("MARKER", &marker))));
+    victim.run(command, "eds with GIT_ variables");
+}
+
+/// The clone itself says that missing objects come from a remote: nothing is fetched, and it is said.
+#[test]
+fn nothing_is_fetched() {
+    let victim = Victim::new("promisor");
+    let blob = victim.git(&["rev-parse", &format!("{}:{FILE}", victim.base)]);
+    victim.commit();
+    let (folder, name) = blob.split_at(2);
+    fs::remove_file(victim.path(&format!(".git/objects/{folder}/{name}"))).unwrap();
+    fs::write(victim.path(".git/config"), victim.config()).unwrap();
+    let output = victim.run(victim.validate("", &victim.base, FILE), "a partial clone");
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("is not in this clone") && said.contains("git fetch"), "{said}");
+}
+
+/// What stands where a revision belongs is a revision, and nothing else.
+#[test]
+fn a_revision_is_no_option() {
+    let victim = Victim::new("revision");
+    let marker = victim.marker().display().to_string();
+    let revisions = [
+        format!("--output={marker}"),
+        format!("-o{marker}"),
+        format!("--upload-pack=touch {marker}"),
+        format!("HEAD --output={marker}"),
+        format!("HEAD\n--output={marker}"),
+        format!("ext::touch {marker}"),
+        format!("$(touch {marker})"),
+        format!("HEAD;touch {marker}"),
+        ":(exclude)x".to_owned(),
+        ":0:claims/evil/x.yaml".to_owned(),
+        "HEAD..HEAD".to_owned(),
+        String::new(),
+    ];
+    for revision in revisions {
+        let reference = format!("--against={revision}");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eds"));
+        command.args(["validate", &reference, FILE]).current_dir(victim.path(""));
+        let output = victim.run(command, &revision);
+        assert_eq!(output.status.code(), Some(2), "{revision:?}");
+        let output = victim.run(victim.script(&revision), &revision);
+        assert!(output.status.code() != Some(0), "{revision:?}");
+    }
+}
+
+/// Not stopped by the walls: a change is still compared with what it was.
+#[test]
+fn a_change_is_seen() {
+    let victim = Victim::new("seen");
+    victim.repository(FOLDER);
+    victim.commit();
+    for (folder, file) in [("", FILE), (FOLDER, "x.yaml")] {
+        let output = victim.run(victim.validate(folder, &victim.base, file), folder);
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains("EDS301"), "{folder}: {said}");
+    }
+}
