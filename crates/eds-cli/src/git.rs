@@ -7,7 +7,7 @@
 //!   itself discovers nothing: it would take any folder with `HEAD`, `objects` and `refs` for a bare
 //!   repository, and obey the `config` beside them.
 //! - No path of the tree reaches git. The revision's files are listed once, and read by object id.
-//! - Only `rev-parse`, `ls-tree` and `cat-file` run, which know no index, attributes, filters or
+//! - Only `rev-parse`, `merge-base`, `ls-tree` and `cat-file` run, which know no index, attributes, filters or
 //!   hooks. What they could still run is a promisor remote, to fetch what a partial clone lacks:
 //!   `GIT_ALLOW_PROTOCOL` forbids every transport, and unlike `protocol.allow` no configuration
 //!   overrides it.
@@ -47,29 +47,98 @@ pub(crate) enum Was {
 pub(crate) struct Before {
     /// Where the repository's files stand.
     root: PathBuf,
-    /// Regular files, by their path below the root.
-    files: HashMap<PathBuf, String>,
+    here: PathBuf,
+    /// Which revision, for a person.
+    pub(crate) name: String,
+    files: Files,
+    /// Those of HEAD, where changes are looked for.
+    head: Files,
     blobs: Mutex<Blobs>,
 }
 
+/// Files and links, by their path below the root.
+type Files = HashMap<PathBuf, Entry>;
+
+#[derive(PartialEq, Eq)]
+struct Entry {
+    is_link: bool,
+    id: String,
+}
+
 impl Before {
-    /// Looks a revision up in the repository of the working directory.
-    pub(crate) fn open(reference: &str) -> Result<Self> {
+    /// Looks a revision up in the repository of the working directory; or where HEAD left it.
+    pub(crate) fn open(reference: &str, fork: bool) -> Result<Self> {
         let git = Git::discover()?;
         let commit = git.commit(reference)?;
-        let listing = git.answer(&["ls-tree", "-r", "-z", "--full-tree", &commit])?;
-        let files = listing.split(|byte| *byte == 0).filter_map(entry).collect();
-        let blobs = Mutex::new(Blobs::open(&git)?);
-        Ok(Self { root: git.root, files, blobs })
+        let mut name = reference.to_owned();
+        let (mut base, mut head) = (commit.clone(), Files::new());
+        if fork {
+            let last = git.commit("HEAD")?;
+            let common = git.answer(&["merge-base", &commit, &last]).ok();
+            let common = common.and_then(|id| String::from_utf8(id).ok()).with_context(|| {
+                format!(
+                    "{reference} and HEAD have no common commit here: run git fetch --unshallow (in \
+                     actions/checkout: fetch-depth: 0)"
+                )
+            })?;
+            base = common.trim().to_owned();
+            head = git.files(&last)?;
+            name = format!("where HEAD left {reference}");
+        }
+        let short: String = base.chars().take(12).collect();
+        let name = format!("{name} ({short})");
+        let (files, blobs) = (git.files(&base)?, Mutex::new(Blobs::open(&git)?));
+        Ok(Self { here: git.here, root: git.root, name, files, head, blobs })
     }
 
     /// What a file was.
     pub(crate) fn read(&self, path: &Path) -> Result<Was> {
         let Some(inside) = self.inside(path) else { return Ok(Was::Outside) };
-        let Some(id) = self.files.get(&inside) else { return Ok(Was::Missing) };
+        let Some(file) = self.files.get(&inside).filter(|file| !file.is_link) else {
+            return Ok(Was::Missing);
+        };
         let mut blobs = self.blobs.lock().map_err(|_| anyhow!("a worker failed"))?;
-        let bytes = blobs.read(id).with_context(|| format!("{} as it was", path.display()))?;
+        let bytes =
+            blobs.read(&file.id).with_context(|| format!("{} as it was", path.display()))?;
         Ok(bytes.and_then(|b| String::from_utf8(b).ok()).map_or(Was::Unreadable, Was::Text))
+    }
+
+    /// The files and links that HEAD has and the revision has not, or others; true for a link.
+    pub(crate) fn committed(&self) -> Vec<(PathBuf, bool)> {
+        let new = self.head.iter().filter(|(path, entry)| self.files.get(*path) != Some(*entry));
+        let mut new: Vec<_> = new.map(|(path, entry)| (path.clone(), entry.is_link)).collect();
+        new.sort();
+        new
+    }
+
+    /// The files of the revision that are no files any more.
+    pub(crate) fn gone(&self) -> Vec<PathBuf> {
+        let files = self.files.iter().filter(|(_, entry)| !entry.is_link);
+        let gone = files.map(|(path, _)| self.shown(path)).filter(|path| {
+            !path.symlink_metadata().is_ok_and(|m| m.is_file()) || !self.stands_in(path)
+        });
+        let mut gone: Vec<PathBuf> = gone.collect();
+        gone.sort();
+        gone
+    }
+
+    /// A path below the root as a person names it here.
+    pub(crate) fn shown(&self, path: &Path) -> PathBuf {
+        let full = self.root.join(path);
+        match full.strip_prefix(&self.here) {
+            Ok(path) if path.as_os_str().is_empty() => PathBuf::from("."),
+            // Not standard input.
+            Ok(path) if path == Path::new("-") => PathBuf::from("./-"),
+            Ok(path) => path.to_owned(),
+            Err(_) => full,
+        }
+    }
+
+    /// Whether no folder on the way to a file is a link, which may lead anywhere.
+    pub(crate) fn stands_in(&self, path: &Path) -> bool {
+        let full = self.here.join(path);
+        let folder = full.parent().map(Path::to_owned).unwrap_or_default();
+        folder.canonicalize().is_ok_and(|real| real == folder)
     }
 
     /// A path below the root. Links on the way are followed; the file itself need not be there.
@@ -82,13 +151,15 @@ impl Before {
     }
 }
 
-/// `mode type id<TAB>path`, where it is a regular file.
-fn entry(line: &[u8]) -> Option<(PathBuf, String)> {
+/// `mode type id<TAB>path`, where it is a file or a link.
+fn entry(line: &[u8]) -> Option<(PathBuf, Entry)> {
     let tab = line.iter().position(|byte| *byte == b'\t')?;
     let (head, path) = line.split_at_checked(tab)?;
     let mut words = std::str::from_utf8(head).ok()?.split(' ');
-    let regular = words.next()?.starts_with("100") && words.next()? == "blob";
-    regular.then_some((path_of(path.get(1..)?), words.next()?.to_owned()))
+    let is_link = words.next()? == "120000";
+    let is_blob = words.next()? == "blob";
+    let entry = Entry { is_link, id: words.next()?.to_owned() };
+    is_blob.then_some((path_of(path.get(1..)?), entry))
 }
 
 #[cfg(unix)]
@@ -104,6 +175,7 @@ fn path_of(bytes: &[u8]) -> PathBuf {
 
 /// A repository, and git told to run nothing else.
 struct Git {
+    here: PathBuf,
     root: PathBuf,
     directory: PathBuf,
 }
@@ -114,8 +186,9 @@ impl Git {
         let here = here.context("cannot tell the working directory")?;
         let is_repository = |git: &Path| git.is_file() || git.join("HEAD").exists();
         here.ancestors()
-            .map(|root| Self { root: root.to_owned(), directory: root.join(".git") })
-            .find(|git| is_repository(&git.directory))
+            .map(|root| (root.to_owned(), root.join(".git")))
+            .find(|(_, directory)| is_repository(directory))
+            .map(|(root, directory)| Self { here: here.clone(), root, directory })
             .with_context(|| {
                 format!(
                     "{} is in no git repository, so there is nothing to compare with: run this in \
@@ -174,6 +247,12 @@ impl Git {
             true => Ok(answer),
             false => bail!("git {what} failed"),
         }
+    }
+
+    /// All files of a commit.
+    fn files(&self, commit: &str) -> Result<Files> {
+        let listing = self.answer(&["ls-tree", "-r", "-z", "--full-tree", commit])?;
+        Ok(listing.split(|byte| *byte == 0).filter_map(entry).collect())
     }
 
     /// The id of the commit that a name stands for.

@@ -21,6 +21,8 @@ pub(crate) struct Source {
 /// A file that is there, but too large or no text: a finding about what was given.
 pub(crate) struct Unreadable {
     pub(crate) name: String,
+    /// As much of it as was read, for what it is likely to be.
+    pub(crate) text: String,
     pub(crate) finding: Box<Finding>,
 }
 
@@ -30,7 +32,7 @@ pub(crate) const MAX_BYTES: u64 = 4 << 20;
 impl Source {
     /// Reads a file, or standard input for `-`.
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        Self::try_read(path)?.map_err(|Unreadable { name, finding }| {
+        Self::try_read(path)?.map_err(|Unreadable { name, finding, .. }| {
             let Position { line, column } = finding.span.start;
             let at = if line > 0 { format!(":{line}:{column}") } else { String::new() };
             anyhow!("{name}{at}: {}", finding.message)
@@ -53,11 +55,17 @@ impl Source {
         if bytes.len() as u64 > MAX_BYTES {
             let message = format!("is larger than {} MiB and was not read", MAX_BYTES >> 20);
             let finding = Box::new(Finding::new(&catalog::LIMIT, message));
-            return Ok(Err(Unreadable { name, finding }));
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            return Ok(Err(Unreadable { name, text, finding }));
         }
         Ok(match String::from_utf8(bytes) {
             Ok(text) => Ok(Self { name, text }),
-            Err(error) => Err(Unreadable { name, finding: Box::new(no_text(&error)) }),
+            Err(error) => {
+                let finding = Box::new(no_text(&error));
+                // UTF-16 of Latin letters is these letters and zeros.
+                let text = String::from_utf8_lossy(error.as_bytes()).replace('\0', "");
+                Err(Unreadable { name, text, finding })
+            }
         })
     }
 

@@ -9,11 +9,13 @@
 mod api;
 mod cluster;
 mod commands;
+mod compare;
 mod embedded;
 mod git;
 mod given;
 mod inputs;
 mod output;
+mod select;
 
 use std::process::ExitCode;
 

@@ -171,10 +171,32 @@ fn no_file_of_the_tree_is_a_repository() {
     check("linked", link, nothing, &[]);
 }
 
+/// What the clone's own configuration names, as git-lfs is, the tree's attributes and submodules wake up.
+#[test]
+fn no_filter_or_monitor_runs() {
+    let attributes = |v: &Victim| v.write(".gitattributes", "* filter=evil diff=evil\n");
+    let configure = |v: &Victim| {
+        fs::write(v.path(".git/config"), v.config()).unwrap();
+        v.write(FILE, &CLAIM.replace(":1.0.0", ":1.2.0"));
+    };
+    check("filter", attributes, configure, &[]);
+    let module = |v: &Victim| {
+        v.git(&[
+            "update-index",
+            "--add",
+            "--cacheinfo",
+            &format!("160000,{},claims/module", v.base),
+        ]);
+        v.git(&["commit", "--quiet", "--message", "a module"]);
+        v.repository("claims/module/.git");
+    };
+    check("module", nothing, module, &[]);
+}
+
 #[test]
 fn no_environment_leads_to_one() {
     let env = [
-        ("GIT_DIR", "claims/evil"),
+        ("GIT_DIR", "ROOT/claims/evil"),
         ("GIT_EXTERNAL_DIFF", "touch MARKER"),
         ("GIT_SSH_COMMAND", "touch MARKER"),
         ("GIT_ALLOW_PROTOCOL", "ext"),
@@ -187,8 +209,11 @@ fn no_environment_leads_to_one() {
     victim.repository(FOLDER);
     victim.commit();
     let marker = victim.marker().display().to_string();
+    let root = victim.path("").display().to_string();
     let mut command = victim.validate("", &victim.base, FILE);
-    command.envs(env.map(|(key, value)| (key, value.replace("MARKER", &marker))));
+    command.envs(
+        env.map(|(key, value)| (key, value.replace("MARKER", &marker).replace("ROOT", &root))),
+    );
     victim.run(command, "eds with GIT_ variables");
 }
 

@@ -128,7 +128,7 @@ fn changed_claims() {
 
     let (status, _, said) = here.step("scripts/validate-changed-claims.sh no-such-commit", &[]);
     assert_eq!(status, Some(2));
-    assert!(said.contains("git does not know no-such-commit"), "{said}");
+    assert!(said.contains("git does not know the revision no-such-commit"), "{said}");
 }
 
 #[test]

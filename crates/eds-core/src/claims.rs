@@ -1,10 +1,13 @@
 //! A file of claims, checked: from text to findings.
 
+mod identity;
+
 use crate::diagnostics::catalog;
 use crate::diagnostics::{Finding, Summary};
 use crate::rules;
-use crate::schema::{Checked, ClaimApi, nearest};
-use crate::yaml::{self, Content, Node, ProblemKind, Stream};
+use crate::schema::{Checked, ClaimApi};
+use crate::yaml::{self, Content, Entry, Node, ProblemKind, Stream};
+use identity::{Identity, identify};
 
 /// The group whose fields the [rules] speak of.
 const OWN_GROUP: &str = "platform.bizmatters.io";
@@ -19,6 +22,20 @@ pub struct Options {
     pub strict: bool,
     /// Leave out CEL rules and admission policies: what follows refuses the same.
     pub without_rules: bool,
+    /// How the file came to be checked.
+    pub origin: Origin,
+}
+
+/// How a file came to be checked, which is what may be expected of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// Named by the user: it holds Kubernetes objects.
+    #[default]
+    Named,
+    /// Found beside others: it may be another tool's, and be no object or no YAML.
+    Found,
+    /// Of a name that promises no YAML at all: only what reads as a claim is one.
+    Any,
 }
 
 /// What came of a file.
@@ -30,6 +47,8 @@ pub struct Outcome {
     pub claims: Vec<(Checked, Node)>,
     /// Objects of other kinds.
     pub skipped: usize,
+    /// Whether the file was passed over: found beside others, and no Kubernetes object.
+    pub foreign: bool,
 }
 
 impl Outcome {
@@ -38,6 +57,7 @@ impl Outcome {
         summary.files += 1;
         summary.claims += self.claims.len();
         summary.skipped += self.skipped;
+        summary.foreign += usize::from(self.foreign);
         summary.count(&self.findings);
     }
 }
@@ -47,7 +67,7 @@ impl Outcome {
 pub fn check(source: &str, api: &ClaimApi, options: Options) -> Outcome {
     let stream = yaml::parse(source);
     let mut outcome = Outcome::default();
-    outcome.findings.extend(syntax(&stream, source));
+    let unreadable = syntax(&stream, source);
     for document in stream.documents {
         if outcome.findings.len() >= MAX_FINDINGS {
             let message = format!("{MAX_FINDINGS} findings: the file is not checked from here on");
@@ -57,6 +77,16 @@ pub fn check(source: &str, api: &ClaimApi, options: Options) -> Outcome {
         }
         objects(document, api, options, &mut outcome);
     }
+    if expected(options, &outcome, || mentions(source, api)) {
+        outcome.findings.extend(unreadable);
+    } else if !unreadable.is_empty() {
+        outcome.foreign = true;
+    }
+    if outcome.foreign
+        && (outcome.skipped > 0 || !outcome.claims.is_empty() || !outcome.findings.is_empty())
+    {
+        outcome.foreign = false;
+    }
     if options.strict && outcome.claims.is_empty() && outcome.findings.is_empty() {
         let message = format!("holds no {}", api.definition.kind);
         outcome.findings.push(Finding::new(&catalog::NO_CLAIM, message));
@@ -64,7 +94,24 @@ pub fn check(source: &str, api: &ClaimApi, options: Options) -> Outcome {
     outcome
 }
 
-/// A document is an object, or a List of them.
+/// Whether what cannot be read in a file is worth a word: it was named, or holds a claim.
+fn expected(options: Options, outcome: &Outcome, mentions: impl Fn() -> bool) -> bool {
+    let holds = || !outcome.claims.is_empty() || !outcome.findings.is_empty();
+    match options.origin {
+        _ if options.strict => true,
+        Origin::Named => true,
+        Origin::Found => holds() || mentions(),
+        Origin::Any => holds(),
+    }
+}
+
+/// Whether a text that cannot be read as YAML names a claim's kind or group, or nearly.
+#[must_use]
+pub fn mentions(source: &str, api: &ClaimApi) -> bool {
+    identity::mentions(source, api)
+}
+
+/// A document is an object, or a list of them.
 fn objects(mut node: Node, api: &ClaimApi, options: Options, outcome: &mut Outcome) {
     if let Some(items) = take_list(&mut node) {
         for item in items {
@@ -89,6 +136,10 @@ fn objects(mut node: Node, api: &ClaimApi, options: Options, outcome: &mut Outco
                 outcome.findings.push(Finding::new(&catalog::OTHER_KIND, message).at(span, "kind"));
             }
         }
+        Identity::NoObject(findings) if options.strict || options.origin == Origin::Named => {
+            outcome.findings.extend(findings);
+        }
+        Identity::NoObject(_) => outcome.foreign = true,
         Identity::Wrong(findings, checked_too) => {
             outcome.findings.extend(findings);
             // What it is meant to be is clear, so the rest can be checked at once.
@@ -99,18 +150,38 @@ fn objects(mut node: Node, api: &ClaimApi, options: Options, outcome: &mut Outco
     }
 }
 
-/// The items of a v1 List.
+/// The items of a list, as kubectl takes it apart: whatever the kind, if it has `items`; an item
+/// without a kind of its own is of the list's, without the `List`.
 fn take_list(node: &mut Node) -> Option<Vec<Node>> {
-    let text = |key: &str| node.get(key).and_then(Node::as_str);
-    if text("kind") != Some("List") || text("apiVersion") != Some("v1") {
-        return None;
-    }
+    let (version, kind) = head(node)?;
     let Content::Mapping(entries) = &mut node.content else { return None };
     let items = entries.iter_mut().rfind(|entry| entry.key == "items")?;
-    match &mut items.value.content {
-        Content::Sequence(items) => Some(std::mem::take(items)),
-        _ => None,
+    let Content::Sequence(items) = &mut items.value.content else { return None };
+    let item_kind = kind.value.as_str()?.strip_suffix("List");
+    let is_object =
+        |item: &Node| item.entry("kind").is_some() && item.entry("apiVersion").is_some();
+    if item_kind.is_none() && !items.iter().any(is_object) {
+        return None;
     }
+    let mut items = std::mem::take(items);
+    let Some(item_kind) = item_kind.filter(|kind| !kind.is_empty()) else { return Some(items) };
+    for item in &mut items {
+        let Content::Mapping(entries) = &mut item.content else { continue };
+        if entries.iter().any(|entry| entry.key == "kind" || entry.key == "apiVersion") {
+            continue;
+        }
+        let mut kind = kind.clone();
+        if let Content::Scalar(scalar) = &mut kind.value.content {
+            scalar.value = item_kind.into();
+        }
+        entries.extend([version.clone(), kind]);
+    }
+    Some(items)
+}
+
+/// The entries `apiVersion` and `kind`.
+fn head(node: &Node) -> Option<(Entry, Entry)> {
+    Some((node.entry("apiVersion")?.clone(), node.entry("kind")?.clone()))
 }
 
 fn claim(node: Node, api: &ClaimApi, options: Options, outcome: &mut Outcome) {
@@ -134,92 +205,6 @@ fn said_again(finding: &Finding, own: &[Finding]) -> bool {
             finding.message.starts_with(message)
                 && own.iter().any(|f| f.rule == *rule && f.path.starts_with(&finding.path))
         })
-}
-
-enum Identity {
-    Claim,
-    Other,
-    /// Something is wrong with `apiVersion` or `kind`; true where it is meant to be a claim.
-    Wrong(Vec<Finding>, bool),
-}
-
-fn identify(node: &Node, api: &ClaimApi) -> Identity {
-    let (own_kind, own_version) = (&api.definition.kind, api.api_version());
-    let Content::Mapping(_) = &node.content else {
-        let message = "a Kubernetes object is a mapping with apiVersion and kind";
-        let finding = Finding::new(&catalog::NOT_AN_OBJECT, message).at(node.span, "");
-        return Identity::Wrong(vec![finding], false);
-    };
-    let text = |key: &str| node.get(key).and_then(Node::as_str).filter(|t| !t.is_empty());
-    let span = |key: &str| {
-        node.entry(key).map_or_else(
-            || crate::schema::path::Path::default().span(node),
-            |entry| match &entry.value.content {
-                Content::Scalar(scalar) if !scalar.text().is_empty() => entry.value.span,
-                _ => entry.key_span,
-            },
-        )
-    };
-    let wrong = |key: &str, message: String, help: String| {
-        Finding::new(&catalog::WRONG_KIND, message).at(span(key), key).help(help)
-    };
-    match (text("apiVersion"), text("kind")) {
-        (Some(version), Some(kind)) if version == own_version && kind == own_kind => {
-            Identity::Claim
-        }
-        (version, kind) if version.is_none() || kind.is_none() => {
-            // A claim that lacks one of the two is still meant to be one.
-            let meant = version == Some(own_version.as_str()) || kind == Some(own_kind.as_str());
-            let findings = [("apiVersion", version, &own_version), ("kind", kind, own_kind)]
-                .into_iter()
-                .filter(|(_, value, _)| value.is_none())
-                .map(|(key, _, own)| {
-                    let message = match node.get(key) {
-                        Some(_) => "must be a text that is not empty",
-                        None => "is missing, so this is no Kubernetes object",
-                    };
-                    Finding::new(&catalog::NOT_AN_OBJECT, message)
-                        .at(span(key), key)
-                        .help(format!("a claim says {key}: {own}"))
-                })
-                .collect();
-            Identity::Wrong(findings, meant)
-        }
-        (Some(version), Some(kind)) => {
-            let group = version.split_once('/').map_or("", |(group, _)| group);
-            let own_group = &api.definition.group;
-            let same_group = group == own_group;
-            let near_group = nearest(group, std::iter::once(own_group.as_str())).is_some();
-            let near_kind = nearest(kind, std::iter::once(own_kind.as_str())).is_some();
-            if kind == own_kind {
-                // A kind of this name in another group may be somebody else's.
-                if !near_group {
-                    return Identity::Other;
-                }
-                let message = format!("{version:?} is not the API of {own_kind}");
-                let help = format!("write apiVersion: {own_version}");
-                return Identity::Wrong(vec![wrong("apiVersion", message, help)], true);
-            }
-            if same_group && kind == format!("X{own_kind}") {
-                let message = format!("{kind} is the composite, which Crossplane makes of a claim");
-                let help = format!("write kind: {own_kind}");
-                return Identity::Wrong(vec![wrong("kind", message, help)], false);
-            }
-            if near_kind && (same_group || near_group) {
-                let message = format!("{kind:?} is no kind of {own_version}");
-                let mut findings =
-                    vec![wrong("kind", message, format!("did you mean {own_kind}?"))];
-                if version != own_version {
-                    let message = format!("{version:?} is not the API of {own_kind}");
-                    let help = format!("write apiVersion: {own_version}");
-                    findings.push(wrong("apiVersion", message, help));
-                }
-                return Identity::Wrong(findings, true);
-            }
-            Identity::Other
-        }
-        _ => Identity::Other,
-    }
 }
 
 /// Syntax problems as findings, each with its help.

@@ -4,25 +4,28 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::ValueEnum;
-use eds_core::claims::{self, Options, Outcome as Checked};
-use eds_core::diagnostics::{self, FileFindings, Finding, Summary, catalog};
+use eds_core::claims::{self, Options, Origin, Outcome as Checked};
+use eds_core::diagnostics::{self, FileFindings, Summary};
 use eds_core::schema::ClaimApi;
 
+use crate::compare::{self, Rest};
 use crate::git::{Before, Was};
 use crate::inputs::{Source, Unreadable};
+use crate::select::{Candidate, Exclude, Selection};
 use crate::{Outcome, api, output};
 
 /// Check claims as the API server would, and for what only fails later.
 ///
-/// Reads files, directories (all .yaml, .yml and .json files below), patterns such as
-/// 'claims/**/*.yaml', and standard input. Objects of other kinds are skipped and counted.
+/// Reads files, directories (all .yaml, .yml and .json files below that .gitignore does not name),
+/// patterns such as 'claims/**/*.yaml', and standard input. Objects of other kinds, and files of other
+/// tools, are skipped and counted; what is nearly a claim is an error wherever it stands.
 /// Exit status: 0 no errors, 1 errors, 2 the check could not be made.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Files, directories, patterns, or `-` for standard input.
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", required_unless_present = "changed_since")]
     paths: Vec<PathBuf>,
     /// How to print findings.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -34,6 +37,13 @@ pub(crate) struct Args {
     /// rename a service, lower maxReplicas or drop a secret.
     #[arg(long, value_name = "REF")]
     against: Option<String>,
+    /// Check only the files (below PATH) that changed since this branch left REF, whatever their
+    /// names, and compare them as --against does. For a pull request's check.
+    #[arg(long, value_name = "REF", conflicts_with = "against")]
+    changed_since: Option<String>,
+    /// Leave out files that this pattern matches, written as in a .gitignore. May be repeated.
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
     /// XRD or CRD to check against, instead of the built-in one.
     #[arg(long, value_name = "FILE")]
     xrd: Option<PathBuf>,
@@ -60,17 +70,46 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let color = args.format == Format::Text
         && std::io::stdout().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let against = args.against.as_deref().map(Before::open).transpose()?;
-    let job = Job { api: &api, options, against };
-    for batch in expand(&args.paths)?.chunks(BATCH) {
-        for result in job.all(batch) {
-            let (file, counts) = result?;
-            summary.add(counts);
-            if !file.findings.is_empty() {
-                files.push(file);
-                print(args.format, &mut out, &mut files, color)?;
-            }
+    let against = match (&args.changed_since, &args.against) {
+        (Some(reference), _) => Some(Before::open(reference, true)?),
+        (None, Some(reference)) => Some(Before::open(reference, false)?),
+        (None, None) => None,
+    };
+    let exclude = Exclude::new(&args.exclude)?;
+    let Selection { files: candidates, deleted, links } = match (&args.changed_since, &against) {
+        (Some(_), Some(before)) => Selection::changed(before, &args.paths, &exclude)?,
+        (_, before) => Selection::named(&args.paths, &exclude, before.as_ref())?,
+    };
+    tell_links(&links);
+    let job = Job { api: &api, options, against: against.as_ref() };
+    let mut rests = Vec::new();
+    let mut write = |file: FileFindings, out: &mut _| -> Result<()> {
+        if !file.findings.is_empty() {
+            files.push(file);
+            print(args.format, out, &mut files, color)?;
         }
+        Ok(())
+    };
+    for batch in candidates.chunks(BATCH) {
+        for result in job.all(batch) {
+            let Done { findings, counts, rest, note } = result?;
+            summary.add(counts);
+            note.iter().for_each(|line| output::note(line));
+            rests.extend(rest);
+            write(findings, &mut out)?;
+        }
+    }
+    for path in &deleted {
+        rests.extend(job.deleted(path)?);
+    }
+    let (left, moved) = compare::finish(rests);
+    for file in left {
+        summary.count(&file.findings);
+        write(file, &mut out)?;
+    }
+    if let Some(before) = &against {
+        moved.iter().for_each(|line| output::note(line));
+        output::note(&format!("compared with {}", before.name));
     }
     match args.format {
         Format::Json => {
@@ -85,14 +124,29 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         Format::Text | Format::Github => {}
     }
     out.flush()?;
-    let Summary { files, claims, skipped, errors, warnings } = summary;
-    let others =
-        if skipped > 0 { format!(", {skipped} other objects skipped") } else { String::new() };
+    let Summary { files, claims, skipped, foreign, errors, warnings } = summary;
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let others = |n: usize, what: &str, more: &str| match n {
+        0 => String::new(),
+        n => format!(", {}{more} skipped", count(n, what)),
+    };
     output::note(&format!(
-        "{files} files, {claims} claims{others}: {errors} errors, {warnings} warnings"
+        "{}, {}{}{}: {}, {}",
+        count(files, "file"),
+        count(claims, "claim"),
+        others(skipped, "other object", ""),
+        others(foreign, "file", " without a Kubernetes object"),
+        count(errors, "error"),
+        count(warnings, "warning"),
     ));
-    if claims == 0 && errors == 0 {
-        bail!("found no {} to check", api.definition.kind);
+    let kind = &api.definition.kind;
+    match &against {
+        _ if claims > 0 || errors > 0 => {}
+        Some(_) if args.changed_since.is_some() => {
+            output::note("no claim changed: there is nothing to check")
+        }
+        Some(_) => output::note(&format!("none of these files holds an {kind}")),
+        None => bail!("found no {kind} to check"),
     }
     let fails = errors > 0 || (args.strict && warnings > 0);
     Ok(if fails { Outcome::Findings } else { Outcome::Fine })
@@ -105,13 +159,23 @@ const BATCH: usize = 256;
 struct Job<'a> {
     api: &'a ClaimApi,
     options: Options,
-    against: Option<Before>,
+    against: Option<&'a Before>,
+}
+
+/// What came of a file.
+struct Done {
+    findings: FileFindings,
+    counts: Summary,
+    /// What its comparison left over.
+    rest: Option<Rest>,
+    /// What a person should know besides.
+    note: Option<String>,
 }
 
 impl Job<'_> {
     /// Checks files side by side, each worker the next one that is left; the results are in their
     /// order.
-    fn all(&self, paths: &[PathBuf]) -> Vec<Result<(FileFindings, Summary)>> {
+    fn all(&self, paths: &[Candidate]) -> Vec<Result<Done>> {
         /// A thread costs more than a few files.
         const FEW: usize = 16;
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
@@ -140,26 +204,89 @@ impl Job<'_> {
         results.into_iter().map(|(_, result)| result).collect()
     }
 
-    fn one(&self, path: &Path) -> Result<(FileFindings, Summary)> {
+    fn one(&self, Candidate { path, origin }: &Candidate) -> Result<Done> {
         let mut counts = Summary::default();
+        let options = Options { origin: *origin, ..self.options };
         let Source { name, text } = match Source::try_read(path)? {
             Ok(source) => source,
-            Err(Unreadable { name, finding }) => {
+            Err(Unreadable { name, text, finding }) => {
                 counts.files += 1;
-                counts.count(std::slice::from_ref(&*finding));
-                return Ok((FileFindings::new(name, String::new(), vec![*finding]), counts));
+                let expected = match origin {
+                    _ if options.strict => true,
+                    Origin::Named => true,
+                    // JSON of this kind is other tools'; such YAML is nobody's.
+                    Origin::Found => {
+                        path.extension().is_none_or(|e| !e.eq_ignore_ascii_case("json"))
+                            || claims::mentions(&text, self.api)
+                    }
+                    Origin::Any => false,
+                };
+                let findings = if expected { vec![*finding] } else { Vec::new() };
+                counts.foreign += usize::from(!expected);
+                counts.count(&findings);
+                let findings = FileFindings::new(name, String::new(), findings);
+                return Ok(Done { findings, counts, rest: None, note: None });
             }
         };
-        let mut checked = claims::check(&text, self.api, self.options);
-        if let Some(before) = &self.against
-            && let Was::Text(before) = before.read(path)?
+        let mut checked = claims::check(&text, self.api, options);
+        let (mut rest, mut note) = (None, None);
+        if let Some(before) = self.against
+            && path == Path::new("-")
         {
-            let before = claims::check(&before, self.api, Options::default());
-            checked.findings.extend(compare(&before, &checked));
+            note =
+                Some(format!("standard input is no file that {} has: not compared", before.name));
+        } else if let Some(before) = self.against {
+            let was = match before.read(path)? {
+                Was::Text(was) if was == text => Some(None),
+                Was::Text(was) => Some(Some(claims::check(&was, self.api, EARLIER))),
+                Was::Missing => Some(Some(Checked::default())),
+                Was::Unreadable => {
+                    note = Some(format!("{name} was no text that could be read: not compared"));
+                    None
+                }
+                Was::Outside => {
+                    note = Some(format!("{name} is not in the repository: not compared"));
+                    None
+                }
+            };
+            if let Some(Some(was)) = was {
+                let (findings, mut left) = compare::file(Some(was), &checked);
+                checked.findings.extend(findings);
+                if !left.is_empty() {
+                    (left.file, left.source) = (name.clone(), text.clone());
+                    rest = Some(left);
+                }
+            }
         }
         checked.count(&mut counts);
         let text = if checked.findings.is_empty() { String::new() } else { text };
-        Ok((FileFindings::new(name, text, checked.findings), counts))
+        let findings = FileFindings::new(name, text, checked.findings);
+        Ok(Done { findings, counts, rest, note })
+    }
+
+    /// The claims of a file that is there no more.
+    fn deleted(&self, path: &Path) -> Result<Option<Rest>> {
+        let Some(Was::Text(was)) = self.against.map(|before| before.read(path)).transpose()? else {
+            return Ok(None);
+        };
+        let was = claims::check(&was, self.api, EARLIER);
+        let (_, mut rest) = compare::file(Some(was), &Checked::default());
+        (rest.file, rest.deleted) = (path.display().to_string(), true);
+        Ok((!rest.is_empty()).then_some(rest))
+    }
+}
+
+/// What a file was is not judged again.
+const EARLIER: Options = Options { strict: false, without_rules: false, origin: Origin::Any };
+
+/// Says which links were not followed: a few by name.
+fn tell_links(links: &[PathBuf]) {
+    const SHOWN: usize = 5;
+    for link in links.iter().take(SHOWN) {
+        output::note(&format!("{} is a symbolic link, and was not followed", link.display()));
+    }
+    if links.len() > SHOWN {
+        output::note(&format!("so are {} more", links.len() - SHOWN));
     }
 }
 
@@ -185,91 +312,4 @@ fn print(
     // The source is only for excerpts.
     files.iter_mut().for_each(|file| file.source = String::new());
     Ok(())
-}
-
-/// The files that the arguments name, each once, in the order given; directories sorted.
-fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for path in paths {
-        let text = path.to_string_lossy();
-        if path.is_dir() {
-            let before = files.len();
-            walk(path, &mut files)?;
-            if files.len() == before {
-                bail!("{}: no .yaml, .yml or .json files in it", path.display());
-            }
-        } else if path == Path::new("-") || path.exists() || !text.contains(['*', '?', '[']) {
-            files.push(path.clone());
-        } else {
-            let matches = glob::glob(&text).with_context(|| format!("{text}: not a pattern"))?;
-            let before = files.len();
-            for found in matches {
-                let found = found?;
-                if found.is_file() {
-                    files.push(found);
-                }
-            }
-            if files.len() == before {
-                bail!("{text}: matches no file");
-            }
-        }
-    }
-    let mut seen = std::collections::HashSet::new();
-    files.retain(|file| seen.insert(file.clone()));
-    Ok(files)
-}
-
-fn walk(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    let mut entries = std::fs::read_dir(directory)
-        .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)
-        .with_context(|| format!("cannot read {}", directory.display()))?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        let (path, kind) = (entry.path(), entry.file_type()?);
-        let hidden = entry.file_name().to_string_lossy().starts_with('.');
-        // Links to directories are not followed: they may lead back.
-        if kind.is_dir() && !hidden {
-            walk(&path, files)?;
-        } else if path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
-            && path.is_file()
-        {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
-/// Claims are matched by namespace and name; one that is left over on both sides was renamed.
-fn compare(before: &Checked, now: &Checked) -> Vec<Finding> {
-    let key = |value: &serde_json::Value| {
-        let text = |field: &str| value.pointer(&format!("/metadata/{field}")).cloned();
-        (text("namespace"), text("name"))
-    };
-    let mut old: Vec<_> = before.claims.iter().map(|(claim, _)| &claim.effective).collect();
-    let mut findings = Vec::new();
-    let mut fresh = Vec::new();
-    for (claim, node) in &now.claims {
-        match old.iter().position(|o| key(o) == key(&claim.effective)) {
-            Some(i) => {
-                let before = old.remove(i);
-                findings.extend(eds_core::rules::transitions(before, node, &claim.effective));
-            }
-            None => fresh.push((claim, node)),
-        }
-    }
-    let mut fresh = fresh.into_iter();
-    for before in old {
-        match fresh.next() {
-            Some((claim, node)) => {
-                findings.extend(eds_core::rules::transitions(before, node, &claim.effective));
-            }
-            None => {
-                let (_, name) = key(before);
-                let name = name.unwrap_or_default();
-                let message = format!("claim {name} is no longer in this file");
-                findings.push(Finding::new(&catalog::REMOVED, message));
-            }
-        }
-    }
-    findings
 }

@@ -38,6 +38,7 @@ pub fn json(files: &[FileFindings], summary: &Summary) -> Value {
             "files": summary.files,
             "claims": summary.claims,
             "skipped": summary.skipped,
+            "otherFiles": summary.foreign,
             "errors": summary.errors,
             "warnings": summary.warnings,
         },

@@ -146,6 +146,8 @@ pub struct Summary {
     pub claims: usize,
     /// Objects of other kinds, passed over.
     pub skipped: usize,
+    /// Files that hold no Kubernetes object, passed over.
+    pub foreign: usize,
     /// Errors found.
     pub errors: usize,
     /// Warnings found.
@@ -158,6 +160,7 @@ impl Summary {
         self.files += other.files;
         self.claims += other.claims;
         self.skipped += other.skipped;
+        self.foreign += other.foreign;
         self.errors += other.errors;
         self.warnings += other.warnings;
     }

@@ -25,7 +25,7 @@ use serde_json::Value;
 pub use admission::AdmissionPolicy;
 pub use crd::{Definition, Side};
 pub use structural::Schema;
-pub use suggest::nearest;
+pub use suggest::{distance, nearest};
 
 use crate::diagnostics::{Finding, Severity, catalog};
 use crate::protocol::Object;

@@ -17,7 +17,9 @@ pub fn nearest<'a>(written: &str, candidates: impl Iterator<Item = &'a str>) -> 
         .map(|(_, candidate)| candidate)
 }
 
-fn distance(a: &str, b: &str) -> usize {
+/// In how many letters two texts differ; a swap of neighbours is one.
+#[must_use]
+pub fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut before = vec![0_usize; b.len() + 1];
     let mut last: Vec<usize> = (0..=b.len()).collect();

@@ -1,0 +1,243 @@
+//! Which files are checked: those named, those found in directories, those that changed.
+//!
+//! What stands in a directory is a stranger's to choose. So a walk takes regular files only, and
+//! follows a link only where it stays in the directory that was named: not to `/proc`, not home.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use eds_core::claims::Origin;
+use ignore::WalkBuilder;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+use crate::git::{Before, Was};
+use crate::inputs::MAX_BYTES;
+
+/// A file to check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) path: PathBuf,
+    pub(crate) origin: Origin,
+}
+
+/// What is checked, and what is not.
+#[derive(Default)]
+pub(crate) struct Selection {
+    pub(crate) files: Vec<Candidate>,
+    /// Files of the revision that are there no more.
+    pub(crate) deleted: Vec<PathBuf>,
+    /// Links that were not followed.
+    pub(crate) links: Vec<PathBuf>,
+}
+
+/// `--exclude`: patterns as in a .gitignore, from the working directory and from each directory named.
+pub(crate) struct Exclude(Gitignore);
+
+impl Exclude {
+    pub(crate) fn new(patterns: &[String]) -> Result<Self> {
+        let mut builder = GitignoreBuilder::new("");
+        for pattern in patterns {
+            builder.add_line(None, pattern).with_context(|| format!("--exclude {pattern}"))?;
+        }
+        Ok(Self(builder.build().context("--exclude")?))
+    }
+
+    fn covers(&self, path: &Path, root: &Path, is_dir: bool) -> bool {
+        let here = std::env::current_dir().unwrap_or_default();
+        [root, here.as_path()].into_iter().any(|from| {
+            let inside = path.strip_prefix(from).unwrap_or(path);
+            let inside = inside.strip_prefix(".").unwrap_or(inside);
+            let below = inside.components().all(|c| matches!(c, std::path::Component::Normal(_)));
+            below
+                && !inside.as_os_str().is_empty()
+                && self.0.matched_path_or_any_parents(inside, is_dir).is_ignore()
+        })
+    }
+}
+
+impl Selection {
+    /// The files that the arguments name, each once, in the order given; directories sorted.
+    pub(crate) fn named(
+        paths: &[PathBuf],
+        exclude: &Exclude,
+        before: Option<&Before>,
+    ) -> Result<Self> {
+        let mut all = Self::default();
+        let gone: Vec<PathBuf> = before.map(Before::gone).unwrap_or_default();
+        // A file that is named alone is meant to hold claims; among several may be other tools'.
+        let origin = if paths.len() > 1 { Origin::Found } else { Origin::Named };
+        for path in paths {
+            let text = path.to_string_lossy();
+            let found = all.files.len() + all.deleted.len() + all.links.len();
+            let empty = |all: &Self| found == all.files.len() + all.deleted.len() + all.links.len();
+            if path.is_dir() {
+                all.walk(path, exclude)?;
+                let below = gone.iter().filter(|file| is_yaml(file) && within(file, path));
+                all.deleted.extend(below.filter(|f| !exclude.covers(f, path, false)).cloned());
+                if empty(&all) {
+                    bail!("{}: no .yaml, .yml or .json files in it", path.display());
+                }
+            } else if path == Path::new("-") {
+                all.files.push(Candidate { path: path.clone(), origin: Origin::Named });
+            } else if path.symlink_metadata().is_ok() {
+                if !exclude.covers(path, Path::new("."), false) {
+                    all.files.push(Candidate { path: path.clone(), origin });
+                }
+            } else if let Some(file) = gone.iter().find(|file| same_place(file, path)) {
+                all.deleted.push(file.clone());
+            } else if !text.contains(['*', '?', '[']) {
+                // Reading it says what is wrong.
+                all.files.push(Candidate { path: path.clone(), origin });
+            } else {
+                all.matching(&text, exclude)?;
+                let pattern = glob::Pattern::new(&text)?;
+                all.deleted.extend(gone.iter().filter(|f| pattern.matches_path(f)).cloned());
+                if empty(&all) {
+                    bail!("{text}: matches no file");
+                }
+            }
+        }
+        let mut seen = HashSet::new();
+        all.files.retain(|file| seen.insert(file.path.clone()));
+        all.deleted.retain(|file| seen.insert(file.clone()));
+        Ok(all)
+    }
+
+    /// The files that differ from a revision, whatever their names; only below `paths`, if any.
+    pub(crate) fn changed(before: &Before, paths: &[PathBuf], exclude: &Exclude) -> Result<Self> {
+        let mut all = Self::default();
+        let wanted = |path: &Path| {
+            (paths.is_empty() || paths.iter().any(|within_| within(path, within_)))
+                && !exclude.covers(path, Path::new("."), false)
+        };
+        let mut changed: BTreeSet<PathBuf> = BTreeSet::new();
+        for (path, is_link) in before.committed() {
+            let path = before.shown(&path);
+            if !wanted(&path) {
+                continue;
+            }
+            let regular = path.symlink_metadata().is_ok_and(|m| m.is_file());
+            if is_link || !regular || !before.stands_in(&path) {
+                all.links.extend((path.symlink_metadata().is_ok()).then_some(path));
+            } else {
+                changed.insert(path);
+            }
+        }
+        // What is not committed yet.
+        let mut tree = Self::default();
+        tree.walk(&before.shown(Path::new("")), exclude)?;
+        for Candidate { path, .. } in tree.files {
+            let path = path.strip_prefix(".").map_or_else(|_| path.clone(), Path::to_owned);
+            if wanted(&path)
+                && !changed.contains(&path)
+                && path.symlink_metadata().is_ok_and(|m| m.is_file())
+                && differs(before, &path)?
+            {
+                changed.insert(path);
+            }
+        }
+        let origin = |path: &Path| if is_yaml(path) { Origin::Found } else { Origin::Any };
+        all.files.extend(changed.into_iter().map(|path| Candidate { origin: origin(&path), path }));
+        all.deleted.extend(before.gone().into_iter().filter(|path| wanted(path)));
+        Ok(all)
+    }
+
+    fn walk(&mut self, root: &Path, exclude: &Exclude) -> Result<()> {
+        let tree =
+            root.canonicalize().with_context(|| format!("cannot read {}", root.display()))?;
+        let mut walk = WalkBuilder::new(root);
+        // Of all that `ignore` can respect, .gitignore files, and no user's or system's settings.
+        walk.standard_filters(false).git_ignore(true).require_git(false).parents(true);
+        walk.follow_links(false).sort_by_file_name(Ord::cmp);
+        // Hidden folders and what npm installed hold no manifests of this project.
+        walk.filter_entry(|entry| {
+            let name = entry.file_name();
+            let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
+            let other = name == "node_modules" || name.as_encoded_bytes().starts_with(b".");
+            entry.depth() == 0 || !is_dir || !other
+        });
+        for entry in walk.build() {
+            let entry = entry.with_context(|| format!("cannot read {}", root.display()))?;
+            let Some(kind) = entry.file_type().filter(|_| entry.depth() > 0) else { continue };
+            let path = entry.path();
+            if exclude.covers(path, root, false) {
+                continue;
+            }
+            let candidate = Candidate { path: path.to_owned(), origin: Origin::Found };
+            if kind.is_file() && is_yaml(path) {
+                self.files.push(candidate);
+            } else if kind.is_symlink() {
+                match path.canonicalize() {
+                    Ok(target)
+                        if is_yaml(path) && target.is_file() && target.starts_with(&tree) =>
+                    {
+                        self.files.push(candidate);
+                    }
+                    Ok(target) if is_yaml(path) || target.is_dir() => {
+                        self.links.push(candidate.path)
+                    }
+                    Err(_) if is_yaml(path) => self.links.push(candidate.path),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The regular files that a pattern matches.
+    fn matching(&mut self, pattern: &str, exclude: &Exclude) -> Result<()> {
+        let matches = glob::glob(pattern).with_context(|| format!("{pattern}: not a pattern"))?;
+        for path in matches {
+            let path = path?;
+            let Ok(metadata) = path.symlink_metadata() else { continue };
+            if exclude.covers(&path, Path::new("."), false) {
+                continue;
+            }
+            if metadata.is_file() {
+                self.files.push(Candidate { path, origin: Origin::Found });
+            } else if metadata.is_symlink() {
+                self.links.push(path);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a name promises YAML: JSON is YAML too.
+pub(crate) fn is_yaml(path: &Path) -> bool {
+    let extension = path.extension().map(|e| e.to_ascii_lowercase());
+    extension.is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
+}
+
+/// Whether a file's text is another than it was.
+fn differs(before: &Before, path: &Path) -> Result<bool> {
+    let size = path.metadata().map_or(0, |m| m.len());
+    if size > MAX_BYTES {
+        return Ok(true);
+    }
+    let now = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(match before.read(path)? {
+        Was::Text(text) => text.as_bytes() != now,
+        Was::Missing => true,
+        Was::Unreadable | Was::Outside => false,
+    })
+}
+
+fn within(file: &Path, folder: &Path) -> bool {
+    let absolute = |path: &Path| {
+        let path = path.canonicalize().or_else(|_| std::path::absolute(path));
+        path.unwrap_or_default()
+    };
+    let parent = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = absolute(folder);
+    absolute(parent).starts_with(&folder) || absolute(file) == folder
+}
+
+fn same_place(a: &Path, b: &Path) -> bool {
+    let absolute = |path: &Path| {
+        let path: PathBuf = path.components().filter(|c| c.as_os_str() != ".").collect();
+        std::path::absolute(path).ok()
+    };
+    absolute(a) == absolute(b)
+}

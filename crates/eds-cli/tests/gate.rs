@@ -1,0 +1,466 @@
+//! What is read, what is passed over, and what is printed: trees as people and strangers make them.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail so")]
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+const CLAIM: &str = include_str!("../../../platform/04-apis/examples/minimal-claim.yaml");
+
+/// A folder that is gone when the test ends.
+struct Tree(PathBuf);
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Tree {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("eds-gate-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(path.join("repo")).unwrap();
+        Self(path.canonicalize().unwrap())
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.join("repo").join(path)
+    }
+
+    fn write(&self, path: &str, text: impl AsRef<[u8]>) -> &Self {
+        fs::create_dir_all(self.path(path).parent().unwrap()).unwrap();
+        fs::write(self.path(path), text).unwrap();
+        self
+    }
+
+    fn link(&self, path: &str, target: &str) -> &Self {
+        fs::create_dir_all(self.path(path).parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(target, self.path(path)).unwrap();
+        self
+    }
+
+    fn git(&self, args: &[&str]) -> String {
+        let mut git = Command::new("git");
+        git.args(["-c", "user.name=test", "-c", "user.email=test@localhost"]);
+        let output = git.args(args).current_dir(self.path("")).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "git {args:?}: {said}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn commit(&self) -> String {
+        self.git(&["add", "--all", "--force"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", "a step"]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    fn start(&self) -> String {
+        self.git(&["init", "--quiet", "--initial-branch=main", "."]);
+        self.commit()
+    }
+
+    /// Exit status, output, and what was said besides.
+    fn eds(&self, args: &[&str]) -> (Option<i32>, String, String) {
+        let mut eds = Command::new("timeout");
+        eds.args(["60", env!("CARGO_BIN_EXE_eds"), "validate"]).args(args);
+        eds.current_dir(self.path("")).env("EDS_TEST_SECRET", "hunter2-of-the-environment");
+        eds.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = eds.spawn().unwrap();
+        let _ = child.stdin.take().unwrap().write_all(CLAIM.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    }
+
+    /// Runs, and expects an exit status and words.
+    #[track_caller]
+    fn check(&self, args: &[&str], status: i32, words: &[&str]) -> String {
+        let (code, out, said) = self.eds(args);
+        let all = out + &said;
+        assert_eq!(code, Some(status), "{args:?}: {all}");
+        for word in words {
+            match word.strip_prefix('!') {
+                Some(word) => assert!(!all.contains(word), "{args:?} says {word:?}: {all}"),
+                None => assert!(all.contains(word), "{args:?} does not say {word:?}: {all}"),
+            }
+        }
+        all
+    }
+}
+
+#[test]
+fn an_ordinary_repository() {
+    let tree = Tree::new("ordinary");
+    tree.write("k8s/claim.yaml", CLAIM)
+        .write("k8s/cm.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")
+        .write("k8s/kustomization.yaml", "resources: [claim.yaml]\n")
+        .write("k8s/patch.json", r#"[{"op": "remove", "path": "/spec/size"}]"#)
+        .write("chart/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 0.1.0\n")
+        .write("chart/values.yaml", "image: {tag: \"1\"}\nnats: {stream: S, consumer: c}\n")
+        .write("chart/templates/deploy.yaml", "{{- if .Values.x }}\nkind: Deployment\n{{- end }}\n")
+        .write("chart/templates/list.yaml", "{{ range .Values.all }}\n- {{ . }}\n{{ end }}\n")
+        .write("docker-compose.yml", "services:\n  nats: {image: nats:2}\n")
+        .write("package.json", "{\"name\": \"app\"}")
+        .write("package-lock.json", format!("{{\"a\": \"{}\"}}", "x".repeat(5 << 20)))
+        .write("tsconfig.json", "{\n  // comment\n  \"a\": {}\n}\n")
+        .write("openapi.yaml", "openapi: 3.0.0\n")
+        .write("cloud.yaml", "Resources: {a: !Ref b, a: !Sub c}\n")
+        .write("data/utf16.json", b"\xff\xfe{\0}\0")
+        .write("data/empty.yaml", "")
+        .write("node_modules/x/claim.yaml", CLAIM.replace("hello-worker:1.0.0", "Hello"))
+        .write(".hidden/claim.yaml", CLAIM.replace("hello-worker:1.0.0", "Hello"))
+        .write(".gitignore", "dist/\n*.gen.yaml\n")
+        .write("dist/claim.yaml", CLAIM.replace("hello-worker:1.0.0", "Hello"))
+        .write("k8s/claim.gen.yaml", CLAIM.replace("hello-worker:1.0.0", "Hello"));
+    tree.check(
+        &["."],
+        0,
+        &["1 claim,", "1 other object skipped", "without a Kubernetes object skipped", "0 errors"],
+    );
+    tree.check(&["k8s"], 0, &["1 claim"]);
+    tree.check(
+        &[
+            "**/*.yaml",
+            "--exclude=*.gen.yaml",
+            "--exclude=dist",
+            "--exclude=node_modules",
+            "--exclude=.hidden",
+        ],
+        0,
+        &["1 claim"],
+    );
+    tree.check(
+        &["k8s/claim.yaml", "k8s/kustomization.yaml", "docker-compose.yml"],
+        0,
+        &["1 claim"],
+    );
+    // Named alone, a file is meant to hold a claim.
+    tree.check(&["docker-compose.yml"], 1, &["EDS010"]);
+    tree.check(&["chart/values.yaml", "--strict"], 1, &["EDS010"]);
+    // A Helm template that holds a claim is one that cannot be read.
+    tree.write(
+        "chart/templates/claim.yaml",
+        format!("{{{{- if .Values.x }}}}\n{CLAIM}{{{{- end }}}}\n"),
+    );
+    tree.check(&["."], 1, &["chart/templates/claim.yaml", "EDS001"]);
+    tree.check(&[".", "--exclude", "chart/templates/"], 0, &["1 claim"]);
+    tree.check(&[".", "--exclude", "*.yaml"], 2, &["found no EventDrivenService"]);
+}
+
+/// Whatever is nearly our apiVersion and kind is an error, in a directory too.
+#[test]
+fn near_misses() {
+    let own = ("platform.bizmatters.io/v1alpha1", "EventDrivenService");
+    let wrong = [
+        ("platform.bizmatters.io", own.1),
+        ("v1alpha1", own.1),
+        ("v1", own.1),
+        ("apps/v1", own.1),
+        ("platform.bizmatter.io/v1alpha1", own.1),
+        ("Platform.BizMatters.io/v1alpha1", own.1),
+        ("platform.bizmatters.com/v1alpha1", own.1),
+        ("bizmatters.io/v1alpha1", own.1),
+        ("platform.bizmatters.io/v1", own.1),
+        ("platform.bizmatters.io/V1Alpha1", own.1),
+        ("v1alpha1/platform.bizmatters.io", own.1),
+        ("platform.bizmatters.io/v1alpha1/", own.1),
+        (own.0, "EDS"),
+        (own.0, "eds"),
+        (own.0, "eventdrivenservice"),
+        (own.0, "EventDrivenServices"),
+        (own.0, "eventdrivenservices"),
+        (own.0, "Event-Driven-Service"),
+        (own.0, "EventDrivenServcie"),
+        (own.0, "EventDrivenWorker"),
+        (own.0, "XEventDrivenService"),
+        (own.0, "Deployment"),
+        ("platform.bizmatters.io/v1beta1", "XEventDrivenService"),
+        ("platform.bizmatter.io/v1", "EventDrivenServices"),
+        ("", own.1),
+        (own.0, ""),
+        ("acme.example.com/v1", own.1),
+    ];
+    let body = &CLAIM[CLAIM.find("metadata:").unwrap()..];
+    let tree = Tree::new("near");
+    tree.write("d/other.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n");
+    let of = |key: &str, value: &str| match value {
+        "" => String::new(),
+        value => format!("{key}: {value}\n"),
+    };
+    for (version, kind) in wrong {
+        let claim = format!("{}{}{body}", of("apiVersion", version), of("kind", kind));
+        tree.write("d/claim.yaml", claim);
+        let said = tree.check(&["d"], 1, &[]);
+        assert!(said.contains("EDS011") || said.contains("EDS010"), "{version} {kind}: {said}");
+    }
+    // Keys count to the letter, and a list is taken apart as kubectl does.
+    for (text, words) in [
+        (CLAIM.replace("apiVersion:", "apiversion:"), "write apiVersion"),
+        (CLAIM.replace("kind:", "Kind:"), "write kind"),
+        (
+            format!("{{\"apiVersion\": \"{}\", \"kind\": \"{}\", \"spec\": {{}} ", own.0, own.1),
+            "EDS00",
+        ),
+        (
+            format!(
+                "apiVersion: {}\nkind: EventDrivenServiceList\nitems:\n- spec: {{size: huge}}\n",
+                own.0
+            ),
+            "EDS104",
+        ),
+        (
+            format!(
+                "apiVersion: v1\nkind: Bundle\nitems:\n- {{apiVersion: {}, kind: {}, spec: {{size: huge}}}}\n",
+                own.0, own.1
+            ),
+            "EDS104",
+        ),
+        (
+            CLAIM
+                .replace("EventDrivenService", "\"EventDriven\\x53ervice\"")
+                .replace("image:", "imag:"),
+            "EDS103",
+        ),
+    ] {
+        tree.write("d/claim.yaml", text);
+        tree.check(&["d"], 1, &[words]);
+    }
+    // What only resembles it is somebody else's.
+    for other in [
+        "apiVersion: sources.knative.dev/v1\nkind: EventType\nmetadata: {name: x}\n",
+        "apiVersion: argoproj.io/v1alpha1\nkind: EventSource\nmetadata: {name: x}\n",
+        "apiVersion: platform.bizmatters.io/v1alpha1\nkind: PostgresInstance\nmetadata: {name: x}\n",
+        "apiVersion: acme.example.com/v1\nkind: EventDrivenService\nspec: {topic: x}\n",
+        "apiVersion: apiextensions.crossplane.io/v1\nkind: CompositeResourceDefinition\nspec: {claimNames: {kind: EventDrivenService}}\n",
+        "a: b\nkind: of\n",
+    ] {
+        tree.write("d/claim.yaml", format!("{other}---\n{CLAIM}"));
+        tree.check(&["d"], 0, &["1 claim"]);
+    }
+}
+
+#[test]
+fn compared_with_a_revision() {
+    let tree = Tree::new("against");
+    tree.write("a.txt", "x");
+    tree.git(&["init", "--quiet", "--initial-branch=main", "."]);
+    tree.write("claims/a.yaml", CLAIM);
+    tree.check(&["--against", "HEAD", "claims"], 2, &["no commit yet"]);
+    tree.check(&["--against", "main", "claims"], 2, &["git does not know the revision main"]);
+    let second = CLAIM.replace("hello-worker", "second-worker");
+    tree.write("claims/b.yaml", &second);
+    let base = tree.commit();
+    tree.check(
+        &["--against", "nope", "claims"],
+        2,
+        &["does not know the revision nope", "git fetch"],
+    );
+    tree.check(&["--against", &base, "claims"], 0, &["!EDS3", "compared with"]);
+
+    // Deleted: in the directory, by its name, and in the check.
+    fs::remove_file(tree.path("claims/b.yaml")).unwrap();
+    for args in [
+        &["--against", &base, "claims"][..],
+        &["--against", &base, "claims/b.yaml"],
+        &["--changed-since", &base],
+        &["--against", &base, "claims/*.yaml"],
+    ] {
+        tree.check(args, 0, &["EDS305", "second-worker", "claims/b.yaml", "deleted", "1 warning"]);
+    }
+    // Moved: to a new file, to one that is there, with a change.
+    tree.write("claims/c.yaml", &second);
+    tree.check(
+        &["--against", &base, "claims"],
+        0,
+        &["!EDS30", "moved from claims/b.yaml to claims/c.yaml"],
+    );
+    tree.write("claims/c.yaml", second.replace(":1.0.0", ":2.0.0"));
+    tree.check(
+        &["--against", &base, "claims"],
+        0,
+        &["!EDS305", "!EDS302", "EDS301", "claims/c.yaml:8"],
+    );
+    fs::remove_file(tree.path("claims/c.yaml")).unwrap();
+    tree.write("claims/a.yaml", format!("{second}---\n{CLAIM}"));
+    tree.check(
+        &["--against", &base, "claims"],
+        0,
+        &["!EDS30", "moved from claims/b.yaml to claims/a.yaml"],
+    );
+    // Renamed in its file, and gone from a file that is there.
+    tree.write("claims/a.yaml", CLAIM.replace("name: hello-worker", "name: other"));
+    tree.write("claims/b.yaml", "# none\n");
+    tree.check(&["--against", &base, "claims"], 1, &["EDS302", "EDS305", "no longer in this file"]);
+
+    tree.check(&["--against", &base, "-"], 0, &["standard input", "not compared"]);
+    fs::write(tree.0.join("outside.yaml"), CLAIM).unwrap();
+    tree.check(&["--against", &base, "../outside.yaml"], 0, &["not in the repository"]);
+    tree.write("claims/a.yaml", "a: b\n");
+    tree.check(&["--against", &base, "claims/a.yaml", "a.txt"], 0, &["none of these files holds"]);
+
+    // A shallow clone says how to get what it lacks.
+    tree.commit();
+    let clone = Tree(tree.0.join("clone"));
+    fs::create_dir_all(&clone.0).unwrap();
+    let url = format!("file://{}", tree.path("").display());
+    let to = clone.path("").display().to_string();
+    tree.git(&["clone", "--quiet", "--depth=1", &url, &to]);
+    clone.check(&["--against", &base, "claims"], 2, &["shallow", "--unshallow"]);
+    clone.check(&["--changed-since", &base], 2, &["shallow", "--unshallow"]);
+}
+
+/// Whatever a changed file is called, it is looked at.
+#[test]
+fn every_changed_file() {
+    let broken = CLAIM.replace("  nats:", "  size: huge\n  nats:");
+    let hidden = broken.replace("EventDrivenService", "\"EventDriven\\x53ervice\"");
+    let crd = "---\napiVersion: apiextensions.crossplane.io/v1\nkind: CompositeResourceDefinition\nmetadata: {name: x}\n";
+    let xrd_first = format!("kind: Composition\napiVersion: v1\n---\n{broken}");
+    for (name, text) in [
+        ("claims/a.yaml", broken.as_str()),
+        ("claims/hidden.yaml", &hidden),
+        ("claims/two.yaml", &format!("{broken}{crd}")),
+        ("claims/first.yaml", &xrd_first),
+        ("claims/A.YAML", &broken),
+        ("claims/a.Yml", &broken),
+        ("claims/a.json", &broken),
+        ("claims/no-extension", &broken),
+        ("claims/a.txt", &broken),
+        ("claims/with space.yaml", &broken),
+        ("claims/new\nline.yaml", &broken),
+        ("--format.yaml", &broken),
+        ("-", &broken),
+        (":(exclude)x.yaml", &broken),
+        ("*.yaml", &broken),
+        (".hidden/a.yaml", &broken),
+        ("node_modules/a.yaml", &broken),
+        ("ignored/a.yaml", &broken),
+    ] {
+        let tree = Tree::new("changed");
+        tree.write(".gitignore", "ignored/\n").write("README.md", "kind: EventDrivenService {{\n");
+        let base = tree.start();
+        tree.write(name, text)
+            .write("README.md", "```yaml\nkind: EventDrivenService\n```\n- x: {\n");
+        tree.commit();
+        tree.check(&["--changed-since", &base], 1, &["EDS104", "1 error"]);
+        tree.check(&["--changed-since", "HEAD"], 0, &["no claim changed"]);
+    }
+    // Not committed, on a laptop; and nothing that concerns claims.
+    let tree = Tree::new("uncommitted");
+    let base = tree.start();
+    tree.write("claims/a.yaml", &broken);
+    tree.check(&["--changed-since", &base], 1, &["EDS104"]);
+    tree.write("claims/a.yaml", "a: 1\n").write("image.bin", b"\xff\0\xfe");
+    tree.commit();
+    tree.check(&["--changed-since", &base], 0, &["no claim changed"]);
+}
+
+/// What stands in a tree leads nowhere else, and nothing in it stops the check.
+#[test]
+fn links_and_special_files() {
+    let tree = Tree::new("links");
+    let secret = "password: hunter2-of-a-file\n";
+    fs::write(tree.0.join("netrc"), secret).unwrap();
+    fs::write(tree.0.join("outside.yaml"), secret).unwrap();
+    tree.write("claims/good.yaml", CLAIM).write("claims/real/one", "x");
+    let base = tree.start();
+    tree.link("claims/environment.yaml", "/proc/self/environ")
+        .link("claims/netrc.yaml", "../../netrc")
+        .link("claims/outside.yaml", "../../outside.yaml")
+        .link("claims/absolute.yaml", tree.0.join("netrc").to_str().unwrap())
+        .link("claims/loop.yaml", "loop.yaml")
+        .link("claims/zero.yaml", "/dev/zero")
+        .link("claims/dangling.yaml", "nothing")
+        .link("claims/above", "../..")
+        .link("claims/self", ".");
+    tree.commit();
+    let fifo = Command::new("mkfifo").arg(tree.path("claims/fifo.yaml")).status().unwrap();
+    assert!(fifo.success());
+    let socket = std::os::unix::net::UnixListener::bind(tree.path("claims/socket.yaml")).unwrap();
+    let nothing = ["!hunter2-of", "symbolic link", "was not followed"];
+    for format in ["text", "json", "sarif", "github"] {
+        tree.check(&["claims", "--format", format], 0, &nothing);
+        tree.check(&["claims", "--against", &base, "--format", format], 0, &nothing);
+        tree.check(&["claims/*.yaml", "--format", format], 0, &nothing);
+        tree.check(&["--changed-since", &base, "--format", format], 0, &["!hunter2-of"]);
+    }
+    drop(socket);
+    // A link that stays in the directory is a file like any other, but for the check, which sees the file.
+    tree.link("claims/also.yaml", "good.yaml");
+    tree.check(&["claims"], 0, &["2 claims"]);
+    // A folder that became a link.
+    fs::remove_dir_all(tree.path("claims")).unwrap();
+    fs::create_dir_all(tree.0.join("other")).unwrap();
+    fs::write(tree.0.join("other/good.yaml"), secret).unwrap();
+    tree.link("claims", "../other");
+    tree.commit();
+    tree.check(&["--changed-since", &base], 0, &["!hunter2-of", "EDS305", "claims/good.yaml"]);
+}
+
+/// No text from outside is obeyed by a terminal or a build log, in any format.
+#[test]
+fn nothing_is_printed_raw() {
+    let evil =
+        "\u{1b}[31m\u{9b}2J\u{202e}\u{2028}\r\n::error::forged\n##[error]forged %0A::warning::";
+    let quoted = serde_json::to_string(evil).unwrap();
+    let tree = Tree::new("printed");
+    let head = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\n";
+    for (i, text) in [
+        format!("{head}metadata: {{name: {quoted}, namespace: {quoted}}}\nspec: {{size: {quoted}, {quoted}: 1}}\n"),
+        format!("apiVersion: platform.bizmatters.io/v1alpha1\nkind: {}\nspec: {{nats: {{stream: S, consumer: c}}}}\n", serde_json::to_string(&format!("EventDrivenService{}", "\u{1b}")).unwrap()),
+        format!("{head}spec: {{image: \"x:1\u{202e}\u{9b}##[error]\"\n::error::y\n"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        tree.write(&format!("claims/{i}{}.yaml", evil.replace('/', "")), text);
+    }
+    let base = tree.start();
+    fs::remove_dir_all(tree.path("claims")).unwrap();
+    tree.write("claims/x\u{1b}\n::error::\u{202e}.yaml", CLAIM);
+    let restore = |tree: &Tree| tree.git(&["checkout", &base, "--", "claims"]);
+    restore(&tree);
+    for args in [
+        &["claims"][..],
+        &["claims", "--against", "\u{1b}[31m\n::error::forged"],
+        &[evil],
+        &["--changed-since", &base],
+        &["claims", "--xrd", evil],
+    ] {
+        for format in ["text", "json", "sarif", "github"] {
+            let args: Vec<&str> = args.iter().copied().chain(["--format", format]).collect();
+            let (_, out, said) = tree.eds(&args);
+            for text in [&out, &said] {
+                let bad = text.chars().find(|c| {
+                    *c != '\n'
+                        && (c.is_control()
+                            || ('\u{202a}'..='\u{202e}').contains(c)
+                            || *c == '\u{2028}')
+                });
+                assert_eq!(bad, None, "{args:?}: {text:?}");
+                for line in text.lines() {
+                    let line = line.trim_start();
+                    assert!(!line.starts_with("::") || line.contains(" file="), "{args:?}: {line}");
+                    assert!(
+                        format == "json"
+                            || format == "sarif"
+                            || format == "github"
+                            || !line.contains("##["),
+                        "{args:?}: {line}"
+                    );
+                    assert!(!line.starts_with("##["), "{args:?}: {line}");
+                }
+            }
+            if format == "json" && args[0] == "claims" && args.len() == 3 {
+                let json: Value = serde_json::from_str(&out).unwrap();
+                let file = json["findings"][0]["file"].as_str().unwrap();
+                assert!(Path::new(&tree.path(file)).exists(), "a program finds the file: {file:?}");
+            }
+        }
+    }
+}
