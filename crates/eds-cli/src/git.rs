@@ -143,6 +143,13 @@ impl Before {
 
     /// A path below the root. Links on the way are followed; the file itself need not be there.
     fn inside(&self, path: &Path) -> Option<PathBuf> {
+        // Where its folder has become a link, the file is still meant that stood there.
+        let written = self.here.join(path);
+        if let Some(inside) = written.strip_prefix(&self.root).ok()
+            && self.files.contains_key(inside)
+        {
+            return Some(inside.to_owned());
+        }
         let name = path.file_name()?;
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
         let folder = folder.unwrap_or_else(|| Path::new("."));
