@@ -64,7 +64,7 @@ impl fmt::Debug for Credentials {
 /// The worker's settings.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
-    pub(crate) nats_url: String,
+    pub(crate) nats_url: Secret,
     pub(crate) stream: String,
     pub(crate) consumer: String,
     pub(crate) credentials: Credentials,
@@ -184,7 +184,7 @@ impl Config {
                 SocketAddr::from(([0, 0, 0, 0], 8080)),
                 "an address such as 0.0.0.0:8080",
             ),
-            nats_url,
+            nats_url: Secret(nats_url),
             stream,
             consumer,
         };
@@ -269,9 +269,11 @@ mod tests {
 
     #[test]
     fn defaults_and_secrets() {
-        let config =
-            read(CLAIM, &[("NATS_TOKEN", "s3cret"), ("DATABASE_URL", "postgres://s3cret")])
-                .expect("settings");
+        let config = read(
+            &[("NATS_URL", "nats://u:s3cret@nats:4222"), CLAIM[1], CLAIM[2]],
+            &[("NATS_TOKEN", "s3cret"), ("DATABASE_URL", "postgres://s3cret")],
+        )
+        .expect("settings");
         assert_eq!(config.dead_letter_subject, "dead-letter.ORDERS.orders");
         assert_eq!(config.concurrency, 5);
         assert!(!format!("{config:?}").contains("s3cret"), "{config:?}");

@@ -23,7 +23,7 @@ pub(crate) struct Consumer {
     /// Connections made so far: pull requests end with the connection.
     connects: u64,
     /// When it was made; one that was deleted and made again is another.
-    created: i128,
+    pub(crate) created: i128,
     /// Say this often that a message is still being worked on.
     pub(crate) keep_alive: Duration,
     /// The server gives a message up after this many deliveries; `None` is never.

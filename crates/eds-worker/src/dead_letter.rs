@@ -1,56 +1,240 @@
 //! Messages that are given up: published where somebody will look, then taken from the consumer.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
-use async_nats::jetstream::Context;
-use async_nats::jetstream::context::PublishErrorKind;
-use tokio::time::timeout;
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::{self, Context, ErrorCode};
+use bytes::Bytes;
+use data_encoding::BASE64;
+use tokio::time::{Instant, timeout};
 
 use crate::config::Config;
 use crate::consumer::{Consumer, matches};
 use crate::delivery::Delivery;
+use crate::task::Shared;
 
 /// One attempt to publish takes no longer.
 const PUBLISH: Duration = Duration::from_secs(5);
 
-/// Publish `delivery` as a dead letter. Returns the stream that took it.
+/// While nothing takes dead letters, ask this often only: each question may take as long as `PUBLISH`, and
+/// the messages that are not dead wait for it.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
+
+/// Header blocks up to this size fit into one header of ours, as base64, below NATS's limit of 64 KiB.
+const ONE_HEADER: usize = 32 * 1024;
+
+/// Room for the headers that we write.
+const OURS: usize = 16 * 1024;
+
+/// A stream that does not take a piece this small takes no message.
+const SMALLEST: usize = 1024;
+
+/// The longest reason.
+const REASON: usize = 1024;
+
+/// The headers of a message that is given up.
+pub(crate) enum Headers {
+    Read(HeaderMap),
+    /// The bytes, which nobody could read.
+    Raw(Bytes),
+}
+
+/// A message that is given up.
+pub(crate) struct Letter {
+    pub(crate) id: String,
+    pub(crate) key: String,
+    pub(crate) subject: String,
+    pub(crate) stream: String,
+    pub(crate) sequence: u64,
+    /// `None` where nobody counted.
+    pub(crate) deliveries: Option<i64>,
+    pub(crate) headers: Headers,
+    pub(crate) payload: Bytes,
+}
+
+impl From<&Delivery> for Letter {
+    fn from(delivery: &Delivery) -> Self {
+        Self {
+            id: delivery.id.clone(),
+            key: delivery.key.clone(),
+            subject: delivery.subject.to_string(),
+            stream: delivery.stream.clone(),
+            sequence: delivery.sequence,
+            deliveries: Some(delivery.count),
+            headers: Headers::Read(delivery.headers.clone()),
+            payload: delivery.payload.clone(),
+        }
+    }
+}
+
+/// Why nothing takes dead letters, and since when we know.
+#[derive(Debug, Default)]
+pub(crate) struct Closed(Mutex<Option<(Instant, String)>>);
+
+impl Closed {
+    fn known(&self, retry: Duration) -> Option<String> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, cause) = known.as_ref()?;
+        (since.elapsed() < ASK_AGAIN.min(retry)).then(|| cause.clone())
+    }
+
+    fn note(&self, cause: Option<&str>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
+            cause.map(|cause| (Instant::now(), cause.to_owned()));
+    }
+}
+
+/// Why a part is not published.
+enum Unpublished {
+    /// This part is too large; smaller ones may do.
+    TooLarge(String),
+    /// No letter would be published.
+    Closed(String),
+}
+
+/// Publish `letter`, in parts if it is too large for one. Returns the stream that took it.
 ///
 /// # Errors
 /// No stream has it, and why.
 pub(crate) async fn publish(
-    jetstream: &Context,
-    config: &Config,
+    shared: &Shared,
     consumer: &Consumer,
-    delivery: &Delivery,
+    letter: &Letter,
     reason: &str,
 ) -> Result<String, String> {
-    let subject = config.dead_letter_subject.as_str();
-    if comes_back(jetstream, config, consumer).await {
-        return Err(format!(
-            "the dead-letter subject {subject} belongs to stream {}, which this consumer reads: \
-             set WORKER_DEAD_LETTER_SUBJECT to another stream's",
-            config.stream
-        ));
+    if let Some(cause) = shared.closed.known(shared.config.dead_letter_retry) {
+        return Err(cause);
     }
-    let headers = headers(config, delivery, reason);
-    let published = async {
-        let ack = jetstream
-            .publish_with_headers(subject.to_owned(), headers, delivery.payload.clone())
-            .await?;
-        ack.await
+    let result = try_publish(shared, consumer, letter, reason).await;
+    let (closed, result) = match result {
+        Ok(stream) => (None, Ok(stream)),
+        Err(Unpublished::TooLarge(cause)) => (None, Err(cause)),
+        Err(Unpublished::Closed(cause)) => (Some(cause.clone()), Err(cause)),
     };
-    match timeout(PUBLISH, published).await {
-        Ok(Ok(ack)) => Ok(ack.stream),
-        Ok(Err(error)) if error.kind() == PublishErrorKind::StreamNotFound => Err(format!(
-            "no stream takes the dead-letter subject {subject}: create a stream for dead-letter.>"
-        )),
-        Ok(Err(error)) => Err(format!("cannot publish to {subject}: {error}")),
-        Err(_) => {
-            Err(format!("cannot publish to {subject}: no answer within {} s", PUBLISH.as_secs()))
+    shared.closed.note(closed.as_deref());
+    result
+}
+
+async fn try_publish(
+    shared: &Shared,
+    consumer: &Consumer,
+    letter: &Letter,
+    reason: &str,
+) -> Result<String, Unpublished> {
+    let Shared { config, jetstream, client, .. } = shared;
+    if comes_back(jetstream, config, consumer).await {
+        return Err(Unpublished::Closed(format!(
+            "the dead-letter subject {} belongs to stream {}, which this consumer reads: \
+             set WORKER_DEAD_LETTER_SUBJECT to another stream's",
+            config.dead_letter_subject, config.stream
+        )));
+    }
+    let ours = ours(config, letter, reason);
+    if let Some(headers) = whole(&letter.headers, &ours) {
+        match send(jetstream, config, headers, letter.payload.clone()).await {
+            Err(Unpublished::TooLarge(cause)) => {
+                tracing::info!(sequence = letter.sequence, cause, "dead-lettered in parts");
+            }
+            other => return other,
         }
     }
+    let mut size = client.max_payload().saturating_sub(OURS).max(SMALLEST);
+    loop {
+        match in_parts(jetstream, config, letter, &ours, size).await {
+            Err(Unpublished::TooLarge(_)) if size > SMALLEST => size = (size / 2).max(SMALLEST),
+            other => return other,
+        }
+    }
+}
+
+/// The header block first, then the payload, in pieces of `size` at most. A part that was stored before
+/// is stored once: its message id is the same.
+async fn in_parts(
+    jetstream: &Context,
+    config: &Config,
+    letter: &Letter,
+    ours: &HeaderMap,
+    size: usize,
+) -> Result<String, Unpublished> {
+    let block = match &letter.headers {
+        Headers::Raw(bytes) => bytes.clone(),
+        Headers::Read(headers) => block(headers).into(),
+    };
+    let pieces = |bytes: &Bytes, name: &str| {
+        let count = bytes.len().div_ceil(size);
+        (0..count)
+            .map(|number| {
+                let end = bytes.len().min((number + 1) * size);
+                (format!("{name} {} of {count}", number + 1), bytes.slice(number * size..end))
+            })
+            .collect::<Vec<_>>()
+    };
+    let mut parts = pieces(&block, "headers");
+    parts.extend(pieces(&letter.payload, "payload"));
+    if parts.is_empty() {
+        parts.push(("payload 0 of 0".to_owned(), Bytes::new()));
+    }
+    let mut stream = String::new();
+    for (name, bytes) in parts {
+        let mut headers = ours.clone();
+        let id = ours.get(NATS_MESSAGE_ID).map_or("", |id| id.as_str());
+        headers.insert(NATS_MESSAGE_ID, format!("{id}/{size}/{name}"));
+        headers.insert("Dead-Letter-Part", name);
+        stream = send(jetstream, config, headers, bytes).await?;
+    }
+    Ok(stream)
+}
+
+async fn send(
+    jetstream: &Context,
+    config: &Config,
+    headers: HeaderMap,
+    payload: Bytes,
+) -> Result<String, Unpublished> {
+    let subject = config.dead_letter_subject.as_str();
+    let published = async {
+        let sent = jetstream.publish_with_headers(subject.to_owned(), headers, payload).await?;
+        sent.await
+    };
+    let error = match timeout(PUBLISH, published).await {
+        Ok(Ok(ack)) => return Ok(ack.stream),
+        Ok(Err(error)) => error,
+        Err(_) => {
+            let seconds = PUBLISH.as_secs();
+            return Err(Unpublished::Closed(format!(
+                "cannot publish to {subject}: no answer within {seconds} s"
+            )));
+        }
+    };
+    Err(match error.kind() {
+        PublishErrorKind::StreamNotFound => Unpublished::Closed(format!(
+            "no stream takes the dead-letter subject {subject}: create a stream for dead-letter.>"
+        )),
+        PublishErrorKind::TimedOut => Unpublished::Closed(format!(
+            "cannot publish to {subject}: {error}: does this user have the permission?"
+        )),
+        _ if too_large(&error) => {
+            Unpublished::TooLarge(format!("cannot publish to {subject}: {error}"))
+        }
+        _ => Unpublished::Closed(format!("cannot publish to {subject}: {error}")),
+    })
+}
+
+fn too_large(error: &PublishError) -> bool {
+    let refused = std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<jetstream::Error>())
+        .map(jetstream::Error::error_code);
+    error.kind() == PublishErrorKind::MaxPayloadExceeded
+        || matches!(
+            refused,
+            Some(
+                ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM
+                    | ErrorCode::STREAM_HEADER_EXCEEDS_MAXIMUM
+            )
+        )
 }
 
 /// Would the dead letter be delivered to this very consumer? Where NATS does not let us ask, no.
@@ -65,26 +249,60 @@ async fn comes_back(jetstream: &Context, config: &Config, consumer: &Consumer) -
     matches!(asked, Ok(Ok(stream)) if stream == config.stream)
 }
 
-/// The original's headers, without those that tell the server what to do with it, and ours.
-fn headers(config: &Config, delivery: &Delivery, reason: &str) -> HeaderMap {
+/// The original's headers, without those that tell the server what to do with it, and ours; `None` if
+/// they do not fit into one message.
+fn whole(original: &Headers, ours: &HeaderMap) -> Option<HeaderMap> {
     let mut headers = HeaderMap::new();
-    for (name, values) in delivery.headers.iter() {
-        if !name.to_string().starts_with("Nats-") {
-            for value in values {
-                headers.append(name.clone(), value.clone());
+    match original {
+        Headers::Read(original) => {
+            for (name, values) in original.iter() {
+                if !name.to_string().starts_with("Nats-") {
+                    for value in values {
+                        headers.append(name.clone(), value.clone());
+                    }
+                }
             }
         }
+        Headers::Raw(bytes) if bytes.len() <= ONE_HEADER => {
+            headers.insert("Dead-Letter-Headers", BASE64.encode(bytes));
+        }
+        Headers::Raw(_) => return None,
     }
-    // A header's value is one line.
-    let reason: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    for (name, values) in ours.iter() {
+        for value in values {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
+    Some(headers)
+}
+
+/// What we say of the message. Each is one line of bounded length.
+fn ours(config: &Config, letter: &Letter, reason: &str) -> HeaderMap {
+    let line = |text: &str| -> String {
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    };
+    let mut headers = HeaderMap::new();
     // The same for every attempt to publish it, so that the stream keeps one.
-    headers.insert(NATS_MESSAGE_ID, format!("dead-letter/{}/{}", config.consumer, delivery.key));
-    headers.insert("Dead-Letter-Reason", reason);
-    headers.insert("Dead-Letter-Message-Id", delivery.id.as_str());
-    headers.insert("Dead-Letter-Subject", delivery.subject.as_str());
-    headers.insert("Dead-Letter-Stream", delivery.stream.as_str());
+    headers.insert(NATS_MESSAGE_ID, format!("dead-letter/{}/{}", config.consumer, letter.key));
+    headers.insert("Dead-Letter-Reason", line(&reason.chars().take(REASON).collect::<String>()));
+    headers.insert("Dead-Letter-Message-Id", line(&letter.id));
+    headers.insert("Dead-Letter-Subject", line(&letter.subject));
+    headers.insert("Dead-Letter-Stream", letter.stream.as_str());
     headers.insert("Dead-Letter-Consumer", config.consumer.as_str());
-    headers.insert("Dead-Letter-Sequence", delivery.sequence.to_string());
-    headers.insert("Dead-Letter-Deliveries", delivery.count.to_string());
+    headers.insert("Dead-Letter-Sequence", letter.sequence.to_string());
+    if let Some(deliveries) = letter.deliveries {
+        headers.insert("Dead-Letter-Deliveries", deliveries.to_string());
+    }
     headers
+}
+
+/// Headers as NATS writes them.
+fn block(headers: &HeaderMap) -> Vec<u8> {
+    if headers.is_empty() {
+        return Vec::new();
+    }
+    let lines = headers.iter().flat_map(|(name, values)| {
+        values.iter().map(move |value| format!("{name}: {}\r\n", value.as_str()))
+    });
+    format!("NATS/1.0\r\n{}\r\n", lines.collect::<String>()).into_bytes()
 }

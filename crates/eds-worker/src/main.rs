@@ -15,11 +15,13 @@ mod metrics;
 mod migrate;
 mod nats;
 mod pull;
+mod quarantine;
 mod results;
 mod sqlstate;
 mod state;
 mod tally;
 mod task;
+mod unreadable;
 mod worker;
 
 use std::process::ExitCode;
@@ -32,6 +34,10 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use config::{Config, Reader, Secret};
 use results::Results;
@@ -68,12 +74,13 @@ enum Failure {
 fn main() -> ExitCode {
     let flags = Flags::parse();
     let ended = log_level().and_then(|level| {
-        tracing_subscriber::fmt()
+        // Our own words alone: the libraries log what they send and read, passwords too.
+        let ours = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
+        let lines = tracing_subscriber::fmt::layer()
             .json()
             .flatten_event(true)
-            .with_max_level(level)
-            .with_writer(std::io::stderr)
-            .init();
+            .with_writer(std::io::stderr);
+        tracing_subscriber::registry().with(lines.with_filter(ours)).init();
         // One thread: the work waits far more than it computes, and memory is what a pod costs.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -159,7 +166,7 @@ async fn work() -> Result<(), Failure> {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"), stream = config.stream, consumer = config.consumer,
         concurrency = config.concurrency, credentials = ?config.credentials,
-        database = config.database_url.is_some(), address = %config.http_address, worker, "starting"
+        database = config.database_url.is_some(), address = %config.http_address, worker = worker.as_str(), "starting"
     );
     let poke = Arc::new(Notify::new());
     let client = nats::connect(&config, &worker, &state, &poke).await.map_err(settings)?;
@@ -175,8 +182,18 @@ async fn work() -> Result<(), Failure> {
     let (phase, phases) = watch::channel(Phase::Running);
     let mut jetstream = async_nats::jetstream::new(client.clone());
     jetstream.set_timeout(Duration::from_secs(3));
-    let shared = Arc::new(Shared { config, state, results, jetstream, phase: phases });
-    worker::run(shared, client, consumer, poke, phase, stop).await;
+    let shared = Arc::new(Shared {
+        config,
+        worker,
+        state,
+        results,
+        client,
+        jetstream,
+        phase: phases,
+        seen: quarantine::Seen::default(),
+        closed: dead_letter::Closed::default(),
+    });
+    worker::run(shared, consumer, poke, phase, stop).await;
     Ok(())
 }
 

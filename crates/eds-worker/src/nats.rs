@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{Client, ClientError, ConnectOptions, Event, Server, ServerAddr};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::backoff::exponential;
-use crate::config::{Config, Credentials};
+use crate::config::{Config, Credentials, Secret};
 use crate::metrics::count;
 use crate::state::State;
 
@@ -28,22 +28,11 @@ pub(crate) async fn connect(
     state: &Arc<State>,
     connected: &Arc<Notify>,
 ) -> Result<Client, String> {
-    let mut servers = Vec::new();
-    for url in config.nats_url.split(',') {
-        // The URL may hold a password, so it is not repeated.
-        let server: ServerAddr = url.trim().parse().map_err(|error| {
-            format!("NATS_URL is no NATS address such as nats://nats.nats.svc:4222: {error}")
-        })?;
-        servers.push(server);
-    }
+    let servers = servers(&config.nats_url)?;
     let (on_event, on_attempt) = (Arc::clone(state), Arc::clone(state));
     let connected = Arc::clone(connected);
-    let options = ConnectOptions::new()
-        .name(format!("agent-executor {worker}"))
+    let options = options(&format!("agent-executor {worker}"))
         .retry_on_initial_connect()
-        .connection_timeout(Duration::from_secs(5))
-        .request_timeout(Some(Duration::from_secs(3)))
-        .ping_interval(PING)
         .reconnect_delay_callback(|attempt| {
             let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
             if attempt <= 1 {
@@ -70,11 +59,62 @@ pub(crate) async fn connect(
         .map_err(|error| format!("cannot start to connect to NATS: {error}"))
 }
 
+/// A connection for messages alone, and whether it is lost: it is never made again by itself.
+///
+/// # Errors
+/// It cannot be made now.
+pub(crate) async fn fetching(
+    config: &Config,
+    worker: &str,
+) -> Result<(Client, watch::Receiver<bool>), String> {
+    let (end, lost) = watch::channel(false);
+    let options = options(&format!("agent-executor {worker}, messages"))
+        .max_reconnects(1)
+        .event_callback(move |event| {
+            if matches!(event, Event::Disconnected | Event::Closed) {
+                end.send_replace(true);
+            }
+            async {}
+        });
+    let client =
+        with(&config.credentials, options).await?.connect(servers(&config.nats_url)?).await;
+    let client = client.map_err(|error| format!("cannot connect to NATS for messages: {error}"))?;
+    Ok((client, lost))
+}
+
+fn options(name: &str) -> ConnectOptions {
+    ConnectOptions::new()
+        .name(name)
+        .connection_timeout(Duration::from_secs(5))
+        .request_timeout(Some(Duration::from_secs(3)))
+        .ping_interval(PING)
+}
+
+/// The servers of NATS_URL. A URL holds a password, and where one of its characters is not encoded,
+/// anything else may be a part of it; so no complaint repeats any of it.
+fn servers(urls: &Secret) -> Result<Vec<ServerAddr>, String> {
+    let server = |url: &str| {
+        let server: ServerAddr = url.trim().parse().ok()?;
+        let url = server.clone().into_inner();
+        let websocket = matches!(url.scheme(), "ws" | "wss");
+        let bare = matches!(url.path(), "" | "/") && url.query().is_none();
+        (url.has_host() && url.fragment().is_none() && (bare || websocket)).then_some(server)
+    };
+    urls.0.split(',').map(server).collect::<Option<_>>().ok_or_else(|| {
+        "NATS_URL is no NATS address such as nats://nats.nats.svc:4222 (in a user name or a password, \
+         characters other than letters and digits are percent-encoded)"
+            .to_owned()
+    })
+}
+
 async fn with(
     credentials: &Credentials,
     options: ConnectOptions,
 ) -> Result<ConnectOptions, String> {
-    let unreadable = |error: std::io::Error| format!("{credentials:?} cannot be read: {error}");
+    // The library's own words may repeat what it read.
+    let unreadable = |error: std::io::Error| {
+        format!("{credentials:?} cannot be read as a .creds file: {}", error.kind())
+    };
     match credentials {
         Credentials::Url => Ok(options),
         Credentials::UserPassword(user, password) => {

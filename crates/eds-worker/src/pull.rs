@@ -4,6 +4,11 @@
 //! once the last of them has ended, which the server says, nothing more can arrive, and whatever did
 //! arrive was handed back. (Unsubscribing instead could drop a message that is on its way, and it
 //! would come back only after ack_wait.)
+//!
+//! Messages come over a connection of their own, which nothing else uses. A message whose headers the
+//! client library cannot read ends its connection (`unreadable`); acknowledgements, dead letters and
+//! questions to the server must not end with it. After such an end, and at the start, one message is
+//! asked for at a time, so that none but the unreadable one is lost with the connection until `ack_wait`.
 
 use std::time::Duration;
 
@@ -11,11 +16,13 @@ use async_nats::header::HeaderMap;
 use async_nats::{Client, Message, StatusCode, Subscriber};
 use futures_util::StreamExt;
 use serde_json::json;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::config::Config;
 use crate::consumer::Consumer;
 use crate::delivery::Delivery;
+use crate::nats;
+use crate::task::Shared;
 
 /// How long the server keeps a request that it cannot fill: what an idle worker needs to stop.
 const EXPIRES: Duration = Duration::from_secs(1);
@@ -28,13 +35,20 @@ pub(crate) enum Pulled {
     Message(Box<Delivery>),
     /// Requests ended, or some other news that leaves nothing to do but to ask again.
     Nothing,
+    /// A request ended because no more messages wait.
+    Empty,
+    /// The connection is gone, perhaps by a message that was to come over it.
+    Lost,
     /// These requests are over: ask whether the consumer is still there, and begin anew.
     Broken(String),
 }
 
 /// The requests of one connection to one consumer.
 pub(crate) struct Pull {
+    /// The connection that answers go over.
+    answers: Client,
     client: Client,
+    lost: watch::Receiver<bool>,
     subscriber: Subscriber,
     inbox: String,
     subject: String,
@@ -48,17 +62,17 @@ pub(crate) struct Pull {
 
 impl Pull {
     /// # Errors
-    /// The client is closed.
-    pub(crate) async fn open(
-        client: &Client,
-        config: &Config,
-        consumer: &Consumer,
-    ) -> Result<Self, String> {
+    /// No connection can be made.
+    pub(crate) async fn open(shared: &Shared, consumer: &Consumer) -> Result<Self, String> {
+        let config = &shared.config;
+        let (client, lost) = nats::fetching(config, &shared.worker).await?;
         let inbox = client.new_inbox();
         let subscriber =
             client.subscribe(inbox.clone()).await.map_err(|error| error.to_string())?;
         Ok(Self {
-            client: client.clone(),
+            answers: shared.client.clone(),
+            client,
+            lost,
             subscriber,
             inbox,
             subject: format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", config.stream, config.consumer),
@@ -67,6 +81,11 @@ impl Pull {
             outstanding: 0,
             ends: Instant::now(),
         })
+    }
+
+    /// Is anything asked for that has not come?
+    pub(crate) fn asked(&self) -> bool {
+        self.outstanding > 0
     }
 
     /// Ask for as many as make `free`.
@@ -97,10 +116,13 @@ impl Pull {
             Instant::now() + Duration::from_secs(3600)
         };
         tokio::select! {
+            biased;
+            // What came before the connection ended is as good as any other.
             message = self.subscriber.next() => match message {
                 Some(message) => self.came(message),
-                None => Pulled::Broken("the subscription ended".to_owned()),
+                None => Pulled::Lost,
             },
+            () = ended(&mut self.lost) => Pulled::Lost,
             () = sleep_until(ends) => {
                 self.outstanding = 0;
                 Pulled::Broken("the server did not answer the last pull request".to_owned())
@@ -109,10 +131,12 @@ impl Pull {
     }
 
     fn came(&mut self, message: Message) -> Pulled {
-        match message.status {
-            None | Some(StatusCode::OK) => {
+        // The server's own words have no reply subject. What has one is a message, whatever status a
+        // publisher wrote into its headers.
+        match message.status.filter(|_| message.reply.is_none()) {
+            None => {
                 self.outstanding = self.outstanding.saturating_sub(1);
-                match Delivery::new(&self.client, message) {
+                match Delivery::new(&self.answers, message) {
                     Ok(delivery) => Pulled::Message(Box::new(delivery)),
                     Err(cause) => Pulled::Broken(cause),
                 }
@@ -122,7 +146,7 @@ impl Pull {
                 // 408 says how much of its request is left; one request at a time may end.
                 let left = message.headers.as_ref().and_then(pending).unwrap_or(self.outstanding);
                 self.outstanding = self.outstanding.saturating_sub(left);
-                Pulled::Nothing
+                Pulled::Empty
             }
             Some(status) => {
                 let left = message.headers.as_ref().and_then(pending).unwrap_or(self.outstanding);
@@ -140,8 +164,10 @@ impl Pull {
         let left = self.ends.saturating_duration_since(Instant::now());
         let _ = timeout(left, async {
             while self.outstanding > 0 {
-                if let Pulled::Message(delivery) = self.next().await {
-                    came.push(*delivery);
+                match self.next().await {
+                    Pulled::Message(delivery) => came.push(*delivery),
+                    Pulled::Lost => break,
+                    _ => {}
                 }
             }
         })
@@ -154,6 +180,11 @@ impl Pull {
         }
         came
     }
+}
+
+async fn ended(lost: &mut watch::Receiver<bool>) {
+    // An error is an end, too: the connection's task is gone.
+    let _ = lost.wait_for(|lost| *lost).await;
 }
 
 fn pending(headers: &HeaderMap) -> Option<usize> {

@@ -64,7 +64,12 @@ pub(crate) fn options(url: &Secret) -> Result<PgConnectOptions, String> {
         return Err("DATABASE_URL does not begin with postgres://".to_owned());
     }
     let options = PgConnectOptions::from_str(&url.0)
-        .map_err(|error| format!("DATABASE_URL is no PostgreSQL URL: {error}"))?;
+        // The library's own words may repeat parts of it.
+        .map_err(|_| {
+            "DATABASE_URL is no PostgreSQL URL such as postgres://USER:PASSWORD@HOST:PORT/DATABASE (in \
+             USER and PASSWORD, characters other than letters and digits are percent-encoded)"
+                .to_owned()
+        })?;
     Ok(options.application_name("agent-executor").disable_statement_logging())
 }
 
@@ -134,6 +139,34 @@ impl Results {
         duration: Duration,
     ) -> Result<bool, Unstored> {
         let Some(pool) = &self.pool else { return Ok(true) };
+        let (cause, blamed) = match self.insert(pool, delivery, done, duration).await {
+            Ok(new) => return Ok(new),
+            Err(failed) => failed,
+        };
+        match blamed {
+            Blamed::Code(Fault::Message) => return Err(Unstored::Refused(cause)),
+            Blamed::Code(Fault::Unclear) | Blamed::Silence if self.takes_another(pool).await => {}
+            Blamed::Code(_) | Blamed::Silence => return Err(Unstored::Away(cause)),
+        }
+        // The database's rights and schema concern all rows, so what it says of this one alone is the
+        // message's fault; unless somebody mended it between the two.
+        match self.insert(pool, delivery, done, duration).await {
+            Ok(new) => Ok(new),
+            Err((cause, Blamed::Code(Fault::Message | Fault::Unclear))) => {
+                Err(Unstored::Refused(cause))
+            }
+            Err((cause, Blamed::Code(Fault::Database))) => Err(Unstored::Away(cause)),
+            Err((cause, Blamed::Silence)) => Err(Unstored::Unanswered(cause)),
+        }
+    }
+
+    async fn insert(
+        &self,
+        pool: &PgPool,
+        delivery: &Delivery,
+        done: &Done,
+        duration: Duration,
+    ) -> Result<bool, (String, Blamed)> {
         let query = sqlx::query(STORE)
             .bind(&self.consumer)
             .bind(&delivery.stream)
@@ -146,21 +179,7 @@ impl Results {
             .bind(delivery.payload.as_ref())
             .bind(&self.worker)
             .bind(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX));
-        let (cause, blamed) = match answer(query.execute(pool)).await {
-            Ok(stored) => return Ok(stored.rows_affected() > 0),
-            Err(failed) => failed,
-        };
-        Err(match blamed {
-            Blamed::Code(Fault::Message) => Unstored::Refused(cause),
-            Blamed::Code(Fault::Database) => Unstored::Away(cause),
-            // The database's rights and schema concern all rows, so what it says of this one alone
-            // is the message's fault.
-            Blamed::Code(Fault::Unclear) if self.takes_another(pool).await => {
-                Unstored::Refused(cause)
-            }
-            Blamed::Silence if self.takes_another(pool).await => Unstored::Unanswered(cause),
-            Blamed::Code(Fault::Unclear) | Blamed::Silence => Unstored::Away(cause),
-        })
+        Ok(answer(query.execute(pool)).await?.rows_affected() > 0)
     }
 
     /// Does the database take a row that nothing can be said against?

@@ -12,6 +12,9 @@ const LOOP_LIMIT: Duration = Duration::from_secs(30);
 /// A message held this much longer than the handler's limit means that the limit did not work.
 const HELD_LIMIT: Duration = Duration::from_secs(30);
 
+/// So many messages may wait for those that take dead letters: they are kept in memory.
+const PARKED: usize = 64;
+
 /// Shared between the fetch loop, its tasks and the HTTP server.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -32,6 +35,7 @@ struct Inner {
     turned: Instant,
     next: u64,
     working: BTreeMap<u64, Working>,
+    parked: usize,
 }
 
 #[derive(Debug)]
@@ -52,6 +56,15 @@ impl Drop for Held<'_> {
     }
 }
 
+/// A message that only waits to be dead-lettered: it is in nobody's place for as long as this lives.
+pub(crate) struct Parked<'a>(&'a State);
+
+impl Drop for Parked<'_> {
+    fn drop(&mut self) {
+        self.0.lock().parked -= 1;
+    }
+}
+
 impl State {
     pub(crate) fn new(handler_timeout: Duration, database: bool) -> Self {
         let inner = Inner {
@@ -62,6 +75,7 @@ impl State {
             turned: Instant::now(),
             next: 0,
             working: BTreeMap::new(),
+            parked: 0,
         };
         Self { metrics: Metrics::default(), handler_timeout, inner: Mutex::new(inner) }
     }
@@ -111,6 +125,19 @@ impl State {
     /// restarting this process would not mend.
     pub(crate) fn worked(&self, held: &Held<'_>) {
         self.lock().working.entry(held.key).and_modify(|working| working.message.clear());
+    }
+
+    /// Let a message wait for those that take dead letters; `None` if too many do.
+    pub(crate) fn park(&self) -> Option<Parked<'_>> {
+        let mut inner = self.lock();
+        (inner.parked < PARKED).then(|| {
+            inner.parked += 1;
+            Parked(self)
+        })
+    }
+
+    pub(crate) fn parked(&self) -> usize {
+        self.lock().parked
     }
 
     pub(crate) fn in_flight(&self) -> usize {

@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use async_nats::Client;
 use async_nats::jetstream::{self, AckKind};
 use futures_util::FutureExt;
 use tokio::sync::watch;
@@ -12,10 +13,11 @@ use tokio::time::{sleep, timeout};
 use crate::backoff::exponential;
 use crate::config::Config;
 use crate::consumer::Consumer;
-use crate::dead_letter;
+use crate::dead_letter::{self, Closed, Letter};
 use crate::delivery::Delivery;
 use crate::handler::{self, Done};
 use crate::metrics::count;
+use crate::quarantine::Seen;
 use crate::results::{Results, Unstored};
 use crate::state::{Held, State};
 
@@ -38,8 +40,14 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) state: Arc<State>,
     pub(crate) results: Arc<Results>,
+    /// How this process is called.
+    pub(crate) worker: String,
+    /// The connection for all but the messages themselves.
+    pub(crate) client: Client,
     pub(crate) jetstream: jetstream::Context,
     pub(crate) phase: watch::Receiver<Phase>,
+    pub(crate) seen: Seen,
+    pub(crate) closed: Closed,
 }
 
 /// What came of one attempt.
@@ -213,11 +221,11 @@ async fn record(shared: &Shared, delivery: &Delivery, done: &Done, duration: Dur
 /// the consumer.
 async fn bury(shared: &Shared, delivery: &Delivery, consumer: &Consumer, reason: &str) {
     let (id, sequence) = (delivery.id.as_str(), delivery.sequence);
+    let letter = Letter::from(delivery);
     let mut tries = 0;
+    let mut parked = None;
     loop {
-        let published =
-            dead_letter::publish(&shared.jetstream, &shared.config, consumer, delivery, reason);
-        let cause = match published.await {
+        let cause = match dead_letter::publish(shared, consumer, &letter, reason).await {
             Ok(stream) => {
                 count(&shared.state.metrics.dead_lettered);
                 tracing::error!(
@@ -246,7 +254,20 @@ async fn bury(shared: &Shared, delivery: &Delivery, consumer: &Consumer, reason:
             delivery.tell(AckKind::Nak(Some(wait)), shared.patience()).await;
             return;
         }
-        // Handed back, the server would never deliver it again: hold it.
+        // Handed back, the server would never deliver it again: hold it, but in nobody's place.
+        if parked.is_none() {
+            parked = shared.state.park();
+        }
+        if parked.is_none() {
+            tracing::error!(
+                id,
+                sequence,
+                reason,
+                cause,
+                "left in the stream: too many wait already, and the consumer will not deliver it again"
+            );
+            return;
+        }
         tries += 1;
         tracing::error!(id, sequence, reason, cause, "holding a message after its last delivery");
         let wait = exponential(Duration::from_secs(1), wait.max(Duration::from_secs(1)), tries);

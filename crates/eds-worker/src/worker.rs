@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::Client;
 use futures_util::future::join_all;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
@@ -11,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::consumer::{Consumer, Watched};
 use crate::pull::{Pull, Pulled};
+use crate::quarantine::sweep;
 use crate::task::{Phase, Shared, process};
 
 /// The loop goes round at least this often.
@@ -18,6 +18,9 @@ const TURN: Duration = Duration::from_millis(500);
 
 /// After broken requests, wait before asking again.
 const BROKEN: Duration = Duration::from_millis(500);
+
+/// After a connection ended, and at the start, so many messages are asked for one at a time.
+const CAREFUL: usize = 64;
 
 /// What is left to say after the grace period takes no longer.
 const LAST_WORDS: Duration = Duration::from_secs(3);
@@ -40,33 +43,39 @@ impl Stop {
 /// Run until told to stop and everything is finished or handed back.
 pub(crate) async fn run(
     shared: Arc<Shared>,
-    client: Client,
     mut consumer: Watched,
     poke: Arc<Notify>,
     phase: watch::Sender<Phase>,
     stop: Stop,
 ) {
     let mut tasks = JoinSet::new();
+    let mut opening = JoinSet::new();
     let mut pull: Option<(Pull, Arc<Consumer>)> = None;
     let mut turn = interval(TURN);
     turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut again = Instant::now();
+    // So many messages are asked for one at a time: any may end the connection.
+    let mut careful = CAREFUL;
+    // A message was asked for when the connection ended.
+    let mut suspicious = false;
     loop {
         shared.state.turn();
         let current = consumer.borrow_and_update().clone();
         if pull.as_ref().map(|(_, known)| known) != current.as_ref() {
             end(&mut pull, &shared);
-            if let Some(current) = current.filter(|_| Instant::now() >= again) {
-                match Pull::open(&client, &shared.config, &current).await {
-                    Ok(opened) => pull = Some((opened, current)),
-                    Err(cause) => tracing::error!(%cause, "cannot subscribe"),
-                }
+            if let Some(current) = current
+                && opening.is_empty()
+                && Instant::now() >= again
+            {
+                opening.spawn(open(Arc::clone(&shared), current, std::mem::take(&mut suspicious)));
             }
         }
         if let Some((pull, _)) = &mut pull
             && shared.state.database_answers()
         {
-            let free = shared.config.concurrency.saturating_sub(tasks.len());
+            let busy = tasks.len().saturating_sub(shared.state.parked());
+            let free = shared.config.concurrency.saturating_sub(busy);
+            let free = if careful > 0 { free.min(1) } else { free };
             if let Err(cause) = pull.ask(free).await {
                 tracing::error!(%cause, "cannot ask for messages");
             }
@@ -75,11 +84,25 @@ pub(crate) async fn run(
             biased;
             () = stop.told(1) => break,
             Some(_) = tasks.join_next() => {}
+            Some(opened) = opening.join_next() => match opened {
+                Ok(Ok(opened)) => pull = Some(opened),
+                Ok(Err(cause)) => {
+                    tracing::error!(%cause, "cannot fetch messages");
+                    again = Instant::now() + BROKEN;
+                }
+                Err(error) => tracing::error!(%error, "cannot fetch messages"),
+            },
             pulled = next(&mut pull) => match pulled {
                 (Pulled::Message(delivery), known) => {
+                    careful = careful.saturating_sub(1);
                     tasks.spawn(process(Arc::clone(&shared), delivery, known));
                 }
                 (Pulled::Nothing, _) => {}
+                (Pulled::Empty, _) => careful = 0,
+                (Pulled::Lost, _) => {
+                    suspicious = pull.take().is_some_and(|(pull, _)| pull.asked());
+                    careful = CAREFUL;
+                }
                 (Pulled::Broken(cause), _) => {
                     tracing::info!(%cause, "asking for messages anew");
                     end(&mut pull, &shared);
@@ -91,7 +114,28 @@ pub(crate) async fn run(
             _ = turn.tick() => {}
         }
     }
-    finish(&shared, &client, tasks, pull, &phase, &stop).await;
+    opening.abort_all();
+    finish(&shared, tasks, pull, &phase, &stop).await;
+}
+
+/// A new connection for messages. If the one before may have ended by a message, that message goes first.
+async fn open(
+    shared: Arc<Shared>,
+    consumer: Arc<Consumer>,
+    suspicious: bool,
+) -> Result<(Pull, Arc<Consumer>), String> {
+    if suspicious {
+        match sweep(&shared, &consumer).await {
+            // It was not a message, or it is another worker's turn to find it: do not hurry.
+            Ok(0) => sleep(BROKEN).await,
+            Ok(found) => tracing::warn!(found, "messages that cannot be read ended the connection"),
+            Err(cause) => {
+                tracing::error!(%cause, "the connection ended, perhaps by a message that cannot be read");
+                sleep(BROKEN).await;
+            }
+        }
+    }
+    Ok((Pull::open(&shared, &consumer).await?, consumer))
 }
 
 async fn next(pull: &mut Option<(Pull, Arc<Consumer>)>) -> (Pulled, Arc<Consumer>) {
@@ -116,7 +160,6 @@ async fn close(pull: Pull, consumer: &Consumer, shared: &Shared) {
 
 async fn finish(
     shared: &Arc<Shared>,
-    client: &Client,
     mut tasks: JoinSet<()>,
     pull: Option<(Pull, Arc<Consumer>)>,
     phase: &watch::Sender<Phase>,
@@ -155,7 +198,7 @@ async fn finish(
             tracing::error!("NATS did not answer: what is left is delivered again after ack_wait");
         }
     }
-    let _ = timeout(Duration::from_secs(1), client.flush()).await;
+    let _ = timeout(Duration::from_secs(1), shared.client.flush()).await;
     shared.results.close().await;
     tracing::info!("stopped");
 }

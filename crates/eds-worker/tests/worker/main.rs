@@ -17,6 +17,7 @@ mod migrate;
 mod outages;
 mod poison;
 mod probes;
+mod secrets;
 mod settings;
 mod shutdown;
 mod support;

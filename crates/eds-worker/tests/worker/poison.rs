@@ -19,14 +19,14 @@ async fn check(nats: &Nats, jetstream: &Context, postgres: &Postgres, reason: &s
     publish(jetstream, 20, r#"{"task": "good"}"#).await;
     let login = postgres.url_of("app:right", "worker");
     let worker = Worker::start(&nats.url(), &[("DATABASE_URL", &login)]);
-    drained(jetstream, 20.0).await;
+    drained(jetstream, 40.0).await;
     assert_eq!(postgres.rows().await, 20, "{reason}");
     assert_eq!(dead(jetstream).await, MANY as u64, "{reason}");
     let letter = letter(jetstream, 1).await;
     let header = |name| letter.headers.get(name).map_or("", |value| value.as_str());
     assert!(header("Dead-Letter-Reason").contains(reason), "{}", header("Dead-Letter-Reason"));
     assert_eq!(header("Dead-Letter-Deliveries"), "1", "{reason}");
-    assert_eq!(worker.get("/ready").0, 200, "{reason}");
+    worker.ready().await;
 }
 
 #[tokio::test]
@@ -140,4 +140,136 @@ async fn rights_that_are_missing_for_every_row_are_not_the_messages_fault() {
     assert_eq!(postgres.rows().await, MANY as i64);
     assert_eq!(postgres.number("SELECT max(deliveries) FROM agent_executions").await, 1);
     assert_eq!(dead(&jetstream).await, 0);
+}
+
+/// What `headers` and `subject` become on the wire, from a publisher that checks nothing.
+async fn publish_raw(nats: &Nats, messages: &[(Vec<u8>, Vec<u8>)]) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream =
+        tokio::net::TcpStream::connect(("127.0.0.1", nats.port())).await.expect("nats");
+    let mut text = b"CONNECT {\"verbose\":false,\"headers\":true}\r\n".to_vec();
+    for (subject, headers) in messages {
+        let payload = b"{}";
+        text.extend(b"HPUB ");
+        text.extend(subject);
+        text.extend(format!(" {} {}\r\n", headers.len(), headers.len() + payload.len()).bytes());
+        text.extend(headers);
+        text.extend(payload);
+        text.extend(b"\r\n");
+    }
+    text.extend(b"PING\r\n");
+    stream.write_all(&text).await.expect("write");
+    let mut answer = Vec::new();
+    while !answer.windows(4).any(|four| four == b"PONG") {
+        assert_ne!(stream.read_buf(&mut answer).await.expect("read"), 0, "nats closed");
+    }
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(!answer.contains("-ERR"), "{answer}");
+}
+
+fn wrong_headers() -> Vec<(&'static [u8], &'static [u8], &'static str)> {
+    vec![
+        (b"work.item", b"NATS/1.0\r\nno colon\r\n\r\n", "no colon in the line"),
+        (b"work.item", b"NATS/1.0\r\nA: \xff\xfe\r\n\r\n", "no UTF-8"),
+        (b"work.item", b"NATS/1.0\r\nA B: c\r\n\r\n", "the name \"A B\""),
+        // The library's task panics over this one.
+        (b"work.item", b"NATS/1.0\r\nA: b\rc\r\n\r\n", "a carriage return in the value of \"A\""),
+        (b"work.item", b"HTTP/1.1\r\nA: b\r\n\r\n", "does not begin with NATS/1.0"),
+        (b"work.it\xc2\xa0em", b"NATS/1.0\r\nA: b\r\n\r\n", "its subject holds white space"),
+        (b"work.\xff", b"NATS/1.0\r\nA: b\r\n\r\n", "its subject is no UTF-8"),
+    ]
+}
+
+#[tokio::test]
+async fn each_kind_of_message_that_the_library_cannot_read_is_a_dead_letter() {
+    let Some((nats, jetstream, postgres)) = services(30.0).await else { return };
+    dead_letters(&jetstream).await;
+    let worker = Worker::start(&nats.url(), &[("DATABASE_URL", &postgres.url())]);
+    worker.ready().await;
+    for (number, (subject, headers, reason)) in (1..).zip(wrong_headers()) {
+        publish_raw(&nats, &[(subject.to_vec(), headers.to_vec())]).await;
+        publish(&jetstream, 1, "{}").await;
+        eventually(reason, 40.0, async || {
+            (dead(&jetstream).await == number && postgres.rows().await == number as i64)
+                .then_some(())
+        })
+        .await;
+        let letter = letter(&jetstream, number).await;
+        let header = |name| letter.headers.get(name).map_or("", |value| value.as_str());
+        assert!(header("Dead-Letter-Reason").contains(reason), "{}", header("Dead-Letter-Reason"));
+        let block = data_encoding::BASE64.decode(header("Dead-Letter-Headers").as_bytes());
+        assert_eq!(block.expect("base64"), headers);
+        assert_eq!(letter.payload, "{}");
+    }
+    drained(&jetstream, 5.0).await;
+    assert_eq!(worker.metric("agent_executor_nats_connects_total"), 1.0);
+}
+
+#[tokio::test]
+async fn three_hundred_malformed_messages_hold_up_nobody() {
+    // A long ack_wait: whatever were lost with a connection would come too late.
+    let Some((nats, jetstream, postgres)) = services(300.0).await else { return };
+    dead_letters(&jetstream).await;
+    let wrong = wrong_headers();
+    for number in 0..320 {
+        publish(&jetstream, 1, "{}").await;
+        if number < 300 {
+            let (subject, headers, _) = wrong[number % wrong.len()];
+            publish_raw(&nats, &[(subject.to_vec(), headers.to_vec())]).await;
+        }
+    }
+    let begun = std::time::Instant::now();
+    let _worker = Worker::start(&nats.url(), &[("DATABASE_URL", &postgres.url())]);
+    eventually("all good ones are done", 60.0, async || {
+        (postgres.rows().await == 320).then_some(())
+    })
+    .await;
+    let good = begun.elapsed();
+    drained(&jetstream, 30.0).await;
+    assert_eq!(dead(&jetstream).await, 300);
+    eprintln!(
+        "320 good messages among 300 malformed ones took {good:?}, all {:?}",
+        begun.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_is_too_large_goes_in_parts() {
+    let Some((nats, jetstream, postgres)) = services(30.0).await else { return };
+    dead_letters(&jetstream).await;
+    // As large as the server takes, with headers as large as it takes: ours do not fit beside them.
+    let payload = format!(r#"{{"task": "a\u0000{}"}}"#, "x".repeat(1024 * 1024 - 65_100));
+    let mut headers = async_nats::HeaderMap::new();
+    headers.insert("Tenant", "y".repeat(65_000));
+    let sent = jetstream.publish_with_headers("work.item", headers, payload.clone().into()).await;
+    sent.expect("publish").await.expect("stored");
+    publish(&jetstream, 5, "{}").await;
+    let _worker = Worker::start(&nats.url(), &[("DATABASE_URL", &postgres.url())]);
+    drained(&jetstream, 20.0).await;
+    assert_eq!(postgres.rows().await, 5);
+    let (mut block, mut whole) = (String::new(), String::new());
+    for number in 1..=dead(&jetstream).await {
+        let letter = letter(&jetstream, number).await;
+        let part = letter.headers.get("Dead-Letter-Part").expect("a part").as_str().to_owned();
+        let text = std::str::from_utf8(&letter.payload).expect("text");
+        if part.starts_with("headers") { block += text } else { whole += text }
+    }
+    assert_eq!(block, format!("NATS/1.0\r\nTenant: {}\r\n\r\n", "y".repeat(65_000)));
+    assert!(whole == payload, "{} bytes of {}", whole.len(), payload.len());
+}
+
+#[tokio::test]
+async fn dead_letters_that_nobody_takes_hold_up_nobody() {
+    let Some(nats) = Nats::start().await else { return };
+    let jetstream = nats.context().await;
+    crate::support::make_stream(&jetstream).await;
+    // The server delivers each once, so they cannot go back.
+    let config =
+        async_nats::jetstream::consumer::pull::Config { max_deliver: 1, ..Default::default() };
+    crate::support::make_consumer(&jetstream, config).await;
+    publish(&jetstream, 100, r#"{"fail": true}"#).await;
+    publish(&jetstream, 20, "{}").await;
+    let worker = Worker::start(&nats.url(), &[]);
+    eventually("the good ones are done", 30.0, async || (worker.lines().len() == 20).then_some(()))
+        .await;
 }

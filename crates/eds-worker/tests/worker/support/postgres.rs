@@ -92,6 +92,10 @@ impl Postgres {
         self.url_of("worker:right", "worker")
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     pub fn url_of(&self, login: &str, database: &str) -> String {
         format!("postgres://{login}@127.0.0.1:{}/{database}", self.port)
     }
