@@ -18,6 +18,7 @@ build: ## release binaries: target/release/eds, target/release/eds-function
 .PHONY: test
 test: lint ## everything that must pass before a change lands: lint, all Rust tests, conformance
 	$(CARGO) test --workspace --locked
+	package/test
 	scripts/conformance.sh
 
 .PHONY: lint
@@ -69,6 +70,10 @@ schema-test: ## every fixture and example validates as it announces; the committ
 .PHONY: judge
 judge: ## does `eds validate` agree with the API server's code? (ARGS=--api-server: a real one; COUNT=1000 SEED=1)
 	scripts/judge.sh $(ARGS)
+
+.PHONY: package-test
+package-test: ## attacks on package/image and package/build are refused; tools from outside come by hash
+	package/test
 
 .PHONY: fuzz
 fuzz: ## mutated claims and XRDs: no panic, bounded output, stable verdicts (FUZZ_CASES=20000 FUZZ_SEED=1)

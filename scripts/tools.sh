@@ -88,7 +88,7 @@ python_tool() {
     say "installing $1 and what else tools/outside/requirements.txt names into $dir"
     rm -rf "$dir"
     python3 -m venv "$dir" >&2 || fail "$1 needs Python's venv (Debian: apt-get install python3-venv)"
-    "$dir/bin/pip" install --quiet --disable-pip-version-check --requirement "$pins" >&2 || fail "installing $1 failed"
+    "$dir/bin/pip" install --quiet --disable-pip-version-check --require-hashes --requirement "$pins" >&2 || fail "installing $1 failed"
     touch "$dir/done"
   fi
   printf '%s\n' "$dir/bin/$1"
