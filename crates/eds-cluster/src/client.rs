@@ -106,6 +106,19 @@ impl Cluster {
         }
     }
 
+    /// A cluster at a URL, without a login, as `kubectl proxy` offers one.
+    ///
+    /// # Errors
+    /// A URL that is none.
+    pub fn at(url: &str) -> Result<Self> {
+        let mut config =
+            kube::Config::new(url.parse().with_context(|| format!("{url} is no URL"))?);
+        config.default_retry = false;
+        let default_namespace = config.default_namespace.clone();
+        let client = kube::Client::try_from(config).context("cannot use this URL")?;
+        Ok(Self { client, server: url.to_owned(), default_namespace })
+    }
+
     /// The API server's version, such as `v1.34.4`.
     ///
     /// # Errors
@@ -335,8 +348,10 @@ impl Cluster {
     pub async fn events(&self, namespace: &str) -> Result<Vec<Value>> {
         let mut events = self.list(&kinds::EVENT, Some(namespace), "").await?;
         let time = |event: &Value| {
-            let text = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default();
-            [text("lastTimestamp"), text("eventTime")].concat()
+            let text = |at: &str| event.pointer(at).and_then(Value::as_str).unwrap_or_default();
+            let times = ["/series/lastObservedTime", "/lastTimestamp", "/eventTime"].map(text);
+            // Times of this form sort as text; only one of them may be there.
+            times.into_iter().max().unwrap_or_default().to_owned()
         };
         events.sort_by_key(time);
         Ok(events)

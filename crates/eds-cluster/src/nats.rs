@@ -43,8 +43,11 @@ impl Monitored {
 /// # Errors
 /// No answer from the API server. Whatever comes from the endpoint is an answer.
 pub async fn monitoring(cluster: &Cluster, endpoint: &Endpoint, path: &str) -> Result<Monitored> {
-    let Endpoint { service, namespace, port } = endpoint;
-    let answer = cluster.service_get(namespace, service, *port, path).await?;
+    let Endpoint { service, namespace, port, pod } = endpoint;
+    let answer = match pod {
+        Some(pod) => cluster.pod_get(namespace, pod, *port, path).await?,
+        None => cluster.service_get(namespace, service, *port, path).await?,
+    };
     let body = serde_json::from_str(&answer.body).unwrap_or(Value::String(answer.body));
     Ok(Monitored { path: path.to_owned(), code: answer.code, body })
 }
@@ -105,7 +108,7 @@ pub fn login(url: &str) -> (String, Option<Login>) {
 /// A URL that names no Service of this cluster, no ready pod behind it, or NATS refusing.
 pub async fn connect(cluster: &Cluster, url: &str, home: &str) -> Result<Connection> {
     let (url, login) = login(url);
-    let Some(Endpoint { service, namespace, port }) = Endpoint::parse(&url, home, 4222) else {
+    let Some(Endpoint { service, namespace, port, .. }) = Endpoint::parse(&url, home, 4222) else {
         bail!("{url} names no Service of this cluster, so it cannot be reached through it");
     };
     let forward = cluster.forward_service(&namespace, &service, port).await?;

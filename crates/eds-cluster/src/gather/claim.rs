@@ -5,9 +5,10 @@ use eds_core::verify::claim::secrets::{Found, Secret};
 use eds_core::verify::claim::{Facts, Log};
 use serde_json::Value;
 
+use super::reader::Reader;
 use super::{NatsAddress, at, keda, platform};
 use crate::client::{Cluster, Refused};
-use crate::{claims, kinds};
+use crate::kinds;
 
 /// Lines of a failed container's log.
 const LINES: u32 = 5;
@@ -16,7 +17,7 @@ const LINES: u32 = 5;
 /// `rendered` what `eds render` makes of it, `built_in` the Composition that it uses.
 ///
 /// # Errors
-/// When something cannot be read; Secrets may be left unread.
+/// When the API server does not answer. What may not be read is noted.
 pub async fn claim(
     cluster: &Cluster,
     claim: Value,
@@ -31,20 +32,34 @@ pub async fn claim(
         monitoring: at(&claim, "/spec/nats/monitoringEndpoint").to_owned(),
         home: namespace.clone(),
     };
+    let reader = Reader::new(cluster);
     let composite = match at(&claim, "/spec/resourceRef/name") {
         "" => None,
-        composite => cluster.get(&kinds::COMPOSITE, None, composite).await?,
+        composite => reader.get(&kinds::COMPOSITE, None, composite).await?,
     };
     let owner =
         format!("crossplane.io/claim-name={name},crossplane.io/claim-namespace={namespace}");
     let pods = format!("app.kubernetes.io/name={name}");
-    let pods = cluster.list(&kinds::POD, here, &pods).await?;
-    let mut events = cluster.events(&namespace).await?;
-    events.retain(|event| at(event, "/type") == "Warning");
+    let pods = reader.list(&kinds::POD, here, &pods).await?;
+    let mut events = reader.events(&namespace).await?;
+    // Whom kubelet kills, and why, is no warning.
+    events.retain(|event| at(event, "/type") == "Warning" || at(event, "/reason") == "Killing");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+    let mut live = Vec::new();
+    for manifest in &rendered {
+        let Some(kind) = kinds::Kind::of(manifest) else { continue };
+        live.extend(reader.get(kind, here, at(manifest, "/metadata/name")).await?);
+    }
+    let objects = reader.list(&kinds::OBJECT, None, &owner).await?;
+    let replica_sets = reader.list(&kinds::REPLICA_SET, here, "").await?;
     Ok(Facts {
         composite,
-        objects: cluster.list(&kinds::OBJECT, None, &owner).await?,
-        live: claims::live(cluster, &rendered).await?,
+        objects,
+        replica_sets,
+        live,
+        now,
+        unread: reader.unread(),
         rendered,
         secrets: secrets(cluster, &claim, &namespace).await?,
         logs: logs(cluster, &namespace, &pods).await,
@@ -76,8 +91,8 @@ async fn secrets(cluster: &Cluster, claim: &Value, namespace: &str) -> Result<Ve
                 Found::Keys(at(&secret, "/type").to_owned(), keys.collect())
             }
             Err(error) => match Refused::of(&error) {
-                Some(refused) if refused.code == 403 => Found::Unreadable(refused.message.clone()),
-                _ => return Err(error),
+                Some(refused) => Found::Unreadable(refused.message.clone()),
+                None => return Err(error),
             },
         };
         secrets.push(Secret { name: name.to_owned(), found });

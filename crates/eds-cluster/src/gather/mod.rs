@@ -2,6 +2,7 @@
 
 mod claim;
 mod platform;
+mod reader;
 
 pub use claim::claim;
 pub use platform::{NatsAddress, platform};
@@ -11,8 +12,8 @@ use eds_core::verify::{Endpoint, composition, keda};
 use serde_json::{Value, json};
 
 use crate::client::Cluster;
-use crate::kinds;
-use crate::nats;
+use crate::{kinds, nats};
+use reader::Reader;
 
 /// Where Crossplane is installed, as its chart has it.
 pub const CROSSPLANE: &str = "crossplane-system";
@@ -22,16 +23,20 @@ pub const CROSSPLANE: &str = "crossplane-system";
 /// # Errors
 /// When something cannot be read.
 pub async fn compositions(cluster: &Cluster, built_in: Value) -> Result<composition::Facts> {
-    let all = async |kind| cluster.list(kind, None, "").await;
-    Ok(composition::Facts {
+    let reader = Reader::new(cluster);
+    let all = async |kind| reader.list(kind, None, "").await;
+    let mut facts = composition::Facts {
         compositions: all(&kinds::COMPOSITION).await?,
         revisions: all(&kinds::COMPOSITION_REVISION).await?,
-        xrd: cluster.get(&kinds::XRD, None, &kinds::COMPOSITE.crd()).await?,
+        xrd: reader.get(&kinds::XRD, None, &kinds::COMPOSITE.crd()).await?,
         functions: all(&kinds::FUNCTION).await?,
         function_revisions: all(&kinds::FUNCTION_REVISION).await?,
-        pods: cluster.list(&kinds::POD, Some(CROSSPLANE), "").await?,
+        pods: reader.list(&kinds::POD, Some(CROSSPLANE), "").await?,
         built_in,
-    })
+        ..composition::Facts::default()
+    };
+    facts.unread = reader.unread();
+    Ok(facts)
 }
 
 /// The string at a JSON pointer; empty where there is none.
@@ -50,31 +55,54 @@ pub async fn keda(cluster: &Cluster, claim: Value) -> Result<keda::Facts> {
     let namespace = text(&claim, "/metadata/namespace");
     let name = text(&claim, "/metadata/name");
     let here = Some(namespace.as_str());
-    let get = async |kind, name: &str| cluster.get(kind, here, name).await;
-    let scaled_object = get(&kinds::SCALED_OBJECT, &format!("{name}-scaler")).await?;
+    let reader = Reader::new(cluster);
+    let get = async |kind, name: &str| reader.get(kind, here, name).await;
+    let scaler = format!("{name}-scaler");
+    let scaled_object = get(&kinds::SCALED_OBJECT, &scaler).await?;
     let hpa = match scaled_object.as_ref().map(|s| text(s, "/status/hpaName")) {
         Some(hpa) if !hpa.is_empty() => get(&kinds::HPA, &hpa).await?,
         _ => None,
     };
     let deployment = get(&kinds::DEPLOYMENT, &name).await?;
+    // Only a comparison stands on these, so nobody misses them.
     let metrics = cluster.service_get(&namespace, &name, 8080, "/metrics").await?;
     let metrics = (metrics.code == 200).then_some(metrics.body);
-    let mut facts = keda::Facts { claim, hpa, deployment, metrics, ..keda::Facts::default() };
+    let claims = claims(cluster, &namespace).await?;
+    let mut events = reader.events(&namespace).await?;
+    events.retain(|event| {
+        let is = |pointer: &str, wanted: &str| at(event, pointer) == wanted;
+        is("/involvedObject/name", &scaler)
+            && is("/involvedObject/kind", "ScaledObject")
+            && is("/type", "Warning")
+    });
+    let mut facts =
+        keda::Facts { claim, hpa, deployment, metrics, claims, events, ..keda::Facts::default() };
     if let Some(trigger) =
         scaled_object.as_ref().and_then(|s| s.pointer("/spec/triggers/0/metadata"))
     {
         let endpoint = text(trigger, "/natsServerMonitoringEndpoint");
         if let Some(endpoint) = Endpoint::parse(&endpoint, "keda", 80) {
-            ask(cluster, &endpoint, trigger, &mut facts).await?;
+            ask(&reader, &endpoint, trigger, &mut facts).await?;
         }
     }
     facts.scaled_object = scaled_object;
+    facts.unread = reader.unread();
     Ok(facts)
+}
+
+/// Claims of all namespaces; of one who may not list these, those of `namespace`.
+async fn claims(cluster: &Cluster, namespace: &str) -> Result<Vec<Value>> {
+    let reader = Reader::new(cluster);
+    let all = reader.list(&kinds::CLAIM, None, "").await?;
+    if reader.unread().has(kinds::CLAIM.plural) {
+        return Reader::new(cluster).list(&kinds::CLAIM, Some(namespace), "").await;
+    }
+    Ok(all)
 }
 
 /// Asks as KEDA asks: the endpoint, and where that is a cluster of servers, each of them.
 async fn ask(
-    cluster: &Cluster,
+    reader: &Reader<'_>,
     endpoint: &Endpoint,
     trigger: &Value,
     facts: &mut keda::Facts,
@@ -82,27 +110,32 @@ async fn ask(
     let text = |key: &str| trigger.get(key).and_then(Value::as_str).unwrap_or_default();
     let account = if text("accountID").is_empty() { text("account") } else { text("accountID") };
     let (service, namespace) = (&endpoint.service, endpoint.namespace.as_str());
-    facts.service = cluster.get(&kinds::SERVICE, Some(namespace), service).await?;
+    facts.service = reader.get(&kinds::SERVICE, Some(namespace), service).await?;
     let question = nats::jsz(account);
-    let asked = nats::monitoring(cluster, endpoint, &question).await?;
-    let servers = asked.body.pointer("/meta_cluster/cluster_size").and_then(Value::as_i64);
-    facts.asked = Some(asked.json());
-    if asked.code != 200 {
+    let Some(asked) = reader.monitoring(endpoint, &question).await? else { return Ok(()) };
+    let servers = asked.pointer("/body/meta_cluster/cluster_size").and_then(Value::as_i64);
+    let is_answer = asked.get("code").and_then(Value::as_u64) == Some(200);
+    let body = asked.get("body").cloned().unwrap_or_default();
+    facts.asked = Some(asked);
+    if !is_answer {
         return Ok(());
     }
-    let server = nats::monitoring(cluster, endpoint, "/varz").await?;
-    facts.everything =
-        Some(nats::monitoring(cluster, endpoint, "/jsz?accounts=true").await?.json());
-    if servers > Some(1) {
-        facts.nodes = nodes(cluster, endpoint, &question, &server.body).await?;
+    let (_, stream, _) = keda::account_and_consumer(&body, trigger);
+    if stream.is_none() {
+        // Somebody else's, then: all accounts with their streams, which may be many.
+        facts.everything = reader.monitoring(endpoint, "/jsz?accounts=true&streams=true").await?;
     }
-    facts.server = Some(server.json());
+    facts.server = reader.monitoring(endpoint, "/varz").await?;
+    if servers > Some(1) {
+        let server = facts.server.as_ref().and_then(|s| s.get("body")).cloned().unwrap_or_default();
+        facts.nodes = nodes(reader, endpoint, &question, &server).await?;
+    }
     Ok(())
 }
 
 /// The servers that one of them names, each asked by its pod.
 async fn nodes(
-    cluster: &Cluster,
+    reader: &Reader<'_>,
     endpoint: &Endpoint,
     question: &str,
     server: &Value,
@@ -114,7 +147,7 @@ async fn nodes(
     let advertised = list("/connect_urls");
     let is_advertised = !advertised.is_empty();
     let hosts = if is_advertised { advertised } else { list("/cluster/urls") };
-    let pods = cluster.list(&kinds::POD, Some(&endpoint.namespace), "").await?;
+    let pods = reader.list(&kinds::POD, Some(&endpoint.namespace), "").await?;
     let mut answers = Vec::new();
     for host in hosts {
         let host = host.split(':').next().unwrap_or_default().to_owned();
@@ -127,8 +160,9 @@ async fn nodes(
         });
         let Some(pod) = pod else { continue };
         let ask = async |path: &str| -> Result<Value> {
+            let cluster = reader.cluster;
             let answer = cluster.pod_get(&endpoint.namespace, &pod, endpoint.port, path).await?;
-            Ok(serde_json::from_str(&answer.body).unwrap_or_default())
+            Ok(reader.body(&answer))
         };
         let node = match is_advertised {
             true => ask("/varz").await?.get("server_name").cloned().unwrap_or_default(),

@@ -5,9 +5,10 @@ use eds_core::verify::{Endpoint, platform};
 use platform::packages::Right;
 use serde_json::{Value, json};
 
+use super::reader::Reader;
 use super::{at, compositions};
 use crate::client::{Cluster, Refused};
-use crate::{kinds, nats};
+use crate::kinds;
 
 /// Where the NATS is that is looked at.
 #[derive(Debug, Clone)]
@@ -23,19 +24,20 @@ pub struct NatsAddress {
 /// Everything that a claim stands on. `built_in` is the Composition that `eds render` uses.
 ///
 /// # Errors
-/// When something cannot be read.
+/// When the API server does not answer. What may not be read is noted.
 pub async fn platform(
     cluster: &Cluster,
     built_in: Value,
     nats: &NatsAddress,
 ) -> Result<platform::Facts> {
-    let all = async |kind| cluster.list(kind, None, "").await;
-    let one = async |kind, name: &str| cluster.get(kind, None, name).await;
+    let reader = Reader::new(cluster);
+    let all = async |kind| reader.list(kind, None, "").await;
+    let one = async |kind, name: &str| reader.get(kind, None, name).await;
     let deployments = all(&kinds::DEPLOYMENT).await?;
     let pods = match platform::keda::operator(&deployments) {
         Some(operator) => {
             let namespace = at(operator, "/metadata/namespace");
-            cluster.list(&kinds::POD, Some(namespace), "").await?
+            reader.list(&kinds::POD, Some(namespace), "").await?
         }
         None => Vec::new(),
     };
@@ -57,7 +59,7 @@ pub async fn platform(
         rights: Vec::new(),
     };
     packages.rights = rights(cluster, &packages, &compositions, &deployments).await?;
-    Ok(platform::Facts {
+    let mut facts = platform::Facts {
         kubernetes: cluster.version().await?,
         nodes: all(&kinds::NODE).await?,
         deployments,
@@ -66,7 +68,11 @@ pub async fn platform(
         packages,
         api,
         compositions,
-    })
+        claims: all(&kinds::CLAIM).await?,
+        ..platform::Facts::default()
+    };
+    facts.unread = reader.unread();
+    Ok(facts)
 }
 
 /// Policy and binding for the names of claims.
@@ -74,43 +80,66 @@ const CLAIM_NAMES: &str = "eventdrivenservice-claim-names";
 
 async fn nats_facts(cluster: &Cluster, address: &NatsAddress) -> Result<platform::nats::Facts> {
     let NatsAddress { url, monitoring, home } = address;
-    let service = async |endpoint: &Option<Endpoint>| match endpoint {
-        Some(Endpoint { service, namespace, .. }) => {
-            cluster.get(&kinds::SERVICE, Some(namespace), service).await
-        }
-        None => Ok(None),
+    let reader = Reader::new(cluster);
+    let service = async |endpoint: &Endpoint| {
+        reader.get(&kinds::SERVICE, Some(&endpoint.namespace), &endpoint.service).await
     };
-    let client = Endpoint::parse(url, home, 4222);
-    let monitor = Endpoint::parse(monitoring, home, 80);
     let mut facts = platform::nats::Facts {
         url: url.clone(),
         monitoring: monitoring.clone(),
-        client_port: client.as_ref().map(|endpoint| endpoint.port),
-        monitoring_port: monitor.as_ref().map(|endpoint| endpoint.port),
-        service: service(&client).await?,
-        headless: service(&monitor).await?,
+        monitor: Endpoint::parse(monitoring, home, 80),
         ..platform::nats::Facts::default()
     };
-    if let (Some(service), Some(endpoint)) = (&facts.service, &client) {
+    for (_, endpoint) in Endpoint::all(url, home, 4222) {
+        if let Some(endpoint) = endpoint {
+            let found = service(&endpoint).await?;
+            facts.clients.push((endpoint, found));
+        }
+    }
+    if let Some(monitor) = &facts.monitor {
+        facts.headless = service(monitor).await?;
+    }
+    facts.pods = pods(&reader, &facts).await?;
+    // Without a ready pod nobody answers, and the proxy would only say so late.
+    let is_up = facts.pods.iter().any(|pod| crate::claims::condition_is(pod, "Ready", "True"));
+    let is_known = !reader.has_refused(kinds::POD.plural);
+    if let (Some(_), Some(endpoint), true) = (&facts.headless, &facts.monitor, is_up || !is_known) {
+        facts.health = reader.monitoring(endpoint, "/healthz").await?;
+        facts.server = reader.monitoring(endpoint, "/varz").await?;
+        facts.jetstream = reader.monitoring(endpoint, "/jsz?config=true").await?;
+    }
+    facts.unread = reader.unread();
+    Ok(facts)
+}
+
+/// The pods behind the Services that the URL names: of each only the one that is named, where one is.
+/// Where the URL is outside this cluster, those behind the monitoring endpoint.
+async fn pods(reader: &Reader<'_>, facts: &platform::nats::Facts) -> Result<Vec<Value>> {
+    let mut wanted: Vec<(&Endpoint, &Value)> =
+        facts.clients.iter().filter_map(|(e, service)| Some((e, service.as_ref()?))).collect();
+    if facts.clients.is_empty() {
+        wanted.extend(facts.monitor.as_ref().zip(facts.headless.as_ref()));
+    }
+    let mut pods: Vec<Value> = Vec::new();
+    for (endpoint, service) in wanted {
         let labels = service.pointer("/spec/selector").and_then(Value::as_object);
         let pair = |(key, value): (&String, &Value)| Some(format!("{key}={}", value.as_str()?));
         let selector: Vec<String> = labels.into_iter().flatten().filter_map(pair).collect();
-        if !selector.is_empty() {
-            let namespace = Some(endpoint.namespace.as_str());
-            facts.pods = cluster.list(&kinds::POD, namespace, &selector.join(",")).await?;
+        if selector.is_empty() {
+            continue;
+        }
+        let found =
+            reader.list(&kinds::POD, Some(&endpoint.namespace), &selector.join(",")).await?;
+        let is_named = |pod: &Value| {
+            endpoint.pod.as_ref().is_none_or(|name| at(pod, "/metadata/name") == name)
+        };
+        for pod in found.into_iter().filter(is_named) {
+            if !pods.contains(&pod) {
+                pods.push(pod);
+            }
         }
     }
-    // Without a ready pod nobody answers, and the proxy would only say so late.
-    let is_up = facts.pods.iter().any(|pod| crate::claims::condition_is(pod, "Ready", "True"));
-    if let (Some(_), Some(endpoint), true) = (&facts.headless, &monitor, is_up) {
-        let ask = async |path: &str| -> Result<Option<Value>> {
-            Ok(Some(nats::monitoring(cluster, endpoint, path).await?.json()))
-        };
-        facts.health = ask("/healthz").await?;
-        facts.server = ask("/varz").await?;
-        facts.jetstream = ask("/jsz?config=true").await?;
-    }
-    Ok(facts)
+    Ok(pods)
 }
 
 /// What the four manifests need: group and plural of their kinds.

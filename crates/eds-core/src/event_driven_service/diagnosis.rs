@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::manifest::{Kind, condition, get, integer, list, text};
+use super::manifest::{Kind, get, text};
 use super::objects;
-use super::readiness::{self, Replicas, Verdict};
+use super::pods::{self, Failure};
+use super::readiness::{self, Paused, Replicas, Verdict};
 use super::spec::Spec;
 use crate::protocol::{Match, Object, Resource, ResourceSelector};
 
@@ -55,6 +56,7 @@ impl Diagnosis {
             }
         };
         let mut hint = None;
+        let mut paused = None;
 
         for (name, resource) in desired {
             let Some(manifest) = resource.resource.as_ref() else { continue };
@@ -69,9 +71,19 @@ impl Diagnosis {
                 if !replicas.settled() {
                     diagnosis.wants_pods = Some(pods_of(manifest, spec));
                     let pods = required.get(PODS).map(Vec::as_slice).unwrap_or_default();
-                    let trouble = cause(pods, &spec.image.reference)
-                        .or_else(|| readiness::replica_failure(live));
-                    if let Some((reason, message)) = trouble {
+                    let pods = pods.iter().filter_map(|pod| pod.resource.as_ref());
+                    let pods = pods::current(live, &[], pods);
+                    let trouble = pods::first_failure(&pods, &spec.image.reference).or_else(|| {
+                        readiness::replica_failure(live, has_account(desired, observed))
+                    });
+                    if let Verdict::NotReady("Progressing", message) = &mut verdict
+                        && let Some(since) = pods.iter().find_map(|pod| pods::running_init(pod))
+                    {
+                        message.push_str(&format!(
+                            "; the init container has been running since {since} and has not ended"
+                        ));
+                    }
+                    if let Some(Failure { reason, message, .. }) = trouble {
                         // A service with enough pods does its work although one more fails.
                         let idle =
                             replicas.available < replicas.desired.min(spec.min_replicas).max(1);
@@ -83,12 +95,31 @@ impl Diagnosis {
                     }
                 }
             }
+            if kind == Kind::ScaledObject
+                && let Some(live) = seen.and_then(objects::live)
+                && let Some(found) = Paused::of(live)
+            {
+                // KEDA looks at nothing meanwhile, so what else it says is old.
+                if found.stops_scaling() {
+                    verdict = Verdict::Ready;
+                }
+                paused = Some((name.clone(), found));
+            }
             if let Verdict::NotReady(reason, message) = verdict {
                 diagnosis.not_ready.insert(name.clone());
                 blame(rank(reason, kind), reason, message);
             }
         }
 
+        if let Some((name, paused)) = &paused {
+            let replicas = diagnosis.replicas.map(|replicas| replicas.desired);
+            if paused.stops_scaling() && replicas == Some(0) {
+                diagnosis.not_ready.insert(name.clone());
+                blame(RANK_OF_PAUSED, "Paused", paused.says(replicas));
+            } else {
+                hint.get_or_insert_with(|| paused.says(replicas));
+            }
+        }
         if let Some((_, reason, message)) = worst {
             diagnosis.is_ready = false;
             diagnosis.reason = reason;
@@ -97,6 +128,9 @@ impl Diagnosis {
             diagnosis.message = hint;
             if diagnosis.replicas.is_some_and(|r| r.desired == 0) {
                 diagnosis.reason = "ScaledToZero";
+            }
+            if paused.is_some_and(|(_, paused)| paused.stops_scaling()) {
+                diagnosis.reason = "Paused";
             }
         }
         diagnosis
@@ -115,6 +149,22 @@ fn rank(reason: &str, kind: Kind) -> u8 {
     }
 }
 
+/// Nothing of a service that is paused at no pod is a cause, but what cannot be applied.
+const RANK_OF_PAUSED: u8 = 1;
+
+/// Whether every ServiceAccount that is wanted is there.
+fn has_account(
+    desired: &BTreeMap<String, Resource>,
+    observed: &BTreeMap<String, Resource>,
+) -> bool {
+    let is_account = |r: &Resource| {
+        r.resource.as_ref().is_some_and(|manifest| text(manifest, &["kind"]) == "ServiceAccount")
+    };
+    let live = |name: &String| observed.get(name)?.resource.as_ref().and_then(objects::live);
+    let mut wanted = desired.iter().filter(|(_, resource)| is_account(resource)).peekable();
+    wanted.peek().is_some() && wanted.all(|(name, _)| live(name).is_some())
+}
+
 fn pods_of(deployment: &Object, spec: &Spec) -> ResourceSelector {
     let labels = get(deployment, &["spec", "selector", "matchLabels"])
         .and_then(|l| l.as_object())
@@ -127,132 +177,5 @@ fn pods_of(deployment: &Object, spec: &Spec) -> ResourceSelector {
         kind: "Pod".to_owned(),
         match_: Match::Labels(labels),
         namespace: Some(spec.claim.namespace.clone()),
-    }
-}
-
-/// The pods of the newest revision, by name. What ails an older one is over with the rollout, and
-/// may be the very thing that the claim's last change has mended.
-fn current(pods: &[Resource]) -> Vec<&Object> {
-    let revision = |p: &Object| text(p, &["metadata", "labels", "pod-template-hash"]).to_owned();
-    let mut pods: Vec<&Object> = pods
-        .iter()
-        .filter_map(|p| p.resource.as_ref())
-        .filter(|p| get(p, &["metadata", "deletionTimestamp"]).is_none())
-        .collect();
-    pods.sort_by_key(|p| text(p, &["metadata", "name"]));
-    // Times of this form sort as text.
-    let newest = pods.iter().max_by_key(|p| text(p, &["metadata", "creationTimestamp"]));
-    if let Some(newest) = newest.map(|p| revision(p)) {
-        pods.retain(|p| revision(p) == newest);
-    }
-    pods
-}
-
-/// The first failure among the pods, by kind of failure and then by name, so that the same pods
-/// always give the same sentence.
-fn cause(pods: &[Resource], image: &str) -> Option<(&'static str, String)> {
-    pods_cause(&current(pods), image)
-}
-
-/// A pod's failure: a condition reason in PascalCase, and a sentence. `image` is what the claim
-/// wants, for a container that does not know its own yet. None where it runs, or is on its way.
-#[must_use]
-pub fn pod_failure(pod: &Object, image: &str) -> Option<(&'static str, String)> {
-    pods_cause(&[pod], image)
-}
-
-fn pods_cause(pods: &[&Object], image: &str) -> Option<(&'static str, String)> {
-    let containers = |key: &'static str| {
-        pods.iter().flat_map(move |p| list(p, &["status", key]).map(move |c| (*p, c)))
-    };
-    let init = containers("initContainerStatuses")
-        .find_map(|(p, c)| container_cause(p, c, "init container", "InitContainerFailed", image));
-    let main = || {
-        containers("containerStatuses")
-            .find_map(|(p, c)| container_cause(p, c, "worker", "WorkerCrashing", image))
-    };
-    let scheduling = || {
-        pods.iter().find_map(|p| {
-            let scheduled = condition(p, "PodScheduled")?;
-            (text(scheduled, &["reason"]) == "Unschedulable").then(|| {
-                let message = text(scheduled, &["message"]);
-                ("Unschedulable", format!("no node has room for a pod: {message}"))
-            })
-        })
-    };
-    init.or_else(main).or_else(scheduling)
-}
-
-/// Reasons as kubelet gives them: `pkg/kubelet/images/types.go` and
-/// `pkg/kubelet/container/sync_result.go`.
-fn container_cause(
-    pod: &Object,
-    container: &Object,
-    what: &str,
-    crashing: &'static str,
-    image: &str,
-) -> Option<(&'static str, String)> {
-    let waiting = |key| text(container, &["state", "waiting", key]);
-    let detail = || match waiting("message") {
-        "" => String::new(),
-        message => format!(": {message}"),
-    };
-    match waiting("reason") {
-        "ErrImagePull"
-        | "ImagePullBackOff"
-        | "InvalidImageName"
-        | "ErrImageNeverPull"
-        | "ImageInspectError"
-        | "RegistryUnavailable"
-        | "SignatureValidationFailed" => {
-            let image = match text(container, &["image"]) {
-                "" => image,
-                image => image,
-            };
-            Some(("ImagePullFailed", format!("image {image} cannot be pulled{}", detail())))
-        }
-        "CreateContainerConfigError" => {
-            Some(("ConfigurationMissing", format!("the {what} cannot be configured{}", detail())))
-        }
-        "CreateContainerError" | "RunContainerError" | "PostStartHookError" => {
-            Some(("ContainerCannotStart", format!("the {what} cannot be started{}", detail())))
-        }
-        reason => {
-            // Between two tries the container is terminated, or waits with its last end kept.
-            let ended = |state| get(container, &[state, "terminated"]).and_then(|t| t.as_object());
-            let last = ended("state").or_else(|| {
-                (reason == "CrashLoopBackOff" || what == "init container")
-                    .then(|| ended("lastState"))
-                    .flatten()
-            })?;
-            let code = integer(last, &["exitCode"]).unwrap_or(0);
-            if code == 0 && reason != "CrashLoopBackOff" {
-                return None;
-            }
-            let why = text(last, &["reason"]);
-            if matches!(why, "StartError" | "ContainerCannotRun") {
-                // The command is not there, or not executable: nothing ran, so there is no log.
-                let message = text(last, &["message"]);
-                return Some((
-                    "ContainerCannotStart",
-                    format!("the {what} cannot be started: {message}"),
-                ));
-            }
-            let pod = text(pod, &["metadata", "name"]);
-            let restarts = match integer(container, &["restartCount"]).unwrap_or(0) {
-                0 => String::new(),
-                1 => " and was restarted once".to_owned(),
-                n => format!(" and was restarted {n} times"),
-            };
-            let hint = match why {
-                "OOMKilled" => " (OOMKilled): it needs more memory than spec.size gives".to_owned(),
-                "" | "Error" | "Completed" => "; its log says why".to_owned(),
-                other => format!(" ({other}); its log says why"),
-            };
-            Some((
-                crashing,
-                format!("the {what} of pod {pod} ended with exit code {code}{restarts}{hint}"),
-            ))
-        }
     }
 }

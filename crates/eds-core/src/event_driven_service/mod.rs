@@ -6,18 +6,21 @@
 //!   -> image        version label on every manifest
 //!   -> readiness    ready or not, from the observed manifests
 //!   -> diagnosis    why not, in one sentence, from the Deployment, its pods and the ScaledObject
+//!                   (pods, causes: which pods count, why they fail, and what to do about it)
 //!   -> objects      each manifest into a provider-kubernetes Object, if the input asks for it
 //! ```
 //!
 //! A composite that this step cannot understand gives a fatal result that names the field; nothing
 //! is composed from it then.
 
+mod causes;
 mod deployment;
 mod diagnosis;
 mod image;
 mod input;
 mod manifest;
 mod objects;
+pub mod pods;
 mod readiness;
 mod spec;
 
@@ -30,9 +33,9 @@ use crate::protocol::{
     RunFunctionResponse, Severity, Target,
 };
 
-pub use diagnosis::pod_failure;
 pub use image::Image;
 pub use input::{API_VERSION, KIND};
+pub use readiness::Paused;
 
 use diagnosis::Diagnosis;
 use input::Input;

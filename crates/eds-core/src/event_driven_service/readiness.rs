@@ -2,6 +2,7 @@
 
 use super::manifest::{self, Kind, condition, integer, text};
 use super::objects;
+use super::pods::{self, Failure};
 use super::spec::Spec;
 use crate::protocol::Object;
 
@@ -129,17 +130,97 @@ fn just_changed(live: &Object, replicas: &Replicas) -> bool {
     observed < generation && !scaled
 }
 
-/// Why the Deployment's pods are not even created, as its controller says it.
-pub(super) fn replica_failure(live: &Object) -> Option<(&'static str, String)> {
+/// Why the Deployment's pods are not even created, as its controller says it. `has_account`: their
+/// ServiceAccount is there.
+pub(super) fn replica_failure(live: &Object, has_account: bool) -> Option<Failure> {
     let failure = condition(live, "ReplicaFailure").filter(|c| text(c, &["status"]) == "True")?;
     let message = text(failure, &["message"]);
-    // The four manifests are applied in no order; a Deployment may come before its ServiceAccount.
-    if message.contains("error looking up service account") {
-        return Some(("Progressing", "the ServiceAccount has not been created yet".to_owned()));
+    if !pods::wants_service_account(message) {
+        return Some(pods::creation_failure(message));
     }
-    let reason =
-        if message.contains("exceeded quota") { "QuotaExceeded" } else { "PodsNotCreated" };
-    Some((reason, format!("pods cannot be created: {message}")))
+    if has_account {
+        return Some(pods::stale_failure());
+    }
+    // The four manifests are applied in no order; a Deployment may come before its ServiceAccount.
+    Some(Failure {
+        reason: "Progressing",
+        message: "the ServiceAccount has not been created yet".to_owned(),
+        ..pods::creation_failure(message)
+    })
+}
+
+/// An annotation by which somebody has told KEDA to leave a service alone
+/// (KEDA 2.21 `apis/keda/v1alpha1/scaledobject_types.go`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paused {
+    /// Its key.
+    pub annotation: &'static str,
+    /// Its value.
+    pub value: String,
+    /// Who wrote it and when, as `metadata.managedFields` knows.
+    pub by: Option<String>,
+}
+
+/// All of scaling; its own number of replicas comes first.
+const PAUSE: [&str; 2] = ["autoscaling.keda.sh/paused-replicas", "autoscaling.keda.sh/paused"];
+/// One direction only.
+const PAUSE_ONE_WAY: [&str; 2] =
+    ["autoscaling.keda.sh/paused-scale-out", "autoscaling.keda.sh/paused-scale-in"];
+
+impl Paused {
+    /// The annotation of a live ScaledObject that counts; none where KEDA is free.
+    #[must_use]
+    pub fn of(scaled_object: &Object) -> Option<Self> {
+        let annotations = &["metadata", "annotations"];
+        let annotations = manifest::get(scaled_object, annotations)?.as_object()?;
+        PAUSE.into_iter().chain(PAUSE_ONE_WAY).find_map(|annotation| {
+            let value = annotations.get(annotation)?.as_str()?.to_owned();
+            // As Go's strconv.ParseBool; what is neither counts as true.
+            let is_off = ["0", "f", "F", "false", "False", "FALSE"].contains(&value.as_str());
+            let counts = annotation == PAUSE[0] || !is_off;
+            let by = writer(scaled_object, annotation);
+            counts.then_some(Self { annotation, value, by })
+        })
+    }
+
+    /// KEDA does not scale at all: there is no autoscaler meanwhile, and nothing wakes the service.
+    #[must_use]
+    pub fn stops_scaling(&self) -> bool {
+        PAUSE.contains(&self.annotation)
+    }
+
+    /// One sentence. `replicas` are those that the Deployment has.
+    #[must_use]
+    pub fn says(&self, replicas: Option<i64>) -> String {
+        let by = self.by.as_ref().map(|by| format!(", written by {by}")).unwrap_or_default();
+        let what = match self.annotation {
+            "autoscaling.keda.sh/paused-scale-out" => "adds no pods".to_owned(),
+            "autoscaling.keda.sh/paused-scale-in" => "takes no pods away".to_owned(),
+            _ => match replicas {
+                Some(0) => "leaves it at 0 pods, so nothing works on what waits".to_owned(),
+                Some(1) => "leaves it at 1 pod, however many messages wait".to_owned(),
+                Some(n) => format!("leaves it at {n} pods, however many messages wait"),
+                None => "does not scale it".to_owned(),
+            },
+        };
+        let Self { annotation, value, .. } = self;
+        format!(
+            "KEDA is paused by the ScaledObject's annotation {annotation}={value}{by}: it {what}"
+        )
+    }
+}
+
+/// The manager that owns an annotation, and when it wrote last.
+fn writer(object: &Object, annotation: &str) -> Option<String> {
+    let key = format!("f:{annotation}");
+    let path = ["fieldsV1", "f:metadata", "f:annotations", &key];
+    let field = manifest::list(object, &["metadata", "managedFields"])
+        .find(|field| manifest::get(field, &path).is_some())?;
+    let time = match text(field, &["time"]) {
+        "" => String::new(),
+        time => format!(" at {time}"),
+    };
+    Some(format!("{}{time}", text(field, &["manager"])))
 }
 
 /// KEDA sets `Ready` to False with reason `TriggerError` when a trigger's scaler fails, and says no

@@ -66,7 +66,8 @@ pub fn check(before: &Snapshot, after: &Snapshot) -> Check {
     }
     let fix = "was something else at work in the cluster meanwhile? Run it again; else somebody \
                selects more than the claim's own objects";
-    Check::failed(NAME, found.join("\n"), fix)
+    let mut found = found.into_iter();
+    Check::failed(NAME, found.next().unwrap_or_default(), fix).with(found)
 }
 
 #[cfg(test)]
@@ -118,7 +119,8 @@ mod tests {
             };
             let found = super::check(&snapshot(before), &snapshot(after));
             let failed = found.status == Status::Failed;
-            let lines: Vec<&str> = if failed { found.detail.lines().collect() } else { Vec::new() };
+            let whole = found.whole();
+            let lines: Vec<&str> = if failed { whole.lines().collect() } else { Vec::new() };
             assert_eq!(lines, expected);
         };
         check(&[("a/s", "1")], &[("a/s", "1")], &[]);

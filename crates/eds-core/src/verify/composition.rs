@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::object::{list, name, text, unless_true};
 use super::platform::packages::provider_config;
-use super::{Check, Report, Status, packages};
+use super::{Check, Report, Status, Unread, packages};
 
 /// The four kinds that a claim becomes.
 pub const KINDS: [(&str, &str); 4] = [
@@ -31,6 +31,8 @@ pub struct Facts {
     pub pods: Vec<Value>,
     /// The Composition that `eds render` uses.
     pub built_in: Value,
+    /// What may not be read of these.
+    pub unread: Unread,
 }
 
 impl Facts {
@@ -54,7 +56,8 @@ pub fn report(facts: &Facts, wanted: Option<&str>) -> Report {
         None => facts.ours().collect(),
     };
     if found.is_empty() {
-        report.add("Composition", vec![missing(facts, wanted)]);
+        let check = facts.unread.or("exists", &["compositions"], || missing(facts, wanted));
+        report.add("Composition", vec![check]);
     }
     for composition in found {
         let title = format!("Composition {}", name(composition));
@@ -110,14 +113,12 @@ fn checks(facts: &Facts, composition: &Value) -> Vec<Check> {
     checks.push(mode(composition));
     for step in list(composition, "/spec/pipeline") {
         let function = text(step, "/functionRef/name");
-        checks.push(packages::check(
-            format!("step {}", text(step, "/step")),
-            "Function",
-            function,
-            &facts.functions,
-            &facts.function_revisions,
-            &facts.pods,
-        ));
+        let title = format!("step {}", text(step, "/step"));
+        let needs = ["functions", "functionrevisions", "pods"];
+        checks.push(facts.unread.or(&title, &needs, || {
+            let revisions = &facts.function_revisions;
+            packages::check(&title, "Function", function, &facts.functions, revisions, &facts.pods)
+        }));
     }
     checks.push(patch_and_transform(composition));
     checks.push(accepted(facts, composition));
@@ -142,8 +143,10 @@ fn for_the_xrd(facts: &Facts, composition: &Value) -> Check {
     let api_version = text(composition, "/spec/compositeTypeRef/apiVersion");
     let kind = text(composition, "/spec/compositeTypeRef/kind");
     let Some(xrd) = &facts.xrd else {
-        let fix = "install the API: kubectl apply -k platform/04-apis";
-        return Check::failed(NAME, format!("there is no XRD that defines {kind}"), fix);
+        return facts.unread.or(NAME, &["compositeresourcedefinitions"], || {
+            let fix = "install the API: kubectl apply -k platform/04-apis";
+            Check::failed(NAME, format!("there is no XRD that defines {kind}"), fix)
+        });
     };
     let version = api_version.split_once('/').map_or("", |(_, version)| version);
     let served = list(xrd, "/spec/versions")
@@ -186,8 +189,11 @@ fn accepted(facts: &Facts, composition: &Value) -> Check {
     };
     let number = |r: &&Value| r.pointer("/spec/revision").and_then(Value::as_i64);
     let Some(newest) = facts.revisions.iter().filter(of_it).max_by_key(number) else {
-        let fix = "does Crossplane run? kubectl -n crossplane-system logs deployment/crossplane";
-        return Check::failed(NAME, "Crossplane has made no CompositionRevision of it", fix);
+        return facts.unread.or(NAME, &["compositionrevisions"], || {
+            let fix =
+                "does Crossplane run? kubectl -n crossplane-system logs deployment/crossplane";
+            Check::failed(NAME, "Crossplane has made no CompositionRevision of it", fix)
+        });
     };
     let same = newest.pointer("/spec/pipeline") == composition.pointer("/spec/pipeline");
     if !same {

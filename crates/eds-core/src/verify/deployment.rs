@@ -69,12 +69,13 @@ fn manifests(facts: &Facts) -> Vec<Check> {
                 ),
                 Some(live) => match differences(rendered, live).as_slice() {
                     [] => Check::passed(title, "equal, field for field"),
-                    found => Check::failed(
+                    [first, rest @ ..] => Check::failed(
                         title,
-                        found.join("\n"),
+                        first,
                         "somebody else writes this object, or the Composition in the cluster is \
                      another: eds verify composition",
-                    ),
+                    )
+                    .with(rest.iter().cloned()),
                 },
             }
         })

@@ -9,16 +9,31 @@ pub struct Endpoint {
     pub namespace: String,
     /// Port of the Service.
     pub port: u16,
+    /// One pod of it, where the host is that pod's name under its headless Service.
+    pub pod: Option<String>,
 }
 
 impl Endpoint {
     /// Reads `host:port`, with or without a scheme, user and path before and after it. The host is
     /// a Service's name as the cluster's DNS knows it: `service.namespace`, with `.svc` or
-    /// `.svc.cluster.local` or nothing after it, or `service` alone, which is in `home`.
+    /// `.svc.cluster.local` or nothing after it, or `service` alone, which is in `home`; or with a pod's
+    /// name before it, and then `.svc`. Of several servers with commas between them, the first that is
+    /// one of these.
     ///
     /// None where it is none of these: an IP address, or a host outside the cluster.
     #[must_use]
     pub fn parse(text: &str, home: &str, default_port: u16) -> Option<Self> {
+        Self::all(text, home, default_port).into_iter().find_map(|(_, endpoint)| endpoint)
+    }
+
+    /// Each server of a list, as it is written, and as an address inside the cluster where it is one.
+    #[must_use]
+    pub fn all<'a>(text: &'a str, home: &str, port: u16) -> Vec<(&'a str, Option<Self>)> {
+        let servers = text.split(',').map(str::trim).filter(|server| !server.is_empty());
+        servers.map(|server| (server, Self::one(server, home, port))).collect()
+    }
+
+    fn one(text: &str, home: &str, default_port: u16) -> Option<Self> {
         let text = text.split_once("://").map_or(text, |(_, rest)| rest);
         let text = text.split(['/', '?']).next()?;
         let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
@@ -27,12 +42,13 @@ impl Endpoint {
             None => (text, default_port),
         };
         let host = host.strip_suffix('.').unwrap_or(host);
-        let mut parts = host.split('.');
-        let service = parts.next()?;
-        let namespace = parts.next().unwrap_or(home);
-        if parts.next().is_some_and(|svc| svc != "svc") {
-            return None;
-        }
+        let parts: Vec<&str> = host.split('.').collect();
+        let (pod, service, namespace) = match parts.as_slice() {
+            [service] => (None, *service, home),
+            [service, namespace] | [service, namespace, "svc", ..] => (None, *service, *namespace),
+            [pod, service, namespace, "svc", ..] => (Some(*pod), *service, *namespace),
+            _ => return None,
+        };
         // A Service's name begins with a letter; an address does not.
         let is_name = |name: &str| {
             name.starts_with(|c: char| c.is_ascii_lowercase())
@@ -42,7 +58,15 @@ impl Endpoint {
             service: service.to_owned(),
             namespace: namespace.to_owned(),
             port,
+            pod: pod.map(str::to_owned),
         })
+    }
+
+    /// `pod.service.namespace`, as the cluster's DNS has it.
+    #[must_use]
+    pub fn host(&self) -> String {
+        let pod = self.pod.as_ref().map(|pod| format!("{pod}.")).unwrap_or_default();
+        format!("{pod}{}.{}", self.service, self.namespace)
     }
 }
 
@@ -65,9 +89,30 @@ mod tests {
         check("nats://user:p@ss@nats.nats.svc:4223", Some(("nats", "nats", 4223)));
         check("nats:1", Some(("nats", "home", 1)));
         check("nats.nats.svc.cluster.local.:4222", Some(("nats", "nats", 4222)));
+        check("nats-0.nats-headless.nats.svc.cluster.local:8222", headless);
+        check(
+            "nats://nats-0.nats-headless.nats.svc:8222,nats://nats-1.nats-headless.nats.svc:4222",
+            headless,
+        );
+        check("nats://nats.example.com:4222, nats://nats.nats:4222", Some(("nats", "nats", 4222)));
         check("10.0.0.1:8222", None);
         check("nats.example.com:4222", None);
         check("nats:port", None);
         check("", None);
+    }
+
+    #[test]
+    fn several_servers() {
+        let found = Endpoint::all("nats://a.b.svc.c:1,x.example.com, nats-0.h.n.svc", "home", 4222);
+        let found: Vec<(&str, Option<String>)> =
+            found.into_iter().map(|(text, e)| (text, e.map(|e| e.host()))).collect();
+        assert_eq!(
+            found,
+            [
+                ("nats://a.b.svc.c:1", Some("a.b".to_owned())),
+                ("x.example.com", None),
+                ("nats-0.h.n.svc", Some("nats-0.h.n".to_owned())),
+            ]
+        );
     }
 }

@@ -10,10 +10,12 @@ mod state;
 
 use serde_json::{Value, json};
 
-use super::object::text;
-use super::{Check, Report, Section};
+use super::object::{Condition, text};
+use super::{Check, Report, Section, Unread, shared};
 
 pub use seen::account_and_consumer;
+
+use crate::event_driven_service::CONDITION;
 
 /// What was found in the cluster, and what NATS answered.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +40,12 @@ pub struct Facts {
     pub everything: Option<Value>,
     /// In a cluster of servers, each server's answer to KEDA's question, with its `node`.
     pub nodes: Vec<Value>,
+    /// KEDA's warnings about the ScaledObject, oldest first.
+    pub events: Vec<Value>,
+    /// Claims that may read the same consumer.
+    pub claims: Vec<Value>,
+    /// What may not be read of all this.
+    pub unread: Unread,
 }
 
 /// The first trigger's metadata.
@@ -63,7 +71,13 @@ pub fn report(facts: &Facts) -> Report {
         );
         let cause = format!("the claim {claim} has no ScaledObject");
         let fix = format!("eds doctor {claim}");
-        report.add("ScaledObject", vec![Check::failed("exists", cause, fix)]);
+        let check = || Check::failed("exists", cause, fix);
+        let mut checks = vec![facts.unread.or("exists", &["scaledobjects"], check)];
+        if facts.unread.has("scaledobjects") {
+            checks.push(own_word(&facts.claim));
+        }
+        checks.extend(shared::check(&facts.claim, &facts.claims));
+        report.add("ScaledObject", checks);
         return report;
     };
     report.sections = source(facts, scaled_object);
@@ -71,12 +85,33 @@ pub fn report(facts: &Facts) -> Report {
     report
 }
 
+/// What the step in the cluster has seen of KEDA, for a caller who may read the claim alone.
+fn own_word(claim: &Value) -> Check {
+    const NAME: &str = "the claim says";
+    let message = text(claim, "/status/message");
+    match Condition::of(claim, CONDITION) {
+        Some(c) if c.status == "True" => {
+            Check::passed(NAME, "KEDA can read the consumer's lag (it is Ready)")
+        }
+        Some(c) if c.reason == "ScalerFailed" => Check::failed(
+            NAME,
+            message,
+            "are stream, consumer and account spelled right in spec.nats, and do they exist? If so, a \
+             platform engineer looks whether KEDA reaches NATS: eds verify keda",
+        ),
+        Some(c) => Check::skipped(NAME, format!("nothing of KEDA yet; {}: {message}", c.reason)),
+        None => Check::skipped(NAME, "nothing yet"),
+    }
+}
+
 /// What a pod depends on as well: the trigger, what NATS holds, the consumer's limits.
 pub(super) fn source(facts: &Facts, scaled_object: &Value) -> Vec<Section> {
     let mut report = Report::default();
     report.add("Trigger, against the claim", configuration(&facts.claim, scaled_object));
     report.add("What KEDA sees", seen::checks(facts, scaled_object));
-    report.add("Consumer, against the scaling", limits::checks(facts, scaled_object));
+    let mut consumer = limits::checks(facts, scaled_object);
+    consumer.extend(shared::check(&facts.claim, &facts.claims));
+    report.add("Consumer, against the scaling", consumer);
     report.sections
 }
 
@@ -134,13 +169,7 @@ fn endpoint(claim: &Value, live: &Value) -> Check {
     if found != wanted {
         return equal(NAME, &json!(found), &json!(wanted));
     }
-    let host = found.split(['.', ':']).next().unwrap_or_default();
-    if host == "nats" {
-        let cause = format!("{found} is the Service for clients, not the headless one");
-        let fix = "set spec.nats.monitoringEndpoint to nats-headless.nats.svc.cluster.local:8222, \
-                   or leave it out";
-        return Check::failed(NAME, cause, fix);
-    }
+    // Whether its Service is a good one is judged by the Service, below.
     Check::passed(NAME, found)
 }
 

@@ -18,13 +18,18 @@ pub mod plot;
 mod pods;
 mod report;
 mod rows;
+mod shared;
+mod unread;
 
 pub use difference::differences;
 pub use endpoint::Endpoint;
 pub use report::{Report, Section};
 pub use rows::Rows;
+pub use unread::Unread;
 
 use serde_json::{Value, json};
+
+use crate::printable::printable;
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,8 +64,10 @@ pub struct Check {
     pub name: String,
     /// How it ended.
     pub status: Status,
-    /// What was found: the cause where it failed, the evidence where it passed.
+    /// What was found, in one line: the cause where it failed, the evidence where it passed.
     pub detail: String,
+    /// Further lines: a log, differences, the other causes.
+    pub more: Vec<String>,
     /// What to do, where there is something to do.
     pub fix: Option<String>,
 }
@@ -69,7 +76,13 @@ impl Check {
     /// A check that passed, with what was found.
     #[must_use]
     pub fn passed(name: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { name: name.into(), status: Status::Passed, detail: detail.into(), fix: None }
+        Self {
+            name: name.into(),
+            status: Status::Passed,
+            detail: detail.into(),
+            more: Vec::new(),
+            fix: None,
+        }
     }
 
     /// A check that failed, with its cause and its fix.
@@ -80,7 +93,8 @@ impl Check {
         fix: impl Into<String>,
     ) -> Self {
         let status = Status::Failed;
-        Self { name: name.into(), status, detail: cause.into(), fix: Some(fix.into()) }
+        let (name, detail, fix) = (name.into(), cause.into(), Some(fix.into()));
+        Self { name, status, detail, more: Vec::new(), fix }
     }
 
     /// Something to know, and what could be done.
@@ -99,16 +113,32 @@ impl Check {
         Self { status: Status::Skipped, ..Self::passed(name, why) }
     }
 
+    /// The same with further lines.
+    #[must_use]
+    pub fn with(mut self, more: impl IntoIterator<Item = String>) -> Self {
+        self.more.extend(more);
+        self
+    }
+
+    /// What was found, fit to be printed: the first line, and below it the further ones. Texts from the
+    /// cluster (logs, messages, names) cannot end a line, or be obeyed by a terminal.
+    #[must_use]
+    pub fn whole(&self) -> String {
+        let lines = std::iter::once(&self.detail).chain(&self.more);
+        let lines: Vec<_> = lines.map(|line| printable(line.trim_end())).collect();
+        lines.join("\n")
+    }
+
     /// The check as JSON: `check`, `status`, `detail`, and `fix` where there is one.
     #[must_use]
     pub fn json(&self) -> Value {
         let mut object = json!({
-            "check": self.name,
+            "check": printable(&self.name),
             "status": self.status.name(),
-            "detail": self.detail,
+            "detail": self.whole(),
         });
         if let (Some(fix), Some(map)) = (&self.fix, object.as_object_mut()) {
-            map.insert("fix".to_owned(), json!(fix));
+            map.insert("fix".to_owned(), json!(printable(fix)));
         }
         object
     }

@@ -31,7 +31,7 @@ pub(super) fn named<'a>(objects: &'a [Value], wanted: &str) -> Option<&'a Value>
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Condition<'a> {
     pub(super) status: &'a str,
-    reason: &'a str,
+    pub(super) reason: &'a str,
     message: &'a str,
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Check, Status};
+use crate::printable::printable;
 
 /// Checks under a heading.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,16 +76,15 @@ impl Report {
         let width = self.checks().map(|c| c.name.chars().count()).max().unwrap_or(0).min(44);
         let margin = " ".repeat(width + 6);
         for section in &self.sections {
-            text.push_str(&format!("{}\n", paint.bold(&section.title)));
+            text.push_str(&format!("{}\n", paint.bold(&printable(&section.title))));
             for check in &section.checks {
                 let mark = paint.mark(check.status);
-                let detail = check.detail.trim_end().replace('\n', &format!("\n{margin}"));
-                let line = format!("  {mark} {:width$}  {detail}", check.name);
+                let detail = check.whole().replace('\n', &format!("\n{margin}"));
+                let line = format!("  {mark} {:width$}  {detail}", printable(&check.name));
                 text.push_str(line.trim_end());
                 text.push('\n');
                 if let Some(fix) = &check.fix {
-                    let fix = fix.trim_end().replace('\n', &format!("\n{margin}     "));
-                    text.push_str(&format!("{margin}fix: {fix}\n"));
+                    text.push_str(&format!("{margin}fix: {}\n", printable(fix.trim_end())));
                 }
             }
         }
@@ -116,7 +116,7 @@ impl Report {
     pub fn json(&self) -> Value {
         let section = |section: &Section| {
             let checks: Vec<Value> = section.checks.iter().map(Check::json).collect();
-            json!({"section": section.title, "checks": checks})
+            json!({"section": printable(&section.title), "checks": checks})
         };
         json!({
             "passed": self.count(Status::Passed),
@@ -138,7 +138,7 @@ mod tests {
             "NATS",
             vec![
                 Check::passed("healthy", "2 of 2 pods"),
-                Check::failed("JetStream", "off\nsince today", "switch it on"),
+                Check::failed("JetStream", "off", "switch it on").with(["since today".to_owned()]),
                 Check::skipped("streams", "JetStream is off"),
             ],
         );
@@ -163,6 +163,27 @@ KEDA
 ";
         assert_eq!(report().text(false), expected);
         assert!(report().text(true).contains("\x1b[31m✗\x1b[0m JetStream"));
+    }
+
+    /// Whatever a pod, a claim or a server says, it is one line of text, and no line of ours.
+    #[test]
+    fn texts_from_outside() {
+        let forged = "x\r\n  ✓ diagnosis  it runs\n\u{1b}[2J\u{1b}]0;t\u{7}\u{202e}##[error]";
+        let check = Check::failed(forged, forged, forged).with([forged.to_owned()]);
+        let mut report = Report::default();
+        report.add(forged, vec![check]);
+        let lines = report.text(false);
+        let marks = lines.lines().filter(|l| l.trim_start().starts_with(['✓', '✗', '!'])).count();
+        assert_eq!(marks, 1, "{lines}");
+        assert_eq!(lines.lines().count(), 5, "{lines}");
+        let json = report.json();
+        let strings = |at: &str| json.pointer(at).unwrap().as_str().unwrap().to_owned();
+        let json =
+            ["/sections/0/section", "/sections/0/checks/0/check", "/sections/0/checks/0/fix"];
+        for text in json.map(strings).iter().chain([&lines]) {
+            assert!(!text.contains(['\u{1b}', '\r', '\u{7}', '\u{202e}']), "{text:?}");
+            assert!(!text.contains("##["), "{text:?}");
+        }
     }
 
     #[test]

@@ -423,3 +423,73 @@ fn objects_that_the_provider_could_not_apply() {
     request.observed.resources.remove("service");
     assert_eq!(verdict(&run(request)), failed.replace("(deployment)", "(deployment, service)"));
 }
+
+/// A ReplicaSet's status keeps the first message of its failure for as long as it fails: one that came
+/// before its ServiceAccount hides a quota.
+#[test]
+fn a_reason_that_is_over() {
+    let message = "pods \"worker-b-\" is forbidden: error looking up service account workers/worker: \
+                   serviceaccount \"worker\" not found";
+    let failure = json!([{"type": "ReplicaFailure", "status": "True", "message": message}]);
+    let account =
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "worker"}});
+    let check = |there: bool, expect: &str| {
+        let mut request = with([1, 0, 0, 0], &failure).request(false);
+        request.desired.resources.insert("service-account".to_owned(), resource(&account));
+        if there {
+            request.observed.resources.insert("service-account".to_owned(), resource(&account));
+        }
+        assert!(verdict(&run(request)).starts_with(expect), "{expect}");
+    };
+    check(false, "False Progressing: the ServiceAccount has not been created yet");
+    check(
+        true,
+        "False PodsNotCreated: pods cannot be created, and the reason that the Deployment still shows is over",
+    );
+}
+
+/// KEDA leaves a paused service alone: at no pod it does nothing, else what it did before.
+#[test]
+fn a_scaler_that_is_paused() {
+    let check = |annotation: &str, value: &str, min: i64, replicas, expect: &str| {
+        let mut world =
+            World { spec: json!({"scaling": {"minReplicas": min}}), ..with(replicas, &json!([])) };
+        let key = format!("autoscaling.keda.sh/{annotation}");
+        let scaled_object = world.scaled_object.as_mut().unwrap();
+        scaled_object["metadata"]["annotations"] = json!({key.as_str(): value});
+        scaled_object["metadata"]["managedFields"] = json!([{
+            "manager": "kubectl-annotate", "time": "2026-01-02T03:04:05Z",
+            "fieldsV1": {"f:metadata": {"f:annotations": {(format!("f:{key}")): {}}}},
+        }]);
+        // Paused from the start, KEDA never says more.
+        scaled_object["status"]["conditions"] = json!([{"type": "Ready", "status": "Unknown"}]);
+        let by = format!(
+            "KEDA is paused by the ScaledObject's annotation {key}={value}, written by \
+                          kubectl-annotate at 2026-01-02T03:04:05Z: it "
+        );
+        self::check(&world, &expect.replace("BY", &by));
+    };
+    let none =
+        "False Paused: BYleaves it at 0 pods, so nothing works on what waits (scaled-object)";
+    check("paused-replicas", "0", 1, [0, 0, 0, 0], none);
+    check("paused-replicas", "0", 0, [0, 0, 0, 0], none);
+    check("paused", "true", 0, [0, 0, 0, 0], none);
+    check("paused", "", 0, [0, 0, 0, 0], none);
+    check(
+        "paused-replicas",
+        "2",
+        1,
+        [2, 2, 2, 2],
+        "True Paused: BYleaves it at 2 pods, however many messages wait",
+    );
+    check(
+        "paused",
+        "true",
+        1,
+        [1, 1, 1, 1],
+        "True Paused: BYleaves it at 1 pod, however many messages wait",
+    );
+    let unseen = "False Scaler: KEDA has not looked at the ScaledObject yet (scaled-object)";
+    check("paused", "false", 1, [1, 1, 1, 1], unseen);
+    check("other", "true", 1, [1, 1, 1, 1], unseen);
+}

@@ -7,7 +7,17 @@ use super::lay;
 
 /// A pod with one worker container, or one init container.
 fn pod(name: &str, statuses: &str, container: &Value) -> Value {
-    json!({"metadata": {"name": name}, "status": {statuses: [container]}})
+    of_revision("b", json!({"metadata": {"name": name}, "status": {statuses: [container]}}))
+}
+
+/// A pod that a ReplicaSet of the Deployment's has made; the template's hash names it.
+fn of_revision(hash: &str, mut pod: Value) -> Value {
+    let owner = json!({"kind": "ReplicaSet", "name": format!("worker-{hash}"), "uid": "u", "controller": true});
+    lay(
+        &mut pod["metadata"],
+        &json!({"labels": {"pod-template-hash": hash}, "ownerReferences": [owner]}),
+    );
+    pod
 }
 
 pub(super) fn worker(container: &Value) -> Value {
@@ -149,10 +159,11 @@ fn containers_that_end() {
 #[test]
 fn pods_without_a_node() {
     let unschedulable = |reason: &str| {
-        json!({"metadata": {"name": "p"}, "status": {"conditions": [{
+        let scheduled = json!([{
             "type": "PodScheduled", "status": "False", "reason": reason,
             "message": "0/1 nodes are available: 1 Insufficient cpu.",
-        }]}})
+        }]);
+        of_revision("b", json!({"metadata": {"name": "p"}, "status": {"conditions": scheduled}}))
     };
     check_pods(
         &[unschedulable("Unschedulable")],
@@ -182,20 +193,10 @@ fn of_many_failures_the_nearest_to_the_cause() {
     check_pods(&[gone.clone()], "");
     check_pods(&[gone, failed("b")], &expect("b"));
     // Nor is one of an older revision.
-    let mut old = failed("a");
-    let mut new = worker(&json!({"state": {"running": {}}}));
-    lay(
-        &mut old["metadata"],
-        &json!({
-            "creationTimestamp": "2026-01-01T00:00:00Z", "labels": {"pod-template-hash": "1"},
-        }),
-    );
-    lay(
-        &mut new["metadata"],
-        &json!({
-            "creationTimestamp": "2026-01-01T00:00:01Z", "labels": {"pod-template-hash": "2"},
-        }),
-    );
+    let mut old = of_revision("1", failed("a"));
+    let mut new = of_revision("2", worker(&json!({"state": {"running": {}}})));
+    old["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+    new["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:01Z");
     check_pods(&[old.clone(), new.clone()], "");
     check_pods(&[new, old.clone()], "");
     check_pods(&[old], &expect("a"));
@@ -221,4 +222,68 @@ fn one_pod_of_many_that_fails_is_a_hint() {
     );
     // Pods are not looked at once all is well: they were given for an older question.
     check(&World { deployment: counts([1, 1, 1, 1]), ..scaling_up }, "True Available");
+}
+
+/// The labels are anybody's to write; only pods of the Deployment's newest ReplicaSet count, and only
+/// those that are not over.
+#[test]
+fn pods_that_do_not_count() {
+    let failing = || worker(&waiting("ErrImagePull", "m"));
+    let expect = "ImagePullFailed: image registry.example.com/worker:1 cannot be pulled: m";
+    let check = |change: fn(&mut Value), expect: &str| {
+        let mut pod = failing();
+        change(&mut pod);
+        check_pods(&[pod], expect);
+    };
+    check(|_| {}, expect);
+    check(|p| p["status"]["phase"] = json!("Pending"), expect);
+    check(|p| p["status"]["phase"] = json!("Failed"), "");
+    check(|p| p["status"]["phase"] = json!("Succeeded"), "");
+    check(|p| p["metadata"]["ownerReferences"] = json!([]), "");
+    check(|p| p["metadata"]["ownerReferences"][0]["kind"] = json!("Job"), "");
+    check(|p| p["metadata"]["ownerReferences"][0]["name"] = json!("worker-canary-b"), "");
+    check(|p| p["metadata"]["ownerReferences"][0]["name"] = json!("other-b"), "");
+    check(|p| p["metadata"]["labels"] = json!({}), "");
+    // An older revision's pod may be the youngest: one that was evicted while a rollout stands still.
+    let progressing = |name: &str| {
+        json!([{"type": "Progressing", "status": "True",
+                "message": format!("ReplicaSet \"{name}\" is progressing.")}])
+    };
+    let world =
+        |name: &str| World { pods: vec![failing()], ..with([1, 1, 1, 0], &progressing(name)) };
+    super::diagnosis::check(&world("worker-b"), &format!("False {expect} (deployment)"));
+    super::diagnosis::check(
+        &world("worker-c"),
+        "False Progressing: 0 of 1 pods are available (deployment)",
+    );
+}
+
+#[test]
+fn memory_and_init_containers() {
+    // It runs again, until the next time.
+    let again = json!({
+        "state": {"running": {}}, "ready": false, "restartCount": 2,
+        "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}},
+    });
+    check_pods(
+        &[worker(&again)],
+        "WorkerCrashing: the worker of pod p ended with exit code 137 and was restarted 2 times \
+         (OOMKilled): it needs more memory than spec.size gives",
+    );
+    let running = json!({"state": {"running": {"startedAt": "2026-01-02T03:04:05Z"}}});
+    check_pods(
+        &[init(&running)],
+        "Progressing: 0 of 1 pods are available; the init container has been running since \
+         2026-01-02T03:04:05Z and has not ended",
+    );
+    let full = |message: &str| {
+        of_revision(
+            "b",
+            json!({"metadata": {"name": "p"}, "status": {"conditions": [
+                {"type": "PodScheduled", "reason": "Unschedulable", "message": message},
+            ]}}),
+        )
+    };
+    let taint = "0/1 nodes are available: 1 node(s) had untolerated taint {dedicated: gpu}.";
+    check_pods(&[full(taint)], &format!("Unschedulable: no node takes a pod: {taint}"));
 }

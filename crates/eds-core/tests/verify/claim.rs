@@ -1,23 +1,35 @@
 use eds_core::verify::claim::secrets::{Found, Secret};
 use eds_core::verify::claim::{Facts, Log, report};
-use eds_core::verify::{Status, keda};
+use eds_core::verify::{Status, Unread, keda};
 use serde_json::{Value, json};
 
 use super::{at, platform, remove, says};
 
-fn metadata(name: &str) -> Value {
+pub(super) fn metadata(name: &str) -> Value {
     json!({"name": name, "namespace": "shop"})
 }
 
-fn condition(type_: &str, status: &str, message: &str) -> Value {
+pub(super) fn condition(type_: &str, status: &str, message: &str) -> Value {
     json!({"type": type_, "status": status, "message": message})
 }
 
-fn pod(name: &str) -> Value {
+/// The ReplicaSet of one of the Deployment's revisions, which a template's hash names.
+pub(super) fn replica_set(hash: &str, revision: &str) -> Value {
+    let mut metadata = metadata(&format!("worker-{hash}"));
+    metadata["uid"] = json!(format!("uid-{hash}"));
+    metadata["annotations"] = json!({"deployment.kubernetes.io/revision": revision});
+    metadata["ownerReferences"] = json!([{"kind": "Deployment", "name": "worker", "uid": "uid-deployment", "controller": true}]);
+    json!({"kind": "ReplicaSet", "metadata": metadata})
+}
+
+pub(super) fn pod(name: &str) -> Value {
     json!({
         "metadata": {
             "name": name, "namespace": "shop", "creationTimestamp": "2026-01-02T00:00:00Z",
-            "labels": {"pod-template-hash": "b"},
+            "labels": {"pod-template-hash": "b", "app.kubernetes.io/name": "worker"},
+            "ownerReferences": [
+                {"kind": "ReplicaSet", "name": "worker-b", "uid": "uid-b", "controller": true},
+            ],
         },
         "spec": {"nodeName": "a"},
         "status": {"conditions": [condition("Ready", "True", "")], "containerStatuses": [
@@ -27,7 +39,7 @@ fn pod(name: &str) -> Value {
 }
 
 /// What NATS answers KEDA.
-fn jsz(consumer: &Value) -> Value {
+pub(super) fn jsz(consumer: &Value) -> Value {
     let mut whole = json!({
         "name": "workers", "num_pending": 0, "num_ack_pending": 0, "num_waiting": 1,
         "num_redelivered": 0,
@@ -42,7 +54,7 @@ fn jsz(consumer: &Value) -> Value {
 }
 
 /// A claim whose service runs.
-fn well() -> Facts {
+pub(super) fn well() -> Facts {
     let claim = json!({
         "kind": "EventDrivenService",
         "metadata": metadata("worker"),
@@ -89,6 +101,7 @@ fn well() -> Facts {
     });
     let rendered = vec![deployment.clone(), scaled_object.clone()];
     let mut live = rendered.clone();
+    live[0]["metadata"]["uid"] = json!("uid-deployment");
     live[0]["spec"]["replicas"] = json!(1);
     live[0]["status"] = json!({"replicas": 1, "updatedReplicas": 1});
     live[1]["status"] = json!({"conditions": [condition("Ready", "True", "fine")]});
@@ -113,6 +126,9 @@ fn well() -> Facts {
             secret("pull", "kubernetes.io/dockerconfigjson", &[".dockerconfigjson"]),
         ],
         pods: vec![pod("worker-b-1")],
+        replica_sets: vec![replica_set("a", "1"), replica_set("b", "2")],
+        now: 1_795_747_876,
+        unread: Unread::default(),
         logs: Vec::new(),
         events: Vec::new(),
         keda: keda::Facts {
@@ -134,6 +150,9 @@ fn well() -> Facts {
             server: Some(json!({"body": {"version": "2.15.2"}})),
             everything: None,
             nodes: Vec::new(),
+            events: Vec::new(),
+            claims: vec![claim.clone()],
+            unread: Unread::default(),
         },
         live,
         claim,
@@ -144,7 +163,7 @@ fn well() -> Facts {
 /// Breaks one thing. `diagnosis` is how the diagnosis begins; empty for a service that runs. `others`
 /// are the other lines that must say something.
 #[track_caller]
-fn check(change: impl FnOnce(&mut Facts), diagnosis: &str, others: &[&str]) {
+pub(super) fn check(change: impl FnOnce(&mut Facts), diagnosis: &str, others: &[&str]) {
     let mut facts = well();
     change(&mut facts);
     let report = report(&facts);
@@ -159,7 +178,7 @@ fn check(change: impl FnOnce(&mut Facts), diagnosis: &str, others: &[&str]) {
     says(&report, &expected);
 }
 
-fn not_ready(facts: &mut Facts, message: &str) {
+pub(super) fn not_ready(facts: &mut Facts, message: &str) {
     *at(&mut facts.claim, "/status/conditions/0") = condition("Ready", "False", "Creating");
     facts.claim["status"]["message"] = json!(message);
 }
@@ -358,7 +377,7 @@ fn pods() {
             f.logs = vec![log("worker-b-1", "no route to NATS\n"), log("other", "not this")];
         },
         "Pods, worker-b-1: the worker of pod worker-b-1 ended with exit code 3 and was restarted 2 \
-         times; its log says why\nlog of main:\n  no route to NATS",
+         times; its log says why\nlog of main:\n  | no route to NATS",
         &["Pods: worker-b-1: failed"],
     );
     check(
@@ -366,10 +385,11 @@ fn pods() {
             *at(&mut f.pods[0], "/status/conditions/0") =
                 condition("Ready", "False", "not ready: [main]");
             f.events = vec![json!({
-                "involvedObject": {"name": "worker-b-1"}, "message": "Readiness probe failed: 503\n",
+                "involvedObject": {"name": "worker-b-1"}, "reason": "Unhealthy",
+                "message": "Readiness probe failed: HTTP probe failed with statuscode: 503\n",
             })];
         },
-        "Pods, worker-b-1: pod worker-b-1 is not ready: not ready: [main]; Readiness probe failed: 503",
+        "Pods, worker-b-1: pod worker-b-1 is not ready: /ready answers with status 503",
         &["Pods: worker-b-1: failed"],
     );
     check(
@@ -384,7 +404,7 @@ fn pods() {
     );
     check(
         |f| f.pods.clear(),
-        "Pods, replicas: none of 1 pods is there yet",
+        "Pods, replicas: none of 1 pod is there yet",
         &["Pods: replicas: failed"],
     );
     check(
@@ -400,6 +420,8 @@ fn pods() {
         |f| {
             let mut old = pod("worker-a-1");
             old["metadata"]["labels"]["pod-template-hash"] = json!("a");
+            old["metadata"]["ownerReferences"][0]["uid"] = json!("uid-a");
+            old["metadata"]["ownerReferences"][0]["name"] = json!("worker-a");
             old["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
             *at(&mut old, "/status/conditions/0") = condition("Ready", "False", "failing");
             f.pods.push(old);

@@ -40,6 +40,7 @@ fn well() -> Facts {
         function_revisions: FUNCTIONS.map(revision_of).to_vec(),
         pods: FUNCTIONS.map(pod).to_vec(),
         built_in: composition,
+        unread: eds_core::verify::Unread::default(),
     }
 }
 
@@ -199,8 +200,8 @@ fn what_is_wrong_with_its_functions() {
     ]});
     let starting = json!({"phase": "Pending"});
     for (status, expected) in [
-        (waiting("ErrImagePull", "not found"), ": ErrImagePull not found"),
-        (waiting("ContainerCreating", ""), " is "),
+        (waiting("ErrImagePull", "not found"), ": its image cannot be pulled: not found"),
+        (waiting("ContainerCreating", ""), " is"),
         (unscheduled, " finds no node: no CPU"),
         (starting, " is Pending"),
     ] {
@@ -211,7 +212,6 @@ fn what_is_wrong_with_its_functions() {
     }
     let mut facts = well();
     facts.pods[1]["status"] = ended;
-    let container = ": container package-runtime of pod function-event-driven-service-pod ended \
-                     with exit code 2 (Error)";
+    let container = ": pod function-event-driven-service-pod: its container ended with exit code 2";
     says(&report(&facts, None), &[&[STEP, container].concat()]);
 }

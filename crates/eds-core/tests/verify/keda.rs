@@ -1,5 +1,6 @@
 //! `eds verify keda`: the full example's ScaledObject, and a NATS that answers KEDA as nats-server 2.15 does.
 
+use eds_core::verify::Unread;
 use eds_core::verify::keda::{Facts, report};
 use serde_json::{Value, json};
 
@@ -63,6 +64,9 @@ fn well() -> Facts {
         server: answer(json!({"version": "2.15.2"})),
         everything: answer(json!({"account_details": [{"name": "$G"}, {"name": "ORDERS"}]})),
         nodes: Vec::new(),
+        events: Vec::new(),
+        claims: vec![full_claim()],
+        unread: Unread::default(),
     }
 }
 
@@ -117,16 +121,24 @@ fn the_trigger_against_the_claim() {
     check("account", "$SYS", &[&account, "What KEDA sees: account: failed: $SYS is NATS's"]);
     let endpoint = says("monitoring endpoint: failed: the claim says nats-headless");
     check("natsServerMonitoringEndpoint", "x.nats.svc:8222", &[&endpoint]);
-    let of_clients = "nats.nats.svc.cluster.local:8222";
+    // A Service is judged by what it is, whatever it is called.
+    let named = |f: &mut Facts, cluster_ip: &str, ports: Value| {
+        let endpoint = json!("nats.nats.svc.cluster.local:8222");
+        f.claim["spec"]["nats"]["monitoringEndpoint"] = endpoint.clone();
+        *at(scaled(f), "/spec/triggers/0/metadata/natsServerMonitoringEndpoint") = endpoint;
+        f.service = Some(json!({
+            "metadata": {"name": "nats", "namespace": "nats"},
+            "spec": {"clusterIP": cluster_ip, "ports": ports},
+        }));
+    };
+    self::check(|f| named(f, "None", json!([{"port": 8222}])), &[]);
     self::check(
-        |f| {
-            f.claim["spec"]["nats"]["monitoringEndpoint"] = json!(of_clients);
-            *at(scaled(f), "/spec/triggers/0/metadata/natsServerMonitoringEndpoint") =
-                json!(of_clients);
-        },
-        &[&says(
-            "monitoring endpoint: failed: nats.nats.svc.cluster.local:8222 is the Service for",
-        )],
+        |f| named(f, "10.0.0.1", json!([{"port": 8222}])),
+        &["What KEDA sees: endpoint's Service: warning: nats/nats is not headless"],
+    );
+    self::check(
+        |f| named(f, "10.0.0.1", json!([{"port": 4222}])),
+        &["What KEDA sees: endpoint's Service: failed: nats/nats has no port 8222"],
     );
 }
 
@@ -168,6 +180,108 @@ fn what_keda_sees() {
         |f| *at(body(f), "/meta_cluster/cluster_size") = json!(3),
         "leader: failed: none of the 3 servers says that it leads the consumer",
     );
+}
+
+/// Accounts as `/jsz?accounts=true&streams=true` lists them: name, id, streams.
+fn accounts(accounts: &[(&str, &str, &[&str])]) -> Option<Value> {
+    let account = |(name, id, streams): &(&str, &str, &[&str])| {
+        let streams: Vec<Value> = streams.iter().map(|s| json!({"name": s})).collect();
+        json!({"name": name, "id": id, "stream_detail": streams})
+    };
+    answer(json!({"account_details": accounts.iter().map(account).collect::<Vec<_>>()}))
+}
+
+const ID: &str = "AB6WAT4WYPLHTRT6HJKOCEVYUF5DZDEIZL62RHVFUZLHAFVMKQVPJFRN";
+
+#[test]
+fn whose_stream_it_is() {
+    let check = |wanted: &str, here: &[&str], all: Option<Value>, expected: &str, fix: &str| {
+        let mut facts = well();
+        facts.claim["spec"]["nats"]["account"] = json!(wanted);
+        *at(scaled(&mut facts), "/spec/triggers/0/metadata/account") = json!(wanted);
+        *body(&mut facts) = match here {
+            [] => json!({"meta_cluster": {"cluster_size": 1}}),
+            here => accounts(&[(wanted, wanted, here)]).unwrap()["body"].clone(),
+        };
+        facts.everything = all;
+        let report = report(&facts);
+        says(&report, &[&[SEEN, expected].concat()]);
+        let found = report.checks().find(|c| expected.starts_with(&c.name) && c.fix.is_some());
+        assert_eq!(found.unwrap().fix.as_deref(), Some(fix), "{expected}");
+    };
+    let shop = || accounts(&[("$G", "$G", &["OTHER"]), ("SHOP", "SHOP", &["ORDERS"])]);
+    check(
+        "$G",
+        &["OTHER"],
+        shop(),
+        "stream: failed: account $G has no stream ORDERS; account SHOP has it",
+        "set spec.nats.account to SHOP",
+    );
+    check(
+        "NOBODYS",
+        &[],
+        shop(),
+        "account: failed: NATS has no account NOBODYS with JetStream; stream ORDERS: account SHOP has it",
+        "set spec.nats.account to SHOP",
+    );
+    check(
+        "$G",
+        &["OTHER"],
+        accounts(&[("A", "A", &["ORDERS"]), ("B", "B", &["ORDERS"])]),
+        "stream: failed: account $G has no stream ORDERS; accounts A, B have one",
+        "set spec.nats.account to A or B",
+    );
+    // Operator mode knows accounts by their keys.
+    check(
+        "platform",
+        &[],
+        accounts(&[("platform", ID, &["ORDERS"])]),
+        &format!(
+            "account: failed: NATS runs in operator mode, where it knows account platform by its id, {ID}"
+        ),
+        &format!("set spec.nats.account to {ID}"),
+    );
+    check(
+        "$G",
+        &[],
+        accounts(&[("platform", ID, &["ORDERS"])]),
+        "account: failed: NATS has no account $G with JetStream; stream ORDERS: account platform has it",
+        &format!("set spec.nats.account to {ID} (the id of platform)"),
+    );
+    check(
+        "$G",
+        &["OTHER"],
+        accounts(&[("$G", "$G", &["OTHER"])]),
+        "stream: failed: account $G has no stream ORDERS; it has OTHER",
+        "make the stream: nats stream add ORDERS, or correct spec.nats.stream",
+    );
+}
+
+#[test]
+fn claims_that_share_a_consumer() {
+    let other = |name: &str, endpoint: &str, consumer: &str| {
+        let mut other = full_claim();
+        other["metadata"]["name"] = json!(name);
+        other["spec"]["nats"]["monitoringEndpoint"] = json!(endpoint);
+        other["spec"]["nats"]["consumer"] = json!(consumer);
+        other
+    };
+    let check = |claims: &[Value], expected: &str| {
+        let expected =
+            [LIMITS, "consumer of its own: warning: workers/order-processor and ", expected]
+                .concat();
+        let expected = if expected.ends_with("and ") { vec![] } else { vec![expected.as_str()] };
+        self::check(|f| f.claims.extend_from_slice(claims), &expected);
+    };
+    let same = "nats-headless.nats.svc:8222";
+    check(&[other("twin", same, "order-processor")], "workers/twin scale by the same consumer");
+    check(
+        &[other("b", same, "order-processor"), other("a", same, "order-processor")],
+        "workers/a, workers/b scale by",
+    );
+    check(&[other("twin", same, "another")], "");
+    check(&[other("twin", "nats-headless.other.svc:8222", "order-processor")], "");
+    check(&[json!({"metadata": {"name": "x"}})], "");
 }
 
 #[test]
@@ -265,12 +379,13 @@ fn what_keda_and_the_autoscaler_say() {
         "ScaledObject: failed: TriggerError",
     );
     check(|f| remove(scaled(f), "/status"), "ScaledObject: failed: KEDA has not taken it up");
-    for (condition, cause) in [("Paused", "it is paused"), ("Fallback", "its scaler fails")] {
-        let mut facts = well();
-        let conditions = at(scaled(&mut facts), "/status/conditions").as_array_mut().unwrap();
-        conditions.push(json!({"type": condition, "status": "True"}));
-        says(&report(&facts), &[&format!("State: {condition}: warning: {cause}")]);
-    }
+    check(
+        |f| {
+            let conditions = at(scaled(f), "/status/conditions").as_array_mut().unwrap();
+            conditions.push(json!({"type": "Fallback", "status": "True"}));
+        },
+        "Fallback: warning: its scaler fails",
+    );
     check(|f| f.hpa = None, "autoscaler: failed: there is no HorizontalPodAutoscaler");
     check(
         |f| {
@@ -290,4 +405,92 @@ fn what_keda_and_the_autoscaler_say() {
     hpa["status"]["currentReplicas"] = json!(0);
     hpa["status"]["conditions"][1] = json!({"type": "ScalingActive", "status": "False"});
     says(&report(&facts), &[]);
+}
+
+/// KEDA's own words are in its events; its conditions only say that there is trouble.
+#[test]
+fn keda_is_quoted() {
+    let check = |message: &str, found: bool, expected: &str, fix: &str| {
+        let mut facts = well();
+        scaled(&mut facts)["status"]["conditions"][0] = json!({
+            "type": "Ready", "status": "False", "reason": "TriggerError",
+            "message": "Triggers defined in ScaledObject are not working correctly",
+        });
+        let event = |reason: &str, message: &str| json!({"reason": reason, "message": message});
+        facts.events = vec![event("KEDAScalerFailed", "older"), event("KEDAScalerFailed", message)];
+        if !found {
+            *at(consumer(&mut facts), "/name") = json!("other");
+        }
+        let report = report(&facts);
+        let state = report.sections.iter().find(|s| s.title == "State").unwrap();
+        let line = state.checks.iter().find(|c| c.name == "ScaledObject").unwrap();
+        assert!(line.detail.ends_with(expected), "{line:?}");
+        assert!(line.fix.as_ref().unwrap().contains(fix), "{line:?}");
+    };
+    let timeout =
+        "Get \"http://nats-headless.nats.svc:8222/jsz\": dial tcp 10.0.0.1:8222: i/o timeout";
+    check(
+        timeout,
+        true,
+        &format!("KEDA says: {timeout}; NATS answers us, not KEDA"),
+        "NetworkPolicy",
+    );
+    check(
+        "no such host",
+        true,
+        "KEDA says: no such host; NATS answers us, not KEDA",
+        "NetworkPolicy",
+    );
+    // What we do not see either is said above.
+    check(timeout, false, &format!("KEDA says: {timeout}"), "mend what failed above");
+    check(
+        "x: unmarshal",
+        true,
+        "KEDA says: x: unmarshal; NATS answers us with the consumer",
+        "describe scaledobject",
+    );
+}
+
+#[test]
+fn paused_by_an_annotation() {
+    let check = |annotation: &str, value: &str, replicas: i64, expected: &[&str]| {
+        let mut facts = well();
+        let metadata = &mut scaled(&mut facts)["metadata"];
+        metadata["annotations"] = json!({annotation: value});
+        metadata["managedFields"] = json!([
+            {"manager": "keda", "fieldsV1": {"f:status": {}}},
+            {"manager": "kubectl-annotate", "time": "2026-01-02T03:04:05Z",
+             "fieldsV1": {"f:metadata": {"f:annotations": {".": {}, (format!("f:{annotation}")): {}}}}},
+        ]);
+        facts.deployment.as_mut().unwrap()["spec"]["replicas"] = json!(replicas);
+        // KEDA takes the autoscaler away, and says nothing new of the rest.
+        facts.hpa = None;
+        scaled(&mut facts)["status"]["conditions"][0] =
+            json!({"type": "Ready", "status": "Unknown"});
+        says(&report(&facts), expected);
+    };
+    let gone = "State: autoscaler: skipped: KEDA takes it away while it is paused";
+    let by = "written by kubectl-annotate at 2026-01-02T03:04:05Z: it leaves it at";
+    let annotation = "State: Paused: failed: KEDA is paused by the ScaledObject's annotation autoscaling.keda.sh";
+    check(
+        "autoscaling.keda.sh/paused-replicas",
+        "0",
+        0,
+        &[
+            &format!(
+                "{annotation}/paused-replicas=0, {by} 0 pods, so nothing works on what waits; 12 messages wait"
+            ),
+            gone,
+        ],
+    );
+    check(
+        "autoscaling.keda.sh/paused",
+        "true",
+        3,
+        &[
+            &format!("{annotation}/paused=true, {by} 3 pods, however many messages wait; 12")
+                .replace("failed", "warning"),
+            gone,
+        ],
+    );
 }

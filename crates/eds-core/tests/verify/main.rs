@@ -9,9 +9,11 @@
     reason = "tests fail by panicking"
 )]
 
+mod causes;
 mod claim;
 mod composition;
 mod deployment;
+mod forbidden;
 mod keda;
 mod platform;
 
@@ -24,7 +26,8 @@ fn ailing(report: &Report) -> Vec<String> {
     for section in &report.sections {
         for check in section.checks.iter().filter(|c| c.status != Status::Passed) {
             let status = check.status.name();
-            lines.push(format!("{}: {}: {status}: {}", section.title, check.name, check.detail));
+            let whole = check.whole();
+            lines.push(format!("{}: {}: {status}: {whole}", section.title, check.name));
             let needs_fix = matches!(check.status, Status::Failed | Status::Warning);
             assert_eq!(needs_fix, check.fix.as_ref().is_some_and(|f| !f.is_empty()), "{check:?}");
         }

@@ -1,6 +1,6 @@
-use eds_core::verify::composition;
 use eds_core::verify::platform::packages::Right;
 use eds_core::verify::platform::{Facts, api, keda, nats, packages, report};
+use eds_core::verify::{Endpoint, Unread, composition};
 use serde_json::{Value, json};
 
 use super::{at, conditions, package, remove, revision, says};
@@ -82,14 +82,17 @@ pub(super) fn well() -> Facts {
         nats: nats::Facts {
             url: "nats://nats.nats.svc:4222".to_owned(),
             monitoring: "nats-headless.nats.svc:8222".to_owned(),
-            client_port: Some(4222),
-            monitoring_port: Some(8222),
-            service: service("nats", 4222),
+            clients: vec![(
+                Endpoint::parse("nats.nats.svc:4222", "default", 4222).unwrap(),
+                service("nats", 4222),
+            )],
+            monitor: Endpoint::parse("nats-headless.nats.svc:8222", "default", 80),
             headless: service("nats-headless", 8222),
             pods: vec![pod("nats", "nats-0", &json!({}))],
             health: answer(json!({"status": "ok"})),
             server: answer(json!({"version": "2.15.2"})),
             jetstream: answer(json!({"storage": 10, "config": {"max_storage": 100}})),
+            unread: Unread::default(),
         },
         keda: keda::Facts {
             crd: Some(json!({
@@ -143,7 +146,10 @@ pub(super) fn well() -> Facts {
             function_revisions: Vec::new(),
             pods: pods.to_vec(),
             built_in: composition,
+            unread: Unread::default(),
         },
+        claims: Vec::new(),
+        unread: Unread::default(),
     }
 }
 
@@ -202,11 +208,11 @@ fn nats() {
         |f: &mut Facts| (f.nats.health, f.nats.server, f.nats.jetstream) = (None, None, None);
     check(
         |f| {
-            (f.nats.service, f.nats.headless) = (None, None);
+            (f.nats.clients[0].1, f.nats.headless) = (None, None);
             away(f);
         },
         &[
-            "NATS: deployed: failed: no Service answers to nats://nats.nats.svc:4222",
+            "NATS: deployed: failed: no Service answers to nats.nats:4222",
             "NATS: monitoring port: failed: no Service answers to nats-headless",
             unasked[0],
             unasked[1],
@@ -228,7 +234,7 @@ fn nats() {
         &["NATS: servers: warning: 1 of 2 pods ready: pod nats-0 is not ready: starting"],
     );
     check(
-        |f| *at(f.nats.service.as_mut().unwrap(), "/spec/ports/0/port") = json!(4333),
+        |f| *at(f.nats.clients[0].1.as_mut().unwrap(), "/spec/ports/0/port") = json!(4333),
         &["NATS: deployed: failed: Service nats has no port 4222"],
     );
     check(
@@ -254,8 +260,7 @@ fn nats() {
     // Elsewhere, it cannot be looked at, which is no failure.
     check(
         |f| {
-            (f.nats.service, f.nats.headless) = (None, None);
-            (f.nats.client_port, f.nats.monitoring_port) = (None, None);
+            (f.nats.clients, f.nats.headless, f.nats.monitor) = (Vec::new(), None, None);
             f.nats.url = "nats://nats.example.com:4222".to_owned();
             f.nats.monitoring = "nats.example.com:8222".to_owned();
             away(f);

@@ -16,10 +16,10 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     let is_ready = |pod: &&Value| Condition::of(pod, "Ready").is_some_and(|c| c.status == "True");
     let ready = i64::try_from(facts.pods.iter().filter(is_ready).count()).unwrap_or(i64::MAX);
     let name = text(&facts.claim, "/spec/nats/consumer");
-    let counts = format!(
-        "{pending} waiting, {delivered} in work, {} ready, {asking} asking for more",
-        count(ready, "pod")
-    );
+    let unread = facts.unread.has("pods");
+    let pods = if unread { "an unknown number of pods".to_owned() } else { count(ready, "pod") };
+    let counts =
+        format!("{pending} waiting, {delivered} in work, {pods} ready, {asking} asking for more");
     // A pod that is ready and does not ask reads something else, or does not read.
     if pending > 0 && delivered == 0 && asking == 0 && ready > 0 {
         let cause = format!("{counts}: no pod asks the consumer {name} for its messages");

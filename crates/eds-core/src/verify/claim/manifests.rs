@@ -26,12 +26,17 @@ fn check(facts: &Facts, rendered: &Value) -> Check {
         let cause = format!("provider-kubernetes cannot apply {what}: {why}");
         return Check::failed(title, cause, fix(why));
     }
+    let plural = format!("{}s", kind.to_lowercase());
+    if let (None, Some(skipped)) = (live, facts.unread.skips(&title, &[&plural])) {
+        return skipped;
+    }
     let Some(live) = live else {
         let cause = match object {
             Some(object) => format!(
                 "it is not there; provider-kubernetes has not applied Object {} yet",
                 name(object)
             ),
+            None if facts.unread.has("objects") => "it is not there".to_owned(),
             None => "it is not there, and was not composed".to_owned(),
         };
         return Check::failed(title, cause, "see Composite above, and eds doctor for the platform");
@@ -40,9 +45,10 @@ fn check(facts: &Facts, rendered: &Value) -> Check {
         [] => Check::passed(title, "as eds render shows it"),
         found => Check::warning(
             title,
-            format!("not as eds render shows it:\n{}", found.join("\n")),
+            "not as eds render shows it:",
             "somebody else writes it, the Composition is another, or the claim's last change is on its way",
-        ),
+        )
+        .with(found.iter().cloned()),
     }
 }
 

@@ -13,7 +13,15 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
         checks.extend(object.and_then(|object| held(what, object)));
     }
     let Some(composite) = &facts.composite else {
-        checks.push(no_composite(claim));
+        let unread = facts.unread.skips("composed", &["xeventdrivenservices"]);
+        checks.push(match (synced(claim), unread) {
+            // The claim knows of it by itself.
+            (None, Some(skipped)) => skipped,
+            (Some(why), Some(_)) => {
+                Check::failed("composed", why, "a platform engineer: eds doctor")
+            }
+            (_, None) => no_composite(claim),
+        });
         return checks;
     };
     checks.push(match synced(claim).or_else(|| synced(composite)) {
@@ -98,12 +106,15 @@ fn composition(facts: &Facts, composite: &Value) -> Check {
         };
         return Check::failed(NAME, cause, "kubectl get compositions --show-labels");
     }
+    let unread = &facts.platform.compositions.unread;
     match named(&facts.platform.compositions.compositions, wanted) {
         Some(_) => Check::passed(NAME, wanted),
-        None => Check::failed(
-            NAME,
-            format!("{wanted}, which it was given, is not there"),
-            "install the API: kubectl apply -k platform/04-apis",
-        ),
+        None => unread.or(NAME, &["compositions"], || {
+            Check::failed(
+                NAME,
+                format!("{wanted}, which it was given, is not there"),
+                "install the API: kubectl apply -k platform/04-apis",
+            )
+        }),
     }
 }

@@ -2,110 +2,143 @@
 
 use serde_json::Value;
 
-use super::super::Check;
-use super::super::object::{Condition, name, number, text};
-use super::super::pods::why_not_ready;
+use super::super::object::{Condition, count, name, named, number, text};
+use super::super::{Check, pods as any};
 use super::Facts;
-use crate::event_driven_service::pod_failure;
+use crate::event_driven_service::Paused;
+use crate::event_driven_service::pods::{self, Evidence, Failure};
+use crate::protocol::Object;
 
 pub(super) fn checks(facts: &Facts) -> Vec<Check> {
+    if let Some(skipped) = facts.unread.skips("pods", &["deployments", "pods"]) {
+        return vec![skipped];
+    }
     let Some(deployment) = facts.live("Deployment") else { return Vec::new() };
-    let mut checks = Vec::new();
-    let failure = Condition::of(deployment, "ReplicaFailure").filter(|c| c.status == "True");
-    if let Some(failure) = failure {
-        let quota = failure.why().contains("exceeded quota");
-        let fix = if quota {
-            "raise the namespace's ResourceQuota, or choose a smaller spec.size"
-        } else {
-            "kubectl describe replicasets; the message names who refuses the pods"
-        };
-        let cause = format!("pods cannot be created: {}", failure.why());
-        checks.push(Check::failed("creation", cause, fix));
-    }
+    let Some(object) = deployment.as_object() else { return Vec::new() };
+    let sets: Vec<&Object> = facts.replica_sets.iter().filter_map(Value::as_object).collect();
+    let current = pods::current(object, &sets, facts.pods.iter().filter_map(Value::as_object));
+    let mut checks: Vec<Check> = creation(facts, deployment, &sets).into_iter().collect();
     let wanted = deployment.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
-    let pods = newest(deployment, &facts.pods);
-    if pods.is_empty() && checks.is_empty() {
-        checks.push(if wanted == 0 {
-            Check::passed("replicas", "0: nothing to do, KEDA wakes it when messages come")
-        } else {
-            let cause = format!("none of {wanted} pods is there yet");
-            Check::failed(
-                "replicas",
-                cause,
-                "kubectl describe deployment; look again in some seconds",
-            )
-        });
+    if current.is_empty() && checks.is_empty() {
+        checks.push(none(facts, wanted));
     }
+    let is_current =
+        |pod: &&Value| current.iter().any(|c| c.get("metadata") == pod.get("metadata"));
+    let mut pods: Vec<&Value> = facts.pods.iter().filter(is_current).collect();
+    pods.sort_by_key(|pod| name(pod));
     checks.extend(pods.into_iter().map(|pod| check(facts, pod)));
     checks
 }
 
-/// Pods of the newest revision, by name: what ails an older one ends with the rollout.
-fn newest<'a>(deployment: &Value, pods: &'a [Value]) -> Vec<&'a Value> {
-    let is_going = |pod: &&Value| pod.pointer("/metadata/deletionTimestamp").is_some();
-    let hash = |pod: &'a Value| text(pod, "/metadata/labels/pod-template-hash");
-    let alive = || pods.iter().filter(|pod| !is_going(pod));
-    // Times of this form sort as text.
-    let newest = alive().max_by_key(|pod| text(pod, "/metadata/creationTimestamp")).map(hash);
-    let settled =
-        number(deployment, "/status/replicas") == number(deployment, "/status/updatedReplicas");
-    let mut found: Vec<&Value> =
-        alive().filter(|pod| settled || Some(hash(pod)) == newest).collect();
-    found.sort_by_key(|pod| name(pod));
-    found
+/// Why pods are not even created. The newest event knows better than the Deployment's condition, which
+/// keeps the first message for as long as it fails.
+fn creation(facts: &Facts, deployment: &Value, sets: &[&Object]) -> Option<Check> {
+    let condition =
+        Condition::of(deployment, "ReplicaFailure").filter(|c| c.status == "True")?.why();
+    let set = pods::newest_name(deployment.as_object()?, sets);
+    let is_of_set = |event: &&Value| {
+        let involved = text(event, "/involvedObject/name");
+        text(event, "/reason") == "FailedCreate"
+            && set.as_deref().map_or_else(
+                || involved.starts_with(&format!("{}-", name(deployment))),
+                |set| set == involved,
+            )
+    };
+    let event = facts.events.iter().rev().find(is_of_set).map(|event| {
+        let message = text(event, "/message");
+        let message = message.trim_start_matches("(combined from similar events): ");
+        message.trim_start_matches("Error creating: ")
+    });
+    let account = facts.live("ServiceAccount").is_some();
+    let message = event.unwrap_or(condition);
+    if pods::wants_service_account(message) && account {
+        let cause = format!(
+            "pods cannot be created, and the only reason that is known is over (the ServiceAccount is \
+             there now): {message}"
+        );
+        let fix = "the ReplicaSet tries again by itself, within minutes; kubectl get events shows the \
+                   next reason";
+        return Some(Check::failed("creation", cause, fix));
+    }
+    let Failure { message, fix, .. } = pods::creation_failure(message);
+    Some(Check::failed("creation", message, fix))
+}
+
+/// There is no pod that counts.
+fn none(facts: &Facts, wanted: i64) -> Check {
+    const NAME: &str = "replicas";
+    let scaled_object = facts.keda.scaled_object.as_ref().and_then(Value::as_object);
+    let paused = scaled_object.and_then(Paused::of).is_some_and(|paused| paused.stops_scaling());
+    if wanted == 0 && paused {
+        return Check::passed(NAME, "0, and KEDA is paused: see State below");
+    }
+    if wanted == 0 {
+        return Check::passed(NAME, "0: nothing to do, KEDA wakes it when messages come");
+    }
+    let cause = format!("none of {} is there yet", count(wanted, "pod"));
+    let namespace = text(&facts.claim, "/metadata/namespace");
+    let fix = format!(
+        "look again in some seconds; kubectl -n {namespace} describe deployment {}",
+        name(&facts.claim)
+    );
+    Check::failed(NAME, cause, fix)
 }
 
 fn check(facts: &Facts, pod: &Value) -> Check {
     let title = name(pod);
     let image = text(&facts.claim, "/spec/image");
-    let failure = pod.as_object().and_then(|pod| pod_failure(pod, image));
-    let Some((reason, message)) = failure else {
-        return match why_not_ready(pod) {
-            None => Check::passed(title, format!("ready, on {}", text(pod, "/spec/nodeName"))),
-            Some(why) => not_ready(facts, pod, why),
-        };
+    let of_pod = |event: &&Value| text(event, "/involvedObject/name") == title;
+    let events = facts.events.iter().filter(of_pod);
+    let logs = || facts.logs.iter().filter(|log| log.pod == title);
+    let log: String = logs().map(|log| log.text.as_str()).collect();
+    let evidence = Evidence {
+        events: events.map(|e| (text(e, "/reason"), text(e, "/message"))).collect(),
+        log: &log,
+        now: Some(facts.now),
     };
-    Check::failed(title, with_log(facts, pod, message), fix(reason, facts, pod))
+    let nothing = Object::new();
+    let object = pod.as_object().unwrap_or(&nothing);
+    if let Some(Failure { message, fix, .. }) = pods::failure(object, image, &evidence) {
+        return Check::failed(title, message, fix).with(log_lines(facts, pod));
+    }
+    let Some(why) = any::otherwise(pod) else {
+        return running(pod);
+    };
+    if let Some(node) = node_trouble(facts, pod) {
+        let fix =
+            "kubectl describe node says why; its pods are made again elsewhere after five minutes";
+        return Check::failed(title, format!("{why}; {node}"), fix);
+    }
+    let found = pods::not_ready(object, &evidence, &why);
+    Check::failed(title, found.message, found.fix).with(log_lines(facts, pod))
 }
 
-/// It runs, and its probe says no; or it is on its way.
-fn not_ready(facts: &Facts, pod: &Value, why: String) -> Check {
-    let of_pod = |event: &&Value| text(event, "/involvedObject/name") == name(pod);
-    let event = facts.events.iter().rev().find(of_pod).map(|event| text(event, "/message"));
-    let why = match event {
-        Some(event) => format!("{why}; {}", event.trim()),
-        None => why,
-    };
-    let fix = "the worker answers /ready once it is connected to NATS and its consumer exists: its log \
-               says what it waits for";
-    Check::failed(name(pod), with_log(facts, pod, why), fix)
+/// Ready; and if it was killed for want of memory before, it will be again.
+fn running(pod: &Value) -> Check {
+    let title = name(pod);
+    let place = format!("ready, on {}", text(pod, "/spec/nodeName"));
+    let main = pod.pointer("/status/containerStatuses/0").unwrap_or(&Value::Null);
+    let restarts = number(main, "/restartCount");
+    if text(main, "/lastState/terminated/reason") != "OOMKilled" {
+        return Check::passed(title, place);
+    }
+    let detail =
+        format!("{place}; killed for want of memory before ({})", count(restarts, "restart"));
+    Check::warning(title, detail, "choose a larger spec.size, or let the worker hold less at once")
 }
 
-fn with_log(facts: &Facts, pod: &Value, mut cause: String) -> String {
+/// A node that does not answer says nothing of its pods.
+fn node_trouble(facts: &Facts, pod: &Value) -> Option<String> {
+    let node = named(&facts.platform.nodes, text(pod, "/spec/nodeName"))?;
+    let ready = Condition::of(node, "Ready").filter(|ready| ready.status != "True")?;
+    Some(format!("its node {} is not Ready: {}", name(node), ready.why()))
+}
+
+fn log_lines(facts: &Facts, pod: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
     for log in facts.logs.iter().filter(|log| log.pod == name(pod) && !log.text.trim().is_empty()) {
-        cause.push_str(&format!("\nlog of {}:", log.container));
-        for line in log.text.trim_end().lines() {
-            cause.push_str(&format!("\n  {line}"));
-        }
+        lines.push(format!("log of {}:", log.container));
+        lines.extend(log.text.trim_end().lines().map(|line| format!("  | {line}")));
     }
-    cause
-}
-
-/// What to do, by the reason that [`pod_failure`] gives.
-fn fix(reason: &str, facts: &Facts, pod: &Value) -> String {
-    let namespace = text(&facts.claim, "/metadata/namespace");
-    match reason {
-        "ImagePullFailed" => "is spec.image spelled right, and pushed? A private registry needs \
-                              spec.imagePullSecrets"
-            .to_owned(),
-        "ConfigurationMissing" => "see Secrets above".to_owned(),
-        "ContainerCannotStart" => "the command is not in the image: correct \
-                                   spec.initContainer.command, or the image's entrypoint"
-            .to_owned(),
-        "Unschedulable" => "choose a smaller spec.size, or add a node".to_owned(),
-        "InitContainerFailed" => {
-            format!("kubectl -n {namespace} logs {} -c init --previous", name(pod))
-        }
-        _ => format!("kubectl -n {namespace} logs {} --previous", name(pod)),
-    }
+    lines
 }

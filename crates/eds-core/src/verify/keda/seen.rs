@@ -46,8 +46,14 @@ pub(super) fn authority<'a>(facts: &'a Facts, trigger: &Value) -> Option<&'a Val
 
 pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
     let trigger = trigger(scaled_object);
-    let mut checks = vec![service(facts, trigger)];
+    let unread = &facts.unread;
+    let mut checks =
+        vec![unread.or("endpoint's Service", &["services"], || service(facts, trigger))];
     let Some(asked) = &facts.asked else {
+        if let Some(skipped) = unread.skips("KEDA's query", &["services/proxy", "pods/proxy"]) {
+            checks.push(skipped);
+            return checks;
+        }
         checks.push(Check::skipped("KEDA's query", "the endpoint is no Service of this cluster"));
         return checks;
     };
@@ -82,12 +88,7 @@ pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
         checks.push(if wanted == SYSTEM {
             Check::failed("account", SYSTEM_CAUSE, SYSTEM_FIX)
         } else {
-            let cause = format!("NATS has no account {wanted} with JetStream; {}", accounts(facts));
-            Check::failed(
-                "account",
-                cause,
-                "set spec.nats.account to the one that holds the stream",
-            )
+            no_account(facts, wanted, text(trigger, "/stream"))
         });
         return checks;
     };
@@ -99,9 +100,21 @@ pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
     let wanted = text(trigger, "/stream");
     let Some(stream) = stream else {
         let streams = names(account, "/stream_detail");
-        let cause = format!("account {account_name} has no stream {wanted}; it has {streams}");
-        let fix = format!("make the stream: nats stream add {wanted}, or correct spec.nats.stream");
-        checks.push(Check::failed("stream", cause, fix));
+        checks.push(match holders(facts, wanted).as_slice() {
+            [] => {
+                let cause =
+                    format!("account {account_name} has no stream {wanted}; it has {streams}");
+                let fix = format!(
+                    "make the stream: nats stream add {wanted}, or correct spec.nats.stream"
+                );
+                Check::failed("stream", cause, fix)
+            }
+            held => {
+                let cause =
+                    format!("account {account_name} has no stream {wanted}; {}", have_it(held));
+                Check::failed("stream", cause, set_account(held))
+            }
+        });
         return checks;
     };
     let messages = number(stream, "/state/messages");
@@ -192,10 +205,75 @@ fn service(facts: &Facts, trigger: &Value) -> Check {
     Check::passed(NAME, format!("{title}, headless, port {port}"))
 }
 
-/// Which accounts hold streams, so that the right one can be named.
-fn accounts(facts: &Facts) -> String {
+/// All accounts with JetStream, with their streams.
+fn accounts(facts: &Facts) -> impl Iterator<Item = &Value> {
     let all = facts.everything.as_ref().map_or(&Value::Null, |e| e.get("body").unwrap_or(e));
-    format!("its accounts are {}", names(all, "/account_details"))
+    list(all, "/account_details")
+}
+
+/// The accounts that have a stream of this name.
+fn holders<'a>(facts: &'a Facts, stream: &str) -> Vec<&'a Value> {
+    let has =
+        |account: &&Value| list(account, "/stream_detail").any(|s| text(s, "/name") == stream);
+    accounts(facts).filter(has).collect()
+}
+
+/// `account SHOP has it`.
+fn have_it(accounts: &[&Value]) -> String {
+    let names: Vec<&str> = accounts.iter().map(|account| name_of(account)).collect();
+    match names.as_slice() {
+        [one] => format!("account {one} has it"),
+        several => format!("accounts {} have one", several.join(", ")),
+    }
+}
+
+fn set_account(accounts: &[&Value]) -> String {
+    let ids: Vec<String> = accounts.iter().map(|account| known_as(account)).collect();
+    format!("set spec.nats.account to {}", ids.join(" or "))
+}
+
+fn name_of(account: &Value) -> &str {
+    match text(account, "/name") {
+        "" => text(account, "/id"),
+        name => name,
+    }
+}
+
+/// What NATS looks an account up by: in operator mode its id, a public key that begins with A, else
+/// its name.
+fn known_as(account: &Value) -> String {
+    let (id, name) = (text(account, "/id"), name_of(account));
+    if id.is_empty() || id == name { name.to_owned() } else { format!("{id} (the id of {name})") }
+}
+
+fn no_account(facts: &Facts, wanted: &str, stream: &str) -> Check {
+    const NAME: &str = "account";
+    let all: Vec<&Value> = accounts(facts).collect();
+    let by_id =
+        all.iter().find(|a| text(a, "/name") == wanted && !["", wanted].contains(&text(a, "/id")));
+    if let Some(account) = by_id {
+        let id = text(account, "/id");
+        let cause = format!(
+            "NATS runs in operator mode, where it knows account {wanted} by its id, {id}, and not by \
+             its name: KEDA asks for the name and finds nothing"
+        );
+        return Check::failed(NAME, cause, format!("set spec.nats.account to {id}"));
+    }
+    let held = holders(facts, stream);
+    let hint = match held.as_slice() {
+        [] => {
+            let names: Vec<&str> = all.iter().map(|account| name_of(account)).collect();
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            format!("its accounts are {names}")
+        }
+        held => format!("stream {stream}: {}", have_it(held)),
+    };
+    let cause = format!("NATS has no account {wanted} with JetStream; {hint}");
+    let fix = match held.as_slice() {
+        [] => "set spec.nats.account to the one that holds the stream".to_owned(),
+        held => set_account(held),
+    };
+    Check::failed(NAME, cause, fix)
 }
 
 fn names(object: &Value, pointer: &str) -> String {

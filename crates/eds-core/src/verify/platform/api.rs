@@ -21,6 +21,9 @@ const INSTALL: &str = "install the API: kubectl apply -k platform/04-apis";
 
 pub(super) fn checks(all: &All) -> Vec<Check> {
     let found = &all.compositions;
+    if let Some(skipped) = found.unread.skips("XRD", &["compositeresourcedefinitions"]) {
+        return vec![skipped];
+    }
     let Some(xrd) = &found.xrd else {
         return vec![Check::failed("XRD", "there is no XRD for EventDrivenService", INSTALL)];
     };
@@ -32,8 +35,12 @@ pub(super) fn checks(all: &All) -> Vec<Check> {
     let mut checks = vec![
         condition("XRD established", "Established", name(xrd)),
         condition("claim offered", "Offered", text(xrd, "/spec/claimNames/kind")),
-        served(all, xrd),
+        all.unread.or("claim served", &["customresourcedefinitions"], || served(all, xrd)),
     ];
+    if let Some(skipped) = found.unread.skips("Composition", &["compositions"]) {
+        checks.push(skipped);
+        return checks;
+    }
     let ours: Vec<&Value> = found.ours().collect();
     if ours.is_empty() {
         let missing = composition::missing(found, None);
@@ -41,7 +48,8 @@ pub(super) fn checks(all: &All) -> Vec<Check> {
     }
     checks.extend(ours.iter().map(|c| composition::summary(found, c)));
     checks.extend(default(found, xrd, &ours));
-    checks.push(claim_names(&all.api));
+    let needs = ["validatingadmissionpolicies", "validatingadmissionpolicybindings"];
+    checks.push(all.unread.or("claim names", &needs, || claim_names(&all.api)));
     checks
 }
 

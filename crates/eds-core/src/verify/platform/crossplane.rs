@@ -18,13 +18,16 @@ pub fn core(deployments: &[Value]) -> Option<&Value> {
 }
 
 pub(super) fn checks(facts: &Facts) -> Vec<Check> {
+    if let Some(skipped) = facts.unread.skips("installed", &["deployments"]) {
+        return vec![skipped];
+    }
     let Some(core) = core(&facts.deployments) else {
         let fix = "install Crossplane 2: helm install crossplane -n crossplane-system --create-namespace \
                    crossplane-stable/crossplane";
         return vec![Check::failed("installed", "there is no Deployment crossplane", fix)];
     };
     let pods = &facts.compositions.pods;
-    let mut checks = vec![workload::check("installed", core, pods)];
+    let mut checks = vec![workload::check("installed", core, pods, &facts.unread)];
     checks.push(match version::of(core) {
         Some((found, text)) if found < OLDEST => {
             Check::failed("version", format!("{text} is older than 2.0"), "update Crossplane to 2")
@@ -37,7 +40,7 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
         ),
     });
     if let Some(found) = named(&facts.deployments, "crossplane-rbac-manager") {
-        checks.push(workload::check("RBAC manager", found, pods));
+        checks.push(workload::check("RBAC manager", found, pods, &facts.unread));
     }
     checks.push(circuit_breaker(facts, core));
     checks

@@ -30,12 +30,17 @@ pub fn operator(deployments: &[Value]) -> Option<&Value> {
 
 pub(super) fn checks(all: &All) -> Vec<Check> {
     let facts = &all.keda;
-    let mut checks = vec![crd(facts)];
+    let unread = &all.unread;
+    let mut checks = vec![unread.or("ScaledObject", &["customresourcedefinitions"], || crd(facts))];
+    if let Some(skipped) = unread.skips("operator", &["deployments"]) {
+        checks.push(skipped);
+        return checks;
+    }
     let Some(operator) = operator(&all.deployments) else {
         checks.push(Check::failed("operator", "there is no Deployment keda-operator", INSTALL));
         return checks;
     };
-    checks.push(workload::check("operator", operator, &facts.pods));
+    checks.push(workload::check("operator", operator, &facts.pods, unread));
     checks.push(oldest(operator));
     let namespace = text(operator, "/metadata/namespace");
     let part = |ending: &str| {
@@ -46,16 +51,16 @@ pub(super) fn checks(all: &All) -> Vec<Check> {
         })
     };
     checks.push(match part("metrics-apiserver") {
-        Some(found) => workload::check("metrics server", found, &facts.pods),
+        Some(found) => workload::check("metrics server", found, &facts.pods, unread),
         None => {
             let cause = format!("no Deployment of KEDA's metrics server is in {namespace}");
             Check::failed("metrics server", cause, INSTALL)
         }
     });
-    checks.push(metrics(facts, namespace));
+    checks.push(unread.or("external metrics", &["apiservices"], || metrics(facts, namespace)));
     // Without it a wrong ScaledObject is taken, and fails later.
     if let Some(found) = part("admission") {
-        let check = workload::check("admission webhook", found, &facts.pods);
+        let check = workload::check("admission webhook", found, &facts.pods, unread);
         checks.push(match check.fix {
             Some(fix) => Check::warning(check.name, check.detail, fix),
             None => check,

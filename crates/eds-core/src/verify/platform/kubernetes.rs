@@ -25,11 +25,14 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
         .collect();
     let ready = total - trouble.len();
     let fix = "kubectl describe node";
-    let nodes = match trouble.as_slice() {
+    let nodes = facts.unread.or("nodes", &["nodes"], || match trouble.as_slice() {
         [] if total == 0 => Check::failed("nodes", "there is none", "add a node"),
         [] => Check::passed("nodes", format!("{ready} of {total} Ready")),
-        _ if ready > 0 => Check::warning("nodes", trouble.join("\n"), fix),
-        _ => Check::failed("nodes", format!("none is Ready; {}", trouble.join("\n")), fix),
-    };
+        [first, rest @ ..] if ready > 0 => {
+            Check::warning("nodes", first, fix).with(rest.iter().cloned())
+        }
+        [first, rest @ ..] => Check::failed("nodes", format!("none is Ready; {first}"), fix)
+            .with(rest.iter().cloned()),
+    });
     vec![version, nodes]
 }

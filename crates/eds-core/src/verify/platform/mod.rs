@@ -12,9 +12,11 @@ pub mod packages;
 mod version;
 mod workload;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use super::{Report, composition};
+use super::{Report, Unread, composition, shared};
 
 /// What was found in the cluster.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +37,18 @@ pub struct Facts {
     pub api: api::Facts,
     /// XRD, Compositions and functions, and the pods of Crossplane's namespace.
     pub compositions: composition::Facts,
+    /// Claims of all namespaces.
+    pub claims: Vec<Value>,
+    /// What may not be read of all this; NATS and Compositions have their own.
+    pub unread: Unread,
+}
+
+impl Facts {
+    /// The names of what may not be read, each once.
+    pub(super) fn unread(&self) -> BTreeSet<String> {
+        let all = [&self.unread, &self.nats.unread, &self.compositions.unread];
+        all.into_iter().flat_map(Unread::names).map(str::to_owned).collect()
+    }
 }
 
 /// Judges all of it.
@@ -47,5 +61,6 @@ pub fn report(facts: &Facts) -> Report {
     report.add("Crossplane", crossplane::checks(facts));
     report.add("Functions and provider", packages::checks(facts));
     report.add("API", api::checks(facts));
+    report.add("Claims", shared::all(&facts.claims));
     report
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::object::{list, name, number, text};
-use super::super::{Check, pods};
+use super::super::{Check, Endpoint, Unread, pods};
 
 /// What was found of the NATS that claims use unless they name another.
 #[derive(Debug, Clone, Default)]
@@ -12,15 +12,13 @@ pub struct Facts {
     pub url: String,
     /// The claim's default `spec.nats.monitoringEndpoint`.
     pub monitoring: String,
-    /// The port of the Service that `url` names; none where that is outside this cluster.
-    pub client_port: Option<u16>,
-    /// The same of `monitoring`.
-    pub monitoring_port: Option<u16>,
-    /// The Service that `url` names; none also where it names no Service of this cluster.
-    pub service: Option<Value>,
+    /// The servers that `url` names and that are inside this cluster, each with its Service.
+    pub clients: Vec<(Endpoint, Option<Value>)>,
+    /// What `monitoring` names; none where that is outside this cluster.
+    pub monitor: Option<Endpoint>,
     /// The Service that `monitoring` names.
     pub headless: Option<Value>,
-    /// The pods that `service` selects.
+    /// The pods that these Services select; only those that `url` names, where it names pods.
     pub pods: Vec<Value>,
     /// The answer to `/healthz`: `path`, `code`, `body`. None where nobody could be asked.
     pub health: Option<Value>,
@@ -28,17 +26,24 @@ pub struct Facts {
     pub server: Option<Value>,
     /// The answer to `/jsz`.
     pub jetstream: Option<Value>,
+    /// What may not be read of this.
+    pub unread: Unread,
 }
 
 pub(super) fn checks(facts: &Facts) -> Vec<Check> {
-    let mut checks = vec![service(facts)];
-    if facts.service.is_some() {
-        checks.push(servers(facts));
+    let unread = &facts.unread;
+    let mut checks = vec![unread.or("deployed", &["services"], || deployed(facts))];
+    if facts.clients.iter().any(|(_, service)| service.is_some()) {
+        checks.push(unread.or("servers", &["pods"], || servers(facts)));
     }
-    checks.push(monitoring(facts));
+    checks.push(unread.or("monitoring port", &["services"], || monitoring(facts)));
     let Some(health) = &facts.health else {
         let why = "its monitoring endpoint could not be asked";
-        checks.extend(["healthy", "JetStream"].map(|name| Check::skipped(name, why)));
+        checks.extend(["healthy", "JetStream"].map(|name| {
+            unread.or(name, &["services/proxy", "pods/proxy", "services"], || {
+                Check::skipped(name, why)
+            })
+        }));
         return checks;
     };
     checks.push(healthy(facts, health));
@@ -46,40 +51,75 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     checks
 }
 
+fn is_headless(service: &Value) -> bool {
+    text(service, "/spec/clusterIP") == "None"
+}
+
 fn has_port(service: &Value, wanted: u16) -> bool {
     list(service, "/spec/ports").any(|p| number(p, "/port") == i64::from(wanted))
 }
 
-fn service(facts: &Facts) -> Check {
+/// Is there a way to each of the servers?
+fn deployed(facts: &Facts) -> Check {
     const NAME: &str = "deployed";
     let url = &facts.url;
-    let Some(port) = facts.client_port else {
+    if facts.clients.is_empty() {
         return Check::skipped(NAME, format!("{url} is outside this cluster"));
-    };
-    let Some(service) = &facts.service else {
-        let fix = "install NATS with JetStream into namespace nats, release nats (its chart makes the \
-                   Services nats and nats-headless), or set spec.nats.url in every claim";
-        return Check::failed(NAME, format!("no Service answers to {url}"), fix);
-    };
-    if !has_port(service, port) {
-        let cause = format!("Service {} has no port {port}", name(service));
-        return Check::failed(NAME, cause, "give the Service its client port, 4222");
     }
-    let place = format!("{}/{}", text(service, "/metadata/namespace"), name(service));
-    Check::passed(NAME, format!("Service {place}, which is {url}"))
+    let trouble: Vec<(String, &str)> = facts.clients.iter().filter_map(no_way).collect();
+    if trouble.is_empty() {
+        let places: Vec<String> = facts.clients.iter().map(|(e, _)| e.host()).collect();
+        return Check::passed(NAME, format!("Service {}, which is {url}", places.join(", ")));
+    }
+    let causes: Vec<&str> = trouble.iter().map(|(cause, _)| cause.as_str()).collect();
+    let cause = match facts.clients.len() {
+        1 => causes.join("; "),
+        all => format!("{} of {all} servers of {url}: {}", trouble.len(), causes.join("; ")),
+    };
+    let fix = trouble.first().map_or("", |(_, fix)| fix);
+    // A client takes any that answers.
+    if trouble.len() < facts.clients.len() {
+        return Check::warning(NAME, cause, fix);
+    }
+    Check::failed(NAME, cause, fix)
+}
+
+fn no_way((endpoint, service): &(Endpoint, Option<Value>)) -> Option<(String, &'static str)> {
+    let Endpoint { port, .. } = endpoint;
+    let host = endpoint.host();
+    let Some(service) = service else {
+        return Some((
+            format!("no Service answers to {host}:{port}"),
+            "install NATS with JetStream into namespace nats, release nats (its chart makes the \
+             Services nats and nats-headless), or set spec.nats.url in every claim",
+        ));
+    };
+    // Names under a headless Service lead to the pods themselves, whatever ports it lists.
+    if has_port(service, *port) || is_headless(service) {
+        return None;
+    }
+    let cause = format!("Service {} has no port {port}", name(service));
+    Some((cause, "give the Service its client port, 4222"))
 }
 
 fn servers(facts: &Facts) -> Check {
     const NAME: &str = "servers";
-    let total = facts.pods.len();
-    let namespace = facts.service.as_ref().map_or("", |s| text(s, "/metadata/namespace"));
-    if total == 0 {
+    let namespace = facts.clients.first().map_or("", |(endpoint, _)| endpoint.namespace.as_str());
+    let named: Vec<&str> = facts.clients.iter().filter_map(|(e, _)| e.pod.as_deref()).collect();
+    let missing = named.iter().filter(|pod| !facts.pods.iter().any(|p| name(p) == **pod));
+    let mut trouble: Vec<String> = missing.map(|pod| format!("there is no pod {pod}")).collect();
+    let total = facts.pods.len() + trouble.len();
+    if facts.pods.is_empty() {
         let fix =
             format!("kubectl -n {namespace} get statefulsets,deployments; scale NATS up again");
-        return Check::failed(NAME, "no pod is behind the Service", fix);
+        let cause = match trouble.as_slice() {
+            [] => "no pod is behind the Service".to_owned(),
+            trouble => trouble.join("; "),
+        };
+        return Check::failed(NAME, cause, fix);
     }
-    let trouble: Vec<String> = facts.pods.iter().filter_map(pods::why_not_ready).collect();
-    let ready = total - trouble.len();
+    trouble.extend(facts.pods.iter().filter_map(pods::why_not_ready));
+    let ready = total.saturating_sub(trouble.len());
     if trouble.is_empty() {
         return Check::passed(NAME, format!("{ready} of {total} pods ready"));
     }
@@ -94,7 +134,7 @@ fn monitoring(facts: &Facts) -> Check {
     let endpoint = &facts.monitoring;
     let fix = "offer port 8222 in the headless Service: in NATS's chart config.monitor.enabled and \
                service.ports.monitor.enabled, else http_port: 8222 in its configuration";
-    let Some(port) = facts.monitoring_port else {
+    let Some(Endpoint { port, .. }) = facts.monitor else {
         return Check::skipped(NAME, format!("{endpoint} is outside this cluster"));
     };
     let Some(service) = &facts.headless else {

@@ -61,6 +61,9 @@ const FUNCTIONS: &str = "kubectl apply -k platform/04-apis/functions";
 
 pub(super) fn checks(all: &All) -> Vec<Check> {
     let found = &all.compositions;
+    if let Some(skipped) = found.unread.skips("functions", &["compositions", "functions"]) {
+        return vec![skipped];
+    }
     // Without a Composition, those of the one that `eds render` uses.
     let mut wanted: BTreeSet<&str> = found.ours().flat_map(functions).collect();
     if wanted.is_empty() {
@@ -70,7 +73,11 @@ pub(super) fn checks(all: &All) -> Vec<Check> {
         .into_iter()
         .map(|function| {
             let (revisions, pods) = (&found.function_revisions, &found.pods);
-            packages::check(function, "Function", function, &found.functions, revisions, pods)
+            let check = || {
+                packages::check(function, "Function", function, &found.functions, revisions, pods)
+            };
+            // Without its pods nothing is known of its health.
+            found.unread.or(function, &["functionrevisions", "pods"], check)
         })
         .collect();
     let ours: Vec<&Value> = found.ours().collect();
@@ -94,14 +101,13 @@ fn provider_checks(all: &All, configs: &BTreeSet<&str>) -> Vec<Check> {
     let facts = &all.packages;
     let pods = &all.compositions.pods;
     let wanted = provider(&facts.providers).map_or(PROVIDER, name);
-    let mut checks = vec![packages::check(
-        PROVIDER,
-        "Provider",
-        wanted,
-        &facts.providers,
-        &facts.revisions,
-        pods,
-    )];
+    let needs = ["providers", "providerrevisions"];
+    let unread = all.unread.skips(PROVIDER, &needs);
+    let unread = unread.or_else(|| all.compositions.unread.skips(PROVIDER, &["pods"]));
+    let mut checks = vec![unread.unwrap_or_else(|| {
+        let revisions = &facts.revisions;
+        packages::check(PROVIDER, "Provider", wanted, &facts.providers, revisions, pods)
+    })];
     let pod = named(&facts.providers, wanted).and_then(|provider| pod(provider, pods));
     if let Some(pod) = pod {
         checks.push(flags(pod));
@@ -109,7 +115,9 @@ fn provider_checks(all: &All, configs: &BTreeSet<&str>) -> Vec<Check> {
     for config in configs {
         let title = format!("ProviderConfig {config}");
         checks.push(match named(&facts.configs, config) {
-            None => Check::failed(title, "it is not there", "kubectl apply -k platform/04-apis"),
+            None => all.unread.or(&title, &["providerconfigs"], || {
+                Check::failed(&title, "it is not there", "kubectl apply -k platform/04-apis")
+            }),
             Some(found) => {
                 let source = text(found, "/spec/credentials/source");
                 Check::passed(title, format!("credentials: {source}"))
@@ -141,7 +149,8 @@ fn flags(pod: &Value) -> Check {
         return Check::passed(NAME, NEEDED.map(|(flag, _)| flag).join(" "));
     }
     let fix = format!("{FUNCTIONS} (its DeploymentRuntimeConfig sets them)");
-    Check::warning(NAME, missing.join("\n"), fix)
+    let mut missing = missing.into_iter();
+    Check::warning(NAME, missing.next().unwrap_or_default(), fix).with(missing)
 }
 
 /// One check for each that must be allowed something.

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::super::object::{count, name, number, text};
-use super::super::{Check, pods};
+use super::super::{Check, Unread, pods};
 
 /// One Deployment of the platform. `all_pods` are those of its namespace, or of more.
-pub(super) fn check(title: &str, deployment: &Value, all_pods: &[Value]) -> Check {
+pub(super) fn check(title: &str, deployment: &Value, all_pods: &[Value], unread: &Unread) -> Check {
     let namespace = text(deployment, "/metadata/namespace");
     let of = format!("{namespace}/{}", name(deployment));
     let see = format!("kubectl -n {namespace} describe deployment {}", name(deployment));
@@ -21,7 +21,11 @@ pub(super) fn check(title: &str, deployment: &Value, all_pods: &[Value]) -> Chec
         return Check::passed(title, format!("{of}, {}", count(available, "replica")));
     }
     let why = all_pods.iter().filter(|pod| selects(deployment, pod)).find_map(pods::why_not_ready);
-    let why = why.unwrap_or_else(|| "it has no pods".to_owned());
+    let why = why.unwrap_or_else(|| {
+        let nothing =
+            if unread.has("pods") { "you may not read its pods" } else { "it has no pods" };
+        nothing.to_owned()
+    });
     let cause = format!("{available} of {wanted} replicas of {of} are available: {why}");
     if available == 0 {
         Check::failed(title, cause, see)
@@ -57,14 +61,14 @@ mod tests {
                 let into = whole.as_object_mut().unwrap().entry(key).or_insert_with(|| json!({}));
                 into.as_object_mut().unwrap().extend(over.unwrap_or_default());
             }
-            let check = check("it", &whole, &[pod]);
+            let check = check("it", &whole, &[pod], &Unread::default());
             assert_eq!(format!("{}: {}", check.status.name(), check.detail), expected);
         };
         let pod = |labels: Value, namespace: &str| {
             json!({
                 "metadata": {"name": "p", "namespace": namespace, "labels": labels},
                 "status": {"containerStatuses": [
-                    {"name": "c", "state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}},
+                    {"name": "c", "image": "i:1", "state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}},
                 ]},
             })
         };
@@ -74,12 +78,12 @@ mod tests {
         check_(
             json!({"spec": {"replicas": 2}, "status": {"availableReplicas": 1}}),
             ours(),
-            "warning: 1 of 2 replicas of n/d are available: pod p: ErrImagePull not found",
+            "warning: 1 of 2 replicas of n/d are available: pod p: image i:1 cannot be pulled: not found",
         );
         check_(
             json!({}),
             ours(),
-            "failed: 0 of 1 replicas of n/d are available: pod p: ErrImagePull not found",
+            "failed: 0 of 1 replicas of n/d are available: pod p: image i:1 cannot be pulled: not found",
         );
         for other in [pod(json!({"app": "d"}), "m"), pod(json!({"app": "e"}), "n")] {
             check_(
