@@ -72,8 +72,11 @@ passed() {
     printf '%sok%s   %s\n' "$GREEN" "$PLAIN" "$*"
 }
 
-# must SECONDS WHAT COMMAND...
-must() { wait_for "$@" || failed "not within $1 s: $2"; }
+# must SECONDS WHAT COMMAND...: EDS_PROOF_PATIENCE times as long on a machine that is busy with other work.
+must() {
+    local limit=$(($1 * ${EDS_PROOF_PATIENCE:-1}))
+    wait_for "$limit" "${@:2}" || failed "not within $limit s: $2"
+}
 
 # The worker image of every proof; `use_worker FILE` puts a static binary there.
 WORKER_IMAGE=registry.example.com/proofs/worker:1.0.0
@@ -96,6 +99,19 @@ eds() {
         failed "eds $1 $2 ended with $status instead of $expect, or did not say: $text"
     fi
     passed "eds $1 $2: $(grep -F -m 1 -- "$text" "$EVIDENCE/eds.out" | sed 's/^ *//')"
+}
+
+# eds_soon SECONDS STATUS TEXT ARGUMENT...: the same of a command that only looks, and may look before
+# KEDA, the autoscaler or a kubelet has.
+eds_soon() {
+    must "$1" "eds $4 $5 to end with $2 and say: $3" looked "${@:2}"
+    passed "eds $4 $5: $(grep -F -m 1 -- "$3" "$EVIDENCE/eds.out" | sed 's/^ *//')"
+}
+looked() {
+    local status=0 expect=$1 text=$2
+    shift 2
+    in_node env KUBECONFIG="$ADMIN_CONF" "$EDS" "$@" >"$EVIDENCE/eds.out" 2>&1 || status=$?
+    [ $status = "$expect" ] && grep -qF -- "$text" "$EVIDENCE/eds.out"
 }
 
 # claim NAME [JQ-PATCH]: a claim for the worker, changed by a jq expression.
@@ -121,7 +137,7 @@ ready() { condition "$1" Ready True; }
 says() {
     claim_json "$1" | jq -e --arg r "$2" --arg t "$3" '
         ([.status.conditions[]? | select(.type == "Ready" and .status == "False")] | length == 1) and
-        ([.status.conditions[]? | select(.type == "WorkerAvailable" and .status == "False" and .reason == $r)] | length == 1) and
+        ([.status.conditions[]? | select(.type == "WorkerAvailable" and .status == "False" and ($r == "" or .reason == $r))] | length == 1) and
         (.status.message // "" | contains($t))'
 }
 message() { claim_json "$1" | jq -r '.status.message // ""'; }
@@ -139,10 +155,10 @@ becomes_ready() {
     passed "$1 is Ready, $(($(date +%s) - at)) s after its pods were available"
 }
 
-# publish N: N messages into the proof's stream, each of which the reference worker works on for two
-# minutes: longer than a proof needs the lag.
+# publish N: N messages into the proof's stream, each of which the reference worker works on for ten
+# minutes: longer than a proof needs the lag, also on a busy machine.
 publish() {
     local i
-    for i in $(seq "$1"); do nats_ok "$SUBJECT" "{\"task\":\"message $i\",\"work_ms\":120000}" || failed "NATS does not take a message"; done
+    for i in $(seq "$1"); do nats_ok "$SUBJECT" "{\"task\":\"message $i\",\"work_ms\":600000}" || failed "NATS does not take a message"; done
 }
 purge() { nats_ok "\$JS.API.STREAM.PURGE.$STREAM" ''; }

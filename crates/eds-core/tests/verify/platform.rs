@@ -450,3 +450,70 @@ fn api() {
         &["API: claim names: warning: the binding of the admission policy"],
     );
 }
+
+/// Several servers, and servers by their pods' names, are looked at like one Service.
+#[test]
+fn urls_of_nats() {
+    let with = |url: &str, services: &[bool], pods: &[(&str, bool)], expected: &[&str]| {
+        check(
+            |f| {
+                f.nats.url = url.to_owned();
+                let headless = json!({"metadata": {"name": "h", "namespace": "nats"}, "spec": {"clusterIP": "None"}});
+                let endpoints =
+                    Endpoint::all(url, "default", 4222).into_iter().filter_map(|(_, e)| e);
+                f.nats.clients = endpoints
+                    .zip(services)
+                    .map(|(e, there)| (e, there.then(|| headless.clone())))
+                    .collect();
+                f.nats.pods = pods
+                    .iter()
+                    .map(|(name, ready)| {
+                        let mut pod = pod("nats", name, &json!({}));
+                        if !ready {
+                            turn(&mut pod, "Ready", "starting");
+                        }
+                        pod
+                    })
+                    .collect();
+            },
+            expected,
+        );
+    };
+    let two = "nats://nats-0.h.nats.svc:4222,nats://nats-1.h.nats.svc.cluster.local:4222";
+    with(two, &[true, true], &[("nats-0", true), ("nats-1", true)], &[]);
+    with(
+        two,
+        &[true, true],
+        &[("nats-0", true)],
+        &["NATS: servers: warning: 1 of 2 pods ready: there is no pod nats-1"],
+    );
+    with(
+        two,
+        &[true, true],
+        &[],
+        &["NATS: servers: failed: there is no pod nats-0; there is no pod nats-1"],
+    );
+    with(
+        two,
+        &[true, true],
+        &[("nats-0", false), ("nats-1", false)],
+        &[
+            "NATS: servers: failed: 0 of 2 pods ready: pod nats-0 is not ready: starting; pod nats-1",
+        ],
+    );
+    with(
+        "nats://a.nats.svc:4222,nats://b.nats.svc:4222",
+        &[false, true],
+        &[("a-0", true)],
+        &[
+            "NATS: deployed: warning: 1 of 2 servers of nats://a.nats.svc:4222,nats://b.nats.svc:4222: no Service",
+        ],
+    );
+    with(
+        "nats://a.nats.svc:4222,nats://b.nats.svc:4222",
+        &[false, false],
+        &[],
+        &["NATS: deployed: failed: 2 of 2 servers of"],
+    );
+    with("nats://nats-0.h.nats.svc:4222", &[true], &[("nats-0", true)], &[]);
+}
