@@ -91,8 +91,8 @@ async fn secrets(cluster: &Cluster, claim: &Value, namespace: &str) -> Result<Ve
                 Found::Keys(at(&secret, "/type").to_owned(), keys.collect())
             }
             Err(error) => match Refused::of(&error) {
-                Some(refused) => Found::Unreadable(refused.message.clone()),
-                None => return Err(error),
+                Some(refused) if refused.code == 403 => Found::Unreadable(refused.message.clone()),
+                _ => return Err(error),
             },
         };
         secrets.push(Secret { name: name.to_owned(), found });

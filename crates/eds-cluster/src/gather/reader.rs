@@ -87,11 +87,11 @@ impl<'a> Reader<'a> {
         match answer {
             Ok(found) => Ok(found),
             Err(error) => match Refused::of(&error) {
-                Some(refused) => {
+                Some(refused) if refused.code == 403 => {
                     self.unread.borrow_mut().add(what, refused.message.clone());
                     Ok(T::default())
                 }
-                None => Err(error),
+                _ => Err(error),
             },
         }
     }

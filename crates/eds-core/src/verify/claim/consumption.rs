@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::object::{Condition, count, number, text};
 use super::super::{Check, keda};
-use super::Facts;
+use super::{Facts, pods};
 
 pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     const NAME: &str = "messages";
@@ -14,7 +14,8 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     let asking = number(consumer, "/num_waiting");
     let again = number(consumer, "/num_redelivered");
     let is_ready = |pod: &&Value| Condition::of(pod, "Ready").is_some_and(|c| c.status == "True");
-    let ready = i64::try_from(facts.pods.iter().filter(is_ready).count()).unwrap_or(i64::MAX);
+    let ready = i64::try_from(pods::current(facts).iter().filter(|pod| is_ready(pod)).count())
+        .unwrap_or(i64::MAX);
     let name = text(&facts.claim, "/spec/nats/consumer");
     let unread = facts.unread.has("pods");
     let pods = if unread { "an unknown number of pods".to_owned() } else { count(ready, "pod") };

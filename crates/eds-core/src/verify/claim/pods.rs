@@ -14,28 +14,40 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
         return vec![skipped];
     }
     let Some(deployment) = facts.live("Deployment") else { return Vec::new() };
-    let Some(object) = deployment.as_object() else { return Vec::new() };
-    let sets: Vec<&Object> = facts.replica_sets.iter().filter_map(Value::as_object).collect();
-    let current = pods::current(object, &sets, facts.pods.iter().filter_map(Value::as_object));
-    let mut checks: Vec<Check> = creation(facts, deployment, &sets).into_iter().collect();
+    let current = current(facts);
+    let mut checks: Vec<Check> = creation(facts, deployment).into_iter().collect();
     let wanted = deployment.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
     if current.is_empty() && checks.is_empty() {
         checks.push(none(facts, wanted));
     }
-    let is_current =
-        |pod: &&Value| current.iter().any(|c| c.get("metadata") == pod.get("metadata"));
+    checks.extend(current.into_iter().map(|pod| check(facts, pod)));
+    checks
+}
+
+/// The service's own pods of its current revision, by name.
+pub(super) fn current(facts: &Facts) -> Vec<&Value> {
+    let deployment = facts.live("Deployment").and_then(Value::as_object);
+    let Some(deployment) = deployment else { return Vec::new() };
+    let of_pods = facts.pods.iter().filter_map(Value::as_object);
+    let current = pods::current(deployment, &replica_sets(facts), of_pods);
+    let is_current = |pod: &&Value| {
+        pod.as_object().is_some_and(|pod| current.iter().any(|c| std::ptr::eq(*c, pod)))
+    };
     let mut pods: Vec<&Value> = facts.pods.iter().filter(is_current).collect();
     pods.sort_by_key(|pod| name(pod));
-    checks.extend(pods.into_iter().map(|pod| check(facts, pod)));
-    checks
+    pods
+}
+
+fn replica_sets(facts: &Facts) -> Vec<&Object> {
+    facts.replica_sets.iter().filter_map(Value::as_object).collect()
 }
 
 /// Why pods are not even created. The newest event knows better than the Deployment's condition, which
 /// keeps the first message for as long as it fails.
-fn creation(facts: &Facts, deployment: &Value, sets: &[&Object]) -> Option<Check> {
+fn creation(facts: &Facts, deployment: &Value) -> Option<Check> {
     let condition =
         Condition::of(deployment, "ReplicaFailure").filter(|c| c.status == "True")?.why();
-    let set = pods::newest_name(deployment.as_object()?, sets);
+    let set = pods::newest_name(deployment.as_object()?, &replica_sets(facts));
     let is_of_set = |event: &&Value| {
         let involved = text(event, "/involvedObject/name");
         text(event, "/reason") == "FailedCreate"
