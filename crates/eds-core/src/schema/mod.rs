@@ -165,6 +165,13 @@ impl ClaimApi {
         problems.retain(|p| {
             *p.rule != catalog::UNKNOWN_FIELD || !mistyped.iter().any(|at| at.holds(&p.path))
         });
+        // A text that does not have the form of its field breaks rules about that text as well.
+        let malformed: std::collections::HashSet<Path> = problems
+            .iter()
+            .filter(|p| *p.rule == catalog::PATTERN || *p.rule == catalog::LENGTH)
+            .map(|p| p.path.clone())
+            .collect();
+        problems.retain(|p| *p.rule != catalog::CEL || !malformed.contains(&p.path));
         // What is missing because it is null is said once.
         nulls.retain(|path| problems.iter().all(|p| p.path != *path));
         // Admission comes after what makes a name a name.

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::yaml::{Content, Node, Position, Span};
 
 /// One step of a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Step {
     /// A field.
     Key(String),
@@ -14,7 +14,7 @@ pub enum Step {
 }
 
 /// Steps from the object's root.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Path(pub Vec<Step>);
 
 /// A path on the way down, which costs nothing until it is wanted as a [`Path`].

@@ -1,7 +1,8 @@
 //! CEL rules that JSON Schema can say.
 //!
 //! `&&`, `||`, `!` over: `has(self.f)`, `self.f` (a boolean), `size(self.f)` or `size(self)`
-//! against a number, `self in […]`, `self.f in […]`, and comparisons of a field with a constant.
+//! against a number, `self in […]`, `self.f in […]`, `self.matches('…')`, and comparisons of a field
+//! with a constant.
 //! Anything else gives `None`, and the whole rule is left to those who know CEL.
 
 use cel::Program;
@@ -26,6 +27,14 @@ fn expression(expr: &Expr, of: &Value) -> Option<Value> {
         Expr::Call(call) => {
             let args: Vec<&Expr> = call.args.iter().map(|arg| &arg.expr).collect();
             match (call.func_name.as_str(), args.as_slice()) {
+                ("matches", [pattern]) => {
+                    let pattern = literal(pattern)?;
+                    if !super::is_ecma(pattern.as_str()?) {
+                        return None;
+                    }
+                    // For a value that is no string it would hold; what stands around says the type.
+                    place(&call.target.as_ref()?.expr, json!({"pattern": pattern}))
+                }
                 ("_&&_", [a, b]) => {
                     Some(json!({"allOf": [expression(a, of)?, expression(b, of)?]}))
                 }
@@ -152,7 +161,9 @@ mod tests {
             "size(self.l) > 0",
             json!({"required": ["l"], "properties": {"l": {"type": "array", "minItems": 1}}}),
         );
+        check("self.matches('^a+$')", json!({"pattern": "^a+$"}));
         check("size(self.unknown) > 0", Value::Null);
+        check("self.matches('(?i)a')", Value::Null);
         check("self.all(x, x > 1)", Value::Null);
         check("self.a <= self.b", Value::Null);
     }
