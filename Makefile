@@ -67,6 +67,10 @@ schema: ## write the claim's JSON Schema from the XRD (ARGS=--check compares)
 schema-test: ## every fixture and example validates as it announces; the committed schema is up to date
 	platform/04-apis/tests/schema-validation.test.sh
 
+.PHONY: policies
+policies: ## who may do what, by every account that matters, at a real kube-apiserver
+	scripts/policies.sh
+
 .PHONY: judge
 judge: ## does `eds validate` agree with the API server's code? (ARGS=--api-server: a real one; COUNT=1000 SEED=1)
 	scripts/judge.sh $(ARGS)

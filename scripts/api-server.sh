@@ -45,7 +45,7 @@ pids+=($!)
   --endpoint-reconciler-type=none --service-cluster-ip-range=10.0.0.0/24 --authorization-mode=RBAC \
   --token-auth-file="$work/tokens" --service-account-issuer=https://kubernetes.default.svc \
   --service-account-key-file="$work/sa.key" --service-account-signing-key-file="$work/sa.key" \
-  --disable-admission-plugins=NamespaceLifecycle,ServiceAccount > "$work/kube-apiserver.log" 2>&1 &
+  --allow-privileged --disable-admission-plugins=NamespaceLifecycle,ServiceAccount > "$work/kube-apiserver.log" 2>&1 &
 pids+=($!)
 
 for ((tenths = 0; ; tenths += 5)); do

@@ -226,3 +226,49 @@ fn what_validate_refuses_is_refused_with_the_same_words() {
     }
     assert!(seen >= 50, "only {seen} fixtures");
 }
+
+/// A claim beside what `--required-resources` says is in the cluster: standard error holds every text,
+/// and with any text nothing is composed.
+#[track_caller]
+fn check_beside(existing: &str, expect: &[&str]) {
+    let file = std::env::temp_dir().join(format!("eds-beside-{}.yaml", std::process::id()));
+    fs::write(&file, existing).unwrap();
+    let output = eds(
+        &["render", "examples/minimal-claim.yaml", "--required-resources", file.to_str().unwrap()],
+        "",
+    );
+    fs::remove_file(file).unwrap();
+    for text in expect {
+        assert!(stderr(&output).contains(text), "{}", stderr(&output));
+    }
+    let refused = !expect.is_empty();
+    assert_eq!(output.status.code(), Some(i32::from(refused)), "{}", stderr(&output));
+    assert_eq!(stdout(&output).contains("kind: Deployment"), !refused, "{}", stdout(&output));
+}
+
+#[test]
+fn what_the_claim_did_not_make_is_not_touched() {
+    let service = |more: &str| {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata:\n  name: hello-worker\n  namespace: workers\n{more}"
+        )
+    };
+    check_beside(
+        &service("  labels: {crossplane.io/claim-name: hello-worker}\n"),
+        &[
+            "nothing is composed: Service hello-worker in namespace workers",
+            "platform.bizmatters.io/adopt=hello-worker",
+        ],
+    );
+    check_beside(&service("  annotations: {platform.bizmatters.io/adopt: hello-worker}\n"), &[]);
+    check_beside(
+        &service(
+            "  annotations: {platform.bizmatters.io/adopt: hello-worker}\nspec: {selector: {app: hello}}\n",
+        ),
+        &["selects by app, which the claim's pods do not carry"],
+    );
+    check_beside(
+        "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: hello-worker, namespace: workers}\n",
+        &["HorizontalPodAutoscaler hello-worker in namespace workers"],
+    );
+}

@@ -12,6 +12,9 @@ use crate::protocol::{Match, Object, Resource, ResourceSelector};
 /// Key under which the service's pods are asked for.
 pub(super) const PODS: &str = "pods";
 
+/// Reason of the condition while an object that the claim did not make is in the way.
+pub(super) const NAME_TAKEN: &str = "NameTaken";
+
 /// The service as a whole.
 #[derive(Debug)]
 pub(super) struct Diagnosis {
@@ -31,6 +34,24 @@ impl Diagnosis {
     /// Whether the composed resource of this name does its work.
     pub(super) fn ready(&self, name: &str) -> bool {
         !self.not_ready.contains(name)
+    }
+
+    /// Objects that are somebody else's come before everything else that is wrong.
+    pub(super) fn refuse(
+        &mut self,
+        message: String,
+        foreign: impl Iterator<Item = String>,
+        deployment_is_foreign: bool,
+    ) {
+        self.is_ready = false;
+        self.reason = NAME_TAKEN;
+        self.message = Some(message);
+        self.not_ready.extend(foreign);
+        if deployment_is_foreign {
+            // Its pods are not the claim's.
+            self.replicas = None;
+            self.wants_pods = None;
+        }
     }
 
     /// Judges every desired manifest, and lets the pods say why the Deployment is not ready.

@@ -4,11 +4,17 @@
 //! desired manifests of step 1
 //!   -> deployment   secrets, plain environment, init container, pull secrets, pull policy
 //!   -> image        version label on every manifest
+//!   -> ownership    whose the objects are that stand there already
 //!   -> readiness    ready or not, from the observed manifests
 //!   -> diagnosis    why not, in one sentence, from the Deployment, its pods and the ScaledObject
 //!                   (pods, causes: which pods count, why they fail, and what to do about it)
+//!   -> placing      what may not be touched is left out, or only looked at
 //!   -> objects      each manifest into a provider-kubernetes Object, if the input asks for it
 //! ```
+//!
+//! What this claim did not make is not touched: nothing new is composed beside it, and the claim
+//! says what it is. That is no fatal result, because one would also stop what runs already from
+//! being looked after, and would leave the claim's status without the sentence.
 //!
 //! A composite that this step cannot understand gives a fatal result that names the field; nothing
 //! is composed from it then.
@@ -20,6 +26,8 @@ mod image;
 mod input;
 mod manifest;
 mod objects;
+mod ownership;
+mod placing;
 pub mod pods;
 mod readiness;
 mod spec;
@@ -35,11 +43,14 @@ use crate::protocol::{
 
 pub use image::Image;
 pub use input::{API_VERSION, KIND};
+pub use ownership::{ADOPT, ON_DELETE};
 pub use readiness::Paused;
 
 use diagnosis::Diagnosis;
 use input::Input;
-use manifest::Kind;
+use manifest::{Kind, text};
+use ownership::{Composer, Ownership};
+use placing::Placing;
 use spec::Spec;
 
 /// Type of the condition this step puts on the composite and the claim. `Ready` and `Synced` are
@@ -68,10 +79,12 @@ pub fn run(req: RunFunctionRequest) -> RunFunctionResponse {
         Err(message) => return fatal(rsp, format!("invalid input of this step: {message}")),
     };
     let composite = observed.composite.as_ref().and_then(|c| c.resource.as_ref());
-    let spec = match composite.map(Spec::parse) {
-        Some(Ok(spec)) => spec,
-        Some(Err(message)) => return fatal(rsp, format!("invalid composite: {message}")),
-        None => return fatal(rsp, "the request has no observed composite".to_owned()),
+    let Some(composite) = composite else {
+        return fatal(rsp, "the request has no observed composite".to_owned());
+    };
+    let spec = match Spec::parse(composite) {
+        Ok(spec) => spec,
+        Err(message) => return fatal(rsp, format!("invalid composite: {message}")),
     };
 
     // Work on a copy of the map: a fatal result returns what earlier steps desired, untouched.
@@ -86,18 +99,48 @@ pub fn run(req: RunFunctionRequest) -> RunFunctionResponse {
         }
     }
 
-    let diagnosis = Diagnosis::of(&spec, &desired, &observed.resources, &req.required_resources);
+    let composer = Composer {
+        claim: &spec.claim,
+        uid: text(composite, &["metadata", "uid"]),
+        objects: input.provider_config.is_some(),
+    };
+    let ownership =
+        Ownership::of(&composer, &desired, &observed.resources, &req.required_resources);
+    rsp.required_resources.clone_from(&ownership.asked);
+
+    let mut diagnosis =
+        Diagnosis::of(&spec, &desired, &observed.resources, &req.required_resources);
+    let placing = Placing::of(&composer, &ownership, &desired, &observed.resources);
+    if let Some(message) = &placing.refusal {
+        let names = ownership.foreign().map(|(name, _)| name.to_owned());
+        diagnosis.refuse(message.clone(), names, placing.deployment_is_foreign);
+    }
     for (name, resource) in &mut desired {
         resource.ready = if diagnosis.ready(name) { Ready::True } else { Ready::False };
     }
-    if let Some(provider_config) = &input.provider_config {
-        for resource in desired.values_mut() {
-            objects::wrap(resource, provider_config);
-        }
+    if placing.impossible {
+        let message = placing.refusal.unwrap_or_default();
+        rsp.conditions.push(condition(&diagnosis));
+        return fatal(rsp, message);
     }
+    placing.apply(&mut desired, input.provider_config.as_deref());
 
     rsp.desired.resources = desired;
     say(&mut rsp, &diagnosis);
+    if placing.holds_back() {
+        // What is held back is not among the resources whose readiness Crossplane adds up.
+        if let Some(composite) = rsp.desired.composite.as_mut() {
+            composite.ready = Ready::False;
+        }
+    }
+    if let Some(message) = placing.refusal {
+        rsp.results.push(FunctionResult {
+            severity: Severity::Warning,
+            message,
+            reason: Some(diagnosis::NAME_TAKEN.to_owned()),
+            target: Some(Target::CompositeAndClaim),
+        });
+    }
     rsp
 }
 
@@ -136,15 +179,19 @@ fn say(rsp: &mut RunFunctionResponse, diagnosis: &Diagnosis) {
     } else {
         rsp.ttl = Some(TTL_NOT_READY);
     }
-    rsp.conditions.push(Condition {
+    rsp.conditions.push(condition(diagnosis));
+    if let Some(selector) = &diagnosis.wants_pods {
+        rsp.required_resources.insert(diagnosis::PODS.to_owned(), selector.clone());
+    }
+}
+
+fn condition(diagnosis: &Diagnosis) -> Condition {
+    Condition {
         type_: CONDITION.to_owned(),
         status: if diagnosis.is_ready { ConditionStatus::True } else { ConditionStatus::False },
         reason: diagnosis.reason.to_owned(),
         message: diagnosis.message.clone(),
         target: Some(Target::CompositeAndClaim),
-    });
-    if let Some(selector) = &diagnosis.wants_pods {
-        rsp.required_resources.insert(diagnosis::PODS.to_owned(), selector.clone());
     }
 }
 

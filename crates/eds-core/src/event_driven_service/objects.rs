@@ -15,18 +15,39 @@ pub(super) fn is_object(manifest: &Object) -> bool {
         && text(manifest, &["apiVersion"]).starts_with("kubernetes.crossplane.io/")
 }
 
+/// What the provider may do with an Object's manifest (crossplane-runtime's management policies).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Management {
+    /// Everything: the provider's default.
+    Full,
+    /// Everything but delete it. The Object goes without a look at it.
+    Keep,
+    /// Look at it. The Object goes without a look at it.
+    Observe,
+}
+
+impl Management {
+    fn policies(self) -> Option<Value> {
+        match self {
+            Self::Full => None,
+            Self::Keep => Some(json!(["Observe", "Create", "Update"])),
+            Self::Observe => Some(json!(["Observe"])),
+        }
+    }
+}
+
 /// Wraps the manifest of a desired resource. Crossplane names the Object.
 ///
 /// `watch` makes the provider report changes within seconds, where it would look every ten minutes.
 /// `SuccessfulCreate` is the provider's own readiness: `DeriveFromObject` waits for a `Ready`
 /// condition, which a Deployment never has. The readiness that counts is this step's.
-pub(super) fn wrap(resource: &mut Resource, provider_config: &str) {
+pub(super) fn wrap(resource: &mut Resource, provider_config: &str, management: Management) {
     let Some(manifest) = resource.resource.take() else { return };
     if is_object(&manifest) {
         resource.resource = Some(manifest);
         return;
     }
-    let object = json!({
+    let mut object = json!({
         "apiVersion": API_VERSION,
         "kind": KIND,
         "spec": {
@@ -36,6 +57,11 @@ pub(super) fn wrap(resource: &mut Resource, provider_config: &str) {
             "watch": true,
         },
     });
+    if let (Some(policies), Some(spec)) =
+        (management.policies(), object.get_mut("spec").and_then(Value::as_object_mut))
+    {
+        spec.insert("managementPolicies".to_owned(), policies);
+    }
     if let Value::Object(object) = object {
         resource.resource = Some(object);
     }

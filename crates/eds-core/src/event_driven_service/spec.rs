@@ -15,6 +15,13 @@ use crate::protocol::Object;
 /// The longest claim name: KEDA uses `{claim}-scaler` as a label value, which ends at 63.
 pub(super) const MAX_CLAIM_NAME: usize = 56;
 
+/// Names that Kubernetes gives to objects of its own.
+const TAKEN: [&str; 2] = ["default", "kubernetes"];
+
+/// Where no claim's service may run, beside all namespaces that begin with `kube-`: who writes a claim there
+/// would act with the rights of the system.
+const SYSTEM: [&str; 2] = ["crossplane-system", "keda"];
+
 /// Variables that come from `spec.nats`.
 const RESERVED: [&str; 3] = ["NATS_URL", "NATS_STREAM_NAME", "NATS_CONSUMER_GROUP"];
 
@@ -149,6 +156,20 @@ impl Spec {
             return Err(format!(
                 "spec.claimRef.name: {name:?} must also be a Service's name: lower-case letters, \
                  digits and dashes, starting with a letter"
+            ));
+        }
+        if TAKEN.contains(&name.as_str()) {
+            return Err(format!(
+                "spec.claimRef.name: {name:?} is a name of Kubernetes' own: every namespace has a \
+                 ServiceAccount default, and the API server a Service kubernetes; give the claim \
+                 another name"
+            ));
+        }
+        let namespace = &self.claim.namespace;
+        if namespace.starts_with("kube-") || SYSTEM.contains(&namespace.as_str()) {
+            return Err(format!(
+                "spec.claimRef.namespace: {namespace:?} is one of the system's; claims live beside \
+                 the applications they serve"
             ));
         }
         let mut pull_secrets = BTreeSet::new();

@@ -47,7 +47,7 @@ impl AdmissionPolicy {
     }
 
     /// What the policy refuses about an object. Policies speak of whole objects; this one is shown
-    /// at the name where its expressions speak of nothing else.
+    /// at the name, or the namespace, where an expression speaks of nothing else.
     pub(super) fn check(&self, object: &Value, evaluator: &Evaluator) -> Vec<Problem> {
         // Admission runs on named objects: without a name there is nothing to say about it.
         if object.pointer("/metadata/name").and_then(Value::as_str).is_none() {
@@ -60,9 +60,12 @@ impl AdmissionPolicy {
         let scope = evaluator.scope("object", seen);
         let mut problems = Vec::new();
         for rule in &self.rules {
-            let about_name = rule.rule.contains("object.metadata.name")
-                && !rule.rule.replace("object.metadata.name", "").contains("object");
-            let path = if about_name { Path::fields("metadata.name") } else { Path::default() };
+            // The longer first: one begins with the other.
+            let path = ["metadata.namespace", "metadata.name"].into_iter().find(|field| {
+                let field = format!("object.{field}");
+                rule.rule.contains(&field) && !rule.rule.replace(&field, "").contains("object")
+            });
+            let path = path.map(Path::fields).unwrap_or_default();
             match rule.run(&scope) {
                 Verdict::Holds => {}
                 Verdict::Broken(message) => {

@@ -1,9 +1,8 @@
 //! What the step adds to the manifests of step 1.
 
-use eds_core::event_driven_service::run;
 use serde_json::{Value, json};
 
-use super::{manifests, object, request, resource};
+use super::{manifests, object, request, resource, run};
 
 /// The pod that a spec gives, directly and inside an Object; both must be the same.
 #[track_caller]

@@ -10,13 +10,16 @@
 
 mod composed;
 mod diagnosis;
+mod ownership;
 mod pods;
 mod refused;
 
 use std::collections::BTreeMap;
 
-use eds_core::event_driven_service::run;
-use eds_core::protocol::{Object, Resource, RunFunctionRequest, Severity, State};
+use eds_core::event_driven_service;
+use eds_core::protocol::{
+    Match, Object, Resource, RunFunctionRequest, RunFunctionResponse, Severity, State,
+};
 use serde_json::{Value, json};
 
 /// Lays one JSON value over another: objects are joined, anything else is replaced.
@@ -121,6 +124,38 @@ fn request(spec: &Value, objects: bool) -> RunFunctionRequest {
         input: Some(input(objects)),
         ..RunFunctionRequest::default()
     }
+}
+
+/// Runs the step as Crossplane does: again with what it asks for, until it asks for nothing else.
+/// Asked by name, it is shown what of `cluster` has it; the answer for pods comes with the request.
+fn run_beside(request: &RunFunctionRequest, cluster: &[Value]) -> RunFunctionResponse {
+    let mut next = request.clone();
+    for _ in 0..5 {
+        let response = event_driven_service::run(next.clone());
+        let fatal = response.results.iter().any(|r| r.severity == Severity::Fatal);
+        let asked = response.required_resources.iter();
+        let mut answers = request.required_resources.clone();
+        answers.extend(asked.filter_map(|(key, selector)| {
+            let Match::Name(name) = &selector.match_ else { return None };
+            let there = cluster.iter().filter(|o| {
+                o["apiVersion"] == selector.api_version
+                    && o["kind"] == selector.kind
+                    && o["metadata"]["name"] == *name
+                    && o["metadata"]["namespace"].as_str() == selector.namespace.as_deref()
+            });
+            Some((key.clone(), there.map(resource).collect()))
+        }));
+        if fatal || answers == next.required_resources {
+            return response;
+        }
+        next.required_resources = answers;
+    }
+    panic!("it does not come to rest");
+}
+
+/// The same where nothing else is in the cluster.
+fn run(request: RunFunctionRequest) -> RunFunctionResponse {
+    run_beside(&request, &[])
 }
 
 /// The one fatal result. What earlier steps desired comes back untouched.

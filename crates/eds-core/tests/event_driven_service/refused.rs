@@ -75,6 +75,15 @@ fn what_would_compose_a_wrong_manifest() {
              end; give a command, args, or both",
         );
     }
+    for namespace in ["kube-system", "kube-public", "crossplane-system", "keda"] {
+        check(
+            &json!({"claimRef": {"namespace": namespace}}),
+            &format!(
+                "spec.claimRef.namespace: {namespace:?} is one of the system's; claims live beside the \
+                 applications they serve"
+            ),
+        );
+    }
     // Characters are counted, not bytes.
     let name = "ä".repeat(57);
     check(

@@ -1,0 +1,366 @@
+//! Whose an object is that stands where this step would compose one.
+//!
+//! A claim touches what it made, and nothing else. What a name or a label says proves nothing:
+//! anybody can write one. The proofs are records that tie an object to this very composite:
+//!
+//! - composed directly: the controller in its owner references is the composite, by uid;
+//! - through an Object: the API server's record of who applied it (`metadata.managedFields`) names
+//!   the Object, which the composite owns. provider-kubernetes applies as
+//!   `provider-kubernetes/{Object}` (its `ssaFieldOwner`), and an Object's name is made of the
+//!   composite's uid.
+//!
+//! What was composed before shows its record in the observed state. Only where that proves nothing
+//! is the object asked for, as a required resource, so a service that runs costs no second call.
+
+use std::collections::BTreeMap;
+
+use super::manifest::{Kind, get, list, text};
+use super::objects;
+use super::spec::ClaimRef;
+use crate::protocol::{Match, Object, Resource, ResourceSelector};
+
+/// On an object that a claim did not make: the name of the claim that may take it over.
+pub const ADOPT: &str = "platform.bizmatters.io/adopt";
+/// On an object: `keep` leaves it where it is when its claim goes.
+pub const ON_DELETE: &str = "platform.bizmatters.io/on-delete";
+
+/// What begins the keys under which objects are asked for.
+const ASKED: &str = "existing-";
+/// Key under which the autoscaler is asked for that KEDA would make.
+const AUTOSCALER: &str = "existing-autoscaler";
+
+/// Who composes, and how.
+#[derive(Debug)]
+pub(super) struct Composer<'a> {
+    pub(super) claim: &'a ClaimRef,
+    /// uid of the composite; empty where there is no cluster.
+    pub(super) uid: &'a str,
+    /// Whether manifests are wrapped into Objects.
+    pub(super) objects: bool,
+}
+
+/// An object that is in the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Foreign {
+    pub(super) kind: String,
+    pub(super) name: String,
+    /// Why it cannot even be taken over, and what to do about that.
+    pub(super) obstacle: Option<String>,
+}
+
+/// Where a composed resource may go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It was asked whether something is there, and the answer is not here yet.
+    Unknown,
+    /// Nothing is there, or what is there is ours, or has been handed over.
+    Open {
+        /// It stays when the claim goes.
+        keep: bool,
+    },
+    Foreign(Foreign),
+}
+
+/// Every desired manifest's place.
+#[derive(Debug)]
+pub(super) struct Ownership {
+    pub(super) asked: BTreeMap<String, ResourceSelector>,
+    standings: BTreeMap<String, Standing>,
+}
+
+impl Ownership {
+    pub(super) fn of(
+        composer: &Composer<'_>,
+        desired: &BTreeMap<String, Resource>,
+        observed: &BTreeMap<String, Resource>,
+        answers: &BTreeMap<String, Vec<Resource>>,
+    ) -> Self {
+        let mut ownership = Self { asked: BTreeMap::new(), standings: BTreeMap::new() };
+        for (name, resource) in desired {
+            let Some(manifest) = resource.resource.as_ref().filter(|m| !objects::is_object(m))
+            else {
+                continue;
+            };
+            let seen = observed.get(name).and_then(|r| r.resource.as_ref());
+            let standing = match seen.and_then(|seen| composer.recorded(manifest, seen)) {
+                Some(live) => open(live),
+                // Crossplane gives it a name of its own.
+                None if text(manifest, &["metadata", "name"]).is_empty() => {
+                    Standing::Open { keep: false }
+                }
+                None => {
+                    let key = format!("{ASKED}{name}");
+                    let there = answers.get(&key).map(|found| first(found));
+                    ownership.asked.insert(key, selector(manifest));
+                    let standing = composer.standing(manifest, seen, there);
+                    if Kind::of(manifest) == Kind::ScaledObject {
+                        ownership.autoscaler(composer, answers, manifest, standing)
+                    } else {
+                        standing
+                    }
+                }
+            };
+            ownership.standings.insert(name.clone(), standing);
+        }
+        ownership
+    }
+
+    /// KEDA makes a HorizontalPodAutoscaler of the claim's name, and overwrites one that is there.
+    fn autoscaler(
+        &mut self,
+        composer: &Composer<'_>,
+        answers: &BTreeMap<String, Vec<Resource>>,
+        scaled_object: &Object,
+        standing: Standing,
+    ) -> Standing {
+        let name =
+            text(scaled_object, &["spec", "advanced", "horizontalPodAutoscalerConfig", "name"]);
+        if name.is_empty() {
+            return standing;
+        }
+        let selector = ResourceSelector {
+            api_version: "autoscaling/v2".to_owned(),
+            kind: "HorizontalPodAutoscaler".to_owned(),
+            match_: Match::Name(name.to_owned()),
+            namespace: Some(text(scaled_object, &["metadata", "namespace"]).to_owned()),
+        };
+        self.asked.insert(AUTOSCALER.to_owned(), selector);
+        match (answers.get(AUTOSCALER).map(|found| first(found)), standing) {
+            (None, Standing::Open { .. }) => Standing::Unknown,
+            (Some(Some(live)), Standing::Open { .. })
+                if !composer.handed_over(live)
+                    && !controller(live).is_some_and(|c| {
+                        text(c, &["kind"]) == "ScaledObject"
+                            && text(c, &["name"]) == text(scaled_object, &["metadata", "name"])
+                    }) =>
+            {
+                Standing::Foreign(foreign(live, None))
+            }
+            (_, standing) => standing,
+        }
+    }
+
+    pub(super) fn standing(&self, name: &str) -> Option<&Standing> {
+        self.standings.get(name)
+    }
+
+    /// Whether everything that was asked has been answered.
+    pub(super) fn known(&self) -> bool {
+        !self.standings.values().any(|s| *s == Standing::Unknown)
+    }
+
+    pub(super) fn foreign(&self) -> impl Iterator<Item = (&str, &Foreign)> {
+        self.standings.iter().filter_map(|(name, standing)| match standing {
+            Standing::Foreign(foreign) => Some((name.as_str(), foreign)),
+            Standing::Unknown | Standing::Open { .. } => None,
+        })
+    }
+}
+
+impl Composer<'_> {
+    /// The live manifest behind an observed resource, where its record proves that it is ours.
+    fn recorded<'o>(&self, desired: &Object, seen: &'o Object) -> Option<&'o Object> {
+        let live = objects::live(seen)?;
+        let same = |path: &[&str]| text(live, path) == text(desired, path);
+        if objects::is_object(seen) {
+            let target =
+                same(&["kind"]) && same(&["metadata", "name"]) && same(&["metadata", "namespace"]);
+            // An API server records every writer. Without any record there was no API server, as
+            // in a rendering of what a file says.
+            let recorded = list(live, &["metadata", "managedFields"]).next().is_some();
+            return (target && (!recorded || applied_by(live, seen))).then_some(live);
+        }
+        (self.uid.is_empty() || self.controls(live)).then_some(live)
+    }
+
+    /// What stands at the manifest's name, as Crossplane has just looked it up.
+    fn standing(
+        &self,
+        desired: &Object,
+        seen: Option<&Object>,
+        there: Option<Option<&Object>>,
+    ) -> Standing {
+        let live = match there {
+            None => return Standing::Unknown,
+            Some(None) => return Standing::Open { keep: false },
+            Some(Some(live)) => live,
+        };
+        let ours = if self.objects {
+            seen.is_some_and(|seen| objects::is_object(seen) && applied_by(live, seen))
+        } else {
+            self.controls(live)
+        };
+        if ours {
+            return open(live);
+        }
+        let obstacle = self.obstacle(desired, live);
+        if obstacle.is_none() && self.handed_over(live) {
+            return open(live);
+        }
+        Standing::Foreign(foreign(live, obstacle))
+    }
+
+    fn controls(&self, live: &Object) -> bool {
+        let uid = controller(live).map(|c| text(c, &["uid"])).unwrap_or_default();
+        !uid.is_empty() && uid == self.uid
+    }
+
+    fn handed_over(&self, live: &Object) -> bool {
+        annotation(live, ADOPT) == self.claim.name
+    }
+
+    /// Why an object could not become the claim's, whoever allowed it: a merge of both would be
+    /// neither.
+    fn obstacle(&self, desired: &Object, live: &Object) -> Option<String> {
+        if get(live, &["metadata", "deletionTimestamp"]).is_some() {
+            return Some("is still being deleted; the claim goes on when it is gone".to_owned());
+        }
+        if let Some(owner) = controller(live) {
+            let (kind, name) = (text(owner, &["kind"]), text(owner, &["name"]));
+            return Some(format!("belongs to {kind} {name}, which would change it back"));
+        }
+        if !self.objects && self.handed_over(live) && keeps(live) {
+            return Some(format!(
+                "is to be kept ({ON_DELETE}), but Crossplane deletes what it composes directly; \
+                 remove that annotation, or choose the Composition that composes Objects"
+            ));
+        }
+        match Kind::of(desired) {
+            Kind::Deployment => deployment_obstacle(desired, live),
+            Kind::Other if text(desired, &["kind"]) == "Service" => service_obstacle(desired, live),
+            _ => None,
+        }
+    }
+}
+
+fn open(live: &Object) -> Standing {
+    Standing::Open { keep: keeps(live) }
+}
+
+fn foreign(live: &Object, obstacle: Option<String>) -> Foreign {
+    Foreign {
+        kind: text(live, &["kind"]).to_owned(),
+        name: text(live, &["metadata", "name"]).to_owned(),
+        obstacle,
+    }
+}
+
+/// Whether the API server's record says that this Object's provider has applied the manifest.
+fn applied_by(live: &Object, object: &Object) -> bool {
+    let name = text(object, &["metadata", "name"]);
+    !name.is_empty()
+        && list(live, &["metadata", "managedFields"]).any(|entry| {
+            text(entry, &["operation"]) == "Apply"
+                && text(entry, &["manager"]).strip_prefix("provider-kubernetes/") == Some(name)
+        })
+}
+
+/// A Deployment's selector cannot be changed, and containers are joined by name.
+fn deployment_obstacle(desired: &Object, live: &Object) -> Option<String> {
+    let selector = |o| get(o, &["spec", "selector"]).cloned().unwrap_or_default();
+    let (wanted, has) = (selector(desired), selector(live));
+    if wanted != has {
+        return Some(format!(
+            "selects {has} where the claim's selects {wanted}, and a selector cannot be changed; \
+             delete it (--cascade=orphan leaves its pods running), or give the claim another name"
+        ));
+    }
+    let containers = |o, key| {
+        let path = ["spec", "template", "spec", key];
+        list(o, &path).map(|c| text(c, &["name"]).to_owned()).collect::<Vec<_>>()
+    };
+    for key in ["containers", "initContainers"] {
+        let wanted = containers(desired, key);
+        if let Some(other) = containers(live, key).iter().find(|name| !wanted.contains(name)) {
+            return Some(format!(
+                "has a container {other}, which would run beside the claim's; rename it to main, \
+                 or remove it"
+            ));
+        }
+    }
+    None
+}
+
+/// The keys of a Service's selector are joined: one that the worker's pods do not carry selects
+/// nothing any more.
+fn service_obstacle(desired: &Object, live: &Object) -> Option<String> {
+    let wanted = get(desired, &["spec", "selector"])?.as_object()?;
+    let has = get(live, &["spec", "selector"])?.as_object()?;
+    let other = has.keys().find(|key| !wanted.contains_key(*key))?;
+    Some(format!(
+        "selects by {other}, which the claim's pods do not carry; take it out of spec.selector \
+         first: kubectl patch service {} --type=json -p \
+         '[{{\"op\":\"remove\",\"path\":\"/spec/selector/{}\"}}]'",
+        text(live, &["metadata", "name"]),
+        other.replace('~', "~0").replace('/', "~1"),
+    ))
+}
+
+fn controller(object: &Object) -> Option<&Object> {
+    list(object, &["metadata", "ownerReferences"])
+        .find(|owner| get(owner, &["controller"]).and_then(|c| c.as_bool()) == Some(true))
+}
+
+fn annotation<'a>(object: &'a Object, key: &str) -> &'a str {
+    text(object, &["metadata", "annotations", key])
+}
+
+fn keeps(object: &Object) -> bool {
+    annotation(object, ON_DELETE) == "keep"
+}
+
+fn first(found: &[Resource]) -> Option<&Object> {
+    found.iter().find_map(|r| r.resource.as_ref())
+}
+
+fn selector(manifest: &Object) -> ResourceSelector {
+    let of = |path: &[&str]| text(manifest, path).to_owned();
+    let namespace = of(&["metadata", "namespace"]);
+    ResourceSelector {
+        api_version: of(&["apiVersion"]),
+        kind: of(&["kind"]),
+        match_: Match::Name(of(&["metadata", "name"])),
+        namespace: (!namespace.is_empty()).then_some(namespace),
+    }
+}
+
+/// One sentence about everything that is in the way, and what to do.
+pub(super) fn sentence<'a>(
+    claim: &ClaimRef,
+    foreign: impl Iterator<Item = &'a Foreign>,
+    running: bool,
+) -> String {
+    let (stuck, open): (Vec<&Foreign>, Vec<&Foreign>) = foreign.partition(|f| f.obstacle.is_some());
+    let ClaimRef { name, namespace } = claim;
+    let mut parts = Vec::new();
+    if !open.is_empty() {
+        let all = join(open.iter().map(|f| format!("{} {}", f.kind, f.name)));
+        let (exist, them) = if open.len() == 1 { ("exists", "it") } else { ("exist", "them") };
+        let was = if open.len() == 1 { "was" } else { "were" };
+        let each: Vec<String> =
+            open.iter().map(|f| format!("{}/{}", f.kind.to_lowercase(), f.name)).collect();
+        parts.push(format!(
+            "{all} in namespace {namespace} {exist} and {was} not made by this claim; delete {them}, \
+             give the claim another name, or let it take {them} over: kubectl annotate -n \
+             {namespace} {} {ADOPT}={name}",
+            each.join(" "),
+        ));
+    }
+    for Foreign { kind, name, obstacle } in stuck {
+        let obstacle = obstacle.as_deref().unwrap_or_default();
+        parts.push(format!(
+            "{kind} {name} in namespace {namespace} was not made by this claim and {obstacle}"
+        ));
+    }
+    let outcome = if running { "left alone" } else { "nothing is composed" };
+    format!("{outcome}: {}", parts.join("; "))
+}
+
+fn join(items: impl Iterator<Item = String>) -> String {
+    let items: Vec<String> = items.collect();
+    match &items[..] {
+        [] => String::new(),
+        [one] => one.clone(),
+        [start @ .., last] => format!("{} and {last}", start.join(", ")),
+    }
+}

@@ -1,0 +1,98 @@
+//! What of the desired manifests is composed, given whose the objects are that stand there.
+//!
+//! - Nothing in the way: everything.
+//! - A new service with anything in the way, or not known yet: nothing. Half a service beside
+//!   somebody else's objects is worth nothing, and its scaler would scale their Deployment.
+//! - A service that runs, one of whose objects was replaced by somebody else's: its own are kept,
+//!   nothing new is made, and the Object of the foreign one may only look at it. Left out, it would
+//!   be garbage to Crossplane, and the provider would delete the foreign object with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::manifest::Kind;
+use super::objects::{self, Management};
+use super::ownership::{self, Composer, Ownership, Standing};
+use crate::protocol::Resource;
+
+/// The plan for one run.
+#[derive(Debug)]
+pub(super) struct Placing {
+    /// What is in the way, and what to do, for the claim.
+    pub(super) refusal: Option<String>,
+    /// The Deployment of the claim's name is somebody else's.
+    pub(super) deployment_is_foreign: bool,
+    /// Crossplane counts a foreign object among those it composed: with any answer it would apply or
+    /// delete it.
+    pub(super) impossible: bool,
+    left_out: BTreeSet<String>,
+    management: BTreeMap<String, Management>,
+}
+
+impl Placing {
+    pub(super) fn of(
+        composer: &Composer<'_>,
+        ownership: &Ownership,
+        desired: &BTreeMap<String, Resource>,
+        observed: &BTreeMap<String, Resource>,
+    ) -> Self {
+        let is_foreign =
+            |name: &str| matches!(ownership.standing(name), Some(Standing::Foreign(_)));
+        let of_kind = |kind| {
+            desired.iter().filter(move |(_, resource)| {
+                resource.resource.as_ref().is_some_and(|m| Kind::of(m) == kind)
+            })
+        };
+        let running = desired.keys().any(|name| observed.contains_key(name));
+        let deployment_is_foreign = of_kind(Kind::Deployment).any(|(name, _)| is_foreign(name));
+        let mut foreign = ownership.foreign().peekable();
+        let refused = foreign.peek().is_some();
+        let refusal =
+            refused.then(|| ownership::sentence(composer.claim, foreign.map(|(_, f)| f), running));
+
+        let mut left_out = BTreeSet::new();
+        let mut management = BTreeMap::new();
+        let mut impossible = false;
+        for name in desired.keys() {
+            let Some(standing) = ownership.standing(name) else { continue };
+            let exists = observed.contains_key(name);
+            if !exists && (refused || !ownership.known()) {
+                left_out.insert(name.clone());
+            }
+            match standing {
+                Standing::Foreign(_) => {
+                    impossible |= exists && !composer.objects;
+                    management.insert(name.clone(), Management::Observe);
+                }
+                Standing::Open { keep: true } => {
+                    management.insert(name.clone(), Management::Keep);
+                }
+                Standing::Open { keep: false } | Standing::Unknown => {}
+            }
+        }
+        if deployment_is_foreign {
+            // By the Deployment's name, our scaler would scale it.
+            let ours = of_kind(Kind::ScaledObject).filter(|(name, _)| !is_foreign(name));
+            left_out.extend(ours.map(|(name, _)| name.clone()));
+        }
+        Self { refusal, deployment_is_foreign, impossible, left_out, management }
+    }
+
+    /// Whether anything desired is not composed.
+    pub(super) fn holds_back(&self) -> bool {
+        self.refusal.is_some() || !self.left_out.is_empty()
+    }
+
+    /// Leaves out what is not composed, and wraps the rest where a ProviderConfig is named.
+    pub(super) fn apply(
+        &self,
+        desired: &mut BTreeMap<String, Resource>,
+        provider_config: Option<&str>,
+    ) {
+        desired.retain(|name, _| !self.left_out.contains(name));
+        let Some(provider_config) = provider_config else { return };
+        for (name, resource) in desired {
+            let management = self.management.get(name).copied().unwrap_or(Management::Full);
+            objects::wrap(resource, provider_config, management);
+        }
+    }
+}
