@@ -18,6 +18,8 @@ import yaml
 TEXTS = ["", " ", "a", "A", "a.b", "a b", "a/b", "a*", ">", "é", "日本", "x" * 56, "x" * 57, "x" * 62,
          "x" * 63, "x" * 64, "x" * 253, "x" * 255, "x" * 256, "-a", "a-", "1a", "$SYS", "$G", "true", "10",
          "nats://a:4222", "nats://a:4222,tls://b:1", "http://a", "a:8222", "a:123456", "[::1]:8222",
+         "a.nats.svc:8222", "a.b.nats.svc.cluster.local:1", "a.nats.svc:65536", "a.b.svc:8222", "nats:///a:1",
+         "nats://a:99999", "nats://u@:1", "nats://a:4222/", "A;B", "A=B@C",
          "registry:5000/a", "a/b:c@sha256:" + "0" * 64, "a:b:c", "UPPER/a", "a//b", "a@sha256:12", "small",
          "Medium", "NATS_URL", "NATS_STREAM_NAME", "A=B", ".a", "..a", "a\nb", "a\tb", "a\u0000b",
          "x" * 512, "x" * 513, "Background", "Foreground", "Automatic", "0.5", "null"]

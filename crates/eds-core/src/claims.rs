@@ -45,6 +45,8 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// Each claim as it was written; what was found is in `findings`.
     pub claims: Vec<(Checked, Node)>,
+    /// What each claim says of itself, to be compared with others.
+    pub identities: Vec<rules::Identity>,
     /// Objects of other kinds.
     pub skipped: usize,
     /// Whether the file was passed over: found beside others, and no Kubernetes object.
@@ -190,21 +192,16 @@ fn claim(node: Node, api: &ClaimApi, options: Options, outcome: &mut Outcome) {
         false => api.check(&node),
     };
     if api.definition.group == OWN_GROUP {
-        let own = rules::check(&node, &checked.effective);
-        checked.findings.retain(|finding| !said_again(finding, &own));
+        let mut own = rules::check(&node, &checked.effective);
+        own.retain(|finding| !rules::refused_anyway(finding, &checked.findings));
+        checked.findings.retain(|finding| !rules::said_again(finding, &own));
+        rules::explain(&node, &mut checked.findings, &|name| api.places(name));
+        rules::reword(&node, &checked.effective, &mut checked.findings);
         checked.extend(own.into_iter().chain(merge_keys(&node)));
+        outcome.identities.push(rules::Identity::of(&node, &checked.effective));
     }
     outcome.findings.append(&mut checked.findings);
     outcome.claims.push((checked, node));
-}
-
-/// Whether a rule of ours says the same as a rule of the API, at a better place.
-fn said_again(finding: &Finding, own: &[Finding]) -> bool {
-    *finding.rule == catalog::CEL
-        && rules::LOCATED.iter().any(|(message, rule)| {
-            finding.message.starts_with(message)
-                && own.iter().any(|f| f.rule == *rule && f.path.starts_with(&finding.path))
-        })
 }
 
 /// Syntax problems as findings, each with its help.

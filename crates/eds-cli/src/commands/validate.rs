@@ -8,6 +8,7 @@ use anyhow::{Result, anyhow, bail};
 use clap::ValueEnum;
 use eds_core::claims::{self, Options, Origin, Outcome as Checked};
 use eds_core::diagnostics::{self, FileFindings, Summary};
+use eds_core::rules::{Identity, Together};
 use eds_core::schema::ClaimApi;
 
 use crate::compare::{self, Rest};
@@ -83,6 +84,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     tell_links(&links);
     let job = Job { api: &api, options, against: against.as_ref() };
     let mut rests = Vec::new();
+    let mut together = Together::default();
     let mut write = |file: FileFindings, out: &mut _| -> Result<()> {
         if !file.findings.is_empty() {
             files.push(file);
@@ -92,8 +94,14 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     };
     for batch in candidates.chunks(BATCH) {
         for result in job.all(batch) {
-            let Done { findings, counts, rest, note } = result?;
+            let Done { mut findings, counts, rest, note, claims } = result?;
             summary.add(counts);
+            let beside = together.add(&findings.file, &claims);
+            if !beside.is_empty() {
+                summary.count(&beside);
+                findings.findings.extend(beside);
+                findings = FileFindings::new(findings.file, findings.source, findings.findings);
+            }
             note.iter().for_each(|line| output::note(line));
             rests.extend(rest);
             write(findings, &mut out)?;
@@ -170,6 +178,8 @@ struct Done {
     rest: Option<Rest>,
     /// What a person should know besides.
     note: Option<String>,
+    /// What its claims say of themselves.
+    claims: Vec<Identity>,
 }
 
 impl Job<'_> {
@@ -225,7 +235,7 @@ impl Job<'_> {
                 counts.foreign += usize::from(!expected);
                 counts.count(&findings);
                 let findings = FileFindings::new(name, String::new(), findings);
-                return Ok(Done { findings, counts, rest: None, note: None });
+                return Ok(Done { findings, counts, rest: None, note: None, claims: Vec::new() });
             }
         };
         let mut checked = claims::check(&text, self.api, options);
@@ -259,9 +269,11 @@ impl Job<'_> {
             }
         }
         checked.count(&mut counts);
-        let text = if checked.findings.is_empty() { String::new() } else { text };
+        // Claims beside these may still give this file a finding.
+        let quiet = checked.findings.is_empty() && checked.identities.is_empty();
+        let text = if quiet { String::new() } else { text };
         let findings = FileFindings::new(name, text, checked.findings);
-        Ok(Done { findings, counts, rest, note })
+        Ok(Done { findings, counts, rest, note, claims: checked.identities })
     }
 
     /// The claims of a file that is there no more.

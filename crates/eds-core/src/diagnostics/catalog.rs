@@ -163,7 +163,7 @@ rules! {
         "Kubernetes drops it, so its default holds; if that is meant, leave the field out.",
         "scaling:" => "scaling: {minReplicas: 2}";
     PLAIN_SECRET = "EDS207" "plain-secret" Warning:
-        "A password, token or key in spec.env or in the NATS URL.",
+        "A password, token or key in spec.env, in the init container's command, or in the NATS URL.",
         "Claims are readable by everyone who may see them, and live on in git.",
         "env: [{name: DB_PASSWORD, value: hunter2}]" =>
         "secretRefs: [{name: db, env: [{secretKey: password, envName: DB_PASSWORD}]}]";
@@ -177,6 +177,23 @@ rules! {
         "A cooldownPeriod without minReplicas 0.",
         "KEDA only uses it to go from one replica to none.",
         "{minReplicas: 1, cooldownPeriod: 60}" => "{minReplicas: 0, cooldownPeriod: 60}";
+    CLIENT_PORT = "EDS210" "client-port" Warning:
+        "A NATS URL that names NATS' monitoring or cluster port.",
+        "Clients connect to the client port (4222); elsewhere nobody speaks their protocol.",
+        "url: nats://nats.nats.svc:8222" => "url: nats://nats.nats.svc:4222";
+    UNRESOLVED = "EDS211" "unresolved-variable" Warning:
+        "A reference $(NAME) that Kubernetes will not resolve.",
+        "Kubernetes leaves it in the value as it is, so the worker gets the text $(NAME).",
+        "env: [{name: A, value: $(B)}, {name: B, value: x}]" =>
+        "env: [{name: B, value: x}, {name: A, value: $(B)}]";
+    SAME_NAME = "EDS212" "same-name" Warning:
+        "Two claims of one namespace and name.",
+        "They are one object to Kubernetes: the one that is applied last wins, without a word.",
+        "name: a … name: a" => "name: a … name: b";
+    SAME_CONSUMER = "EDS213" "same-consumer" Warning:
+        "Two claims that read one consumer.",
+        "They share its messages, and each scales by the whole lag: twice the pods that are needed.",
+        "consumer: c … consumer: c" => "consumer: c … consumer: d";
     RESTART = "EDS301" "restarts-pods" Warning:
         "A change that restarts the service's pods.",
         "Changed pod templates roll out: every pod is replaced.",

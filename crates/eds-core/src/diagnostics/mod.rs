@@ -55,6 +55,8 @@ pub struct Finding {
     pub message: String,
     /// What to do.
     pub help: Option<String>,
+    /// Whether the text at its place is a secret, which is shown nowhere.
+    pub conceals: bool,
 }
 
 impl Finding {
@@ -68,6 +70,7 @@ impl Finding {
             path: String::new(),
             message: message.into(),
             help: None,
+            conceals: false,
         }
     }
 
@@ -96,6 +99,13 @@ impl Finding {
     fn advice(&self) -> Option<Cow<'_, str>> {
         self.help.as_deref().map(printable)
     }
+
+    /// Keeps the text at its place out of everything that is printed.
+    #[must_use]
+    pub fn concealed(mut self) -> Self {
+        self.conceals = true;
+        self
+    }
 }
 
 /// The findings of one file, in the order of the file.
@@ -113,6 +123,7 @@ impl FileFindings {
     /// Sorts findings by place, and drops those that say the same at the same place.
     #[must_use]
     pub fn new(file: String, source: String, mut findings: Vec<Finding>) -> Self {
+        let source = conceal(source, &mut findings);
         for finding in &mut findings {
             shorten(&mut finding.message);
             shorten(&mut finding.path);
@@ -125,6 +136,49 @@ impl FileFindings {
         });
         Self { file, source, findings }
     }
+}
+
+/// Replaces secrets in the source by asterisks, and in what other findings quote of it.
+fn conceal(source: String, findings: &mut [Finding]) -> String {
+    let spans: Vec<Span> = findings.iter().filter(|f| f.conceals).map(|f| f.span).collect();
+    if spans.is_empty() {
+        return source;
+    }
+    let mut secrets: Vec<String> = Vec::new();
+    let mut out = String::with_capacity(source.len());
+    for (i, line) in source.split_inclusive('\n').enumerate() {
+        let here = spans.iter().filter(|s| (s.start.line..=s.end.line).contains(&(i + 1)));
+        let columns: Vec<(usize, usize)> = here
+            .map(|s| {
+                let from = if s.start.line == i + 1 { s.start.column } else { 1 };
+                let to = if s.end.line == i + 1 { s.end.column } else { usize::MAX };
+                (from, to)
+            })
+            .collect();
+        let secret =
+            |column: usize| columns.iter().any(|(from, to)| (*from..*to).contains(&column));
+        for (from, to) in &columns {
+            let text: String = line.chars().skip(from - 1).take(to.saturating_sub(*from)).collect();
+            let text = text.trim_matches(['"', '\'', '\n', '\r', ' ']);
+            if text.len() > 2 {
+                secrets.push(text.to_owned());
+            }
+        }
+        let blank = |(j, c): (usize, char)| match c {
+            c if c.is_whitespace() || !secret(j + 1) => c,
+            _ => '*',
+        };
+        out.extend(line.chars().enumerate().map(blank));
+    }
+    for finding in findings {
+        for secret in &secrets {
+            let texts = [Some(&mut finding.message), finding.help.as_mut()];
+            for text in texts.into_iter().flatten().filter(|text| text.contains(secret)) {
+                *text = text.replace(secret, "***");
+            }
+        }
+    }
+    out
 }
 
 /// Messages quote what was written, which may be megabytes.

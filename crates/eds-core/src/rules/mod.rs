@@ -8,12 +8,21 @@ mod duplicate_env;
 mod duplicate_secret;
 mod latest_tag;
 mod monitoring_endpoint;
+mod names;
+mod nats_url;
 mod plain_secret;
+mod reword;
 mod system_account;
+mod together;
 mod transitions;
+mod unknown;
 mod unused_cooldown;
+mod variables;
 
+pub(crate) use reword::{refused_anyway, reword, said_again};
+pub use together::{Identity, Together};
 pub use transitions::transitions;
+pub(crate) use unknown::{explain, same_name};
 
 use serde_json::Value;
 
@@ -41,6 +50,13 @@ impl Claim<'_> {
         list.map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// The texts of the init container's `command` or `args`.
+    fn init_texts(&self, field: &str) -> Vec<&str> {
+        let list = self.effective.pointer(&format!("/spec/initContainer/{field}"));
+        let texts = list.and_then(Value::as_array).into_iter().flatten();
+        texts.map(|text| text.as_str().unwrap_or_default()).collect()
+    }
+
     fn finding(&self, rule: &'static Rule, path: &Path, message: impl Into<String>) -> Finding {
         Finding::new(rule, message).at(path.span(self.node), path.to_string())
     }
@@ -53,7 +69,7 @@ impl Claim<'_> {
 
 type Check = fn(&Claim<'_>, &mut Vec<Finding>);
 
-const RULES: [Check; 7] = [
+const RULES: [Check; 9] = [
     latest_tag::check,
     system_account::check,
     duplicate_secret::check,
@@ -61,6 +77,8 @@ const RULES: [Check; 7] = [
     plain_secret::check,
     monitoring_endpoint::check,
     unused_cooldown::check,
+    nats_url::check,
+    variables::check,
 ];
 
 /// Runs all rules.

@@ -1,61 +1,223 @@
-//! EDS207: what looks like a password in `spec.env`, or credentials in the NATS URL. Names that
-//! hold a path or a name instead of the thing itself (`…_FILE`, `…_PATH`, `…_NAME`) are left alone.
+//! EDS207: what looks like a password in `spec.env`, in the init container's command, or in the NATS URL.
+//! Names that hold a path or a name instead of the thing itself (`…_FILE`, `…_PATH`, `…_NAME`) are left
+//! alone, and so is what is no text of its own: `$(NAME)`, `${NAME}`. The value is concealed: it is shown
+//! neither in the message nor in the excerpt.
 
 use super::Claim;
 use crate::diagnostics::{Finding, catalog};
 use crate::schema::path::Path;
 
-const SECRETS: [&str; 7] =
-    ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "APIKEY", "PRIVATE_KEY"];
-const HARMLESS: [&str; 8] =
-    ["_FILE", "_PATH", "_DIR", "_NAME", "_URL", "_TTL", "_LIMIT", "_TIMEOUT"];
+const SECRETS: [&str; 13] = [
+    "PASSWORD",
+    "PASSWD",
+    "PASSPHRASE",
+    "SECRET",
+    "TOKEN",
+    "API_KEY",
+    "APIKEY",
+    "PRIVATE_KEY",
+    "ACCESS_KEY",
+    "CREDENTIALS",
+    "PWD",
+    "PASS",
+    "NKEY_SEED",
+];
+const HARMLESS: [&str; 14] = [
+    "_FILE", "_PATH", "_DIR", "_NAME", "_URL", "_TTL", "_LIMIT", "_TIMEOUT", "_LENGTH", "_ID",
+    "_HEADER", "_COUNT", "_ENABLED", "_REF",
+];
+/// Beginnings of tokens that their makers gave so that they are recognised.
+const TOKENS: [&str; 12] = [
+    "ghp_",
+    "gho_",
+    "ghs_",
+    "github_pat_",
+    "glpat-",
+    "xoxb-",
+    "xoxp-",
+    "AKIA",
+    "sk-",
+    "sk_live_",
+    "eyJhbGciOi",
+    "-----BEGIN ",
+];
+/// Options of commands that take a password.
+const OPTIONS: [&str; 6] =
+    ["--password", "--passwd", "--token", "--secret", "--api-key", "--apikey"];
+
+const FIX: &str = "put it into a Secret, and name that under spec.secretRefs: [{name: SECRET, env: \
+                   [{secretKey: KEY, envName: VARIABLE}]}]";
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
+    let mut refuse = |path: &Path, message: String, fix: &str| {
+        out.push(claim.finding(&catalog::PLAIN_SECRET, path, message).help(fix).concealed());
+    };
     for (i, entry) in claim.list("env").iter().enumerate() {
         let text = |key: &str| entry.get(key).and_then(|v| v.as_str()).unwrap_or_default();
-        let name = text("name").to_uppercase();
-        let secret = SECRETS.iter().any(|s| name.ends_with(s) || name.contains(&format!("{s}_")));
-        let harmless = HARMLESS.iter().any(|s| name.ends_with(s)) || name.starts_with("MAX_");
-        if secret && !harmless && !text("value").is_empty() {
+        let path = Path::fields("spec.env").index(i).key("value");
+        let (name, value) = (text("name"), text("value"));
+        if secret_name(name) && holds_text(value) && !matches!(value, "true" | "false") {
+            let message = format!("{name} looks like a secret, and claims are no place for one");
+            refuse(&path, message, FIX);
+        } else if let Some(what) = secret_value(value) {
             let message =
-                format!("{} looks like a secret, and claims are no place for one", text("name"));
-            let path = Path::fields("spec.env").index(i).key("value");
-            out.push(
-                claim
-                    .finding(&catalog::PLAIN_SECRET, &path, message)
-                    .help("put it into a Secret and name it under spec.secretRefs"),
-            );
+                format!("the value of {name} holds {what}, and claims are no place for one");
+            refuse(&path, message, FIX);
+        }
+    }
+    for field in ["command", "args"] {
+        let texts = claim.init_texts(field);
+        for (i, text) in texts.iter().enumerate() {
+            let path = Path::fields("spec.initContainer").key(field).index(i);
+            let before = i.checked_sub(1).and_then(|i| texts.get(i)).copied().unwrap_or_default();
+            let (option, value) = text.split_once('=').unwrap_or((before, text));
+            let is_option =
+                OPTIONS.contains(&option) && holds_text(value) && !value.starts_with('-');
+            if is_option {
+                let message = format!(
+                    "the argument of {option} looks like a secret, and claims are no place for one"
+                );
+                refuse(
+                    &path,
+                    message,
+                    "give it as a variable from a Secret (spec.secretRefs), and write $(VARIABLE) here",
+                );
+            } else if let Some(what) = secret_value(text) {
+                let message = format!("the argument holds {what}, and claims are no place for one");
+                refuse(
+                    &path,
+                    message,
+                    "give it as a variable from a Secret (spec.secretRefs), and write $(VARIABLE) here",
+                );
+            }
         }
     }
     let url = claim.text("/spec/nats/url").unwrap_or_default();
-    let with_password = url.split(',').any(|server| {
-        let authority = server.split_once("://").map_or(server, |(_, rest)| rest);
-        let authority = authority.split('/').next().unwrap_or_default();
-        authority.split_once('@').is_some_and(|(user, _)| !user.is_empty())
+    let credentials = url.split(',').filter_map(|server| match server.contains("://") {
+        true => user_info(server),
+        false => server.rsplit_once('@').map(|(info, _)| info),
     });
-    if with_password {
-        let message = "the URL holds credentials, and claims are no place for them";
-        out.push(
-            claim
-                .finding(&catalog::PLAIN_SECRET, &Path::fields("spec.nats.url"), message)
-                .help("give them by spec.secretRefs"),
-        );
+    // A user alone is a token to NATS.
+    let mut plain = credentials.filter(|info| info.split(':').any(holds_text));
+    if plain.next().is_some() {
+        let message = "the URL holds credentials, and claims are no place for them".to_owned();
+        let fix = "write the URL without them, and give them to the worker as variables of their own: \
+                   spec.secretRefs: [{name: SECRET, env: [{secretKey: KEY, envName: NATS_PASSWORD}]}]";
+        refuse(&Path::fields("spec.nats.url"), message, fix);
     }
+}
+
+fn secret_name(name: &str) -> bool {
+    let name = name.to_uppercase().replace(['-', '.'], "_");
+    let secret = SECRETS.iter().any(|s| match s.len() {
+        // Short ones are words of their own: DB_PASS, not COMPASS.
+        ..=4 => name.split('_').any(|word| word == *s),
+        _ => name.ends_with(s) || name.contains(&format!("{s}_")),
+    });
+    secret && !HARMLESS.iter().any(|s| name.ends_with(s)) && !name.starts_with("MAX_")
+}
+
+/// Whether something stands there that is no reference to a variable.
+fn holds_text(value: &str) -> bool {
+    let mut rest = value.trim();
+    while let Some(after) = rest
+        .strip_prefix("$(")
+        .and_then(|t| t.split_once(')'))
+        .or_else(|| rest.strip_prefix("${").and_then(|t| t.split_once('}')))
+    {
+        rest = after.1;
+    }
+    !rest.is_empty()
+}
+
+/// What a value holds that is a secret whatever its name is.
+fn secret_value(value: &str) -> Option<&'static str> {
+    let value = value.trim();
+    if value.contains("PRIVATE KEY-----") {
+        return Some("a private key");
+    }
+    let long = value.len() >= 16 && !value.contains(char::is_whitespace);
+    if long && TOKENS.iter().any(|start| value.starts_with(start)) {
+        return Some("a token");
+    }
+    let password = |part: &str| {
+        let password = user_info(part).and_then(|info| info.split_once(':'));
+        password.is_some_and(|(_, password)| holds_text(password))
+    };
+    if value.split([',', ' ']).any(password) {
+        return Some("a password");
+    }
+    // key=value;… as ODBC, JDBC and libpq have it.
+    let mut pairs = value.split([';', ' ', '&', '?']).filter_map(|pair| pair.split_once('='));
+    let written = pairs.any(|(key, secret)| {
+        let key = key.trim().to_lowercase();
+        matches!(key.as_str(), "password" | "pwd" | "passwd") && holds_text(secret)
+    });
+    let several = value.matches('=').count() > 1 || value.contains("://");
+    (written && several).then_some("a password")
+}
+
+/// `user:password` of a URL.
+fn user_info(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit_once('@').map(|(info, _)| info).filter(|info| !info.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use crate::rules::testing;
 
+    #[track_caller]
+    fn check(text: &str, expected: &[(&str, usize, &str)]) {
+        testing::check(super::check, text, expected);
+    }
+
     #[test]
-    fn secrets() {
-        let check = |text: &str, expected: &[_]| testing::check(super::check, text, expected);
-        check(
-            "  env:\n  - {name: DB_PASSWORD, value: hunter2}\n  - {name: TOKEN_FILE, value: /x}\n  \
-             - {name: MAX_TOKENS, value: '5'}\n  - {name: GITHUB_TOKEN, value: ''}\n",
-            &[("EDS207", 3, "DB_PASSWORD")],
-        );
+    fn variables() {
+        let found: &[(&str, usize, &str)] = &[("EDS207", 2, "")];
+        for (name, value, secret) in [
+            ("DB_PASSWORD", "hunter2", true),
+            ("DB_PASS", "hunter2", true),
+            ("db.password", "hunter2", true),
+            ("GITHUB_TOKEN", "abc", true),
+            ("AWS_SECRET_ACCESS_KEY", "abc", true),
+            ("DATABASE_URL", "postgres://app:hunter2@db:5432/app", true),
+            ("REDIS", "redis://:hunter2@redis:6379", true),
+            ("BROKERS", "amqp://a:4222,amqp://u:p@b", true),
+            ("DSN", "host=db user=app password=hunter2", true),
+            ("ODBC", "Server=db;Uid=app;Pwd=hunter2;", true),
+            ("JDBC", "jdbc:postgresql://db/app?user=app&password=hunter2", true),
+            ("GH", "ghp_0123456789abcdefghij", true),
+            ("KEY", "-----BEGIN RSA PRIVATE KEY-----", true),
+            ("TOKEN_FILE", "/run/token", false),
+            ("MAX_TOKENS", "5", false),
+            ("GITHUB_TOKEN", "", false),
+            ("DB_PASSWORD", "$(OTHER)", false),
+            ("DB_PASSWORD", "${OTHER}", false),
+            ("REQUIRE_PASSWORD", "true", false),
+            ("COMPASS", "north", false),
+            ("DATABASE_URL", "postgres://app@db:5432/app", false),
+            ("DATABASE_URL", "postgres://app:$(PASSWORD)@db:5432/app", false),
+            ("DATABASE_URL", "postgres://$(USER):$(PASSWORD)@db:5432/app", false),
+            ("MAIL", "http://example.com/a:b@c", false),
+            ("HELP", "password=optional", false),
+        ] {
+            let text = format!("  env: [{{name: {name}, value: '{value}'}}]\n");
+            check(&text, if secret { found } else { &[] });
+        }
+    }
+
+    #[test]
+    fn elsewhere() {
         check("  nats: {url: 'nats://a:4222,nats://u:p@b:4222'}\n", &[("EDS207", 2, "URL")]);
+        check("  nats: {url: 'nats://token@b:4222'}\n", &[("EDS207", 2, "URL")]);
+        check("  nats: {url: 'nats://$(U):$(P)@b:4222'}\n", &[]);
         check("  nats: {url: 'nats://a:4222/x@y'}\n", &[]);
+        check(
+            "  initContainer:\n    args:\n    - --password=x\n    - --token\n    - abc\n    - --url=p://u:p@h\n    \
+             - --token=$(T)\n    - --password\n    - --verbose\n",
+            &[("EDS207", 4, "--password"), ("EDS207", 6, "--token"), ("EDS207", 7, "a password")],
+        );
     }
 }

@@ -1,14 +1,22 @@
 //! EDS202: NATS refuses JetStream on its system account, and its monitoring lists no account for
-//! `acc=$SYS` (nats-server 2.15.2), so KEDA reports "consumer not found" and never scales.
+//! `acc=$SYS` (nats-server 2.15.2), so KEDA reports "consumer not found" and never scales. Names of accounts
+//! are exact: another spelling of it is no account at all.
 
 use super::Claim;
 use crate::diagnostics::{Finding, catalog};
 use crate::schema::path::Path;
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
-    if claim.text("/spec/nats/account") == Some("$SYS") {
-        let message = "the system account never holds a stream: NATS refuses JetStream there, so \
-                       KEDA would never scale this service";
+    let account = claim.text("/spec/nats/account").unwrap_or_default();
+    if account.eq_ignore_ascii_case("$SYS") {
+        let message = match account {
+            "$SYS" => "the system account never holds a stream: NATS refuses JetStream there, so KEDA would \
+                       never scale this service"
+                .to_owned(),
+            other => format!(
+                "NATS has no account {other}; its system account is $SYS, and that never holds a stream"
+            ),
+        };
         let path = Path::fields("spec.nats.account");
         out.push(
             claim
@@ -26,6 +34,7 @@ mod tests {
     fn accounts() {
         let check = |text: &str, expected: &[_]| testing::check(super::check, text, expected);
         check("  nats: {account: $SYS}\n", &[("EDS202", 2, "never holds")]);
+        check("  nats: {account: $sys}\n", &[("EDS202", 2, "no account $sys")]);
         check("  nats: {account: $G}\n", &[]);
         check("  nats: {}\n", &[]);
     }

@@ -172,6 +172,25 @@ fn selector() -> Value {
     })
 }
 
+/// Fields of `spec` by which Crossplane joins claims, composites and Compositions. People seldom write them.
+const MACHINERY: [&str; 10] = [
+    "claimRef",
+    "compositeDeletePolicy",
+    "compositionRef",
+    "compositionRevisionRef",
+    "compositionRevisionSelector",
+    "compositionSelector",
+    "compositionUpdatePolicy",
+    "resourceRef",
+    "resourceRefs",
+    "writeConnectionSecretToRef",
+];
+
+/// Whether a field of `spec` is Crossplane's own.
+pub(super) fn is_machinery(field: &str) -> bool {
+    MACHINERY.contains(&field)
+}
+
 type Defaults<'a> = dyn Fn(&str) -> Option<Value> + 'a;
 
 fn chosen(defaults: &Defaults<'_>, field: &str, values: Value) -> Value {

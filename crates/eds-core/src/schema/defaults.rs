@@ -48,29 +48,31 @@ pub(super) fn apply_defaults(value: &mut Value, schema: &Schema) {
     }
 }
 
-/// Removes nulls where none is allowed and no default stands ready. Calls `dropped` for each.
+/// Removes nulls where none is allowed and no default stands ready. Calls `found` for each null that does
+/// not stay, and says whether a default takes its place.
 pub(super) fn drop_nulls(
     value: &mut Value,
     schema: Option<&Schema>,
     at: &At<'_>,
-    dropped: &mut dyn FnMut(Path),
+    found: &mut dyn FnMut(Path, bool),
 ) {
     match value {
         Value::Object(object) => object.retain(|key, value| {
             let child = schema.and_then(|s| s.child(key));
-            let goes = value.is_null() && child.is_some_and(|c| !c.nullable && c.default.is_none());
+            let default = child.is_some_and(|c| c.default.is_some());
+            let refused = value.is_null() && child.is_some_and(|c| !c.nullable);
             let at = at.key(key);
-            if goes {
-                dropped(at.path());
+            if refused {
+                found(at.path(), default);
             } else if !value.is_null() {
-                drop_nulls(value, child, &at, dropped);
+                drop_nulls(value, child, &at, found);
             }
-            !goes
+            !refused || default
         }),
         Value::Array(items) => {
             let schema = schema.and_then(|s| s.items.as_deref());
             for (i, item) in items.iter_mut().enumerate() {
-                drop_nulls(item, schema, &at.index(i), dropped);
+                drop_nulls(item, schema, &at.index(i), found);
             }
         }
         _ => {}

@@ -19,6 +19,7 @@ pub mod publish;
 mod structural;
 mod suggest;
 mod validate;
+mod wrong_character;
 
 use serde_json::Value;
 
@@ -117,6 +118,17 @@ impl ClaimApi {
         format!("{}/{}", self.definition.group, self.definition.version)
     }
 
+    /// Where the API has a field of this name, list entries as `[]`: letter case, dashes and underscores
+    /// do not count. Not metadata, status, and what is Crossplane's own.
+    #[must_use]
+    pub(crate) fn places(&self, name: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        if let Some(spec) = self.schema.properties.get("spec") {
+            spec.places(name, "spec", &mut found);
+        }
+        found
+    }
+
     /// Fills in defaults as the API server does at creation.
     pub fn apply_defaults(&self, value: &mut Value) {
         defaults::apply_defaults(value, &self.schema);
@@ -144,7 +156,9 @@ impl ClaimApi {
             problems.push(validate::unknown(path, schema));
         });
         let mut nulls = Vec::new();
-        defaults::drop_nulls(&mut value, Some(&self.schema), &root, &mut |path| nulls.push(path));
+        defaults::drop_nulls(&mut value, Some(&self.schema), &root, &mut |path, default| {
+            nulls.push((path, default));
+        });
         self.apply_defaults(&mut value);
         // `customresource/strategy.go`, PrepareForCreate.
         if self.definition.status_is_subresource
@@ -173,20 +187,30 @@ impl ClaimApi {
             .collect();
         problems.retain(|p| *p.rule != catalog::CEL || !malformed.contains(&p.path));
         // What is missing because it is null is said once.
-        nulls.retain(|path| problems.iter().all(|p| p.path != *path));
+        nulls.retain(|(path, _)| problems.iter().all(|p| p.path != *path));
         // Admission comes after what makes a name a name.
         let name = Path::fields("metadata.name");
         let misnamed = problems.iter().any(|p| p.path == name && *p.rule == catalog::METADATA);
         for policy in self.policies.iter().filter(|_| rules && !misnamed) {
             problems.extend(policy.check(&value, &self.evaluator));
         }
+        // The policy's bound is the tighter one.
+        if problems.iter().any(|p| p.path == name && *p.rule == catalog::ADMISSION) {
+            problems.retain(|p| p.path != name || *p.rule != catalog::LENGTH);
+        }
         let mut findings: Vec<Finding> =
             problems.into_iter().map(|problem| problem.into_finding(node)).collect();
-        findings.extend(nulls.iter().filter(|path| written(path, node)).map(|path| {
-            Finding::new(&catalog::NULL_FIELD, "has no value, so Kubernetes drops it")
-                .at(path.key_span(node), path.to_string())
-                .help("leave the field out, or give it a value")
-        }));
+        findings.extend(nulls.iter().filter(|(path, _)| written(path, node)).map(
+            |(path, default)| {
+                let message = match default {
+                    true => "has no value, so Kubernetes fills in its default",
+                    false => "has no value, so Kubernetes drops it",
+                };
+                Finding::new(&catalog::NULL_FIELD, message)
+                    .at(path.key_span(node), path.to_string())
+                    .help("leave the field out, or give it a value")
+            },
+        ));
         let valid = !findings.iter().any(|f| f.severity == Severity::Error);
         Checked { findings, effective: value, valid }
     }

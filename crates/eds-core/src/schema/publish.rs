@@ -17,6 +17,7 @@
 //! Not said: a null for an optional field, which the API server drops, is refused here, because
 //! an editor would offer `null` everywhere otherwise.
 
+mod descriptions;
 mod rules;
 
 use serde_json::{Map, Value, json};
@@ -57,6 +58,7 @@ pub fn json_schema(definition: &Definition) -> Value {
             properties.insert("metadata".to_owned(), metadata(own_name, *namespaced));
         }
     }
+    descriptions::fill(&mut out);
     out
 }
 

@@ -111,6 +111,23 @@ impl Schema {
         })
     }
 
+    /// The paths below `at` of fields with this name; see [`super::ClaimApi::places`].
+    pub(super) fn places(&self, name: &str, at: &str, found: &mut Vec<String>) {
+        for (key, child) in &self.properties {
+            if at == "spec" && super::crd::is_machinery(key) {
+                continue;
+            }
+            let path = format!("{at}.{key}");
+            child.places(name, &path, found);
+            if crate::rules::same_name(key, name) {
+                found.push(path);
+            }
+        }
+        if let Some(items) = &self.items {
+            items.places(name, &format!("{at}[]"), found);
+        }
+    }
+
     /// The description's first sentence, as a part of another.
     pub(super) fn summary(&self) -> Option<String> {
         let text = self.description.as_deref()?;

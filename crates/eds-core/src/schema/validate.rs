@@ -12,8 +12,10 @@ use super::path::{At, Path};
 use super::problem::Problem;
 use super::structural::{Additional, Kind, ListType, Schema};
 use super::suggest::nearest;
-use super::{formats, metadata};
+use super::wrong_character::{self, Wrong};
+use super::{crd, formats, metadata};
 use crate::diagnostics::catalog;
+use crate::golang::regexp::Regexp;
 
 /// The largest integer that Go's JSON library takes a float for (`swag.IsFloat64AJSONInteger`).
 const MAX_JSON_INTEGER: f64 = 9_007_199_254_740_991.0;
@@ -45,7 +47,9 @@ fn shape(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
         return;
     }
     if !is_kind(value, schema.kind) {
-        out.push(Problem::type_mismatch(at.path(), schema.kind.name(), value));
+        let mut problem = Problem::type_mismatch(at.path(), schema.kind.name(), value);
+        problem.help = meant(value, schema, at);
+        out.push(problem);
         return;
     }
     if let Some(allowed) = &schema.allowed
@@ -100,6 +104,57 @@ fn missing(schema: &Schema, at: &At<'_>, name: &str) -> Problem {
         .and_then(|c| c.example.as_ref())
         .map(|example| format!("add it, for example {name}: {}", said(example)));
     problem
+}
+
+/// What to write for a value of the wrong type. What YAML took for another type is said where the text is
+/// known.
+fn meant(value: &Value, schema: &Schema, at: &At<'_>) -> Option<String> {
+    if let Value::String(text) = value {
+        let text = text.trim();
+        let fits = match schema.kind {
+            Kind::Integer => text.parse::<i64>().is_ok(),
+            Kind::Number => text.parse::<f64>().is_ok(),
+            Kind::Boolean => matches!(text, "true" | "false"),
+            _ => false,
+        };
+        if fits {
+            return Some(format!("write {text} without quotes"));
+        }
+    }
+    if schema.kind == Kind::String && !matches!(value, Value::Array(_) | Value::Object(_)) {
+        return None;
+    }
+    if schema.kind == Kind::Array && matches!(value, Value::Object(_)) {
+        return Some("begin each entry with a dash (- )".to_owned());
+    }
+    let path = at.path();
+    let name = match path.0.last() {
+        Some(super::path::Step::Key(key)) => format!("{key}: "),
+        _ => String::new(),
+    };
+    let example = schema.example.clone().or_else(|| {
+        let required = schema.required.iter();
+        let fields: Option<serde_json::Map<String, Value>> = required
+            .map(|key| Some((key.clone(), schema.properties.get(key)?.example.clone()?)))
+            .collect();
+        fields.filter(|fields| !fields.is_empty()).map(Value::Object)
+    });
+    Some(format!("for example {name}{}", flow(&example?)))
+}
+
+/// A value as YAML's flow style has it.
+fn flow(value: &Value) -> String {
+    match value {
+        Value::Object(object) => {
+            let entries: Vec<String> =
+                object.iter().map(|(key, value)| format!("{key}: {}", flow(value))).collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", "))
+        }
+        other => said(other),
+    }
 }
 
 fn is_kind(value: &Value, kind: Kind) -> bool {
@@ -161,15 +216,7 @@ fn string(text: &str, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
     if let Some((pattern, regexp)) = &schema.pattern
         && !regexp.is_match(text)
     {
-        let example = schema.example.as_ref().map(said);
-        let message = match &schema.example {
-            Some(_) => format!("{text:?} does not have the form of this field"),
-            None => format!("{text:?} does not match {pattern}"),
-        };
-        let mut problem = problem(&catalog::PATTERN, message);
-        let what = schema.description.as_deref().unwrap_or_default();
-        problem.help = example.map(|e| format!("{what} For example {e}.").trim().to_owned());
-        out.push(problem);
+        out.push(malformed(text, pattern, regexp, schema, at));
     }
     if let Some(format) = &schema.format
         && schema.kind == Kind::String
@@ -177,6 +224,43 @@ fn string(text: &str, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
     {
         out.push(problem(&catalog::FORMAT, format!("{text:?} is no {format}")));
     }
+}
+
+/// A text that its field's pattern refuses: which character, and what may be meant.
+fn malformed(text: &str, pattern: &str, regexp: &Regexp, schema: &Schema, at: &At<'_>) -> Problem {
+    let wrong = wrong_character::find(pattern, text);
+    let message = match wrong {
+        Some(Wrong::Character(index)) => {
+            let character = text.chars().nth(index).map(wrong_character::named).unwrap_or_default();
+            format!("{text:?}: {character} is not allowed here (character {})", index + 1)
+        }
+        Some(Wrong::End) => format!("{text:?} is not complete: more must follow"),
+        None if schema.example.is_some() => {
+            format!("{text:?} does not have the form of this field")
+        }
+        None => format!("{text:?} does not match {pattern}"),
+    };
+    let mut problem = Problem::new(&catalog::PATTERN, at.path(), message);
+    problem.character = match wrong {
+        Some(Wrong::Character(index)) => Some(index),
+        _ => None,
+    };
+    let placeholder = ["${", "{{", "$("].iter().any(|mark| text.contains(mark));
+    let mended = wrong_character::mended(text, pattern, &|text| regexp.is_match(text));
+    let what = schema.description.as_deref().unwrap_or_default();
+    problem.help = match mended {
+        _ if placeholder => Some(
+            "this looks like a placeholder, which nothing replaces here: write its value, or validate what \
+             the template gives"
+                .to_owned(),
+        ),
+        Some(mended) => Some(format!("write {mended}, if that is meant")),
+        None => schema
+            .example
+            .as_ref()
+            .map(|e| format!("{what} For example {}.", said(e)).trim().to_owned()),
+    };
+    problem
 }
 
 fn range(number: &Number, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
@@ -403,11 +487,24 @@ pub(super) fn unknown(path: Path, schema: Option<&Schema>) -> Problem {
     };
     let mut problem = Problem::new(&catalog::UNKNOWN_FIELD, path, "there is no such field");
     let Some(schema) = schema else { return problem };
-    let known: Vec<&str> = schema.properties.keys().map(String::as_str).collect();
-    problem.help = match nearest(&name, known.iter().copied()) {
+    // What people write comes before what Crossplane writes, which they only misspell slightly.
+    let (machinery, own): (Vec<&str>, Vec<&str>) =
+        schema.properties.keys().map(String::as_str).partition(|key| crd::is_machinery(key));
+    let near = nearest(&name, own.iter().copied()).or_else(|| {
+        let slightly = |near: &&str| name.len() > 10 && near.len().abs_diff(name.len()) <= 2;
+        nearest(&name, machinery.iter().copied()).filter(slightly)
+    });
+    problem.help = match near {
         Some(near) => Some(format!("did you mean {near}?")),
-        None if known.is_empty() || !matches!(schema.additional, Additional::Absent) => None,
-        None => Some(format!("known here: {}", known.join(", "))),
+        None if schema.properties.is_empty()
+            || !matches!(schema.additional, Additional::Absent) =>
+        {
+            None
+        }
+        None => {
+            let more = if machinery.is_empty() { "" } else { "; and what is Crossplane's own" };
+            Some(format!("known here: {}{more}", own.join(", ")))
+        }
     };
     problem
 }

@@ -7,6 +7,8 @@
     reason = "the helpers of a test may fail it"
 )]
 
+mod cases;
+mod concealed;
 mod endpoint;
 
 use std::path::Path;
@@ -37,4 +39,24 @@ fn api() -> &'static ClaimApi {
 fn findings(text: &str) -> Vec<Finding> {
     let outcome = claims::check(text, api(), Options::default());
     FileFindings::new("claim.yaml".to_owned(), text.to_owned(), outcome.findings).findings
+}
+
+/// Every field that an editor completes says what it is.
+#[test]
+fn every_published_field_has_a_description() {
+    fn below(schema: &serde_json::Value, at: &str, without: &mut Vec<String>) {
+        for (key, field) in schema["properties"].as_object().into_iter().flatten() {
+            let path = format!("{at}.{key}");
+            if field["description"].as_str().is_none_or(str::is_empty) {
+                without.push(path.clone());
+            }
+            below(field, &path, without);
+        }
+        if schema["items"].is_object() {
+            below(&schema["items"], &format!("{at}[]"), without);
+        }
+    }
+    let mut without = Vec::new();
+    below(&eds_core::schema::publish::json_schema(&api().definition), "", &mut without);
+    assert_eq!(without, [""; 0]);
 }

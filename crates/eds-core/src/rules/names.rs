@@ -1,0 +1,563 @@
+//! What people call the fields of a claim, and what they look for in vain: names of Kubernetes
+//! (Deployments, pods, HPAs), of KEDA, of NATS, and of charts and public compositions that make the same.
+//!
+//! One table, read by [`unknown`](super::unknown). A field that is spelt nearly as ours, or that ours has
+//! at another level, needs no row here.
+
+/// What to say of a field that the API does not have.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Advice {
+    /// The API has it, by this name: a path without the numbers of list entries.
+    Called(&'static str),
+    /// The API has something else: why it is not there, and what to do.
+    Instead(&'static str, &'static str),
+    /// A variable that is taken from somewhere.
+    ValueFrom,
+}
+
+use Advice::{Called, Instead, ValueFrom};
+
+/// Where it stands (list entries as `[]`), what it is called there, and what to say.
+type Row = (&'static str, &'static [&'static str], Advice);
+
+const CREDENTIALS: Advice = Instead(
+    "credentials of NATS are given as variables from a Secret, and the worker reads them",
+    "write spec.secretRefs: [{name: SECRET, env: [{secretKey: KEY, envName: NATS_USER}]}]; a file of \
+     credentials cannot be mounted",
+);
+const CONSUMERS_OWN: Advice = Instead(
+    "this is a setting of the consumer or stream in NATS, and a claim does not make these",
+    "set it where the consumer is made (nats consumer add, or NACK's Consumer); here only name stream \
+     and consumer",
+);
+const PLACEMENT: Advice = Instead(
+    "a claim cannot say on which nodes its pods run",
+    "leave it out; the platform's engineers place pods",
+);
+const VOLUMES: Advice = Instead(
+    "a claim cannot mount volumes or files",
+    "give configuration by spec.env, and secrets by spec.secretRefs, as variables",
+);
+const PROBES: Advice = Instead(
+    "the probes are always the same: /health (liveness) and /ready (readiness) on port 8080",
+    "let the worker answer on these paths, and leave this out",
+);
+const PORTS: Advice = Instead(
+    "container and Service always use port 8080, by the name http",
+    "let the worker listen on port 8080, and leave this out",
+);
+const POD: Advice = Instead(
+    "this is a Deployment's: a claim describes its one container by image, size, env and secretRefs, \
+     and the pod is made of that",
+    "move image, env and secrets to spec, and leave the rest out",
+);
+const FIXED: Advice = Instead(
+    "this is the same for all services: pods pass Pod Security restricted, and roll out one by one",
+    "leave it out",
+);
+const FIGURES: Advice = Instead(
+    "CPU and memory come with spec.size",
+    "choose size: small (250m-1000m CPU, 512Mi-2Gi memory), medium (500m-2000m, 1Gi-4Gi) or large \
+     (1000m-4000m, 2Gi-8Gi); other figures cannot be said",
+);
+const REPLICAS: Advice = Instead(
+    "KEDA decides how many pods run, between two bounds",
+    "write spec.scaling: {minReplicas: 1, maxReplicas: 10}; the same number twice is a fixed number of \
+     pods",
+);
+const MADE: Advice = Instead(
+    "KEDA's trigger is made from spec.nats and spec.scaling",
+    "write stream and consumer under spec.nats, and the messages for each pod as \
+     spec.scaling.lagThreshold",
+);
+const HPA: Advice = Instead(
+    "a claim cannot say this of its scaling: it has minReplicas, maxReplicas, lagThreshold, \
+     activationLagThreshold, pollingInterval and cooldownPeriod",
+    "leave it out",
+);
+const MAIN_COMMAND: Advice = Instead(
+    "the worker always runs its image's own entry point",
+    "set ENTRYPOINT and CMD in the image; only spec.initContainer has command and args",
+);
+const CONFIG_MAPS: Advice = Instead(
+    "a claim cannot read ConfigMaps",
+    "write the values into spec.env, or put them into a Secret and name it under spec.secretRefs",
+);
+const POD_METADATA: Advice = Instead(
+    "labels and annotations of the claim stand in metadata; those of its pods cannot be set",
+    "move them to metadata, or leave them out",
+);
+const SAME_AS_MAIN: Advice = Instead(
+    "the init container has the image, environment and resources of the worker; only command and args \
+     are its own",
+    "leave it out; what it needs goes to spec.image, spec.env or spec.secretRefs",
+);
+const SUBJECT: Advice = Instead(
+    "a claim names a stream and a consumer; which subjects they hold is their own setting in NATS",
+    "leave it out, and set the consumer's filter subject in NATS",
+);
+const TAG: Advice =
+    Instead("registry, name and tag are one text", "write spec.image: REGISTRY/NAME:TAG");
+const WHOLE_SECRET: Advice = Instead(
+    "whole Secrets are named under spec.secretRefs",
+    "write spec.secretRefs: [{name: SECRET, envFrom: true}]",
+);
+const TLS: Advice = Instead(
+    "a claim cannot give certificates to the worker as files",
+    "write tls:// in spec.nats.url, which trusts the authorities of the image; a certificate can be a \
+     variable, by spec.secretRefs",
+);
+
+/// The table.
+pub(super) const ROWS: &[Row] = &[
+    ("spec", &["resources", "limits", "requests", "cpu", "memory", "resourcesPreset"], FIGURES),
+    ("spec", &["replicas", "replicaCount", "instances"], REPLICAS),
+    ("spec", &["minReplicaCount", "minInstances", "minScale"], Called("spec.scaling.minReplicas")),
+    ("spec", &["maxReplicaCount", "maxInstances", "maxScale"], Called("spec.scaling.maxReplicas")),
+    (
+        "spec",
+        &["autoscaling", "autoscaler", "scale", "keda", "hpa", "scaledObject"],
+        Called("spec.scaling"),
+    ),
+    (
+        "spec",
+        &["ports", "port", "containerPort", "containerPorts", "service", "ingress", "targetPort"],
+        PORTS,
+    ),
+    (
+        "spec",
+        &[
+            "livenessProbe",
+            "readinessProbe",
+            "startupProbe",
+            "probes",
+            "health",
+            "healthCheck",
+            "healthcheck",
+        ],
+        PROBES,
+    ),
+    (
+        "spec",
+        &["volumes", "volumeMounts", "files", "persistence", "extraVolumes", "mounts"],
+        VOLUMES,
+    ),
+    ("spec", &["configMapRefs", "configMapRef", "configMaps", "configMap", "config"], CONFIG_MAPS),
+    (
+        "spec",
+        &["serviceAccountName", "serviceAccount", "serviceAccountRef"],
+        Instead(
+            "each service has a ServiceAccount of its own, with the claim's name and without a token",
+            "leave it out; a role is bound to the ServiceAccount of the claim's name",
+        ),
+    ),
+    ("spec", &["command", "args", "entrypoint", "cmd"], MAIN_COMMAND),
+    (
+        "spec",
+        &[
+            "nodeSelector",
+            "tolerations",
+            "affinity",
+            "topologySpreadConstraints",
+            "priorityClassName",
+            "schedulerName",
+            "runtimeClassName",
+            "nodeName",
+            "placement",
+            "hostNetwork",
+        ],
+        PLACEMENT,
+    ),
+    (
+        "spec",
+        &["labels", "annotations", "podLabels", "podAnnotations", "podMetadata"],
+        POD_METADATA,
+    ),
+    ("spec", &["triggers", "trigger", "scaleTargetRef"], MADE),
+    ("spec", &["containers", "container", "template", "podTemplate", "pod", "podSpec"], POD),
+    (
+        "spec",
+        &[
+            "selector",
+            "strategy",
+            "restartPolicy",
+            "securityContext",
+            "podSecurityContext",
+            "containerSecurityContext",
+            "revisionHistoryLimit",
+            "minReadySeconds",
+            "progressDeadlineSeconds",
+            "lifecycle",
+            "dnsPolicy",
+            "rollout",
+            "updateStrategy",
+            "automountServiceAccountToken",
+        ],
+        FIXED,
+    ),
+    (
+        "spec",
+        &["imagePullPolicy", "pullPolicy"],
+        Instead(
+            "it follows from the image: Always with the tag latest or none, else IfNotPresent",
+            "leave it out",
+        ),
+    ),
+    (
+        "spec",
+        &["initContainers", "init", "migration", "initCommand"],
+        Instead(
+            "there is one init container, which runs the same image",
+            "write spec.initContainer: {command: [...], args: [...]}",
+        ),
+    ),
+    ("spec", &["envFrom"], WHOLE_SECRET),
+    (
+        "spec",
+        &["secrets", "secret", "envSecrets", "secretEnv", "secretsRef"],
+        Called("spec.secretRefs"),
+    ),
+    ("spec", &["environment", "envVars", "variables", "vars", "extraEnv"], Called("spec.env")),
+    (
+        "spec",
+        &["pullSecrets", "pullSecret", "imagePullSecret", "registrySecret"],
+        Called("spec.imagePullSecrets"),
+    ),
+    (
+        "spec",
+        &["tag", "imageTag", "repository", "registry", "imageRepository", "version", "appVersion"],
+        TAG,
+    ),
+    (
+        "spec",
+        &["name", "namespace"],
+        Instead("name and namespace of a claim stand in metadata", "move it to metadata"),
+    ),
+    (
+        "spec",
+        &["natsUrl", "natsURL", "natsServer", "natsServers", "url", "broker"],
+        Called("spec.nats.url"),
+    ),
+    ("spec", &["natsStream", "streamName"], Called("spec.nats.stream")),
+    (
+        "spec",
+        &["natsConsumer", "consumerName", "durable", "durableName"],
+        Called("spec.nats.consumer"),
+    ),
+    ("spec", &["natsServerMonitoringEndpoint"], Called("spec.nats.monitoringEndpoint")),
+    ("spec", &["jetstream", "messaging", "queue", "source", "eventSource"], Called("spec.nats")),
+    ("spec", &["subject", "subjects", "topic"], SUBJECT),
+    (
+        "spec",
+        &["t-shirtSize", "tshirtSize", "tier", "plan", "flavor", "profile"],
+        Called("spec.size"),
+    ),
+    (
+        "spec",
+        &[
+            "gracePeriod",
+            "gracePeriodSeconds",
+            "terminationGracePeriod",
+            "shutdownTimeout",
+            "stopTimeout",
+        ],
+        Called("spec.terminationGracePeriodSeconds"),
+    ),
+    (
+        "spec",
+        &["pdb", "podDisruptionBudget", "disruptionBudget"],
+        Instead(
+            "a claim makes no PodDisruptionBudget",
+            "leave it out, or write one beside the claim",
+        ),
+    ),
+    (
+        "spec",
+        &["suspend", "paused", "pause", "schedule", "cron"],
+        Instead(
+            "a claim cannot be paused or scaled by the clock",
+            "leave it out; minReplicas: 0 lets the service sleep while no message waits",
+        ),
+    ),
+    ("spec.nats", &["streamName", "jetstream", "streamRef", "name"], Called("spec.nats.stream")),
+    (
+        "spec.nats",
+        &[
+            "consumerName",
+            "durable",
+            "durableName",
+            "durableConsumer",
+            "consumerGroup",
+            "queueGroup",
+            "group",
+            "queue",
+        ],
+        Called("spec.nats.consumer"),
+    ),
+    (
+        "spec.nats",
+        &[
+            "natsServerMonitoringEndpoint",
+            "monitoringUrl",
+            "monitoringURL",
+            "monitoring",
+            "monitor",
+            "monitorEndpoint",
+            "monitorUrl",
+            "monitoringHost",
+        ],
+        Called("spec.nats.monitoringEndpoint"),
+    ),
+    (
+        "spec.nats",
+        &[
+            "server",
+            "servers",
+            "address",
+            "addresses",
+            "endpoint",
+            "host",
+            "natsUrl",
+            "natsURL",
+            "urls",
+        ],
+        Called("spec.nats.url"),
+    ),
+    ("spec.nats", &["accountId", "accountID", "accountName"], Called("spec.nats.account")),
+    (
+        "spec.nats",
+        &[
+            "creds",
+            "credentials",
+            "credentialsSecret",
+            "credsSecret",
+            "credentialsRef",
+            "credsFile",
+            "user",
+            "username",
+            "password",
+            "token",
+            "nkey",
+            "auth",
+            "jwt",
+            "seed",
+            "secretRef",
+            "authentication",
+        ],
+        CREDENTIALS,
+    ),
+    ("spec.nats", &["tls", "ca", "cert", "key", "caSecret", "tlsSecret"], TLS),
+    (
+        "spec.nats",
+        &["useHttps", "useHTTPS"],
+        Instead("KEDA asks the monitoring endpoint over http", "leave it out"),
+    ),
+    ("spec.nats", &["subject", "subjects", "filterSubject", "filterSubjects"], SUBJECT),
+    (
+        "spec.nats",
+        &[
+            "ackWait",
+            "maxDeliver",
+            "maxAckPending",
+            "deliverPolicy",
+            "ackPolicy",
+            "retention",
+            "maxAge",
+            "create",
+            "domain",
+            "replayPolicy",
+            "batchSize",
+        ],
+        CONSUMERS_OWN,
+    ),
+    ("spec.nats", &["maxReplicas", "minReplicas"], Called("spec.scaling")),
+    (
+        "spec.scaling",
+        &[
+            "minReplicaCount",
+            "min",
+            "minimum",
+            "minPods",
+            "minInstances",
+            "minScale",
+            "idleReplicaCount",
+        ],
+        Called("spec.scaling.minReplicas"),
+    ),
+    (
+        "spec.scaling",
+        &["maxReplicaCount", "max", "maximum", "maxPods", "maxInstances", "maxScale"],
+        Called("spec.scaling.maxReplicas"),
+    ),
+    ("spec.scaling", &["replicas", "replicaCount"], REPLICAS),
+    (
+        "spec.scaling",
+        &[
+            "threshold",
+            "lag",
+            "targetLag",
+            "target",
+            "targetValue",
+            "messagesPerReplica",
+            "queueLength",
+            "value",
+        ],
+        Called("spec.scaling.lagThreshold"),
+    ),
+    (
+        "spec.scaling",
+        &["activationThreshold", "activation", "activationValue", "activationLag"],
+        Called("spec.scaling.activationLagThreshold"),
+    ),
+    (
+        "spec.scaling",
+        &["interval", "pollInterval", "pollingIntervalSeconds", "polling"],
+        Called("spec.scaling.pollingInterval"),
+    ),
+    (
+        "spec.scaling",
+        &["cooldown", "cooldownSeconds", "cooldownPeriodSeconds", "coolDown"],
+        Called("spec.scaling.cooldownPeriod"),
+    ),
+    ("spec.scaling", &["triggers", "trigger", "metrics", "scaleTargetRef"], MADE),
+    (
+        "spec.scaling",
+        &[
+            "behavior",
+            "advanced",
+            "fallback",
+            "enabled",
+            "cpu",
+            "memory",
+            "targetCPUUtilizationPercentage",
+            "targetMemoryUtilizationPercentage",
+            "scaleUp",
+            "scaleDown",
+            "stabilizationWindowSeconds",
+            "paused",
+            "cron",
+            "initialCooldownPeriod",
+            "restoreToOriginalReplicaCount",
+        ],
+        HPA,
+    ),
+    (
+        "spec.secretRefs[]",
+        &["secretName", "secret", "secretRef", "ref", "secretKeyRef"],
+        Called("spec.secretRefs[].name"),
+    ),
+    (
+        "spec.secretRefs[]",
+        &[
+            "keys",
+            "items",
+            "data",
+            "vars",
+            "variables",
+            "environment",
+            "mapping",
+            "key",
+            "envName",
+            "secretKey",
+        ],
+        Called("spec.secretRefs[].env"),
+    ),
+    (
+        "spec.secretRefs[]",
+        &["all", "whole", "asEnv", "envFromSecret"],
+        Called("spec.secretRefs[].envFrom"),
+    ),
+    (
+        "spec.secretRefs[]",
+        &["optional"],
+        Instead("a secret that is named is always required", "leave it out"),
+    ),
+    (
+        "spec.secretRefs[]",
+        &["prefix"],
+        Instead(
+            "keys of a whole Secret keep their names",
+            "list the keys under env, each with the envName that it shall have",
+        ),
+    ),
+    (
+        "spec.secretRefs[]",
+        &["namespace"],
+        Instead("a claim reads Secrets of its own namespace only", "leave it out"),
+    ),
+    ("spec.secretRefs[]", &["mountPath", "path", "volume", "subPath", "mountAs"], VOLUMES),
+    (
+        "spec.secretRefs[].env[]",
+        &["key", "secret", "from", "source"],
+        Called("spec.secretRefs[].env[].secretKey"),
+    ),
+    (
+        "spec.secretRefs[].env[]",
+        &["name", "env", "variable", "envVar", "as", "to", "target"],
+        Called("spec.secretRefs[].env[].envName"),
+    ),
+    (
+        "spec.secretRefs[].env[]",
+        &["valueFrom", "secretKeyRef"],
+        Instead(
+            "the Secret is the entry around this one; here stand only its key and the variable's name",
+            "write {secretKey: KEY, envName: VARIABLE}",
+        ),
+    ),
+    (
+        "spec.secretRefs[].env[]",
+        &["optional"],
+        Instead("a key that is named is always required", "leave it out"),
+    ),
+    (
+        "spec.secretRefs[].env[]",
+        &["value"],
+        Instead(
+            "the value comes from the Secret",
+            "leave it out; a plain variable stands in spec.env, as {name, value}",
+        ),
+    ),
+    (
+        "spec.env[]",
+        &["valueFrom", "secretKeyRef", "secretRef", "configMapKeyRef", "fieldRef"],
+        ValueFrom,
+    ),
+    ("spec.env[]", &["key", "envName", "variable", "var", "env"], Called("spec.env[].name")),
+    ("spec.env[]", &["val", "default", "content", "data"], Called("spec.env[].value")),
+    ("spec.env[]", &["secretKey"], WHOLE_SECRET),
+    (
+        "spec.imagePullSecrets[]",
+        &["secretName", "secret", "ref"],
+        Called("spec.imagePullSecrets[].name"),
+    ),
+    (
+        "spec.initContainer",
+        &[
+            "image",
+            "env",
+            "envFrom",
+            "name",
+            "resources",
+            "volumeMounts",
+            "securityContext",
+            "secretRefs",
+            "imagePullPolicy",
+            "workingDir",
+        ],
+        SAME_AS_MAIN,
+    ),
+    (
+        "spec.initContainer",
+        &["cmd", "run", "script", "entrypoint", "commands"],
+        Called("spec.initContainer.command"),
+    ),
+    ("spec.initContainer", &["arguments", "arg"], Called("spec.initContainer.args")),
+    (
+        "",
+        &["template", "data", "stringData", "roleRef", "subjects", "webhooks"],
+        Instead(
+            "a claim has apiVersion, kind, metadata and spec",
+            "move what it says into spec, or remove it",
+        ),
+    ),
+];

@@ -1,0 +1,206 @@
+//! What the API refuses, said for our own fields: the value that is wrong, and what to write instead. The
+//! verdict and its code stay those of the API.
+
+use serde_json::Value;
+
+use crate::diagnostics::catalog::{CEL, PATTERN, TYPE};
+use crate::diagnostics::{Finding, catalog};
+use crate::schema::path::Path;
+use crate::yaml::Node;
+
+const SCHEMES: [&str; 4] = ["nats", "tls", "ws", "wss"];
+
+/// Says findings of the schema anew where more is known of the field.
+pub(crate) fn reword(node: &Node, effective: &Value, findings: &mut [Finding]) {
+    for finding in findings {
+        let rule = finding.rule;
+        let text = || {
+            let pointer = format!("/{}", finding.path.replace('.', "/"));
+            effective.pointer(&pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let said = match finding.path.as_str() {
+            "spec.scaling" if *rule == CEL => replicas(node, effective, finding),
+            "spec.nats.url" if *rule == PATTERN => url(&text()),
+            "spec.nats.url" if *rule == CEL => Some((
+                None,
+                "write nats://HOST:4222, or leave it out for the platform's NATS".to_owned(),
+            )),
+            "spec.nats.monitoringEndpoint" if *rule == PATTERN => endpoint_form(&text()),
+            "spec.nats.monitoringEndpoint" if *rule == CEL => Some(endpoint(&text(), finding)),
+            "spec.terminationGracePeriodSeconds"
+            | "spec.scaling.pollingInterval"
+            | "spec.scaling.cooldownPeriod"
+                if *rule == TYPE =>
+            {
+                seconds(&text()).map(|n| (None, format!("write {n}: the unit is always seconds")))
+            }
+            "spec.nats.stream" | "spec.nats.consumer" if *rule == PATTERN => {
+                let why =
+                    "NATS takes no spaces, dots, slashes and wildcards (* and >) in this name";
+                let help = finding.help.clone().unwrap_or_default();
+                Some((Some(format!("{}: {why}", finding.message)), help))
+            }
+            // What to do follows the cause in the API's own messages.
+            _ if *rule == CEL && finding.help.is_none() => finding
+                .message
+                .split_once("; ")
+                .map(|(cause, fix)| (Some(cause.to_owned()), fix.to_owned())),
+            _ => None,
+        };
+        let Some((message, help)) = said else { continue };
+        if let Some(message) = message {
+            finding.message = message;
+        }
+        finding.help = Some(help);
+    }
+}
+
+type Said = (Option<String>, String);
+
+/// `minReplicas` above `maxReplicas`, each of which may be a default.
+fn replicas(node: &Node, effective: &Value, finding: &mut Finding) -> Option<Said> {
+    let number = |field: &str| effective.pointer(&format!("/spec/scaling/{field}"))?.as_u64();
+    let (least, most) = (number("minReplicas")?, number("maxReplicas")?);
+    let path = |field: &str| Path::fields("spec.scaling").key(field);
+    let written = |field: &str| path(field).node(node).is_some();
+    let at = if written("minReplicas") { path("minReplicas") } else { path("maxReplicas") };
+    finding.span = at.span(node);
+    finding.path = at.to_string();
+    let (message, help) = match (written("minReplicas"), written("maxReplicas")) {
+        (true, false) => (
+            format!("minReplicas {least} is above the default of maxReplicas, {most}"),
+            format!("write maxReplicas too, {least} or more"),
+        ),
+        (false, _) => (
+            format!("maxReplicas {most} is below the default of minReplicas, {least}"),
+            format!("write minReplicas too, {most} or less"),
+        ),
+        (true, true) => (
+            format!("minReplicas {least} is above maxReplicas {most}"),
+            format!("raise maxReplicas to {least}, or lower minReplicas to {most}"),
+        ),
+    };
+    Some((Some(message), help))
+}
+
+/// A URL without one of NATS' schemes.
+fn url(text: &str) -> Option<Said> {
+    let schemes = "nats://, tls://, ws:// and wss://";
+    for server in text.split(',') {
+        let trimmed = server.trim();
+        if trimmed != server {
+            let fixed: Vec<&str> = text.split(',').map(str::trim).collect();
+            let message = "a space stands in the URL; servers are separated by a comma alone";
+            return Some((
+                Some(message.to_owned()),
+                format!("write {}", concealed(&fixed.join(","))),
+            ));
+        }
+        if server.is_empty() {
+            let message = "a server is missing beside a comma".to_owned();
+            return Some((Some(message), "remove the comma".to_owned()));
+        }
+        match server.split_once("://") {
+            None => {
+                let message = format!("the scheme is missing: NATS knows {schemes}");
+                return Some((Some(message), format!("write nats://{}", concealed(server))));
+            }
+            Some((scheme, rest)) if !SCHEMES.contains(&scheme) => {
+                let message = format!("{scheme}:// is no scheme of NATS, which knows {schemes}");
+                let port =
+                    if rest.ends_with(":8222") { "; its clients connect to port 4222" } else { "" };
+                return Some((Some(message), format!("write nats://{}{port}", concealed(rest))));
+            }
+            Some(_) => {}
+        }
+    }
+    None
+}
+
+/// Without what stands before an `@`.
+fn concealed(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((_, host)) => host.to_owned(),
+        None => text.to_owned(),
+    }
+}
+
+/// An endpoint that is no `host:port`.
+fn endpoint_form(text: &str) -> Option<Said> {
+    let (scheme, rest) = text.split_once("://").map_or((None, text), |(s, rest)| (Some(s), rest));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let with_port = if host.contains(':') { host.to_owned() } else { format!("{host}:8222") };
+    if let Some(scheme) = scheme {
+        let message =
+            format!("{scheme}:// does not belong here: KEDA itself makes a URL of host and port");
+        return Some((Some(message), format!("write {with_port}")));
+    }
+    if authority != rest {
+        let message = "only a host and a port belong here, without a path".to_owned();
+        return Some((Some(message), format!("write {with_port}")));
+    }
+    if host != authority {
+        let message = "only a host and a port belong here, without a user".to_owned();
+        return Some((Some(message), format!("write {with_port}")));
+    }
+    if !host.contains(':') && !host.is_empty() {
+        let message = "the port is missing; NATS' monitoring has 8222".to_owned();
+        return Some((Some(message), format!("write {with_port}")));
+    }
+    None
+}
+
+/// An endpoint that the platform does not allow, or whose port is none.
+fn endpoint(text: &str, finding: &Finding) -> Said {
+    let default = "leave it out for nats-headless.nats.svc.cluster.local:8222";
+    if finding.message.starts_with("the port") {
+        return (None, "write 8222, the port of NATS' monitoring".to_owned());
+    }
+    let (host, port) = text.rsplit_once(':').unwrap_or((text, "8222"));
+    let labels: Vec<&str> = host.split('.').collect();
+    match labels.as_slice() {
+        [service] => (
+            Some(format!(
+                "KEDA would look for {service} in its own namespace, not in the claim's; only Services of \
+                 the namespace nats are allowed"
+            )),
+            format!("{default}, or write {service}.nats.svc:{port}"),
+        ),
+        [service, "nats"] => (None, format!("write {service}.nats.svc:{port}")),
+        _ => (None, default.to_owned()),
+    }
+}
+
+/// Seconds of `30s`, `5m`, `1h`, `30 seconds` or `"30"`.
+fn seconds(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    let factor = match unit.trim().to_lowercase().as_str() {
+        "s" | "sec" | "secs" | "second" | "seconds" => 1,
+        "m" | "min" | "mins" | "minute" | "minutes" => 60,
+        "h" | "hour" | "hours" => 3600,
+        _ => return None,
+    };
+    number.checked_mul(factor)
+}
+
+/// Whether the API refuses the text that a rule of ours warns about, so that there is nothing to add. What
+/// conceals a secret stays.
+pub(crate) fn refused_anyway(own: &Finding, findings: &[Finding]) -> bool {
+    !own.conceals
+        && findings
+            .iter()
+            .any(|f| f.path == own.path && [&PATTERN, &TYPE].iter().any(|rule| **rule == *f.rule))
+}
+
+/// Whether a rule of ours says the same as a rule of the API, at a better place.
+pub(crate) fn said_again(finding: &Finding, own: &[Finding]) -> bool {
+    *finding.rule == catalog::CEL
+        && super::LOCATED.iter().any(|(message, rule)| {
+            finding.message.starts_with(message)
+                && own.iter().any(|f| f.rule == *rule && f.path.starts_with(&finding.path))
+        })
+}
