@@ -230,9 +230,7 @@ impl Git {
         }
         git.arg("--no-pager").arg("--git-dir").arg(&self.directory).args(args);
         // Nothing of the tree lies here.
-        git.current_dir(
-            &self.directory.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned),
-        );
+        git.current_dir(self.directory.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned));
         git.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         git
     }
