@@ -79,6 +79,10 @@ judge: ## does `eds validate` agree with the API server's code? (ARGS=--api-serv
 package-test: ## attacks on package/image and package/build are refused; tools from outside come by hash
 	package/test
 
+.PHONY: yaml
+yaml: ## is YAML read as kubectl's own code reads it? (COUNT=5000 SEED=1)
+	scripts/yaml.sh
+
 .PHONY: fuzz
 fuzz: ## mutated claims and XRDs: no panic, bounded output, stable verdicts (FUZZ_CASES=20000 FUZZ_SEED=1)
 	FUZZ_CASES=$${FUZZ_CASES:-20000} $(CARGO) test --locked -p eds-core --test fuzz -- --nocapture

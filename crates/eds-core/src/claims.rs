@@ -5,6 +5,7 @@ mod identity;
 use crate::diagnostics::catalog;
 use crate::diagnostics::{Finding, Summary};
 use crate::rules;
+use crate::schema::path::Path;
 use crate::schema::{Checked, ClaimApi};
 use crate::yaml::{self, Content, Entry, Node, ProblemKind, Stream};
 use identity::{Identity, identify};
@@ -14,6 +15,9 @@ const OWN_GROUP: &str = "platform.bizmatters.io";
 
 /// More findings than a person reads; a file of half a million empty documents has one for each.
 const MAX_FINDINGS: usize = 1000;
+
+/// Findings of our own rules in one claim; more are counted.
+const MAX_OWN: usize = 100;
 
 /// How to check.
 #[derive(Debug, Clone, Copy, Default)]
@@ -69,7 +73,7 @@ impl Outcome {
 pub fn check(source: &str, api: &ClaimApi, options: Options) -> Outcome {
     let stream = yaml::parse(source);
     let mut outcome = Outcome::default();
-    let unreadable = syntax(&stream, source);
+    let unreadable = syntax(&stream);
     for document in stream.documents {
         if outcome.findings.len() >= MAX_FINDINGS {
             let message = format!("{MAX_FINDINGS} findings: the file is not checked from here on");
@@ -197,7 +201,14 @@ fn claim(node: Node, api: &ClaimApi, options: Options, outcome: &mut Outcome) {
         checked.findings.retain(|finding| !rules::said_again(finding, &own));
         rules::explain(&node, &mut checked.findings, &|name| api.places(name));
         rules::reword(&node, &checked.effective, &mut checked.findings);
-        checked.extend(own.into_iter().chain(merge_keys(&node)));
+        own.extend(merge_keys(&node));
+        let more = own.len().saturating_sub(MAX_OWN);
+        own.truncate(MAX_OWN);
+        if more > 0 {
+            let message = format!("{more} more findings in this claim are not shown");
+            own.push(Finding::new(&catalog::LIMIT, message).at(Path::default().span(&node), ""));
+        }
+        checked.extend(own);
         outcome.identities.push(rules::Identity::of(&node, &checked.effective));
     }
     outcome.findings.append(&mut checked.findings);
@@ -205,33 +216,22 @@ fn claim(node: Node, api: &ClaimApi, options: Options, outcome: &mut Outcome) {
 }
 
 /// Syntax problems as findings, each with its help.
-fn syntax(stream: &Stream, source: &str) -> Vec<Finding> {
+fn syntax(stream: &Stream) -> Vec<Finding> {
     let findings = stream.problems.iter().map(|problem| {
         let rule = match problem.kind {
-            ProblemKind::Syntax => &catalog::SYNTAX,
+            ProblemKind::Syntax | ProblemKind::Ignored => &catalog::SYNTAX,
             ProblemKind::DuplicateKey => &catalog::DUPLICATE_KEY,
             ProblemKind::Limit => &catalog::LIMIT,
             ProblemKind::Structure => &catalog::STRUCTURE,
         };
         let finding = Finding::new(rule, problem.message.clone()).at(problem.span, "");
-        match problem.kind {
-            ProblemKind::DuplicateKey => finding.help("keep one of them"),
-            ProblemKind::Syntax => match tab_line(source, problem.span.start.line) {
-                Some(line) => finding
-                    .help(format!("line {line} is indented with a tab; YAML allows only spaces")),
-                None => finding,
-            },
+        match (problem.kind, &problem.help) {
+            (_, Some(help)) => finding.help(help.clone()),
+            (ProblemKind::DuplicateKey, None) => finding.help("keep one of them"),
             _ => finding,
         }
     });
     findings.collect()
-}
-
-/// The line at or just after a syntax error that is indented with a tab.
-fn tab_line(source: &str, line: usize) -> Option<usize> {
-    let indent = |text: &str| text.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t');
-    let lines = source.lines().enumerate().skip(line.saturating_sub(1)).take(2);
-    lines.filter(|(_, text)| indent(text)).map(|(i, _)| i + 1).next()
 }
 
 /// Merge keys, at the first entry that each mapping got from one.
@@ -245,7 +245,7 @@ fn merge_keys(root: &Node) -> Vec<Finding> {
                     let message = "this mapping takes entries from a merge key (<<)";
                     findings.push(
                         Finding::new(&catalog::ANCHOR, message)
-                            .at(crate::schema::path::Path::default().span(node), "")
+                            .at(Path::default().span(node), "")
                             .help("write the entries out"),
                     );
                 }

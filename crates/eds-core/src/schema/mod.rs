@@ -21,6 +21,8 @@ mod suggest;
 mod validate;
 mod wrong_character;
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 pub use admission::AdmissionPolicy;
@@ -153,6 +155,8 @@ impl ClaimApi {
         let mut problems: Vec<Problem> = Vec::new();
         let root = At::default();
         defaults::prune(&mut value, Some(&self.schema), true, &root, &mut |path, schema| {
+            // Help is looked for where it will be shown.
+            let schema = schema.filter(|_| problems.len() < MAX_PROBLEMS);
             problems.push(validate::unknown(path, schema));
         });
         let mut nulls = Vec::new();
@@ -174,20 +178,19 @@ impl ClaimApi {
         problems.extend(metadata::check(object, self.definition.namespaced));
         problems.extend(validate::validate(&value, &self.schema, rules.then_some(&self.evaluator)));
         // Where the type is wrong, the fields below are no fields of this API at all.
-        let mistyped: Vec<Path> =
+        let mistyped: HashSet<Path> =
             problems.iter().filter(|p| *p.rule == catalog::TYPE).map(|p| p.path.clone()).collect();
-        problems.retain(|p| {
-            *p.rule != catalog::UNKNOWN_FIELD || !mistyped.iter().any(|at| at.holds(&p.path))
-        });
+        problems.retain(|p| *p.rule != catalog::UNKNOWN_FIELD || !p.path.is_below(&mistyped));
         // A text that does not have the form of its field breaks rules about that text as well.
-        let malformed: std::collections::HashSet<Path> = problems
+        let malformed: HashSet<Path> = problems
             .iter()
             .filter(|p| *p.rule == catalog::PATTERN || *p.rule == catalog::LENGTH)
             .map(|p| p.path.clone())
             .collect();
         problems.retain(|p| *p.rule != catalog::CEL || !malformed.contains(&p.path));
         // What is missing because it is null is said once.
-        nulls.retain(|(path, _)| problems.iter().all(|p| p.path != *path));
+        let said: HashSet<&Path> = problems.iter().map(|p| &p.path).collect();
+        nulls.retain(|(path, _)| !said.contains(path));
         // Admission comes after what makes a name a name.
         let name = Path::fields("metadata.name");
         let misnamed = problems.iter().any(|p| p.path == name && *p.rule == catalog::METADATA);
@@ -198,8 +201,15 @@ impl ClaimApi {
         if problems.iter().any(|p| p.path == name && *p.rule == catalog::ADMISSION) {
             problems.retain(|p| p.path != name || *p.rule != catalog::LENGTH);
         }
+        let more = bound(&mut problems) + nulls.len().saturating_sub(MAX_PROBLEMS);
+        nulls.truncate(MAX_PROBLEMS);
         let mut findings: Vec<Finding> =
             problems.into_iter().map(|problem| problem.into_finding(node)).collect();
+        if more > 0 {
+            let message = format!("{more} more problems in this object are not shown");
+            let at = Path::default().span(node);
+            findings.push(Finding::new(&catalog::LIMIT, message).at(at, ""));
+        }
         findings.extend(nulls.iter().filter(|(path, _)| written(path, node)).map(
             |(path, default)| {
                 let message = match default {
@@ -214,6 +224,24 @@ impl ClaimApi {
         let valid = !findings.iter().any(|f| f.severity == Severity::Error);
         Checked { findings, effective: value, valid }
     }
+}
+
+/// Problems of one kind in one object that are shown: nobody reads more, and to find the place of
+/// each in the file takes the longer the larger the file is.
+const MAX_PROBLEMS: usize = 100;
+
+/// Keeps so many unknown fields and so many other problems, and counts the rest.
+fn bound(problems: &mut Vec<Problem>) -> usize {
+    let (all, mut unknown, mut others) = (problems.len(), 0, 0);
+    problems.retain(|problem| {
+        let count = match *problem.rule == catalog::UNKNOWN_FIELD {
+            true => &mut unknown,
+            false => &mut others,
+        };
+        *count += 1;
+        *count <= MAX_PROBLEMS
+    });
+    all - problems.len()
 }
 
 /// Whether a field stands in the file, and not only in a default.

@@ -1,5 +1,6 @@
 //! A path into an object, and where it stands in the file.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::yaml::{Content, Node, Position, Span};
@@ -87,6 +88,26 @@ impl Path {
     #[must_use]
     pub fn holds(&self, other: &Self) -> bool {
         other.0.starts_with(&self.0)
+    }
+
+    /// Adds this path and all above it.
+    pub(super) fn with_parents_into(&self, paths: &mut HashSet<Self>) {
+        let mut path = self.clone();
+        while paths.insert(path.clone()) && path.0.pop().is_some() {}
+    }
+
+    /// Whether this path or one above it is among them.
+    pub(super) fn is_below(&self, paths: &HashSet<Self>) -> bool {
+        if paths.is_empty() {
+            return false;
+        }
+        let mut path = self.clone();
+        while !paths.contains(&path) {
+            if path.0.pop().is_none() {
+                return false;
+            }
+        }
+        true
     }
 
     /// The node at this path.

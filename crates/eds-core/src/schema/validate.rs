@@ -4,6 +4,8 @@
 //! `schema/listtype` and `schema/objectmeta`. Where a type is wrong, what else the schema says
 //! about that value is passed over: it would say the same thing again.
 
+use std::collections::HashSet;
+
 use cel::common::value::Val;
 use serde_json::{Number, Value};
 
@@ -30,8 +32,10 @@ pub(super) fn validate(
     let root = At::default();
     shape(value, schema, &root, &mut out);
     lists(value, schema, &root, &mut out);
-    let blocked: Vec<Path> =
-        out.iter().filter(|p| p.blocks_rules()).map(|p| p.path.clone()).collect();
+    let mut blocked = HashSet::new();
+    for problem in out.iter().filter(|p| p.blocks_rules()) {
+        problem.path.with_parents_into(&mut blocked);
+    }
     if let Some(evaluator) = evaluator {
         Rules { evaluator, blocked: &blocked }.run(value, None, schema, &root, &mut out);
     }
@@ -400,7 +404,8 @@ fn lists(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
 /// passed over: the API server would not run it either.
 struct Rules<'a> {
     evaluator: &'a Evaluator,
-    blocked: &'a [Path],
+    /// Paths with such a problem at or below them.
+    blocked: &'a HashSet<Path>,
 }
 
 impl Rules<'_> {
@@ -453,10 +458,7 @@ impl Rules<'_> {
     }
 
     fn is_blocked(&self, at: &At<'_>) -> bool {
-        !self.blocked.is_empty() && {
-            let at = at.path();
-            self.blocked.iter().any(|path| at.holds(path))
-        }
+        !self.blocked.is_empty() && self.blocked.contains(&at.path())
     }
 
     fn here(&self, seen: &dyn Val, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {

@@ -1,75 +1,160 @@
-//! From parser events to nodes, without recursion.
+//! From the events of a document to nodes, without recursion (`decode.go`).
 
 use std::collections::{HashMap, HashSet};
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 use serde_json::Value;
 
-use super::resolve::resolve;
+use super::parser::Event;
+use super::resolve::{Meaning, literal, resolve};
 use super::{
-    Content, Entry, MAX_DEPTH, MAX_NODES, Node, Position, Problem, ProblemKind, Scalar, Span,
-    Stream,
+    CORE_TAG, Content, Entry, MAX_ALIASED_BYTES, MAX_DEPTH, MAX_NODES, Node, Position, Problem,
+    ProblemKind, Scalar, Span,
 };
 
-/// Reads all documents of a file. What can be read is, also beside problems.
-#[must_use]
-pub fn parse(source: &str) -> Stream {
-    let mut builder = Builder::default();
-    let mut parser = Parser::new_from_str(source.strip_prefix('\u{feff}').unwrap_or(source));
-    while let Some(event) = parser.next_event() {
+/// Problems of one document that are shown.
+const MAX_SHOWN: usize = 100;
+
+/// What a file may hold, counted over its documents.
+#[derive(Default)]
+pub(super) struct Counts {
+    nodes: usize,
+    /// Bytes of text that aliases repeat.
+    aliased_bytes: usize,
+}
+
+/// What came of a document.
+pub(super) struct Built {
+    /// Nothing where the document is empty, or refused as a whole.
+    pub(super) root: Option<Node>,
+    pub(super) problems: Vec<Problem>,
+    /// Too much to go on.
+    pub(super) stopped: bool,
+}
+
+/// Makes nodes of events. `anchors` are those of the documents before, for what is said about an
+/// alias of theirs.
+pub(super) fn build<'a>(
+    events: &[(Event<'a>, Span)],
+    json: bool,
+    counts: &mut Counts,
+    anchors: &mut HashMap<&'a str, Position>,
+) -> Built {
+    let mut builder = Builder {
+        events,
+        json,
+        targets: targets(events),
+        counts,
+        open: Vec::new(),
+        frames: vec![Frame { next: 0, end: events.len(), alias: None }],
+        decoded: 1,
+        repeated: 0,
+        built: Built { root: None, problems: Vec::new(), stopped: false },
+        refused: false,
+        more: 0,
+    };
+    builder.built.stopped = !builder.run(anchors);
+    if builder.more > 0 {
+        let message = format!("{} more problems like these are not shown", builder.more);
+        let last = builder.built.problems.last();
+        let (kind, span) =
+            last.map_or((ProblemKind::Structure, Span::default()), |p| (p.kind, p.span));
+        builder.built.problems.push(Problem { kind, span, message, help: None });
+    }
+    let Builder { mut built, refused, .. } = builder;
+    if refused || built.stopped {
+        built.root = None;
+    }
+    for (event, span) in events {
+        if let Event::Scalar { anchor: Some(name), .. }
+        | Event::SequenceStart(Some(name))
+        | Event::MappingStart(Some(name)) = event
+        {
+            anchors.insert(name, span.start);
+        }
+    }
+    built
+}
+
+/// What an alias stands for: a range of events.
+#[derive(Clone, Copy)]
+enum Target {
+    Range(usize, usize),
+    ContainsItself,
+    Unknown,
+}
+
+/// The target of each alias: the nearest anchor of its name before it.
+fn targets(events: &[(Event<'_>, Span)]) -> HashMap<usize, Target> {
+    let mut targets = HashMap::new();
+    if !events.iter().any(|(event, _)| matches!(event, Event::Alias(_))) {
+        return targets;
+    }
+    let mut anchors: HashMap<&str, usize> = HashMap::new();
+    let mut ends: HashMap<usize, usize> = HashMap::new();
+    let mut open = Vec::new();
+    for (index, (event, _)) in events.iter().enumerate() {
         match event {
-            Ok((event, span)) => {
-                let span = Span { start: position(&span.start), end: position(&span.end) };
-                if !builder.take(event, span) {
-                    break;
+            Event::Scalar { anchor, .. } => {
+                if let Some(name) = anchor {
+                    anchors.insert(name, index);
+                    ends.insert(index, index + 1);
                 }
             }
-            Err(error) => {
-                let start = position(error.marker());
-                let span = Span { start, end: start };
-                // The scanner gives up on flow collections before the depth here is reached.
-                let kind = match error.info() {
-                    "recursion limit exceeded" => ProblemKind::Limit,
-                    _ => ProblemKind::Syntax,
+            Event::SequenceStart(anchor) | Event::MappingStart(anchor) => {
+                if let Some(name) = anchor {
+                    anchors.insert(name, index);
+                }
+                open.push(index);
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                if let Some(start) = open.pop() {
+                    ends.insert(start, index + 1);
+                }
+            }
+            Event::Alias(name) => {
+                let target = match anchors.get(name) {
+                    None => Target::Unknown,
+                    Some(start) => match ends.get(start) {
+                        None => Target::ContainsItself,
+                        Some(end) => Target::Range(*start, *end),
+                    },
                 };
-                builder.problem(kind, span, error.info().to_owned());
-                break;
+                targets.insert(index, target);
             }
         }
     }
-    builder.stream
+    targets
 }
 
-fn position(marker: &Marker) -> Position {
-    Position { line: marker.line(), column: marker.col() + 1 }
+/// Events that are being read: the document, and what aliases repeat of it.
+struct Frame {
+    next: usize,
+    end: usize,
+    /// Where the alias stands; its target's first event takes that place.
+    alias: Option<Span>,
 }
 
-#[derive(Default)]
-struct Builder {
-    stream: Stream,
+struct Builder<'e, 'a, 'c> {
+    events: &'e [(Event<'a>, Span)],
+    json: bool,
+    targets: HashMap<usize, Target>,
+    counts: &'c mut Counts,
     open: Vec<Open>,
-    anchors: HashMap<usize, (Node, usize)>,
-    nodes: usize,
+    frames: Vec<Frame>,
+    /// Nodes of this document with those that aliases repeat, and the latter alone.
+    decoded: usize,
+    repeated: usize,
+    built: Built,
+    refused: bool,
+    /// Problems beyond those that are shown.
+    more: usize,
 }
 
 /// A list or mapping that has not ended yet.
 struct Open {
-    anchor: usize,
     start: Position,
-    /// Nodes before it, to know its size when it ends.
-    before: usize,
+    alias: Option<Span>,
     kind: OpenKind,
-}
-
-#[derive(Default)]
-struct OpenMapping {
-    entries: Vec<Entry>,
-    /// The entries' keys, once there are too many to look through one by one.
-    seen: HashSet<String>,
-    /// A key that waits for its value.
-    key: Option<Node>,
-    /// Values of merge keys, applied when the mapping ends.
-    merges: Vec<Node>,
 }
 
 enum OpenKind {
@@ -77,202 +162,289 @@ enum OpenKind {
     Mapping(OpenMapping),
 }
 
-impl Builder {
+#[derive(Default)]
+struct OpenMapping {
+    entries: Vec<Entry>,
+    /// The entries' own keys, once there are too many to look through one by one.
+    seen: HashSet<String>,
+    /// A key that waits for its value.
+    key: Option<Key>,
+    merged: bool,
+}
+
+struct Key {
+    /// Nothing where it cannot be a key.
+    text: Option<String>,
+    span: Span,
+    merge: bool,
+}
+
+impl Builder<'_, '_, '_> {
     fn problem(&mut self, kind: ProblemKind, span: Span, message: impl Into<String>) {
-        self.stream.problems.push(Problem { kind, span, message: message.into() });
+        if self.built.problems.len() >= MAX_SHOWN {
+            self.more += 1;
+            return;
+        }
+        self.built.problems.push(Problem { kind, span, message: message.into(), help: None });
     }
 
-    /// Takes one event. False: nothing more can be read.
-    fn take(&mut self, event: Event<'_>, span: Span) -> bool {
-        match event {
-            Event::DocumentStart(_) => {
-                self.open.clear();
-                self.anchors.clear();
-                true
+    /// Reads all events. False: there is too much of them.
+    fn run(&mut self, anchors: &HashMap<&str, Position>) -> bool {
+        while let Some(frame) = self.frames.last_mut() {
+            if frame.next >= frame.end {
+                self.frames.pop();
+                continue;
             }
-            Event::Scalar(text, style, anchor, tag) => {
-                let plain = style == ScalarStyle::Plain;
-                let value = match resolve(&text, plain, core_tag(tag.as_deref())) {
-                    Ok(value) => value,
-                    Err(message) => {
-                        self.problem(ProblemKind::Structure, span, message);
-                        None
-                    }
-                };
-                // Most scalars are strings: their text is their value, and is kept once.
-                let scalar = match value {
-                    Some(value) => Scalar { text: text.into_owned(), value, plain },
-                    None => {
-                        let value = Value::String(text.into_owned());
-                        Scalar { text: String::new(), value, plain }
-                    }
-                };
-                self.add(Node { content: Content::Scalar(scalar), span }, anchor, 1)
+            let index = frame.next;
+            frame.next += 1;
+            let alias = frame.alias.take();
+            let Some((event, span)) = self.events.get(index) else { continue };
+            let span = alias.unwrap_or(*span);
+            if !matches!(event, Event::SequenceEnd | Event::MappingEnd) && !self.count(event, span)
+            {
+                return false;
             }
-            Event::SequenceStart(anchor, _) => {
-                self.start(anchor, span, OpenKind::Sequence(Vec::new()))
-            }
-            Event::MappingStart(anchor, _) => {
-                self.start(anchor, span, OpenKind::Mapping(OpenMapping::default()))
-            }
-            Event::SequenceEnd | Event::MappingEnd => self.end(span),
-            Event::Alias(id) => match self.anchors.get(&id) {
-                Some((node, size)) => {
-                    let (node, size) = (Node { span, ..node.clone() }, *size);
-                    self.add(node, 0, size)
+            match event {
+                Event::Scalar { text, tag, plain, .. } => {
+                    self.scalar(text, tag.as_deref(), *plain, span, alias.is_some());
                 }
-                None => {
-                    self.problem(
-                        ProblemKind::Structure,
-                        span,
-                        "this alias refers to a value that contains it",
-                    );
-                    let scalar = Scalar { text: String::new(), value: Value::Null, plain: true };
-                    self.add(Node { content: Content::Scalar(scalar), span }, 0, 1)
+                Event::SequenceStart(_) => {
+                    self.start(span, alias, OpenKind::Sequence(Vec::new()));
                 }
-            },
-            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => true,
+                Event::MappingStart(_) => {
+                    self.start(span, alias, OpenKind::Mapping(OpenMapping::default()));
+                }
+                Event::SequenceEnd | Event::MappingEnd => self.end(span),
+                Event::Alias(name) => match self.targets.get(&index) {
+                    Some(Target::Range(next, end)) => {
+                        let (next, end) = (*next, *end);
+                        self.frames.push(Frame { next, end, alias: Some(span) });
+                    }
+                    Some(Target::ContainsItself) => {
+                        let message = "this alias stands for a value that contains it";
+                        self.refuse(span, message.to_owned(), None);
+                    }
+                    Some(Target::Unknown) | None => {
+                        let message =
+                            format!("no anchor &{name} stands before this alias in its document");
+                        let help = match anchors.get(name) {
+                            Some(at) => format!(
+                                "the one in line {} ends at ---, with its document; write the value here",
+                                at.line
+                            ),
+                            None => "write the value, or quote it where a text that starts with * is meant".to_owned(),
+                        };
+                        self.refuse(span, message, Some(help));
+                    }
+                },
+            }
         }
-    }
-
-    fn start(&mut self, anchor: usize, span: Span, kind: OpenKind) -> bool {
-        if self.open.len() >= MAX_DEPTH {
-            let message = format!("nested deeper than {MAX_DEPTH} levels");
-            self.problem(ProblemKind::Limit, span, message);
-            return false;
-        }
-        self.open.push(Open { anchor, start: span.start, before: self.nodes, kind });
         true
     }
 
-    fn end(&mut self, span: Span) -> bool {
-        let Some(open) = self.open.pop() else { return true };
-        let content = match open.kind {
-            OpenKind::Sequence(items) => Content::Sequence(items),
-            OpenKind::Mapping(mut mapping) => {
-                for source in std::mem::take(&mut mapping.merges) {
-                    self.merge(&mut mapping, source);
-                }
-                Content::Mapping(mapping.entries)
-            }
-        };
-        let size = self.nodes - open.before + 1;
-        // Its parts were counted when they came; only the container itself is new.
-        self.nodes = open.before;
-        let span = Span { start: open.start, end: span.end };
-        self.add(Node { content, span }, open.anchor, size)
+    /// The document cannot be read as it is: nothing else is said about it.
+    fn refuse(&mut self, span: Span, message: String, help: Option<String>) {
+        let kind = ProblemKind::Structure;
+        self.built.problems.push(Problem { kind, span, message, help });
+        self.refused = true;
+        let value = Value::Null;
+        let scalar = Scalar { text: String::new(), value, plain: true };
+        self.add(Node { content: Content::Scalar(scalar), span }, true);
     }
 
-    /// Adds a finished node, of `size` nodes with all below it, to what is open.
-    fn add(&mut self, node: Node, anchor: usize, size: usize) -> bool {
-        self.nodes += size;
-        if self.nodes > MAX_NODES {
-            let message = format!("more than {MAX_NODES} values once aliases are expanded");
-            self.problem(ProblemKind::Limit, node.span, message);
-            return false;
+    /// Counts a node against what a file may hold.
+    fn count(&mut self, event: &Event<'_>, span: Span) -> bool {
+        self.decoded += 1;
+        self.counts.nodes += 1;
+        if self.frames.len() > 1 {
+            self.repeated += 1;
+            if let Event::Scalar { text, .. } = event {
+                self.counts.aliased_bytes += text.len();
+            }
         }
-        if anchor != 0 {
-            self.anchors.insert(anchor, (node.clone(), size));
+        let too_much = if self.open.len() >= MAX_DEPTH {
+            format!("nested deeper than {MAX_DEPTH} levels")
+        } else if self.counts.nodes > MAX_NODES {
+            format!("more than {MAX_NODES} values once aliases are expanded")
+        } else if self.counts.aliased_bytes > MAX_ALIASED_BYTES {
+            let mebibytes = MAX_ALIASED_BYTES >> 20;
+            format!("aliases repeat more than {mebibytes} MiB of text")
+        } else if self.repeated > 100
+            && self.decoded > 1000
+            && self.repeated * 100 > self.decoded * 99
+        {
+            // go-yaml's own bound.
+            "more than 99% of this document comes of aliases".to_owned()
+        } else {
+            return true;
+        };
+        self.problem(ProblemKind::Limit, span, too_much);
+        false
+    }
+
+    /// The mapping that waits for a key.
+    fn waits_for_key(&mut self) -> Option<&mut OpenMapping> {
+        match self.open.last_mut() {
+            Some(Open { kind: OpenKind::Mapping(mapping), .. }) if mapping.key.is_none() => {
+                Some(mapping)
+            }
+            _ => None,
         }
+    }
+
+    fn scalar(&mut self, text: &str, tag: Option<&str>, plain: bool, span: Span, aliased: bool) {
+        let meaning = match resolve(text, plain, tag) {
+            Ok(meaning) => meaning,
+            Err(message) => {
+                self.problem(ProblemKind::Structure, span, message);
+                Meaning::Text
+            }
+        };
+        if let Some(mapping) = self.waits_for_key() {
+            let merge_tag = tag.and_then(|tag| tag.strip_prefix(CORE_TAG)) == Some("merge");
+            let merge = !aliased && text == "<<" && (plain || merge_tag);
+            let (text, wrong) = match meaning.key() {
+                Ok(key) => (Some(key.unwrap_or_else(|| text.to_owned())), None),
+                Err(message) => (None, Some(message)),
+            };
+            mapping.key = Some(Key { text, span, merge });
+            if let Some(message) = wrong {
+                self.problem(ProblemKind::Structure, span, message);
+            }
+            return;
+        }
+        let value = match self.json && plain {
+            true => literal(text).map(Some),
+            false => meaning.value(text),
+        };
+        let value = match value {
+            Ok(value) => value,
+            Err(message) => {
+                self.problem(ProblemKind::Structure, span, message);
+                None
+            }
+        };
+        // Most scalars are strings: their text is their value, and is kept once.
+        let scalar = match value {
+            Some(value) => Scalar { text: text.to_owned(), value, plain },
+            None => Scalar { text: String::new(), value: text.into(), plain },
+        };
+        self.add(Node { content: Content::Scalar(scalar), span }, aliased);
+    }
+
+    fn start(&mut self, span: Span, alias: Option<Span>, kind: OpenKind) {
+        self.open.push(Open { start: span.start, alias, kind });
+    }
+
+    fn end(&mut self, span: Span) {
+        let Some(open) = self.open.pop() else { return };
+        let content = match open.kind {
+            OpenKind::Sequence(items) => Content::Sequence(items),
+            OpenKind::Mapping(mapping) => Content::Mapping(mapping.entries()),
+        };
+        let span = open.alias.unwrap_or(Span { start: open.start, end: span.end });
+        if let Some(mapping) = self.waits_for_key() {
+            mapping.key = Some(Key { text: None, span, merge: false });
+            let message = "a key must be a scalar, not a list or mapping";
+            self.problem(ProblemKind::Structure, span, message);
+            return;
+        }
+        self.add(Node { content, span }, open.alias.is_some());
+    }
+
+    /// Adds a finished value to what is open.
+    fn add(&mut self, node: Node, aliased: bool) {
         let Some(open) = self.open.last_mut() else {
             let empty = matches!(&node.content, Content::Scalar(s) if s.value.is_null());
             if !empty {
-                self.stream.documents.push(node);
+                self.built.root = Some(node);
             }
-            return true;
+            return;
         };
-        match &mut open.kind {
-            OpenKind::Sequence(items) => items.push(node),
+        let span = node.span;
+        let problem = match &mut open.kind {
+            OpenKind::Sequence(items) => {
+                items.push(node);
+                None
+            }
             OpenKind::Mapping(mapping) => match mapping.key.take() {
-                None => mapping.key = Some(node),
-                Some(key) if is_merge(&key) => mapping.merges.push(node),
-                Some(key) => {
-                    let span = key.span;
-                    if let Err((kind, message)) = mapping.insert(key, node) {
-                        self.problem(kind, span, message);
-                    }
+                // An alias that stands for nothing, as a key.
+                None => {
+                    mapping.key = Some(Key { text: None, span, merge: false });
+                    None
+                }
+                Some(key) if key.merge => {
+                    let fits = mapping.merge(node, aliased);
+                    let message = "a merge key (<<) takes a mapping or a list of mappings";
+                    (!fits).then(|| (ProblemKind::Structure, span, message.to_owned()))
+                }
+                Some(Key { text: None, .. }) => None,
+                Some(Key { text: Some(key), span, .. }) => {
+                    let twice = (!mapping.is_fresh(&key)).then(|| {
+                        let message = format!("key {key:?} stands twice in this mapping");
+                        (ProblemKind::DuplicateKey, span, message)
+                    });
+                    mapping.entries.push(Entry { key, key_span: span, value: node, merged: false });
+                    twice
                 }
             },
-        }
-        true
-    }
-
-    /// Adds the entries of a merge key's mapping, or of each in its list. What stands in the
-    /// mapping itself wins, then what came first.
-    fn merge(&mut self, mapping: &mut OpenMapping, source: Node) {
-        let span = source.span;
-        let sources = match source.content {
-            Content::Sequence(items) => items,
-            _ => vec![source],
         };
-        for source in sources {
-            let Content::Mapping(inherited) = source.content else {
-                self.problem(
-                    ProblemKind::Structure,
-                    span,
-                    "a merge key (<<) takes a mapping or a list of mappings",
-                );
-                continue;
-            };
-            for entry in inherited {
-                if mapping.is_fresh(&entry.key) {
-                    mapping.entries.push(Entry { merged: true, ..entry });
-                }
-            }
+        if let Some((kind, span, message)) = problem {
+            self.problem(kind, span, message);
         }
     }
 }
 
 impl OpenMapping {
-    fn insert(&mut self, key: Node, value: Node) -> Result<(), (ProblemKind, String)> {
-        let key_span = key.span;
-        let key = key_text(key).map_err(|m| (ProblemKind::Structure, m.to_owned()))?;
-        let result = match self.is_fresh(&key) {
-            true => Ok(()),
-            false => {
-                let twice = format!("key {key:?} stands twice in this mapping");
-                Err((ProblemKind::DuplicateKey, twice))
-            }
+    /// Adds the entries of a merge key's mapping, or of each in its list, of which the first wins.
+    /// As for any two equal keys, what comes later in the file wins. False: it is something else.
+    fn merge(&mut self, source: Node, aliased: bool) -> bool {
+        self.merged = true;
+        let sources = match source.content {
+            Content::Sequence(items) if !aliased => items,
+            _ => vec![source],
         };
-        self.entries.push(Entry { key, key_span, value, merged: false });
-        result
+        let mut fits = true;
+        for source in sources.into_iter().rev() {
+            match source.content {
+                Content::Mapping(entries) => self
+                    .entries
+                    .extend(entries.into_iter().map(|entry| Entry { merged: true, ..entry })),
+                _ => fits = false,
+            }
+        }
+        fits
     }
 
     /// Whether a key that is about to be added is new.
     fn is_fresh(&mut self, key: &str) -> bool {
         const FEW: usize = 16;
+        let mut own = self.entries.iter().filter(|entry| !entry.merged);
         if self.entries.len() < FEW {
-            return self.entries.iter().all(|entry| entry.key != key);
+            return own.all(|entry| entry.key != key);
         }
         if self.seen.is_empty() {
-            self.seen.extend(self.entries.iter().map(|entry| entry.key.clone()));
+            self.seen.extend(own.map(|entry| entry.key.clone()));
         }
         self.seen.insert(key.to_owned())
     }
-}
 
-fn core_tag(tag: Option<&Tag>) -> Option<&str> {
-    tag.filter(|t| t.is_yaml_core_schema()).map(|t| t.suffix.as_str())
-}
-
-fn is_merge(key: &Node) -> bool {
-    matches!(&key.content, Content::Scalar(s) if s.plain && s.text() == "<<")
-}
-
-/// Keys become strings as `sigs.k8s.io/yaml` makes them: `1`, `1.5`, `true`.
-fn key_text(key: Node) -> Result<String, &'static str> {
-    match key.content {
-        Content::Scalar(scalar) => match scalar.value {
-            Value::String(text) => Ok(text),
-            Value::Null => Err("a key must not be null"),
-            other => Ok(other.to_string()),
-        },
-        _ => Err("a key must be a scalar"),
+    /// The entries that count, in the order of the file.
+    fn entries(self) -> Vec<Entry> {
+        let mut entries = self.entries;
+        if self.merged {
+            let mut later = HashSet::new();
+            let mut kept: Vec<bool> =
+                entries.iter().rev().map(|entry| later.insert(entry.key.clone())).collect();
+            entries.retain(|_| kept.pop().unwrap_or(true));
+        }
+        entries
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::parse;
     use super::*;
     use serde_json::json;
 
@@ -295,7 +467,7 @@ mod tests {
     fn documents() {
         check("", json!([]));
         check("# only a comment\n", json!([]));
-        check("---\n---\na: 1\n---\n...\n", json!([{"a": 1}]));
+        check("---\n---\na: 1\n...\n---\n", json!([{"a": 1}]));
         check("\u{feff}a: 1\r\nb: 2\r\n", json!([{"a": 1, "b": 2}]));
         check(
             "a: |\n  x\n  y\nb: >\n  x\n  y\n---\nc: 1\n",
@@ -313,15 +485,17 @@ mod tests {
         check("m: &a {b: 1}\nk: {<<: *a, c: 2}\n", json!([{"m": {"b": 1}, "k": {"b": 1, "c": 2}}]));
         check("k: {c: 2, <<: [{b: 1}, {b: 2, d: 3}]}\n", json!([{"k": {"b": 1, "c": 2, "d": 3}}]));
         check("k: {<<: {b: 1}, b: 2}\n", json!([{"k": {"b": 2}}]));
+        // go-yaml 2 lets the later one win, whichever it is.
+        check("k: {b: 2, <<: {b: 1}}\n", json!([{"k": {"b": 1}}]));
     }
 
     #[test]
     fn problems_have_places() {
         check_problem("a: 1\nb:\n  c: 1\n  c: 2\n", ProblemKind::DuplicateKey, 4, 3);
-        check_problem("a: 1\n\tb: 2\n", ProblemKind::Syntax, 1, 4);
+        check_problem("a: 1\n\tb: 2\n", ProblemKind::Syntax, 2, 1);
         check_problem("? [a]\n: 1\n", ProblemKind::Structure, 1, 3);
         check_problem("a: .inf\n", ProblemKind::Structure, 1, 4);
-        check_problem(&"[".repeat(10_000), ProblemKind::Limit, 1, 256);
+        check_problem(&"[".repeat(10_000), ProblemKind::Limit, 1, MAX_DEPTH + 1);
         check_problem(&"- ".repeat(10_000), ProblemKind::Limit, 1, 2 * MAX_DEPTH + 1);
     }
 
@@ -332,6 +506,14 @@ mod tests {
             let list = vec![format!("*a{}", i - 1); 10].join(", ");
             bomb.push_str(&format!("a{i}: &a{i} [{list}]\n"));
         }
+        assert_eq!(parse(&bomb).problems.first().unwrap().kind, ProblemKind::Limit);
+    }
+
+    #[test]
+    fn aliases_of_much_text_end_early() {
+        let text = "x".repeat(20_000);
+        let aliases = "*a, ".repeat(1_000);
+        let bomb = format!("a: &a {text}\nb: [{aliases}]\n");
         assert_eq!(parse(&bomb).problems.first().unwrap().kind, ProblemKind::Limit);
     }
 

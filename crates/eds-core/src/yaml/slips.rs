@@ -1,0 +1,468 @@
+//! Words for what is wrong with a document, and the place where a person would put the cursor.
+//!
+//! The scanner notices a fault late, and names its own trouble. Here the lines around are looked at
+//! for what people do: a template that was not rendered, a merge conflict, a character that only looks
+//! like another. What the whole file is comes first, then the line, then the scanner's own words.
+
+use super::fault::{Fault, SyntaxError};
+use super::{Position, Problem, ProblemKind, Span};
+
+/// A slip: where, what it is, and what to do.
+struct Slip {
+    at: Position,
+    /// Characters.
+    length: usize,
+    message: String,
+    help: String,
+}
+
+/// A syntax error as a problem.
+pub(super) fn explain(source: &str, error: &SyntaxError) -> Problem {
+    let kind = match error.fault {
+        Fault::Deep | Fault::Large => ProblemKind::Limit,
+        _ => ProblemKind::Syntax,
+    };
+    let nearby = Nearby::new(source, error);
+    let slip = match kind {
+        ProblemKind::Limit => None,
+        _ => FINDERS.iter().find_map(|find| find(&nearby)),
+    };
+    match slip {
+        Some(Slip { at, length, message, help }) => {
+            let end = Position { line: at.line, column: at.column + length };
+            Problem { kind, span: Span { start: at, end }, message, help: Some(help) }
+        }
+        None => {
+            let span = Span { start: error.at, end: error.at };
+            Problem { kind, span, message: error.fault.message(), help: nearby.help() }
+        }
+    }
+}
+
+/// Text that Kubernetes passes over.
+pub(super) fn ignored(source: &str, at: Position) -> Problem {
+    let line = source.lines().nth(at.line.saturating_sub(1)).unwrap_or_default();
+    let indent = line.chars().take_while(|c| *c == ' ').count();
+    let help = match at.column == indent + 1 {
+        true => "indent it like the first line of its document, or separate it with ---",
+        false => "remove it, or separate it with a line ---",
+    };
+    Problem {
+        kind: ProblemKind::Ignored,
+        span: Span { start: at, end: at },
+        message: "Kubernetes reads nothing of this document from here on".to_owned(),
+        help: Some(help.to_owned()),
+    }
+}
+
+/// The lines around an error.
+struct Nearby<'a> {
+    source: &'a str,
+    error: &'a SyntaxError,
+    /// Number and text of the lines that the error may come of, the nearest first.
+    lines: Vec<(usize, &'a str)>,
+}
+
+/// In the order in which they are asked.
+const FINDERS: &[fn(&Nearby<'_>) -> Option<Slip>] = &[
+    conflict,
+    patch,
+    markdown,
+    template,
+    lookalike,
+    tab,
+    block_text,
+    open_quote,
+    no_space,
+    envsubst,
+    joined,
+    json_comment,
+];
+
+impl<'a> Nearby<'a> {
+    fn new(source: &'a str, error: &'a SyntaxError) -> Self {
+        let (at, from) = (error.at.line, error.context.line.max(1));
+        // Where the error was noticed, the line before it, where its value starts, the line after.
+        let wanted = [at, at.saturating_sub(1), from, at + 1];
+        let mut lines: Vec<(usize, &str)> = Vec::new();
+        for (index, text) in source.lines().enumerate().skip(from.min(at).saturating_sub(2)) {
+            if index > at {
+                break;
+            }
+            if wanted.contains(&(index + 1)) {
+                lines.push((index + 1, text));
+            }
+        }
+        lines.sort_by_key(|(line, _)| wanted.iter().position(|w| w == line));
+        Self { source, error, lines }
+    }
+
+    /// What to do where only the fault itself is known.
+    fn help(&self) -> Option<String> {
+        let from = self.error.context.line;
+        let help = match self.error.fault {
+            Fault::OpenQuote | Fault::QuoteAcrossDocuments => {
+                format!("it opens in line {from}; close it")
+            }
+            Fault::OpenSequence => format!("[ opens in line {from}; add the comma or ]"),
+            Fault::OpenMapping => format!("{{ opens in line {from}; add the comma or }}"),
+            Fault::NoKey | Fault::NoDash | Fault::KeyNotAllowed | Fault::EntryNotAllowed => {
+                "give the lines that belong together the same number of spaces".to_owned()
+            }
+            Fault::ValueNotAllowed => {
+                "quote the value, or put the second key on a line of its own".to_owned()
+            }
+            Fault::NoColon => "write key: value".to_owned(),
+            Fault::CannotStart(_) => "put the value in quotes".to_owned(),
+            Fault::Separator => "write --- alone on its line".to_owned(),
+            _ => return None,
+        };
+        Some(help)
+    }
+}
+
+/// The first line, in the order of the file, that `fits`.
+fn first_line(source: &str, fits: impl Fn(&str) -> bool) -> Option<(usize, &str)> {
+    source.lines().enumerate().find(|(_, line)| fits(line)).map(|(i, line)| (i + 1, line))
+}
+
+fn at_line(line: usize, text: &str, message: &str, help: &str) -> Slip {
+    let indent = text.chars().take_while(|c| c.is_whitespace()).count();
+    let length = text.trim().chars().count();
+    let at = Position { line, column: indent + 1 };
+    Slip { at, length, message: message.to_owned(), help: help.to_owned() }
+}
+
+fn at_part(line: usize, text: &str, byte: usize, part: &str, message: String, help: &str) -> Slip {
+    let column = text.get(..byte).unwrap_or_default().chars().count() + 1;
+    let at = Position { line, column };
+    Slip { at, length: part.chars().count(), message, help: help.to_owned() }
+}
+
+fn conflict(nearby: &Nearby<'_>) -> Option<Slip> {
+    let (line, text) = first_line(nearby.source, |line| {
+        line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ")
+    })?;
+    let message = "this is the marker of a merge conflict that was not resolved";
+    let help = "keep one of the two sides, and remove the lines <<<<<<<, ======= and >>>>>>>";
+    Some(at_line(line, text, message, help))
+}
+
+fn patch(nearby: &Nearby<'_>) -> Option<Slip> {
+    first_line(nearby.source, |line| line.starts_with("@@ -") && line.contains(" @@"))?;
+    let (line, text) =
+        first_line(nearby.source, |line| line.starts_with("--- ") || line.starts_with("diff "))?;
+    let message = "this is a patch (a diff), not a manifest";
+    Some(at_line(line, text, message, "apply it with git apply, and check the file it changes"))
+}
+
+fn markdown(nearby: &Nearby<'_>) -> Option<Slip> {
+    let (line, text) = first_line(nearby.source, |line| {
+        line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~")
+    })?;
+    // Inside a block scalar such a line is text; there it is no cause.
+    if nearby.error.at.line < line && line > 1 && nearby.error.fault != Fault::NoColon {
+        return None;
+    }
+    let message = "this is a fence of Markdown, not YAML";
+    Some(at_line(line, text, message, "keep only the lines between the fences"))
+}
+
+/// `{{ … }}` and `{% … %}`.
+fn template(nearby: &Nearby<'_>) -> Option<Slip> {
+    let opens = |line: &str| line.contains("{{") && line.contains("}}") || line.contains("{%");
+    let near = nearby.lines.iter().find(|(_, text)| opens(text)).copied();
+    let (line, text) = near.or_else(|| {
+        first_line(nearby.source, |text| opens(text) && !text.trim_start().starts_with('#'))
+    })?;
+    let byte = text.find("{{").into_iter().chain(text.find("{%")).min()?;
+    let rest = text.get(byte..).unwrap_or_default();
+    let end =
+        rest.find("}}").into_iter().chain(rest.find("%}")).min().map_or(rest.len(), |at| at + 2);
+    let part = rest.get(..end).unwrap_or(rest);
+    let helm = [
+        ".Values",
+        ".Release",
+        ".Chart",
+        ".Capabilities",
+        "include ",
+        "toYaml",
+        "{{-",
+        "-}}",
+        "define ",
+    ];
+    let (what, how) = if rest.starts_with("{%") {
+        ("a Jinja template", "render it first, and check what comes out")
+    } else if helm.iter().any(|word| nearby.source.contains(word)) {
+        ("a Helm template", "check what comes out of it: helm template CHART | eds validate -")
+    } else {
+        ("a template", "render it first, and check what comes out")
+    };
+    Some(at_part(line, text, byte, part, format!("this is {what}, not a manifest yet"), how))
+}
+
+/// `${NAME}` where it breaks the YAML.
+fn envsubst(nearby: &Nearby<'_>) -> Option<Slip> {
+    let (line, text, byte) =
+        nearby.lines.iter().find_map(|(line, text)| Some((*line, *text, text.find("${")?)))?;
+    let rest = text.get(byte..).unwrap_or_default();
+    let part = rest.get(..=rest.find('}')?).unwrap_or(rest);
+    let message =
+        format!("{part} is a variable that was not replaced: this is a file for envsubst");
+    let help = "check what comes out of it: envsubst < FILE | eds validate -";
+    Some(at_part(line, text, byte, part, message, help))
+}
+
+/// Characters that look like one of ASCII, with its name and what is meant.
+const LOOKALIKES: &[(char, &str, &str)] = &[
+    ('\u{a0}', "a no-break space", "a space"),
+    ('\u{2007}', "a figure space", "a space"),
+    ('\u{202f}', "a narrow no-break space", "a space"),
+    ('\u{2003}', "an em space", "a space"),
+    ('\u{2002}', "an en space", "a space"),
+    ('\u{2009}', "a thin space", "a space"),
+    ('\u{3000}', "a full-width space", "a space"),
+    ('\u{200b}', "a zero-width space", "nothing"),
+    ('\u{200c}', "a zero-width non-joiner", "nothing"),
+    ('\u{200d}', "a zero-width joiner", "nothing"),
+    ('\u{2060}', "a word joiner", "nothing"),
+    ('\u{feff}', "a byte order mark", "nothing"),
+    ('\u{ff1a}', "a full-width colon", "a colon"),
+    ('\u{a789}', "a letter that looks like a colon", "a colon"),
+    ('\u{2236}', "a ratio sign", "a colon"),
+    ('\u{201c}', "a typographic quote", "\""),
+    ('\u{201d}', "a typographic quote", "\""),
+    ('\u{201e}', "a typographic quote", "\""),
+    ('\u{2018}', "a typographic quote", "'"),
+    ('\u{2019}', "a typographic quote", "'"),
+    ('\u{2013}', "an en dash", "-"),
+    ('\u{2014}', "an em dash", "-"),
+    ('\u{2212}', "a minus sign", "-"),
+    ('\u{ff0d}', "a full-width hyphen", "-"),
+    ('\u{ff0c}', "a full-width comma", "a comma"),
+    ('\u{3001}', "an ideographic comma", "a comma"),
+    ('\u{ff3b}', "a full-width bracket", "["),
+    ('\u{ff5b}', "a full-width brace", "{"),
+];
+
+fn lookalike(nearby: &Nearby<'_>) -> Option<Slip> {
+    nearby.lines.iter().find_map(|(line, text)| {
+        let code = before_comment(text);
+        let (byte, character) =
+            code.char_indices().find(|(_, c)| LOOKALIKES.iter().any(|(known, ..)| known == c))?;
+        let (_, name, meant) = LOOKALIKES.iter().find(|(known, ..)| *known == character)?;
+        let message =
+            format!("this is {name} (U+{:04X}), which YAML takes for text", u32::from(character));
+        let help = match *meant {
+            "nothing" => "remove it".to_owned(),
+            meant => format!("write {meant} in its place"),
+        };
+        let part: String = character.into();
+        Some(at_part(*line, text, byte, &part, message, &help))
+    })
+}
+
+/// A tab in the indentation, or where a value starts.
+fn tab(nearby: &Nearby<'_>) -> Option<Slip> {
+    let indents = |text: &str| {
+        let blanks: String = text.chars().take_while(|c| matches!(c, ' ' | '\t' | '-')).collect();
+        blanks.find('\t').filter(|_| !text.trim().is_empty())
+    };
+    let tabs =
+        matches!(nearby.error.fault, Fault::PlainTab | Fault::BlockTab | Fault::CannotStart('\t'));
+    let (line, text, byte) = nearby
+        .lines
+        .iter()
+        .filter(|(line, _)| tabs || *line >= nearby.error.at.line.saturating_sub(1))
+        .find_map(|(line, text)| Some((*line, *text, indents(text)?)))?;
+    let message = "this line is indented with a tab; YAML allows only spaces".to_owned();
+    Some(at_part(line, text, byte, "\t", message, "write spaces in its place"))
+}
+
+/// The lines after `|` or `>`, not indented.
+fn block_text(nearby: &Nearby<'_>) -> Option<Slip> {
+    let (line, text) = nearby.lines.iter().min_by_key(|(line, _)| *line).copied()?;
+    let at = nearby.error.at.line;
+    let mut lines =
+        nearby.source.lines().enumerate().skip(line.saturating_sub(2)).take(at + 2 - line.min(at));
+    let (index, header) = lines.find(|(_, text)| {
+        let code = before_comment(text).trim_end();
+        let code = code.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'));
+        [": |", ": >", "- |", "- >"].iter().any(|end| code.ends_with(end))
+    })?;
+    let (next, body) =
+        nearby.source.lines().enumerate().skip(index + 1).find(|(_, t)| !t.trim().is_empty())?;
+    let indent = |text: &str| text.chars().take_while(|c| matches!(c, ' ' | '-')).count();
+    let plain = |text: &str| text.chars().take_while(|c| *c == ' ').count();
+    if plain(body) >= indent(header) + 1 || before_comment(body).contains(": ") || text.is_empty() {
+        return None;
+    }
+    let message =
+        format!("this text belongs to the | or > of line {}, but is not indented", index + 1);
+    let help = format!("indent it by {} spaces", indent(header) + 2);
+    Some(at_line(next + 1, body, &message, &help))
+}
+
+/// A quote that opens and does not close on its line.
+fn open_quote(nearby: &Nearby<'_>) -> Option<Slip> {
+    let quotes = matches!(
+        nearby.error.fault,
+        Fault::OpenQuote
+            | Fault::QuoteAcrossDocuments
+            | Fault::NoKey
+            | Fault::NoColon
+            | Fault::OpenMapping
+            | Fault::OpenSequence
+            | Fault::UnknownEscape
+    );
+    if !quotes {
+        return None;
+    }
+    let from = nearby.error.context.line;
+    let odd = |text: &str, quote: char| before_comment(text).matches(quote).count() % 2 == 1;
+    let mut lines = nearby.source.lines().enumerate().skip(from.saturating_sub(1));
+    let (index, text, quote) = lines.by_ref().take(200).find_map(|(index, text)| {
+        let value = text.trim_start();
+        let value = value.strip_prefix("- ").unwrap_or(value);
+        let value = value.split_once(": ").map_or(value, |(_, value)| value.trim_start());
+        let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        (index < nearby.error.at.line && odd(value, quote)).then_some((index, text, quote))
+    })?;
+    let byte = text.find(quote)?;
+    let part = text.get(byte..).unwrap_or_default().trim_end();
+    let message = format!("this {quote} is not closed");
+    Some(at_part(index + 1, text, byte, part, message, &format!("close it: {part}{quote}")))
+}
+
+/// `key:value`, or a key without a colon.
+fn no_space(nearby: &Nearby<'_>) -> Option<Slip> {
+    if !matches!(
+        nearby.error.fault,
+        Fault::NoColon | Fault::ValueNotAllowed | Fault::NoKey | Fault::OpenMapping
+    ) {
+        return None;
+    }
+    let first = nearby.error.context.line.min(nearby.error.at.line);
+    let mut lines: Vec<_> =
+        nearby.lines.iter().filter(|(line, _)| *line >= first.saturating_sub(1)).collect();
+    lines.sort();
+    lines.into_iter().find_map(|(line, text)| {
+        let code = before_comment(text).trim_end();
+        let word = code.trim_start().trim_start_matches("- ");
+        let start = code.len() - word.len();
+        let is_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
+        let length = word.find(|c| !is_key(c)).unwrap_or(word.len());
+        let (key, rest) = word.split_at_checked(length)?;
+        if key.is_empty() {
+            return None;
+        }
+        let value =
+            rest.strip_prefix(':').filter(|v| !v.is_empty() && !v.starts_with([' ', '\t', '/']));
+        if let Some(value) = value {
+            let value = value.trim();
+            // A number after the colon is a port or a time as likely.
+            let message =
+                format!("there is no space after the colon, so YAML takes all of it for text");
+            return Some(at_part(
+                *line,
+                text,
+                start,
+                word,
+                message,
+                &format!("write {key}: {value}"),
+            ));
+        }
+        if let Some(value) = rest
+            .strip_prefix(" :")
+            .or_else(|| rest.strip_prefix('='))
+            .or_else(|| rest.strip_prefix(" = "))
+        {
+            if value.is_empty() || value.starts_with(' ') && rest.starts_with(" :") {
+                return None;
+            }
+            let message = format!("this is not how YAML writes a key and its value");
+            return Some(at_part(
+                *line,
+                text,
+                start,
+                word,
+                message,
+                &format!("write {key}: {}", value.trim()),
+            ));
+        }
+        if rest.is_empty() && nearby.error.fault == Fault::NoColon {
+            let message = format!("{key} has no colon");
+            return Some(at_part(
+                *line,
+                text,
+                start,
+                word,
+                message,
+                &format!("write {key}: and its value"),
+            ));
+        }
+        if let Some(value) = rest.strip_prefix(' ')
+            && nearby.error.fault == Fault::NoColon
+            && !value.contains(": ")
+        {
+            let message = format!("{key} has no colon");
+            return Some(at_part(
+                *line,
+                text,
+                start,
+                word,
+                message,
+                &format!("write {key}: {value}"),
+            ));
+        }
+        None
+    })
+}
+
+/// Two keys on a line, or a value with a colon and space in it.
+fn joined(nearby: &Nearby<'_>) -> Option<Slip> {
+    if nearby.error.fault != Fault::ValueNotAllowed {
+        return None;
+    }
+    let (line, text) =
+        nearby.lines.iter().find(|(line, _)| *line == nearby.error.at.line).copied()?;
+    let column = nearby.error.at.column;
+    let before: String = text.chars().take(column.saturating_sub(1)).collect();
+    let (key, value) = before.split_once(": ").unwrap_or(("", &before));
+    if key.trim().is_empty() {
+        // The line before holds the key that this line is indented below.
+        let (above, previous) = nearby.lines.iter().find(|(l, _)| l + 1 == line).copied()?;
+        let (_, value) = previous.split_once(": ")?;
+        if value.trim().is_empty() {
+            return None;
+        }
+        let message = format!(
+            "this line is indented deeper than line {above}, whose key has a value already"
+        );
+        return Some(at_line(line, text, &message, "give both lines the same number of spaces"));
+    }
+    let byte = before.len() - value.len();
+    let message =
+        "a colon with a space after it stands in this value, which has no quotes".to_owned();
+    let whole = text.get(byte..).unwrap_or_default().trim_end();
+    Some(at_part(line, text, byte, whole, message, &format!("quote it: \"{whole}\"")))
+}
+
+/// Comments of JavaScript in JSON.
+fn json_comment(nearby: &Nearby<'_>) -> Option<Slip> {
+    if !nearby.source.trim_start().starts_with(['{', '[']) {
+        return None;
+    }
+    nearby.lines.iter().find_map(|(line, text)| {
+        let byte = text.find("//").or_else(|| text.find("/*"))?;
+        let part = text.get(byte..).unwrap_or_default().trim_end();
+        let message = "JSON and YAML have no comments like this".to_owned();
+        Some(at_part(*line, text, byte, part, message, "write it with #, or remove it"))
+    })
+}
+
+/// A line without its comment, roughly: quotes may hide a `#`.
+fn before_comment(text: &str) -> &str {
+    let cut = text.find(" #").or_else(|| text.starts_with('#').then_some(0));
+    cut.and_then(|at| text.get(..at)).unwrap_or(text)
+}
