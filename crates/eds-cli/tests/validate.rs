@@ -34,7 +34,7 @@ fn announced(path: &Path) -> Vec<(u64, String)> {
     match path.file_name().unwrap().to_str().unwrap() {
         "binary.yaml" => return vec![(2, "EDS005".to_owned())],
         "utf16.yaml" => return vec![(1, "EDS005".to_owned())],
-        "syntax-bracket.yaml" => return vec![(12, "EDS001".to_owned())],
+        "syntax-bracket.yaml" => return vec![(11, "EDS001".to_owned())],
         "syntax-tab.yaml" => return vec![(6, "EDS001".to_owned())],
         _ => {}
     }

@@ -45,7 +45,7 @@ pub(super) fn build<'a>(
         targets: targets(events),
         counts,
         open: Vec::new(),
-        frames: vec![Frame { next: 0, end: events.len(), alias: None }],
+        frames: vec![Frame { next: 0, end: events.len(), alias: None, at: Span::default() }],
         decoded: 1,
         repeated: 0,
         built: Built { root: None, problems: Vec::new(), stopped: false },
@@ -132,6 +132,8 @@ struct Frame {
     end: usize,
     /// Where the alias stands; its target's first event takes that place.
     alias: Option<Span>,
+    /// Where the alias stands, the document for its own events.
+    at: Span,
 }
 
 struct Builder<'e, 'a, 'c> {
@@ -218,7 +220,7 @@ impl Builder<'_, '_, '_> {
                 Event::Alias(name) => match self.targets.get(&index) {
                     Some(Target::Range(next, end)) => {
                         let (next, end) = (*next, *end);
-                        self.frames.push(Frame { next, end, alias: Some(span) });
+                        self.frames.push(Frame { next, end, alias: Some(span), at: span });
                     }
                     Some(Target::ContainsItself) => {
                         let message = "this alias stands for a value that contains it";
@@ -278,7 +280,9 @@ impl Builder<'_, '_, '_> {
         } else {
             return true;
         };
-        self.problem(ProblemKind::Limit, span, too_much);
+        // Of aliases within aliases, the one that the document itself has.
+        let at = self.frames.get(1).map_or(span, |frame| frame.at);
+        self.problem(ProblemKind::Limit, at, too_much);
         false
     }
 

@@ -54,8 +54,8 @@ pub(super) fn split(source: &str, added: bool) -> Vec<Piece<'_>> {
         }
     }
     let mut at = start;
-    let mut line = place.line;
-    for text in source.get(start..).unwrap_or_default().split_inclusive('\n') {
+    let lines = source.get(start..).unwrap_or_default().split_inclusive('\n');
+    for (line, text) in (place.line..).zip(lines) {
         let next = at + text.len();
         if let Some(after) = text.strip_prefix("---") {
             let after = after.trim();
@@ -69,7 +69,6 @@ pub(super) fn split(source: &str, added: bool) -> Vec<Piece<'_>> {
             }
         }
         at = next;
-        line += 1;
     }
     if start < source.len() {
         piece(start, source.len(), place, false, None);

@@ -233,7 +233,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn fetch(&mut self) -> Result {
-        self.to_next_token();
+        self.skip_to_token();
         self.unroll_indent(isize::try_from(self.cursor.column()).unwrap_or(isize::MAX));
         let cursor = &self.cursor;
         let flow = self.in_flow();
@@ -269,7 +269,7 @@ impl<'a> Scanner<'a> {
 
     /// Over blanks, comments and line breaks. A tab counts as a blank except where a block's
     /// indentation is.
-    fn to_next_token(&mut self) {
+    fn skip_to_token(&mut self) {
         loop {
             while self.cursor.at(0) == b' '
                 || self.cursor.at(0) == b'\t'

@@ -33,7 +33,8 @@ pub(super) fn explain(source: &str, error: &SyntaxError) -> Problem {
             Problem { kind, span: Span { start: at, end }, message, help: Some(help) }
         }
         None => {
-            let span = Span { start: error.at, end: error.at };
+            let at = nearby.place();
+            let span = Span { start: at, end: at };
             Problem { kind, span, message: error.fault.message(), help: nearby.help() }
         }
     }
@@ -97,6 +98,25 @@ impl<'a> Nearby<'a> {
         Self { source, error, lines }
     }
 
+    /// Where a fault belongs that has no better place: what is open is closed where it opens, unless
+    /// a string follows, before which only a comma is missing.
+    fn place(&self) -> Position {
+        let (at, context) = (self.error.at, self.error.context);
+        let here = self.lines.iter().find(|(line, _)| *line == at.line);
+        let next = here.and_then(|(_, text)| text.chars().nth(at.column.saturating_sub(1)));
+        match self.error.fault {
+            Fault::AnchorName | Fault::Tag | Fault::OpenQuote | Fault::QuoteAcrossDocuments => {
+                context
+            }
+            Fault::OpenSequence | Fault::OpenMapping
+                if at.line > context.line && next != Some('"') =>
+            {
+                context
+            }
+            _ => at,
+        }
+    }
+
     /// What to do where only the fault itself is known.
     fn help(&self) -> Option<String> {
         let from = self.error.context.line;
@@ -114,6 +134,19 @@ impl<'a> Nearby<'a> {
             }
             Fault::NoColon => "write key: value".to_owned(),
             Fault::CannotStart(_) => "put the value in quotes".to_owned(),
+            Fault::AnchorName | Fault::Tag => "quote the text, or name what is meant".to_owned(),
+            Fault::UnknownEscape | Fault::EscapeDigits | Fault::EscapeRange => {
+                "write the text in single quotes, or each backslash twice".to_owned()
+            }
+            Fault::Version
+            | Fault::Directive
+            | Fault::DirectiveWithoutDocument
+            | Fault::DuplicateDirective => "remove this line".to_owned(),
+            Fault::Character(_) => {
+                "remove it, or write it as an escape in double quotes".to_owned()
+            }
+            Fault::BlockHeader => "put the text on the next line, indented".to_owned(),
+            Fault::NoContent => "write the value, or quote it".to_owned(),
             Fault::Separator => "write --- alone on its line".to_owned(),
             _ => return None,
         };
@@ -294,7 +327,7 @@ fn block_text(nearby: &Nearby<'_>) -> Option<Slip> {
         nearby.source.lines().enumerate().skip(index + 1).find(|(_, t)| !t.trim().is_empty())?;
     let indent = |text: &str| text.chars().take_while(|c| matches!(c, ' ' | '-')).count();
     let plain = |text: &str| text.chars().take_while(|c| *c == ' ').count();
-    if plain(body) >= indent(header) + 1 || before_comment(body).contains(": ") || text.is_empty() {
+    if plain(body) > indent(header) || before_comment(body).contains(": ") || text.is_empty() {
         return None;
     }
     let message =
@@ -362,7 +395,7 @@ fn no_space(nearby: &Nearby<'_>) -> Option<Slip> {
             let value = value.trim();
             // A number after the colon is a port or a time as likely.
             let message =
-                format!("there is no space after the colon, so YAML takes all of it for text");
+                "there is no space after the colon, so YAML takes all of it for text".to_owned();
             return Some(at_part(
                 *line,
                 text,
@@ -380,7 +413,7 @@ fn no_space(nearby: &Nearby<'_>) -> Option<Slip> {
             if value.is_empty() || value.starts_with(' ') && rest.starts_with(" :") {
                 return None;
             }
-            let message = format!("this is not how YAML writes a key and its value");
+            let message = "this is not how YAML writes a key and its value".to_owned();
             return Some(at_part(
                 *line,
                 text,

@@ -139,6 +139,94 @@ fn the_recorded_answers_are_ours() {
     check(&cases);
 }
 
+/// Slips that people make, each a file of `slips/`: `slips.txt` says where the cursor belongs and how
+/// the slip is named.
+#[test]
+fn slips_are_named_where_they_are() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/yaml/slips");
+    let mut wrong = Vec::new();
+    let mut listed = BTreeSet::new();
+    for line in include_str!("slips.txt").lines().filter(|line| !line.starts_with('#')) {
+        let [file, place, words] = line.split(" | ").collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        listed.insert(file.to_owned());
+        let text = std::fs::read_to_string(folder.join(file)).unwrap();
+        let problems = yaml::parse(&text).problems;
+        let Some(first) = problems.first() else {
+            wrong.push(format!("{file}: nothing is found"));
+            continue;
+        };
+        let start = first.span.start;
+        let said = format!("{}; {}", first.message, first.help.as_deref().unwrap_or("no help"));
+        let found = format!("{}:{}", start.line, start.column);
+        if found != place || !said.contains(words) || problems.len() > 1 || first.help.is_none() {
+            wrong.push(format!(
+                "{file}: {place} {words:?}, but {found} {said} ({} in all)",
+                problems.len()
+            ));
+        }
+    }
+    let there: BTreeSet<String> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(there, listed);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What costs little to write costs little to read, and ends with a line that says how much is left
+/// out.
+#[test]
+fn hostile_documents_are_bounded() {
+    let xrd = include_str!("../../../../platform/04-apis/definitions/xeventdrivenservices.yaml");
+    let xrd = yaml::parse(xrd).documents[0].to_json();
+    let api = eds_core::schema::ClaimApi::from_xrd(&xrd).unwrap();
+    let claim = include_str!("../../../../platform/04-apis/examples/minimal-claim.yaml");
+    let lines =
+        |count: usize, line: &dyn Fn(usize) -> String| (0..count).map(line).collect::<String>();
+    let text = "x".repeat(20_000);
+    for (name, more, words) in [
+        (
+            "unknown",
+            lines(120_000, &|i| format!("  field{i}: 1\n")),
+            "problems in this object are not shown",
+        ),
+        (
+            "twice",
+            lines(100_000, &|_| "  size: small\n".to_owned()),
+            "problems like these are not shown",
+        ),
+        (
+            "mistyped",
+            format!("  env:\n{}", lines(60_000, &|i| format!("  - {{name: {i}}}\n"))),
+            "problems in this object are not shown",
+        ),
+        ("aliases", format!("  x: &x {text}\n  y: [{}]\n", "*x, ".repeat(5_000)), "MiB of text"),
+        // Each anchor holds all that follow: copies of them would be large.
+        (
+            "anchors",
+            format!(
+                "  x: {}{}{}\n",
+                (0..150).map(|i| format!("&a{i} [")).collect::<String>(),
+                "1, ".repeat(50_000),
+                "]".repeat(150)
+            ),
+            "no such field",
+        ),
+    ] {
+        let start = std::time::Instant::now();
+        let found = eds_core::claims::check(&format!("{claim}{more}"), &api, Default::default());
+        println!("{name}: {} findings, {:.2?}", found.findings.len(), start.elapsed());
+        assert!(found.findings.len() <= 300, "{name}: {} findings", found.findings.len());
+        assert!(
+            found.findings.iter().any(|f| f.message.contains(words)),
+            "{name}: {:?}",
+            found.findings.first()
+        );
+    }
+}
+
 /// Asks the judge, of whom one process answers everything.
 fn ask(judge: &str, texts: Vec<String>) -> Vec<Case> {
     let mut child = Command::new(judge)
