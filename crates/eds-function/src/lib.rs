@@ -4,6 +4,7 @@
 //! bytes -> structs (JSON values) -> convert (plain protocol) -> eds_core::functions::run -> back
 //! ```
 
+pub mod computing;
 mod connection;
 pub mod convert;
 pub mod listen;

@@ -46,7 +46,7 @@ pub async fn serve(
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), tonic::transport::Error> {
     let (health, health_service) = tonic_health::server::health_reporter();
-    let v1 = V1::new(service).max_decoding_message_size(options.max_message);
+    let v1 = V1::new(service.clone()).max_decoding_message_size(options.max_message);
     let v1beta1 = V1Beta1::new(service).max_decoding_message_size(options.max_message);
     health.set_serving::<V1<Service>>().await;
     health.set_serving::<V1Beta1<Service>>().await;

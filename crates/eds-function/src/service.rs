@@ -1,4 +1,5 @@
-//! The gRPC method: one request in, one response out, never a panic.
+//! The gRPC method: one request in, one response out, never a panic, and computed off the threads
+//! that talk to clients.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,18 +8,20 @@ use eds_core::functions::{self, Function};
 use eds_core::protocol::{RunFunctionRequest, RunFunctionResponse, Severity};
 use tonic::{Request, Response, Status};
 
+use crate::computing::Computing;
 use crate::convert::{request_from_wire, response_to_wire};
 use crate::proto::{v1, v1beta1};
 
 /// Serves both versions of the service with one function.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Service {
     function: Function,
+    computing: Computing,
 }
 
 impl Default for Service {
     fn default() -> Self {
-        Self { function: functions::run }
+        Self::new(functions::run)
     }
 }
 
@@ -26,7 +29,23 @@ impl Service {
     /// A service that answers with another function than [`functions::run`].
     #[must_use]
     pub fn new(function: Function) -> Self {
-        Self { function }
+        Self { function, computing: Computing::default() }
+    }
+
+    /// The same, computed in the given places.
+    #[must_use]
+    pub fn computed_in(self, computing: Computing) -> Self {
+        Self { computing, ..self }
+    }
+
+    /// Answer on a thread of its own.
+    async fn compute(
+        &self,
+        request: Request<v1::RunFunctionRequest>,
+    ) -> Result<Response<v1::RunFunctionResponse>, Status> {
+        let service = self.clone();
+        let wire = request.into_inner();
+        self.computing.run(move || service.answer(wire)).await.map(Response::new)
     }
 
     /// Answer one request. What goes wrong is a fatal result, as upstream answers, not a status:
@@ -66,7 +85,7 @@ impl v1::function_runner_service_server::FunctionRunnerService for Service {
         &self,
         request: Request<v1::RunFunctionRequest>,
     ) -> Result<Response<v1::RunFunctionResponse>, Status> {
-        Ok(Response::new(self.answer(request.into_inner())))
+        self.compute(request).await
     }
 }
 
@@ -76,6 +95,6 @@ impl v1beta1::function_runner_service_server::FunctionRunnerService for Service 
         &self,
         request: Request<v1::RunFunctionRequest>,
     ) -> Result<Response<v1::RunFunctionResponse>, Status> {
-        Ok(Response::new(self.answer(request.into_inner())))
+        self.compute(request).await
     }
 }

@@ -6,6 +6,8 @@
 //! - a null source is skipped, or stored when values are overwritten;
 //! - arrays replace, append, or stay, by the options; they never merge element by element.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::paved::{get_segments, set_segments};
@@ -51,7 +53,8 @@ fn merge(dst: Value, src: Value, options: MergeOptions) -> Result<Value, Error> 
     }
     let src = match (&dst, src) {
         (Value::Array(old), Value::Array(new)) if options.append_slice => {
-            let fresh: Vec<_> = new.into_iter().filter(|item| !old.contains(item)).collect();
+            let known: HashSet<&Value> = old.iter().collect();
+            let fresh: Vec<_> = new.into_iter().filter(|item| !known.contains(item)).collect();
             // In Go what is left is a nil slice, and storing it over an empty array makes it null.
             if fresh.is_empty() {
                 return Ok(if old.is_empty() { Value::Null } else { dst });
@@ -184,11 +187,26 @@ mod tests {
         check(json!({"a": [1]}), json!({"a": [1, 2]}), APPEND, Ok(json!({"a": [1, 1, 2]})));
         // An integer and a float are different elements.
         check(json!([1.0]), json!([1]), APPEND, Ok(json!([1, 1])));
+        // Both zeros of a float are one; what is new stays as often as it comes.
+        check(
+            json!([0.5]),
+            json!([0.5, 1, 1, {"a": 0.5}]),
+            APPEND,
+            Ok(json!([0.5, 1, 1, {"a": 0.5}])),
+        );
         check(json!([]), json!([]), APPEND, Ok(Value::Null));
         check(json!([1]), json!([]), APPEND, Ok(json!([1])));
         let text = "failed to merge values: cannot append two slices with different type \
                     ([]interface {}, string)";
         check(json!("s"), json!([1]), APPEND, Err(text));
+    }
+
+    /// Every pair compared, these would take the better part of a minute, and once did.
+    #[test]
+    fn long_arrays_are_appended_at_once() {
+        let item = |n: usize| json!({"name": format!("n{n}"), "value": n});
+        let list = |from: usize, to: usize| (from..to).map(item).collect::<Value>();
+        check(list(0, 60_000), list(59_990, 120_000), APPEND, Ok(list(0, 120_000)));
     }
 
     #[test]
