@@ -2,11 +2,11 @@
 //!
 //! `eds render` and the gRPC server ask the same table, so they cannot decide differently.
 
-use crate::protocol::{Object, RunFunctionRequest, RunFunctionResponse};
+use crate::protocol::{GoOn, Object, RunFunctionRequest, RunFunctionResponse};
 use crate::{event_driven_service, patch_and_transform};
 
-/// A composition function: pure, total, and it never panics.
-pub type Function = fn(RunFunctionRequest) -> RunFunctionResponse;
+/// A composition function: pure, total, and it never panics. It may be told to stop.
+pub type Function = fn(RunFunctionRequest, GoOn<'_>) -> RunFunctionResponse;
 
 /// A function and what it answers.
 struct Known {
@@ -22,13 +22,14 @@ const FUNCTIONS: &[Known] = &[
         name: "function-patch-and-transform",
         api_version: "pt.fn.crossplane.io/v1beta1",
         kind: "Resources",
-        function: patch_and_transform::run,
+        function: patch_and_transform::run_while,
     },
     Known {
         name: "function-event-driven-service",
         api_version: event_driven_service::API_VERSION,
         kind: event_driven_service::KIND,
-        function: event_driven_service::run,
+        // Its work is a small multiple of the request.
+        function: |request, _| event_driven_service::run(request),
     },
 ];
 
@@ -48,14 +49,20 @@ pub const STACK_SIZE: usize = 64 * 1024 * 1024;
 /// names what came and what is accepted.
 #[must_use]
 pub fn run(request: RunFunctionRequest) -> RunFunctionResponse {
+    run_while(request, &|| true)
+}
+
+/// [`run`], for as long as `go_on` says so.
+#[must_use]
+pub fn run_while(request: RunFunctionRequest, go_on: GoOn<'_>) -> RunFunctionResponse {
     if let Some(problem) = request.problems.first() {
         let message = format!("cannot read {}: {}", problem.place, problem.message);
         return RunFunctionResponse::fatal(request, message);
     }
     let input = request.input.as_ref();
-    let unnamed = || (!names_another(input)).then_some(patch_and_transform::run as Function);
+    let unnamed = || (!names_another(input)).then_some(patch_and_transform::run_while as Function);
     match by_input(input).or_else(unnamed) {
-        Some(function) => function(request),
+        Some(function) => function(request, go_on),
         None => {
             let message = format!("{}; {}", what_came(request.input.as_ref()), accepted());
             RunFunctionResponse::fatal(request, message)

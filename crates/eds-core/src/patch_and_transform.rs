@@ -23,4 +23,4 @@ mod unstructured;
 pub mod validate;
 mod validate_transforms;
 
-pub use function::{ENVIRONMENT, run};
+pub use function::{ENVIRONMENT, run, run_while};

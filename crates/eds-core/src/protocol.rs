@@ -15,6 +15,10 @@ use serde_json::{Map, Number, Value};
 
 use crate::fieldpath::normalize_number;
 
+/// Asked now and then by what computes for long: whether anybody still waits for the answer. After a
+/// no the computation ends soon, and its result means nothing.
+pub type GoOn<'a> = &'a dyn Fn() -> bool;
+
 /// A JSON object: the Rust side of a `google.protobuf.Struct`. Keys are sorted, as Go prints them.
 pub type Object = Map<String, Value>;
 

@@ -63,7 +63,8 @@ fn call(name: &str, args: &[Value]) -> String {
         }
         "quantity" => answer(quantity::parse_to_float(text(0)), float),
         "regexp" => answer(regexp::compile(text(0)), |re| {
-            let groups = re.find_submatch(text(1));
+            let group = |group| re.submatch(text(1), group, &|| true).unwrap();
+            let groups: Option<Vec<_>> = (0..=re.groups()).map(group).collect();
             assert_eq!(re.is_match(text(1)), groups.is_some(), "{args:?}");
             // Go's encoder escapes these two always.
             serde_json::to_string(&groups).unwrap()

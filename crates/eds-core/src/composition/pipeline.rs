@@ -165,7 +165,7 @@ fn run_step(
     let mut given: BTreeMap<String, ResourceSelector> = BTreeMap::new();
     let mut next = request.clone();
     for _ in 0..MAX_REQUIREMENTS_ITERATIONS {
-        let response = (step.function)(next);
+        let response = (step.function)(next, &|| true);
         let fatal = response.results.iter().any(|r| r.severity == Severity::Fatal);
         if fatal || response.required_resources == given {
             return Ok(response);

@@ -1,60 +1,89 @@
-//! Go's `regexp` over the `regex` crate. Source: Go 1.26 `regexp/syntax`.
+//! Go's `regexp`. Source: Go 1.26 `regexp` and `regexp/syntax`.
 //!
-//! Both are RE2's children: leftmost-first, linear time. They differ in syntax, so a pattern is
-//! read by Go's grammar, refused with Go's message, and written again in the crate's.
+//! A pattern is read by Go's grammar, refused with Go's message, and run as Go runs it: leftmost,
+//! first preferred, in time linear in the text. Only what a class means is asked of `regex-syntax`.
+//! Compiled patterns are kept, because Crossplane sends the same ones every minute.
 
+mod cache;
 mod class;
 mod escape;
 mod node;
 mod parse;
+mod program;
+mod set;
+
+use std::sync::{Arc, LazyLock};
+
+use cache::Cache;
+use program::Program;
+
+pub use program::Stopped;
 
 /// A compiled Go regular expression.
 #[derive(Debug, Clone)]
 pub struct Regexp {
-    regex: regex::bytes::Regex,
-    /// Capturing groups; the crate forgets those that are repeated no times.
+    program: Arc<Program>,
+    /// Capturing groups.
     groups: usize,
 }
 
-/// How much memory a compiled pattern may take. Go's own limit is 128 MiB of instructions.
-const SIZE_LIMIT: usize = 64 << 20;
+/// Bytes of compiled patterns that are kept: thousands of ordinary ones.
+const KEPT: usize = 4 << 20;
 
-/// How deep a pattern may nest. Go allows 1000, but the crate compiles by recursion.
-const NEST_LIMIT: u32 = 250;
+static PATTERNS: LazyLock<Cache<Box<str>, Regexp>> = LazyLock::new(|| Cache::new(KEPT));
 
 /// `regexp.Compile(pattern)`.
 ///
 /// # Errors
-/// The message of Go's `*syntax.Error`. A pattern that is too large for [`SIZE_LIMIT`] bytes is
-/// `expression too large` here although Go may take it, and one that nests deeper than
-/// [`NEST_LIMIT`] is said to nest too deeply.
+/// The message of Go's `*syntax.Error`. A pattern with more than [`node::MAX_NODES`] expressions is
+/// `expression too large` here although Go may take it.
 pub fn compile(pattern: &str) -> Result<Regexp, String> {
-    let (translated, groups) = parse::translate(pattern)?;
-    regex::bytes::RegexBuilder::new(&translated)
-        .size_limit(SIZE_LIMIT)
-        .nest_limit(NEST_LIMIT)
-        .build()
-        .map(|regex| Regexp { regex, groups })
-        .map_err(|cause| match cause {
-            regex::Error::CompiledTooBig(_) => parse::error("expression too large", pattern),
-            // The syntax has been checked: only the nesting is left to be refused.
-            _ => parse::error("expression nests too deeply", pattern),
-        })
+    let key = Box::from(pattern);
+    if let Some(regexp) = PATTERNS.get(&key) {
+        return Ok(regexp);
+    }
+    let (node, groups) = parse::parse(pattern)?;
+    let regexp = Regexp { program: Arc::new(Program::compile(&node)), groups };
+    PATTERNS.put(key, regexp.clone(), regexp.program.bytes() + pattern.len());
+    Ok(regexp)
 }
 
 impl Regexp {
     /// `MatchString(text)`.
+    #[must_use]
     pub fn is_match(&self, text: &str) -> bool {
-        self.regex.is_match(text.as_bytes())
+        self.matches(text, &|| true).unwrap_or_default()
     }
 
-    /// `FindStringSubmatch(text)`: the leftmost match and its groups, empty where a group took no
-    /// part. `None` without a match.
-    pub fn find_submatch(&self, text: &str) -> Option<Vec<String>> {
-        let captures = self.regex.captures(text.as_bytes())?;
-        let text = |m: Option<regex::bytes::Match<'_>>| {
-            m.map_or_else(String::new, |m| String::from_utf8_lossy(m.as_bytes()).into_owned())
-        };
-        Some((0..=self.groups).map(|i| text(captures.get(i))).collect())
+    /// [`is_match`](Self::is_match), for as long as `go_on` says so.
+    ///
+    /// # Errors
+    /// `go_on` said no.
+    pub fn matches(&self, text: &str, go_on: &dyn Fn() -> bool) -> Result<bool, Stopped> {
+        self.program.run(text, None, go_on).map(|found| found.is_some())
+    }
+
+    /// One group of `FindStringSubmatch(text)`, the whole match being group 0: empty if it took no
+    /// part, `None` without a match or such a group.
+    ///
+    /// # Errors
+    /// `go_on` said no.
+    pub fn submatch<'t>(
+        &self,
+        text: &'t str,
+        group: usize,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Option<&'t str>, Stopped> {
+        if group > self.groups {
+            return Ok(None);
+        }
+        let found = self.program.run(text, Some(group), go_on)?;
+        Ok(found.map(|(start, end)| text.get(start..end).unwrap_or_default()))
+    }
+
+    /// How many capturing groups there are.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.groups
     }
 }

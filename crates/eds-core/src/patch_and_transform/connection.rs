@@ -11,7 +11,7 @@ use super::patches::{Source, Target, apply_combine, apply_from_field_path};
 use super::unstructured::{name, namespace, set_metadata};
 use crate::fieldpath::{self, Error};
 use crate::golang::{base64, json};
-use crate::protocol::{Object, Resource};
+use crate::protocol::{GoOn, Object, Resource};
 
 /// Connection details: raw bytes by key.
 pub(super) type Details = BTreeMap<String, Vec<u8>>;
@@ -62,8 +62,9 @@ pub(super) fn compose_secret(
     composite: &Object,
     details: &Details,
     input: Option<&WriteConnectionSecretToRef>,
+    go_on: GoOn<'_>,
 ) -> Result<Object, Error> {
-    let reference = secret_ref(composite, input)
+    let reference = secret_ref(composite, input, go_on)
         .map_err(|e| e.wrap("cannot generate connection secret reference"))?;
     let data: Map<_, _> =
         details.iter().map(|(key, value)| (key.clone(), json!(base64::encode(value)))).collect();
@@ -88,6 +89,7 @@ struct SecretRef {
 fn secret_ref(
     composite: &Object,
     input: Option<&WriteConnectionSecretToRef>,
+    go_on: GoOn<'_>,
 ) -> Result<SecretRef, Error> {
     let mut reference = match (own_ref(composite), input) {
         (Some(own), _) => own,
@@ -102,7 +104,7 @@ fn secret_ref(
     if let Some(input) = input
         && !input.patches.is_empty()
     {
-        apply_patches(composite, &mut reference, input)
+        apply_patches(composite, &mut reference, input, go_on)
             .map_err(|e| e.wrap("cannot apply connection secret patches"))?;
     }
     Ok(reference)
@@ -127,6 +129,7 @@ fn apply_patches(
     composite: &Object,
     reference: &mut SecretRef,
     input: &WriteConnectionSecretToRef,
+    go_on: GoOn<'_>,
 ) -> Result<(), Error> {
     // The type and kind are made up: upstream's converter wants some.
     let mut target = Target { object: Object::new(), normalized: true };
@@ -141,17 +144,20 @@ fn apply_patches(
     for (i, p) in input.patches.iter().enumerate() {
         let type_ = type_or_default(&p.type_);
         let context = || format!("cannot apply patch type {type_} at index {i}");
+        if !go_on() {
+            return Err(Error::new("stopped"));
+        }
         let from = Source::Wire(composite);
         match type_ {
             FROM_COMPOSITE => {
                 // Any error is skipped here, not only a missing field.
-                if let Err(error) = apply_from_field_path(&p.patch, from, &mut target)
+                if let Err(error) = apply_from_field_path(&p.patch, from, &mut target, go_on)
                     && p.patch.from_policy() != "Optional"
                 {
                     return Err(error.wrap(context()));
                 }
             }
-            COMBINE_FROM_COMPOSITE => apply_combine(&p.patch, type_, from, &mut target)
+            COMBINE_FROM_COMPOSITE => apply_combine(&p.patch, type_, from, &mut target, go_on)
                 .map_err(|error| error.wrap(context()))?,
             _ => {
                 let text = format!("unsupported patch type {type_} at index {i}");

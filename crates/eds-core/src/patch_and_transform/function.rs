@@ -13,8 +13,8 @@ use super::connection::{self, Details};
 use super::input::decode;
 use super::input::patches::{
     COMBINE_FROM_COMPOSITE, COMBINE_FROM_ENVIRONMENT, COMBINE_TO_COMPOSITE, COMBINE_TO_ENVIRONMENT,
-    FROM_COMPOSITE, FROM_ENVIRONMENT, PATCH_SET, Patch, TO_COMPOSITE, TO_ENVIRONMENT,
-    type_or_default,
+    FROM_COMPOSITE, FROM_ENVIRONMENT, PATCH_SET, Patch, PatchSetPatch, TO_COMPOSITE,
+    TO_ENVIRONMENT, type_or_default,
 };
 use super::input::resources::{ComposedTemplate, Environment, PatchSet, Resources};
 use super::patches::{Source, Target, apply_combine, apply_from_field_path};
@@ -26,8 +26,8 @@ use super::validate;
 use crate::fieldpath::Error;
 use crate::golang::strconv::quote;
 use crate::protocol::{
-    FunctionResult, Object, Ready, Resource, RunFunctionRequest, RunFunctionResponse, Severity,
-    State, Target as ResultTarget,
+    FunctionResult, GoOn, Object, Ready, Resource, RunFunctionRequest, RunFunctionResponse,
+    Severity, State, Target as ResultTarget,
 };
 
 /// The context key of the composition environment.
@@ -39,10 +39,16 @@ const TTL: Duration = Duration::from_secs(60);
 /// Runs patch-and-transform. What is wrong with a request is said in the response's results.
 #[must_use]
 pub fn run(request: RunFunctionRequest) -> RunFunctionResponse {
+    run_while(request, &|| true)
+}
+
+/// [`run`], for as long as `go_on` says so: it is asked before each patch and within long matches.
+#[must_use]
+pub fn run_while(request: RunFunctionRequest, go_on: GoOn<'_>) -> RunFunctionResponse {
     let RunFunctionRequest { tag, observed, desired, input, context, .. } = request;
     let response =
         RunFunctionResponse { tag, ttl: Some(TTL), desired, context, ..Default::default() };
-    let run = Run { response, connection: None };
+    let run = Run { response, connection: None, go_on };
 
     let input = match decode::resources(input.unwrap_or_default()) {
         Ok(input) => input,
@@ -61,8 +67,9 @@ pub fn run(request: RunFunctionRequest) -> RunFunctionResponse {
 }
 
 /// One run.
-struct Run {
+struct Run<'r> {
     response: RunFunctionResponse,
+    go_on: GoOn<'r>,
     /// The composite's connection details while the run changes them.
     connection: Option<Details>,
 }
@@ -82,13 +89,13 @@ struct Made {
 /// One patch of a template, those of patch sets included.
 type TemplatePatch<'t> = (&'t str, &'t Patch);
 
-impl Run {
+impl Run<'_> {
     fn compose(mut self, observed: &State, mut input: Resources) -> RunFunctionResponse {
         let no_object = Object::new();
         let composite = observed.composite.as_ref().and_then(|c| c.resource.as_ref());
         let oxr = composite.unwrap_or(&no_object);
 
-        let sets = std::mem::take(&mut input.patch_sets);
+        let sets = PatchSets::new(std::mem::take(&mut input.patch_sets));
         if let Some(missing) = missing_patch_set(&sets, &input.resources) {
             return self.fatal(format!(
                 "cannot resolve PatchSets: cannot find PatchSet by name {missing}"
@@ -99,7 +106,7 @@ impl Run {
             Err(error) => return self.fatal(error.to_string()),
         };
         if let Some(environment) = &input.environment
-            && let Err(error) = patch_environment(environment, oxr, &mut made)
+            && let Err(error) = patch_environment(environment, oxr, &mut made, self.go_on)
         {
             return self.fatal(error.to_string());
         }
@@ -144,7 +151,7 @@ impl Run {
     fn template(
         &mut self,
         template: ComposedTemplate,
-        sets: &[PatchSet],
+        sets: &PatchSets,
         oxr: &Object,
         observed: &State,
         made: &mut Made,
@@ -188,12 +195,16 @@ impl Run {
             if p.type_ != PATCH_SET {
                 return vec![(type_or_default(&p.type_), &p.patch)];
             }
-            let set = p.patch_set_name.as_deref().and_then(|name| find_set(sets, name));
-            let patches = set.map(|set| set.patches.as_slice()).unwrap_or_default();
+            let set = p.patch_set_name.as_deref().and_then(|name| sets.0.get(name));
+            let patches = set.map(Vec::as_slice).unwrap_or_default();
             patches.iter().map(|p| (type_or_default(&p.type_), &p.patch)).collect()
         });
         for (i, (type_, patch)) in patches.enumerate() {
-            let Err(error) = apply_composed(type_, patch, ocd, oxr, &mut dcd, made) else {
+            if !(self.go_on)() {
+                return Err(Error::new("stopped"));
+            }
+            let applied = apply_composed(type_, patch, ocd, oxr, &mut dcd, made, self.go_on);
+            let Err(error) = applied else {
                 continue;
             };
             if !error.is_not_found() {
@@ -245,7 +256,7 @@ impl Run {
         let details = self.connection.take().unwrap_or_default();
         if !details.is_empty() && !connection::are_supported(oxr) {
             let reference = input.write_connection_secret_to_ref.as_ref();
-            match connection::compose_secret(oxr, &details, reference) {
+            match connection::compose_secret(oxr, &details, reference, self.go_on) {
                 Ok(object) => {
                     let secret = Target { object, normalized: true };
                     let name = format!("{}-connection-secret", name(oxr));
@@ -309,16 +320,20 @@ impl Run {
     }
 }
 
-/// The last set of a name is the one that counts.
-fn find_set<'s>(sets: &'s [PatchSet], name: &str) -> Option<&'s PatchSet> {
-    sets.iter().rfind(|set| set.name == name)
+/// Patch sets by name; the last of a name is the one that counts.
+struct PatchSets(BTreeMap<String, Vec<PatchSetPatch>>);
+
+impl PatchSets {
+    fn new(sets: Vec<PatchSet>) -> Self {
+        Self(sets.into_iter().map(|set| (set.name, set.patches)).collect())
+    }
 }
 
 /// The first patch set that a template names and nobody defined.
-fn missing_patch_set<'t>(sets: &[PatchSet], templates: &'t [ComposedTemplate]) -> Option<&'t str> {
+fn missing_patch_set<'t>(sets: &PatchSets, templates: &'t [ComposedTemplate]) -> Option<&'t str> {
     let patches = templates.iter().flat_map(|t| &t.patches).filter(|p| p.type_ == PATCH_SET);
     let mut names = patches.map(|p| p.patch_set_name.as_deref().unwrap_or_default());
-    names.find(|name| find_set(sets, name).is_none())
+    names.find(|name| !sets.0.contains_key(*name))
 }
 
 /// Applies the patches between the observed composite, the environment and the desired composite.
@@ -326,15 +341,23 @@ fn patch_environment(
     environment: &Environment,
     oxr: &Object,
     made: &mut Made,
+    go_on: GoOn<'_>,
 ) -> Result<(), Error> {
     let Made { dxr, env, .. } = made;
     for (i, p) in environment.patches.iter().enumerate() {
+        if !go_on() {
+            return Err(Error::new("stopped"));
+        }
         let (type_, patch) = (type_or_default(&p.type_), &p.patch);
         let applied = match type_ {
-            FROM_COMPOSITE | TO_ENVIRONMENT => apply_from_field_path(patch, Source::Wire(oxr), env),
-            COMBINE_FROM_COMPOSITE => apply_combine(patch, type_, Source::Wire(oxr), env),
-            TO_COMPOSITE | FROM_ENVIRONMENT => apply_from_field_path(patch, env.source(), dxr),
-            COMBINE_TO_COMPOSITE => apply_combine(patch, type_, env.source(), dxr),
+            FROM_COMPOSITE | TO_ENVIRONMENT => {
+                apply_from_field_path(patch, Source::Wire(oxr), env, go_on)
+            }
+            COMBINE_FROM_COMPOSITE => apply_combine(patch, type_, Source::Wire(oxr), env, go_on),
+            TO_COMPOSITE | FROM_ENVIRONMENT => {
+                apply_from_field_path(patch, env.source(), dxr, go_on)
+            }
+            COMBINE_TO_COMPOSITE => apply_combine(patch, type_, env.source(), dxr, go_on),
             // Validation lets no other type pass.
             _ => Ok(()),
         };
@@ -365,6 +388,7 @@ fn apply_composed(
     oxr: &Object,
     dcd: &mut Target,
     made: &mut Made,
+    go_on: GoOn<'_>,
 ) -> Result<(), Error> {
     let Made { dxr, env, .. } = made;
     let (single, from, to) = match (type_, ocd) {
@@ -379,8 +403,8 @@ fn apply_composed(
         _ => return Ok(()),
     };
     if single {
-        apply_from_field_path(patch, from, to)
+        apply_from_field_path(patch, from, to, go_on)
     } else {
-        apply_combine(patch, type_, from, to)
+        apply_combine(patch, type_, from, to, go_on)
     }
 }

@@ -9,7 +9,7 @@ use super::unstructured::round_trip;
 use crate::fieldpath::{self, Error, MergeOptions};
 use crate::golang::fmt::sprintf;
 use crate::golang::raw_bytes;
-use crate::protocol::Object;
+use crate::protocol::{GoOn, Object};
 
 /// Where a patch reads from.
 #[derive(Debug, Clone, Copy)]
@@ -74,9 +74,10 @@ pub(super) fn apply_from_field_path(
     patch: &Patch,
     from: Source<'_>,
     to: &mut Target,
+    go_on: GoOn<'_>,
 ) -> Result<(), Error> {
     let value = from.get(patch.from_path())?;
-    let mut value = resolve_transforms(&patch.transforms, value)?;
+    let mut value = resolve_transforms(&patch.transforms, value, go_on)?;
     fieldpath::normalize(&mut value)?;
     let options = merge_options(patch.policy.as_ref())?;
     if patch.to_path().contains("[*]") {
@@ -94,6 +95,7 @@ pub(super) fn apply_combine(
     type_: &str,
     from: Source<'_>,
     to: &mut Target,
+    go_on: GoOn<'_>,
 ) -> Result<(), Error> {
     // Validation sees to this but for connection secrets, where upstream crashes.
     let Some(c) = &patch.combine else {
@@ -103,7 +105,7 @@ pub(super) fn apply_combine(
     let variables = c.variables.iter().map(|variable| from.get(&variable.from_field_path));
     let variables = variables.collect::<Result<Vec<_>, _>>()?;
     let combined = combine(c, &variables)?;
-    let value = resolve_transforms(&patch.transforms, combined).map_err(|error| {
+    let value = resolve_transforms(&patch.transforms, combined, go_on).map_err(|error| {
         // Here it is written without being read back first, so the message has one more layer.
         let is_float = error.to_string().starts_with("cannot marshal value to JSON: ");
         if is_float { error.wrap("cannot patch to object") } else { error }
@@ -130,11 +132,15 @@ fn yields_raw_bytes(transform: &Transform) -> bool {
     })
 }
 
-fn resolve_transforms(transforms: &[Transform], mut value: Value) -> Result<Value, Error> {
+fn resolve_transforms(
+    transforms: &[Transform],
+    mut value: Value,
+    go_on: GoOn<'_>,
+) -> Result<Value, Error> {
     let mut has_raw_bytes = false;
     for (i, transform) in transforms.iter().enumerate() {
         has_raw_bytes = has_raw_bytes || yields_raw_bytes(transform);
-        value = resolve_in_pipe(transform, value).map_err(|mut error| {
+        value = resolve_in_pipe(transform, value, go_on).map_err(|mut error| {
             if has_raw_bytes {
                 raw_bytes::replace_in(&mut error.0);
             }

@@ -8,7 +8,9 @@ mod string;
 use serde_json::{Number, Value};
 
 use crate::golang::raw_bytes;
+use crate::golang::regexp::Stopped;
 use crate::patch_and_transform::input::transforms::Transform;
+use crate::protocol::GoOn;
 
 /// Why a transform did not resolve: the text upstream's error prints, wrapped prefixes included.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,12 +37,16 @@ fn fail<T>(text: impl Into<String>) -> Result<T> {
     Err(TransformError(text.into()))
 }
 
+fn stopped(_: Stopped) -> TransformError {
+    TransformError("stopped".to_owned())
+}
+
 /// Resolves `transform` with `input`, alone: bytes that are no UTF-8 become U+FFFD in the result.
 ///
 /// # Errors
 /// The message of upstream's `Resolve`, without the `transform at index N` its caller adds.
 pub fn resolve(transform: &Transform, input: Value) -> Result<Value> {
-    let mut resolved = resolve_in_pipe(transform, input)?;
+    let mut resolved = resolve_in_pipe(transform, input, &|| true)?;
     raw_bytes::replace(&mut resolved);
     Ok(resolved)
 }
@@ -49,13 +55,19 @@ pub fn resolve(transform: &Transform, input: Value) -> Result<Value> {
 ///
 /// # Errors
 /// The message of upstream's `Resolve`, without the `transform at index N` its caller adds.
-pub(super) fn resolve_in_pipe(transform: &Transform, input: Value) -> Result<Value> {
+pub(super) fn resolve_in_pipe(
+    transform: &Transform,
+    input: Value,
+    go_on: GoOn<'_>,
+) -> Result<Value> {
     let type_ = transform.type_.as_str();
     let resolved = match type_ {
         "math" => transform.math.as_ref().map(|t| math::resolve(t, input)),
         "map" => transform.map.as_ref().map(|t| lookup::map(t, &input)),
-        "match" => transform.match_.as_ref().map(|t| lookup::match_(t, input)),
-        "string" => transform.string.as_ref().map(|t| string::resolve(t, input).map(Value::String)),
+        "match" => transform.match_.as_ref().map(|t| lookup::match_(t, input, go_on)),
+        "string" => {
+            transform.string.as_ref().map(|t| string::resolve(t, input, go_on).map(Value::String))
+        }
         "convert" => transform.convert.as_ref().map(|t| convert::resolve(t, input)),
         _ => return fail(format!("transform type {type_} is not supported")),
     };

@@ -1,4 +1,9 @@
-//! What Go's parser keeps of an expression to limit it: size, height and nested repetition.
+//! Parsed expressions, and what Go's parser keeps of one to limit it: size, height and nested
+//! repetition.
+
+use std::sync::Arc;
+
+use super::set::Class;
 
 /// Deeper expressions are refused, as in Go.
 pub(super) const MAX_HEIGHT: u32 = 1000;
@@ -6,31 +11,101 @@ pub(super) const MAX_HEIGHT: u32 = 1000;
 pub(super) const MAX_SIZE: u64 = (128 << 20) / 40;
 /// The largest repeat count, and the largest product of nested ones.
 pub(super) const MAX_REPEAT: i64 = 1000;
+/// Patterns with more expressions written out are refused: ours alone, it bounds what parsing
+/// takes. Go needs some 200 bytes for each, so that the 128 MiB of a pod end near here.
+pub(super) const MAX_NODES: usize = 500_000;
+/// Patterns whose different classes take more bytes are refused. Go's limit is 128 MiB.
+pub(super) const MAX_CLASS_BYTES: usize = 16 << 20;
 
-/// A parsed expression: its text for the `regex` crate, and its measures.
-#[derive(Debug, Clone, Default)]
+/// What matches.
+#[derive(Debug, Default)]
+pub(super) enum Expr {
+    /// The empty text.
+    #[default]
+    Empty,
+    /// These characters.
+    Literal(String),
+    /// One character of a set.
+    Class(Arc<Class>),
+    /// A position.
+    Look(Look),
+    /// A capturing group and its number.
+    Capture(usize, Box<Expr>),
+    /// One after the other.
+    Concat(Vec<Expr>),
+    /// One or the other, the first preferred.
+    Alternate(Vec<Expr>),
+    /// A repetition.
+    Repeat(Box<Repeated>),
+}
+
+/// What is repeated, and how.
+#[derive(Debug)]
+pub(super) struct Repeated {
+    pub(super) inner: Expr,
+    /// Whether `inner` matches the empty text.
+    pub(super) nullable: bool,
+    pub(super) op: Repeat,
+    pub(super) lazy: bool,
+}
+
+/// A condition on a position. Words are ASCII in Go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    TextStart,
+    TextEnd,
+    LineStart,
+    LineEnd,
+    WordBoundary,
+    NoWordBoundary,
+}
+
+/// A parsed expression and its measures.
+#[derive(Debug, Default)]
 pub(super) struct Node {
-    pub(super) text: String,
-    /// Whether a repetition operator may follow the text as it is.
-    pub(super) atom: bool,
+    pub(super) expr: Expr,
     pub(super) height: u32,
     pub(super) size: u64,
+    /// Whether it matches the empty text.
+    nullable: bool,
     /// The repeat counts inside, outermost first: one path for each innermost repetition.
     repeats: Vec<i64>,
 }
 
 impl Node {
     /// A single thing that matches one code point, or a position.
-    pub(super) fn atom(text: String) -> Self {
-        Self { text, atom: true, height: 1, size: 1, repeats: Vec::new() }
+    pub(super) fn atom(expr: Expr) -> Self {
+        let nullable = matches!(expr, Expr::Look(_));
+        Self { expr, height: 1, size: 1, nullable, repeats: Vec::new() }
+    }
+
+    /// Adds a character to a literal text.
+    pub(super) fn append(&mut self, c: char) -> bool {
+        let Expr::Literal(text) = &mut self.expr else { return false };
+        text.push(c);
+        self.size += 1;
+        true
+    }
+
+    /// Takes the last character off a literal text of several.
+    pub(super) fn split_last(&mut self) -> Option<Self> {
+        let Expr::Literal(text) = &mut self.expr else { return None };
+        if self.size < 2 {
+            return None;
+        }
+        self.size -= 1;
+        Some(Self::atom(Expr::Literal(text.pop()?.into())))
     }
 
     /// One after the other.
     pub(super) fn concat(mut nodes: Vec<Self>) -> Self {
         match nodes.len() {
-            0 => Self { height: 1, size: 1, ..Self::default() },
+            0 => Self { height: 1, size: 1, nullable: true, ..Self::default() },
             1 => nodes.pop().unwrap_or_default(),
-            _ => Self::join(nodes, ""),
+            _ => {
+                let nullable = nodes.iter().all(|node| node.nullable);
+                Self { nullable, ..Self::join(nodes, Expr::Concat) }
+            }
         }
     }
 
@@ -40,52 +115,44 @@ impl Node {
             return nodes.pop().unwrap_or_default();
         }
         let size = u64::try_from(nodes.len()).unwrap_or(0).saturating_sub(1);
-        let mut joined = Self::join(nodes, "|");
+        let nullable = nodes.iter().any(|node| node.nullable);
+        let mut joined = Self { nullable, ..Self::join(nodes, Expr::Alternate) };
         joined.size += size;
         joined
     }
 
-    fn join(nodes: Vec<Self>, separator: &str) -> Self {
+    fn join(nodes: Vec<Self>, make: fn(Vec<Expr>) -> Expr) -> Self {
         let mut joined = Self::default();
-        for (i, node) in nodes.into_iter().enumerate() {
-            if i > 0 {
-                joined.text.push_str(separator);
-            }
-            joined.text.push_str(&node.text);
+        let mut parts = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            parts.push(node.expr);
             joined.height = joined.height.max(node.height);
             joined.size = joined.size.saturating_add(node.size);
             for limit in node.repeats {
-                if !joined.repeats.contains(&limit) {
-                    joined.repeats.push(limit);
+                // Sorted, so that many different ones are told apart at once.
+                if let Err(place) = joined.repeats.binary_search(&limit) {
+                    joined.repeats.insert(place, limit);
                 }
             }
         }
         joined.height += 1;
+        joined.expr = make(parts);
         joined
     }
 
-    /// `(...)` or, without a capture, `(?:...)`, which Go does not keep.
-    pub(super) fn group(self, capture: bool) -> Self {
-        let open = if capture { "(" } else { "(?:" };
+    /// `(...)`
+    pub(super) fn capture(self, number: usize) -> Self {
         Self {
-            text: format!("{open}{})", self.text),
-            atom: true,
-            height: self.height + u32::from(capture),
-            size: self.size + if capture { 2 } else { 0 },
-            repeats: self.repeats,
+            expr: Expr::Capture(number, Box::new(self.expr)),
+            height: self.height + 1,
+            size: self.size + 2,
+            ..self
         }
     }
 
     /// The expression repeated from `min` to `max` times; no maximum is -1.
     pub(super) fn repeat(self, op: Repeat, lazy: bool) -> Self {
-        let inner = if self.atom { self } else { self.group(false) };
-        let text = match op {
-            Repeat::Star => "*".to_owned(),
-            Repeat::Plus => "+".to_owned(),
-            Repeat::Quest => "?".to_owned(),
-            Repeat::Count(min, -1) => format!("{{{min},}}"),
-            Repeat::Count(min, max) => format!("{{{min},{max}}}"),
-        };
+        let inner = self;
         let size = match op {
             Repeat::Star | Repeat::Count(0, -1) => inner.size.saturating_add(2),
             Repeat::Plus | Repeat::Quest => inner.size.saturating_add(1),
@@ -112,12 +179,19 @@ impl Node {
                 }
             }
         }
+        let optional =
+            matches!(op, Repeat::Star | Repeat::Quest) || matches!(op, Repeat::Count(0, _));
         Self {
-            text: format!("{}{text}{}", inner.text, if lazy { "?" } else { "" }),
-            atom: false,
             height: inner.height + 1,
             size: size.max(1),
+            nullable: inner.nullable || optional,
             repeats,
+            expr: Expr::Repeat(Box::new(Repeated {
+                inner: inner.expr,
+                nullable: inner.nullable,
+                op,
+                lazy,
+            })),
         }
     }
 

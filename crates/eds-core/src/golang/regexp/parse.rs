@@ -1,7 +1,12 @@
-//! Reads Go's syntax and writes the `regex` crate's. Source: Go 1.26 `regexp/syntax/parse.go`.
+//! Reads Go's syntax. Source: Go 1.26 `regexp/syntax/parse.go`.
 
-use super::node::{MAX_HEIGHT, MAX_REPEAT, MAX_SIZE, Node, Repeat};
-use super::{class, escape};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::node::{
+    Expr, Look, MAX_CLASS_BYTES, MAX_HEIGHT, MAX_NODES, MAX_REPEAT, MAX_SIZE, Node, Repeat,
+};
+use super::{class, escape, set};
 
 /// Go's text for a bad pattern.
 pub(super) fn error(code: &str, expression: &str) -> String {
@@ -56,7 +61,8 @@ struct Flags {
 
 /// An open group.
 struct Group {
-    capture: bool,
+    /// The number of a capturing one.
+    capture: Option<usize>,
     /// Restored behind the group.
     flags: Flags,
     /// Branches before the last `|`.
@@ -66,7 +72,7 @@ struct Group {
 }
 
 impl Group {
-    fn new(capture: bool, flags: Flags) -> Self {
+    fn new(capture: Option<usize>, flags: Flags) -> Self {
         Self { capture, flags, branches: Vec::new(), sequence: Vec::new() }
     }
 
@@ -84,21 +90,32 @@ struct Parser<'a> {
     group: Group,
     /// Capturing groups so far.
     captures: usize,
+    /// Expressions so far, literal texts counted once.
+    nodes: usize,
+    /// The larger classes so far, by address, and their bytes.
+    classes: HashSet<usize>,
+    class_bytes: usize,
     /// Where the repetition just read began.
     last_repeat: Option<usize>,
 }
 
-/// Translates a Go pattern, and counts its capturing groups.
-pub(super) fn translate(pattern: &str) -> Result<(String, usize), String> {
+/// Parses a Go pattern, and counts its capturing groups.
+pub(super) fn parse(pattern: &str) -> Result<(Node, usize), String> {
     let mut parser = Parser {
         input: Input { pattern, at: 0 },
         flags: Flags::default(),
         outer: Vec::new(),
-        group: Group::new(false, Flags::default()),
+        group: Group::new(None, Flags::default()),
         captures: 0,
+        nodes: 0,
+        classes: HashSet::new(),
+        class_bytes: 0,
         last_repeat: None,
     };
     while let Some(b) = parser.input.byte() {
+        if parser.nodes > MAX_NODES || parser.class_bytes > MAX_CLASS_BYTES {
+            return Err(error("expression too large", pattern));
+        }
         let before = parser.last_repeat.take();
         parser.step(b, before)?;
     }
@@ -107,7 +124,7 @@ pub(super) fn translate(pattern: &str) -> Result<(String, usize), String> {
     }
     let whole = parser.group.close();
     limits(&whole, pattern)?;
-    Ok((whole.text, parser.captures))
+    Ok((whole, parser.captures))
 }
 
 fn limits(node: &Node, pattern: &str) -> Result<(), String> {
@@ -121,23 +138,43 @@ fn limits(node: &Node, pattern: &str) -> Result<(), String> {
 }
 
 impl Parser<'_> {
-    fn push(&mut self, text: String) {
-        self.group.sequence.push(Node::atom(text));
+    fn push(&mut self, expr: Expr) {
+        self.nodes += 1;
+        self.group.sequence.push(Node::atom(expr));
     }
 
     fn push_class(&mut self, class: &str) {
-        self.push(if self.flags.fold { format!("(?i:{class})") } else { class.to_owned() });
+        self.push_set(set::class(class, self.flags.fold));
     }
 
+    fn push_set(&mut self, class: Arc<set::Class>) {
+        if class.bytes() > 1024 && self.classes.insert(Arc::as_ptr(&class).addr()) {
+            self.class_bytes += class.bytes();
+        }
+        self.push(Expr::Class(class));
+    }
+
+    /// A literal code point joins the literal text before it.
     fn literal(&mut self, code: u32) {
-        let text = class::single(code);
-        let cased = char::from_u32(code).is_some_and(|c| !c.is_ascii() || c.is_ascii_alphabetic());
-        self.push(if self.flags.fold && cased { format!("(?i:{text})") } else { text });
+        let Some(c) = char::from_u32(code) else {
+            // A surrogate, which no text holds.
+            return self.push_class(&class::single(code));
+        };
+        if self.flags.fold && (!c.is_ascii() || c.is_ascii_alphabetic()) {
+            let class = set::class(&class::single(code), true);
+            if !class.is_only(c) {
+                return self.push_set(class);
+            }
+        }
+        let appended = self.group.sequence.last_mut().is_some_and(|last| last.append(c));
+        if !appended {
+            self.push(Expr::Literal(c.into()));
+        }
     }
 
-    fn skip(&mut self, bytes: usize, text: &str) {
+    fn look(&mut self, bytes: usize, look: Look) {
         self.input.at += bytes;
-        self.push(text.to_owned());
+        self.push(Expr::Look(look));
     }
 
     fn step(&mut self, b: u8, last_repeat: Option<usize>) -> Result<(), String> {
@@ -145,7 +182,7 @@ impl Parser<'_> {
             b'(' if self.input.rest().starts_with("(?") => self.perl_group()?,
             b'(' => {
                 self.input.at += 1;
-                self.open(true, self.flags);
+                self.capture();
             }
             b'|' => {
                 self.input.at += 1;
@@ -153,9 +190,15 @@ impl Parser<'_> {
                 self.group.branches.push(Node::concat(sequence));
             }
             b')' => self.close()?,
-            b'^' => self.skip(1, if self.flags.multi_line { "(?m:^)" } else { r"\A" }),
-            b'$' => self.skip(1, if self.flags.multi_line { "(?m:$)" } else { r"\z" }),
-            b'.' => self.skip(1, if self.flags.dot_newline { "(?s:.)" } else { r"[^\n]" }),
+            b'^' if self.flags.multi_line => self.look(1, Look::LineStart),
+            b'^' => self.look(1, Look::TextStart),
+            b'$' if self.flags.multi_line => self.look(1, Look::LineEnd),
+            b'$' => self.look(1, Look::TextEnd),
+            b'.' => {
+                self.input.at += 1;
+                let any = if self.flags.dot_newline { "(?s:.)" } else { r"[^\n]" };
+                self.push_set(set::class(any, false));
+            }
             b'[' => {
                 let class = class::bracket(&mut self.input)?;
                 self.push_class(&class);
@@ -174,8 +217,13 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn open(&mut self, capture: bool, outside: Flags) {
-        self.captures += usize::from(capture);
+    fn capture(&mut self) {
+        self.captures += 1;
+        self.open(Some(self.captures), self.flags);
+    }
+
+    fn open(&mut self, capture: Option<usize>, outside: Flags) {
+        self.nodes += 1;
         let group = Group::new(capture, outside);
         self.outer.push(std::mem::replace(&mut self.group, group));
     }
@@ -188,9 +236,10 @@ impl Parser<'_> {
         let group = std::mem::replace(&mut self.group, outer);
         self.flags = group.flags;
         let capture = group.capture;
-        let node = group.close();
-        // Nothing but the text is needed of what is one atom already.
-        let node = if !capture && node.atom { node } else { node.group(capture) };
+        let node = match capture {
+            Some(number) => group.close().capture(number),
+            None => group.close(),
+        };
         limits(&node, self.input.pattern)?;
         self.group.sequence.push(node);
         Ok(())
@@ -214,7 +263,7 @@ impl Parser<'_> {
             if name.is_empty() || !name.bytes().all(valid) {
                 return Err(error("invalid named capture", self.input.since(start)));
             }
-            self.open(true, self.flags);
+            self.capture();
             return Ok(());
         }
         self.input.at += 2;
@@ -234,7 +283,7 @@ impl Parser<'_> {
                 }
                 ':' | ')' if on || seen => {
                     if c == ':' {
-                        self.open(false, self.flags);
+                        self.open(None, self.flags);
                     }
                     self.flags = flags;
                     return Ok(());
@@ -297,9 +346,15 @@ impl Parser<'_> {
             let both = self.input.since(last);
             return Err(error("invalid nested repetition operator", both));
         }
-        let Some(node) = self.group.sequence.pop() else {
+        let Some(mut node) = self.group.sequence.pop() else {
             return Err(error("missing argument to repetition operator", self.input.since(start)));
         };
+        // Only the last character of a literal text is repeated.
+        if let Some(last) = node.split_last() {
+            self.group.sequence.push(node);
+            node = last;
+        }
+        self.nodes += 1;
         let node = node.repeat(op, lazy);
         if matches!(op, Repeat::Count(min, max) if min >= 2 || max >= 2) && !node.repeats_valid() {
             return Err(error("invalid repeat count", self.input.since(start)));
@@ -312,11 +367,10 @@ impl Parser<'_> {
 
     fn escape(&mut self) -> Result<(), String> {
         match self.input.rest().as_bytes() {
-            [_, b'A', ..] => self.skip(2, r"\A"),
-            // Words are ASCII in Go.
-            [_, b'b', ..] => self.skip(2, r"(?-u:\b)"),
-            [_, b'B', ..] => self.skip(2, r"(?-u:\B)"),
-            [_, b'z', ..] => self.skip(2, r"\z"),
+            [_, b'A', ..] => self.look(2, Look::TextStart),
+            [_, b'b', ..] => self.look(2, Look::WordBoundary),
+            [_, b'B', ..] => self.look(2, Look::NoWordBoundary),
+            [_, b'z', ..] => self.look(2, Look::TextEnd),
             [_, b'C', ..] => return Err(error("invalid escape sequence", r"\C")),
             [_, b'Q', ..] => {
                 self.input.at += 2;

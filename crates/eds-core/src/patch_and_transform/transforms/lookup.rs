@@ -2,7 +2,7 @@
 
 use serde_json::{Number, Value};
 
-use super::{Result, TransformError, fail};
+use super::{GoOn, Result, TransformError, fail, stopped};
 use crate::golang::{regexp, type_name};
 use crate::patch_and_transform::input::transforms::{
     MapTransform, MatchTransform, MatchTransformPattern,
@@ -33,9 +33,9 @@ pub(super) fn map(t: &MapTransform, input: &Value) -> Result<Value> {
     }
 }
 
-pub(super) fn match_(t: &MatchTransform, input: Value) -> Result<Value> {
+pub(super) fn match_(t: &MatchTransform, input: Value, go_on: GoOn<'_>) -> Result<Value> {
     for (i, pattern) in t.patterns.iter().enumerate() {
-        let matched = matches(pattern, &input).map_err(|cause| {
+        let matched = matches(pattern, &input, go_on).map_err(|cause| {
             TransformError::wrap(format!("cannot match pattern at index {i}"), cause)
         })?;
         if matched {
@@ -51,7 +51,7 @@ pub(super) fn match_(t: &MatchTransform, input: Value) -> Result<Value> {
     Ok(decoded(&t.fallback_value))
 }
 
-fn matches(pattern: &MatchTransformPattern, input: &Value) -> Result<bool> {
+fn matches(pattern: &MatchTransformPattern, input: &Value, go_on: GoOn<'_>) -> Result<bool> {
     let unsupported = |found: &str| fail(format!("unsupported input type '{found}'"));
     match pattern.type_.as_str() {
         "literal" => {
@@ -70,7 +70,7 @@ fn matches(pattern: &MatchTransformPattern, input: &Value) -> Result<bool> {
             let regexp = regexp::compile(source)
                 .map_err(|cause| TransformError::wrap("cannot compile regexp", cause))?;
             match input {
-                Value::String(text) => Ok(regexp.is_match(text)),
+                Value::String(text) => regexp.matches(text, go_on).map_err(stopped),
                 Value::Null => unsupported("null"),
                 _ => unsupported(type_name(input)),
             }

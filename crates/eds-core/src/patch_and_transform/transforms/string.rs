@@ -4,13 +4,13 @@ use serde_json::Value;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
-use super::{Result, TransformError, fail};
+use super::{GoOn, Result, TransformError, fail, stopped};
 use crate::golang::fmt::{sprintf, to_string};
 use crate::golang::raw_bytes::{self, bytes, carry};
 use crate::golang::{base64, json, regexp, strconv, strings};
 use crate::patch_and_transform::input::transforms::{StringTransform, StringTransformRegexp};
 
-pub(super) fn resolve(t: &StringTransform, input: Value) -> Result<String> {
+pub(super) fn resolve(t: &StringTransform, input: Value, go_on: GoOn<'_>) -> Result<String> {
     let type_ = t.type_.as_str();
     let unset = |field: &str| fail(format!("string transform of type {type_} {field} is not set"));
     match type_ {
@@ -34,7 +34,7 @@ pub(super) fn resolve(t: &StringTransform, input: Value) -> Result<String> {
             None => unset("trim"),
         },
         "Regexp" => match &t.regexp {
-            Some(regexp) => extract(regexp, &input),
+            Some(regexp) => extract(regexp, &input, go_on),
             None => unset("regexp"),
         },
         "Join" => match &t.join {
@@ -128,13 +128,17 @@ fn adler32(bytes: &[u8]) -> u32 {
     b << 16 | a
 }
 
-fn extract(t: &StringTransformRegexp, input: &Value) -> Result<String> {
+fn extract(t: &StringTransformRegexp, input: &Value, go_on: GoOn<'_>) -> Result<String> {
     let regexp = regexp::compile(&t.match_)
         .map_err(|cause| TransformError::wrap("could not compile regexp", cause))?;
     let group = t.group.unwrap_or(0);
-    let groups = regexp.find_submatch(&to_string(input)).unwrap_or_default();
-    match usize::try_from(group).ok().and_then(|group| groups.into_iter().nth(group)) {
-        Some(text) => Ok(text),
+    let text = to_string(input);
+    let found = match usize::try_from(group) {
+        Ok(group) => regexp.submatch(&text, group, go_on).map_err(stopped)?,
+        Err(_) => None,
+    };
+    match found {
+        Some(text) => Ok(text.to_owned()),
         None => {
             let source = strconv::quote(&t.match_);
             fail(format!("regexp {source} had no matches for group {group}"))
