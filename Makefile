@@ -47,6 +47,10 @@ parity: ## seeded differential test against the real Go function-patch-and-trans
 bench: ## side by side with Crossplane's CLI and the Go function; prints ratios (bench/README.md)
 	scripts/bench.sh $(ARGS)
 
+.PHONY: attack
+attack: ## attack eds-function and the Go function, each with a pod's 128 MiB (ARGS="--only regexp")
+	scripts/attack.sh $(ARGS)
+
 .PHONY: tools
 tools: ## build or find the tools the tests judge by, and print their paths
 	scripts/tools.sh

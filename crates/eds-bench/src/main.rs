@@ -10,6 +10,7 @@
 //!
 //! Exit codes: 0 measured, whether the targets were met or not; 1 could not measure.
 
+mod attack;
 mod capture;
 mod command;
 mod process;
@@ -42,6 +43,8 @@ struct Flags {
 enum Mode {
     /// Everything; `make bench` passes the paths.
     Run(Box<Run>),
+    /// Attack both functions under the pod's limits; `make attack` passes the paths.
+    Attack(attack::Attack),
     /// Run one command, discard its output, print its wall time, peak memory and exit code.
     #[command(hide = true)]
     Command {
@@ -105,6 +108,17 @@ struct Run {
 
 fn main() -> ExitCode {
     let result = match Flags::parse().mode {
+        Mode::Attack(attack) => match attack::run(&attack) {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                eprintln!("attack: ours died or was worse than the Go function, see the table");
+                return ExitCode::from(1);
+            }
+            Err(error) => {
+                eprintln!("attack: could not attack: {error}");
+                return ExitCode::from(2);
+            }
+        },
         Mode::Command { argv } => command::measure(&argv),
         Mode::Run(run) => measure(&run),
     };

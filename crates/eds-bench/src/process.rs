@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -28,8 +28,21 @@ impl Server {
     /// Start `--insecure --address 127.0.0.1:PORT`, which both functions know, and wait until it
     /// takes connections.
     pub(crate) fn start(name: &'static str, program: &Path) -> Result<Self, Failure> {
+        Self::start_in(name, program, None)
+    }
+
+    /// The same, in the control group whose `cgroup.procs` is given.
+    pub(crate) fn start_in(
+        name: &'static str,
+        program: &Path,
+        group: Option<PathBuf>,
+    ) -> Result<Self, Failure> {
         let address = free_address()?;
-        let child = Command::new(program)
+        // A shell enters the group and becomes the program.
+        let child = Command::new("sh")
+            .args(["-c", r#"[ -z "$1" ] || echo $$ > "$1"; shift; exec "$@""#, "sh"])
+            .arg(group.unwrap_or_default())
+            .arg(program)
             .args(["--insecure", "--address", &address.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -50,6 +63,27 @@ impl Server {
         sleep(Duration::from_millis(200));
         server.idle_kib = server.memory("VmRSS")?;
         Ok(server)
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Send SIGTERM.
+    pub(crate) fn terminate(&self) -> Result<(), Failure> {
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-s", "TERM", &pid]).status()?;
+        Ok(())
+    }
+
+    /// Whether it ends in this time.
+    pub(crate) fn ends_within(&mut self, time: Duration) -> bool {
+        let start = Instant::now();
+        while self.alive() && start.elapsed() < time {
+            sleep(Duration::from_millis(10));
+        }
+        !self.alive()
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -150,12 +150,12 @@ async fn round(
     Ok(back)
 }
 
-async fn connect(address: SocketAddr) -> Result<Grpc<Channel>, Failure> {
+pub(crate) async fn connect(address: SocketAddr) -> Result<Grpc<Channel>, Failure> {
     let channel = Channel::from_shared(format!("http://{address}"))?.connect().await?;
     Ok(Grpc::new(channel))
 }
 
-async fn call(client: &mut Grpc<Channel>, request: &Bytes) -> Result<Bytes, Failure> {
+pub(crate) async fn call(client: &mut Grpc<Channel>, request: &Bytes) -> Result<Bytes, Failure> {
     client.ready().await?;
     let path = PathAndQuery::from_static(METHOD);
     Ok(client.unary(Request::new(request.clone()), path, Raw).await?.into_inner())

@@ -1,11 +1,13 @@
 //! Where functions are computed: on threads of their own, so that whatever a request costs, the
 //! threads that talk to clients stay free for health checks, signals and other connections.
 //!
-//! A request that cannot start at once waits its turn. One whose client has gone is never started.
+//! A request that cannot start at once waits its turn. One whose client has gone is never started, or
+//! stopped.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use eds_core::protocol::GoOn;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tonic::Status;
@@ -74,13 +76,14 @@ impl Computing {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Compute on a thread that may block. Dropped while it waits, nothing is computed.
+    /// Compute on a thread that may block. Dropped while it waits, nothing is computed; dropped
+    /// later, the work is told.
     ///
     /// # Errors
     /// UNAVAILABLE when too many wait already, or the server is going down.
     pub async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(GoOn<'_>) -> T + Send + 'static,
     ) -> Result<T, Status> {
         let busy = |_| Status::unavailable("too many requests are waiting; try again later");
         let entered = Arc::clone(&self.entrance).try_acquire_owned().map_err(busy)?;
@@ -93,7 +96,8 @@ impl Computing {
         let computed = spawn_blocking(move || {
             let held = (entered, place);
             // A client that has left since may have queued behind the runtime's own threads.
-            let computed = (!gone.load(Ordering::Relaxed)).then(work);
+            let go_on = || !gone.load(Ordering::Relaxed);
+            let computed = go_on().then(|| work(&go_on));
             drop(held);
             computed
         });

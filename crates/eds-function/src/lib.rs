@@ -4,10 +4,16 @@
 //! bytes -> structs (JSON values) -> convert (plain protocol) -> eds_core::functions::run -> back
 //! ```
 
+mod body;
 pub mod computing;
 mod connection;
+mod connections;
 pub mod convert;
+mod frames;
+pub mod limits;
 pub mod listen;
+mod outline;
+mod runner;
 pub mod server;
 pub mod service;
 pub mod structs;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use eds_core::functions::STACK_SIZE;
+use eds_function::limits::Limits;
 use eds_function::listen::{Network, listen};
 use eds_function::server::{Options, serve};
 use eds_function::service::Service;
@@ -79,7 +80,7 @@ fn run(flags: Flags) -> Result<(), String> {
         }
     };
     let max_message = usize::try_from(flags.max_recv_message_size).unwrap_or(4) << 20;
-    let options = Options { certificates, max_message };
+    let options = Options { certificates, max_message, limits: Limits::of_this_process() };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_stack_size(STACK_SIZE)

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -14,17 +14,41 @@ use tonic::transport::Server;
 use tonic_health::ServingStatus;
 
 use crate::connection::Connection;
-use crate::proto::v1::function_runner_service_server::FunctionRunnerServiceServer as V1;
-use crate::proto::v1beta1::function_runner_service_server::FunctionRunnerServiceServer as V1Beta1;
+use crate::connections::{Connections, Place};
+use crate::limits::Limits;
+use crate::proto::{v1, v1beta1};
+use crate::runner::Runner;
 use crate::service::Service;
 use crate::tls::{Certificates, handshake_timeout};
 
 /// A client that does not finish its handshake in this time is dropped.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// Requests take milliseconds; a connection that is still open after this time is an idle stream,
-/// such as a health watch. Kubernetes kills the process 30 s after its SIGTERM.
+/// Requests take milliseconds. Kubernetes kills the process 30 s after its SIGTERM.
 const DRAIN: Duration = Duration::from_secs(20);
+
+/// Requests that one connection may have under way; Crossplane's reconcilers are fewer.
+const STREAMS: u32 = 100;
+
+/// Requests that are reset before they were looked at, on one connection.
+const RESET: usize = 20;
+
+/// What a stream and a connection may send before somebody reads it. A message of 4 MiB takes 32
+/// round trips; within a cluster that is milliseconds.
+const STREAM_WINDOW: u32 = 128 << 10;
+const CONNECTION_WINDOW: u32 = 256 << 10;
+
+/// Bytes of a request's headers; gRPC's take some hundred.
+const HEADERS: u32 = 16 << 10;
+
+/// A connection that is not heard of is asked, and closed if it does not answer.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+
+/// Nothing is under way, and no byte has moved for so long: whatever is still open is idle.
+const QUIET: Duration = Duration::from_millis(200);
+
+type NameV1 = v1::function_runner_service_server::FunctionRunnerServiceServer<()>;
+type NameV1Beta1 = v1beta1::function_runner_service_server::FunctionRunnerServiceServer<()>;
 
 /// How to serve.
 #[derive(Debug)]
@@ -33,6 +57,8 @@ pub struct Options {
     pub certificates: Option<Certificates>,
     /// Bytes of the largest request accepted.
     pub max_message: usize,
+    /// What requests may take together.
+    pub limits: Limits,
 }
 
 /// Serve until `stop` says so, then finish what is being answered.
@@ -46,20 +72,28 @@ pub async fn serve(
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), tonic::transport::Error> {
     let (health, health_service) = tonic_health::server::health_reporter();
-    let v1 = V1::new(service.clone()).max_decoding_message_size(options.max_message);
-    let v1beta1 = V1Beta1::new(service).max_decoding_message_size(options.max_message);
-    health.set_serving::<V1<Service>>().await;
-    health.set_serving::<V1Beta1<Service>>().await;
+    let (connections, limits) = (Connections::default(), options.limits);
+    let v1 = Runner::<NameV1>::new(service, limits.clone(), options.max_message);
+    let v1beta1 = Runner::<NameV1Beta1>::new(service, limits, options.max_message);
+    health.set_serving::<NameV1>().await;
+    health.set_serving::<NameV1Beta1>().await;
 
-    let (sender, connections) = mpsc::channel(16);
-    let accepting = tokio::spawn(accept(listener, options.certificates.map(Arc::new), sender));
+    let (sender, incoming) = mpsc::channel(16);
+    let certificates = options.certificates.map(Arc::new);
+    let accepting = tokio::spawn(accept(listener, certificates, connections.clone(), sender));
 
     let mut stopped = stop.clone();
     let serving = Server::builder()
+        .max_concurrent_streams(STREAMS)
+        .http2_max_pending_accept_reset_streams(Some(RESET))
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_max_header_list_size(HEADERS)
+        .http2_keepalive_interval(Some(KEEP_ALIVE))
         .add_service(health_service)
         .add_service(v1)
         .add_service(v1beta1)
-        .serve_with_incoming_shutdown(ReceiverStream::new(connections), async move {
+        .serve_with_incoming_shutdown(ReceiverStream::new(incoming), async move {
             let _ = stopped.wait_for(|stop| *stop).await;
             accepting.abort();
             health.set_service_status("", ServingStatus::NotServing).await;
@@ -67,14 +101,34 @@ pub async fn serve(
     let overdue = async {
         // An error means that the sender is gone, which is a stop too.
         let _ = stop.wait_for(|stop| *stop).await;
-        tokio::time::sleep(DRAIN).await;
+        let idle = async {
+            let mut last = u64::MAX;
+            loop {
+                let (requests, bytes) = connections.under_way();
+                if requests == 0 && bytes == last {
+                    break;
+                }
+                last = bytes;
+                tokio::time::sleep(QUIET).await;
+            }
+        };
+        timeout(DRAIN, idle).await.is_ok()
+    };
+    let stalled = async {
+        loop {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            connections.close_stalled();
+        }
     };
     tokio::select! {
         served = serving => served,
-        () = overdue => {
-            tracing::warn!("connections were still open when the time to drain was over");
+        idle = overdue => {
+            if !idle {
+                tracing::warn!("requests were still under way when the time to drain was over");
+            }
             Ok(())
         }
+        () = stalled => Ok(()),
     }
 }
 
@@ -82,6 +136,7 @@ pub async fn serve(
 async fn accept(
     listener: TcpListener,
     certificates: Option<Arc<Certificates>>,
+    connections: Connections,
     sender: mpsc::Sender<io::Result<Connection>>,
 ) {
     loop {
@@ -96,21 +151,40 @@ async fn accept(
         };
         // Answers are single small frames; waiting to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
+        let place = connections.enter();
         let Some(certificates) = &certificates else {
-            let _ = sender.send(Ok(Connection::plain(stream))).await;
+            let _ = sender.send(Ok(Connection::plain(stream, place))).await;
             continue;
         };
         let acceptor = TlsAcceptor::from(certificates.config());
         let sender = sender.clone();
         tokio::spawn(async move {
-            let handshake = timeout(HANDSHAKE, acceptor.accept(stream)).await;
-            match handshake.unwrap_or_else(|_| Err(handshake_timeout())) {
-                Ok(stream) => {
-                    let _ = sender.send(Ok(Connection::tls(stream))).await;
+            match shake_hands(acceptor, stream, place).await {
+                Ok(connection) => {
+                    let _ = sender.send(Ok(connection)).await;
                 }
                 Err(error) => refused(peer, &error),
             }
         });
+    }
+}
+
+/// The handshake ends in time, or when its place is given to another.
+async fn shake_hands(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    mut place: Place,
+) -> io::Result<Connection> {
+    let handshake = timeout(HANDSHAKE, acceptor.accept(stream));
+    tokio::select! {
+        shaken = handshake => {
+            let stream = shaken.unwrap_or_else(|_| Err(handshake_timeout()))?;
+            Ok(Connection::tls(stream, place))
+        }
+        _ = &mut place.closed => {
+            let full = "too many connections: the oldest handshake is given up";
+            Err(io::Error::new(io::ErrorKind::ConnectionAborted, full))
+        }
     }
 }
 

@@ -1,74 +1,81 @@
-//! The gRPC method: one request in, one response out, never a panic, and computed off the threads
-//! that talk to clients.
+//! One request in, one response out, never a panic.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use eds_core::functions::{self, Function};
-use eds_core::protocol::{RunFunctionRequest, RunFunctionResponse, Severity};
-use tonic::{Request, Response, Status};
+use eds_core::protocol::{GoOn, RunFunctionRequest, RunFunctionResponse, Severity};
 
-use crate::computing::Computing;
 use crate::convert::{request_from_wire, response_to_wire};
-use crate::proto::{v1, v1beta1};
+use crate::proto::v1;
 
 /// Serves both versions of the service with one function.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Service {
     function: Function,
-    computing: Computing,
 }
 
 impl Default for Service {
     fn default() -> Self {
-        Self::new(functions::run)
+        Self::new(functions::run_while)
     }
 }
 
 impl Service {
-    /// A service that answers with another function than [`functions::run`].
+    /// A service that answers with another function than [`functions::run_while`].
     #[must_use]
     pub fn new(function: Function) -> Self {
-        Self { function, computing: Computing::default() }
+        Self { function }
     }
 
-    /// The same, computed in the given places.
-    #[must_use]
-    pub fn computed_in(self, computing: Computing) -> Self {
-        Self { computing, ..self }
-    }
-
-    /// Answer on a thread of its own.
-    async fn compute(
-        &self,
-        request: Request<v1::RunFunctionRequest>,
-    ) -> Result<Response<v1::RunFunctionResponse>, Status> {
-        let service = self.clone();
-        let wire = request.into_inner();
-        self.computing.run(move || service.answer(wire)).await.map(Response::new)
-    }
-
-    /// Answer one request. What goes wrong is a fatal result, as upstream answers, not a status:
+    /// Answer one request, for as long as `go_on` says so. What goes wrong is a fatal result, as upstream answers, not a status:
     /// Crossplane shows results to people.
     #[must_use]
-    pub fn answer(&self, wire: v1::RunFunctionRequest) -> v1::RunFunctionResponse {
+    pub fn answer(&self, wire: v1::RunFunctionRequest, go_on: GoOn<'_>) -> v1::RunFunctionResponse {
         let request = request_from_wire(wire);
-        let tag = request.tag.clone();
+        let tag = shortened(&request.tag).into_owned();
+        let whole_tag = request.tag.clone();
         tracing::debug!(tag, "running function");
         // The engine has no panic in it; should one slip in, it must cost this request only.
-        let response =
-            catch_unwind(AssertUnwindSafe(|| (self.function)(request))).unwrap_or_else(|panic| {
+        let response = catch_unwind(AssertUnwindSafe(|| (self.function)(request, go_on)))
+            .unwrap_or_else(|panic| {
                 let why = panic_text(panic.as_ref());
                 tracing::error!(tag, panic = why, "the function panicked");
-                let request = RunFunctionRequest { tag: tag.clone(), ..Default::default() };
+                let request = RunFunctionRequest { tag: whole_tag.clone(), ..Default::default() };
                 RunFunctionResponse::fatal(request, format!("internal error: {why}"))
             });
-        for result in response.results.iter().filter(|it| it.severity != Severity::Normal) {
-            tracing::warn!(tag, severity = ?result.severity, "{}", result.message);
+        let results = response.results.iter().filter(|it| it.severity != Severity::Normal);
+        for result in results.clone().take(LOGGED) {
+            tracing::warn!(tag, severity = ?result.severity, "{}", shortened(&result.message));
+        }
+        let more = results.skip(LOGGED).count();
+        if more > 0 {
+            tracing::warn!(tag, more, "further results are not logged");
         }
         tracing::debug!(tag, resources = response.desired.resources.len(), "function ran");
         response_to_wire(response)
     }
+}
+
+/// Results of one response that are logged; Crossplane shows them all.
+const LOGGED: usize = 20;
+
+/// Characters of a text that are logged.
+const LENGTH: usize = 1000;
+
+/// The beginning and the end of a text that is too long for a log.
+fn shortened(text: &str) -> Cow<'_, str> {
+    let cut = |at: usize| (at..text.len()).find(|at| text.is_char_boundary(*at));
+    let (Some(start), Some(end)) = (cut(LENGTH), text.len().checked_sub(LENGTH).and_then(cut))
+    else {
+        return text.into();
+    };
+    if start >= end {
+        return text.into();
+    }
+    let parts = (text.get(..start).unwrap_or_default(), text.get(end..).unwrap_or_default());
+    format!("{} [{} bytes left out] {}", parts.0, end - start, parts.1).into()
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
@@ -79,22 +86,16 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("panic")
 }
 
-#[tonic::async_trait]
-impl v1::function_runner_service_server::FunctionRunnerService for Service {
-    async fn run_function(
-        &self,
-        request: Request<v1::RunFunctionRequest>,
-    ) -> Result<Response<v1::RunFunctionResponse>, Status> {
-        self.compute(request).await
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[tonic::async_trait]
-impl v1beta1::function_runner_service_server::FunctionRunnerService for Service {
-    async fn run_function(
-        &self,
-        request: Request<v1::RunFunctionRequest>,
-    ) -> Result<Response<v1::RunFunctionResponse>, Status> {
-        self.compute(request).await
+    #[test]
+    fn logged_texts_are_bounded() {
+        let check = |text: &str, expect: &str| assert_eq!(shortened(text), expect);
+        check("short", "short");
+        check(&"ü".repeat(1000), &"ü".repeat(1000));
+        let (long, part) = ("ü".repeat(1_000_000), "ü".repeat(500));
+        check(&long, &format!("{part} [1998000 bytes left out] {part}"));
     }
 }

@@ -8,6 +8,7 @@
 //! `Struct.fields = 1` (map entries: key 1, value 2), `ListValue.values = 1`, and in `Value` null 1,
 //! number 2, string 3, bool 4, struct 5, list 6.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 
 use bytes::{Buf, BufMut};
@@ -133,6 +134,33 @@ impl Message for Struct {
     }
 }
 
+thread_local! {
+    /// Bytes that objects decoded on this thread may still take; `None`: not measured.
+    static LEFT: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// Decode with objects that take no more than so many bytes; `None` if they would.
+pub(crate) fn measured<T>(budget: usize, decode: impl FnOnce() -> T) -> Option<T> {
+    let outer = LEFT.replace(Some(budget));
+    let decoded = decode();
+    // Nothing left means that it was not enough: decoding stopped.
+    let left = LEFT.replace(outer);
+    (left != Some(0)).then_some(decoded)
+}
+
+/// A value in a list, and the room that a growing list keeps.
+const ITEM: usize = 2 * size_of::<Value>();
+/// The first field of an object: a node of its tree has room for eleven.
+const NODE: usize = 700;
+/// A further field, as full as nodes are.
+const FIELD: usize = 96;
+
+fn spend(bytes: usize) -> Result<(), Stop> {
+    let Some(left) = LEFT.get() else { return Ok(()) };
+    LEFT.set(Some(left.saturating_sub(bytes)));
+    if left > bytes { Ok(()) } else { Err(Stop::Malformed(malformed())) }
+}
+
 /// Why reading stopped.
 enum Stop {
     /// The bytes are no protobuf: the whole call fails, as it does in every gRPC server.
@@ -184,6 +212,7 @@ fn string(bytes: &mut &[u8]) -> Result<String, Stop> {
     let mut text = String::new();
     let wire_type = WireType::LengthDelimited;
     prost::encoding::string::merge(wire_type, &mut text, bytes, DecodeContext::default())?;
+    spend(text.len() + 16)?;
     Ok(text)
 }
 
@@ -210,6 +239,7 @@ fn merge_entry(object: &mut Object, mut bytes: &[u8], depth: usize) -> Result<()
     if let Some((segments, message)) = fault {
         return Err(Stop::Fault { segments, message }.inside(Segment::Key(key)));
     }
+    spend(if object.is_empty() { NODE } else { FIELD })?;
     match value {
         Some(value) => object.insert(key, value),
         None => return Err(unset().inside(Segment::Key(key))),
@@ -268,6 +298,7 @@ fn merge_value(value: &mut Option<Value>, mut bytes: &[u8], depth: usize) -> Res
                     let (tag, wire_type) = decode_key(&mut values)?;
                     if tag == 1 && wire_type == WireType::LengthDelimited {
                         let index = items.len();
+                        spend(ITEM)?;
                         let mut item = None;
                         merge_value(&mut item, delimited(&mut values)?, depth)
                             .and_then(|()| item.ok_or_else(unset))

@@ -13,8 +13,9 @@ use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use eds_core::protocol::{RunFunctionRequest, RunFunctionResponse};
+use eds_core::protocol::{GoOn, RunFunctionRequest, RunFunctionResponse};
 use eds_function::computing::Computing;
+use eds_function::limits::Limits;
 use eds_function::proto::v1;
 use eds_function::proto::v1::function_runner_service_client::FunctionRunnerServiceClient as Client;
 use eds_function::server::{Options, serve};
@@ -56,11 +57,14 @@ impl Gate {
     }
 }
 
-fn function(request: RunFunctionRequest) -> RunFunctionResponse {
+fn function(request: RunFunctionRequest, go_on: GoOn<'_>) -> RunFunctionResponse {
     let mut state = GATE.state();
     state.0.insert(request.tag.clone());
-    while request.tag.starts_with("slow") && !state.1 {
-        state = GATE.changed.wait(state).unwrap();
+    while request.tag.starts_with("slow") && !state.1 && go_on() {
+        state = GATE.changed.wait_timeout(state, Duration::from_millis(5)).unwrap().0;
+    }
+    if !go_on() {
+        state.0.insert(format!("{} stopped", request.tag));
     }
     RunFunctionResponse { tag: request.tag, ..Default::default() }
 }
@@ -78,9 +82,10 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
-        let computing = Computing::new(2);
-        let service = Service::new(function).computed_in(computing.clone());
-        let options = Options { certificates: None, max_message: 4 << 20 };
+        let limits = Limits::new(128 << 20, 2);
+        let computing = limits.lane(0).computing.clone();
+        let service = Service::new(function);
+        let options = Options { certificates: None, max_message: 4 << 20, limits };
         let serving = tokio::spawn(async move {
             serve(service, listener, options, stopped).await.unwrap();
         });
@@ -109,6 +114,18 @@ async fn until(what: &str, done: impl Fn() -> bool) {
         }
     };
     tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap_or_else(|_| panic!("{what}"));
+}
+
+/// What is computed for a client that has gone ends before it is done.
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_stopped() {
+    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    GATE.close();
+    let server = Server::start().await;
+    let slow = server.ask("slow");
+    until("it is begun", || GATE.begun() == ["slow"]).await;
+    slow.abort();
+    until("it is stopped", || GATE.begun() == ["slow", "slow stopped"]).await;
 }
 
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {

@@ -161,7 +161,7 @@ async fn a_request_over_the_limit_is_refused_and_the_next_one_served() {
     large.context = Some([("text".to_owned(), text)].into_iter().collect());
     let status = V1::new(channel.clone()).run_function(request_to_wire(large)).await;
     let status = status.expect_err("2 MB are over 1 MB");
-    assert_eq!(status.code(), tonic::Code::OutOfRange, "{status}");
+    assert_eq!(status.code(), tonic::Code::ResourceExhausted, "{status}");
     assert!(status.message().contains("1048576"), "{status}");
     assert_eq!(ask(channel, request("next")).await["meta"]["tag"], "next");
 }

@@ -179,7 +179,7 @@ fn any_request() -> impl Strategy<Value = Vec<u8>> {
 fn answered(bytes: &[u8]) -> Result<(), TestCaseError> {
     let Ok(wire) = v1::RunFunctionRequest::decode(bytes) else { return Ok(()) };
     let tag = wire.meta.clone().unwrap_or_default().tag;
-    let response = Service::default().answer(wire);
+    let response = Service::default().answer(wire, &|| true);
     prop_assert_eq!(response.meta.clone().unwrap_or_default().tag, tag);
     let again = v1::RunFunctionResponse::decode(response.encode_to_vec().as_slice());
     let response = response_from_wire(again.expect("we write protobuf")).expect("readable");
@@ -246,9 +246,9 @@ proptest! {
 /// A function that panics costs its own request only, and the answer says so.
 #[test]
 fn a_panic_is_a_fatal_result() {
-    let service = Service::new(|_| panic!("on purpose"));
+    let service = Service::new(|_, _| panic!("on purpose"));
     let meta = Some(v1::RequestMeta { tag: "t".to_owned(), capabilities: Vec::new() });
-    let response = service.answer(v1::RunFunctionRequest { meta, ..Default::default() });
+    let response = service.answer(v1::RunFunctionRequest { meta, ..Default::default() }, &|| true);
     assert_eq!(response.meta.unwrap_or_default().tag, "t");
     assert_eq!(response.results.len(), 1);
     assert_eq!(response.results[0].message, "internal error: on purpose");

@@ -1,0 +1,166 @@
+//! All open connections: how many there may be, and which one goes when there is one too many.
+//!
+//! A client that is served gets through in milliseconds. Whoever fills the places with connections
+//! that do nothing, half-open handshakes before all, loses the oldest of them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+/// Open connections, TLS handshakes included. Crossplane opens one or two.
+pub(crate) const MAX: usize = 256;
+
+/// A connection with requests under way that moved no byte for so long is closed: its client does
+/// not read, or is gone.
+const STALLED: Duration = Duration::from_secs(120);
+
+/// What is known of a connection.
+#[derive(Debug)]
+pub(crate) struct Activity {
+    opened: Instant,
+    /// Requests under way.
+    requests: AtomicUsize,
+    /// Bytes read and written, and when, in seconds since it was opened.
+    bytes: AtomicU64,
+    last: AtomicU64,
+}
+
+impl Activity {
+    fn new() -> Self {
+        let opened = Instant::now();
+        Self { opened, requests: 0.into(), bytes: 0.into(), last: 0.into() }
+    }
+
+    pub(crate) fn moved(&self, bytes: usize) {
+        if bytes > 0 {
+            self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+            self.last.store(self.opened.elapsed().as_secs(), Ordering::Relaxed);
+        }
+    }
+
+    fn idle(&self) -> Duration {
+        let last = Duration::from_secs(self.last.load(Ordering::Relaxed));
+        self.opened.elapsed().saturating_sub(last)
+    }
+}
+
+/// One request of a connection, under way while this lives.
+#[derive(Debug)]
+pub(crate) struct Request(Arc<Activity>);
+
+impl Request {
+    pub(crate) fn new(activity: &Arc<Activity>) -> Self {
+        activity.requests.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(activity))
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        self.0.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    activity: Arc<Activity>,
+    /// Dropped, it ends the connection.
+    _close: oneshot::Sender<()>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    next: u64,
+    /// By age.
+    entries: BTreeMap<u64, Entry>,
+}
+
+/// The open connections.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Connections(Arc<Mutex<Open>>);
+
+/// A connection's place among them, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    connections: Connections,
+    number: u64,
+    pub(crate) activity: Arc<Activity>,
+    /// Resolves when the connection must end.
+    pub(crate) closed: oneshot::Receiver<()>,
+}
+
+impl Connections {
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for a new connection. If there is none left, the oldest that does nothing is closed,
+    /// or else the oldest.
+    pub(crate) fn enter(&self) -> Place {
+        let (close, closed) = oneshot::channel();
+        let activity = Arc::new(Activity::new());
+        let mut open = self.open();
+        if open.entries.len() >= MAX {
+            let requests = |entry: &Entry| entry.activity.requests.load(Ordering::Relaxed);
+            let idle = open.entries.iter().find(|(_, entry)| requests(entry) == 0);
+            let victim = idle.or_else(|| open.entries.first_key_value()).map(|(number, _)| *number);
+            if let Some(victim) = victim {
+                open.entries.remove(&victim);
+            }
+        }
+        let number = open.next;
+        open.next += 1;
+        let entry = Entry { activity: Arc::clone(&activity), _close: close };
+        open.entries.insert(number, entry);
+        drop(open);
+        Place { connections: self.clone(), number, activity, closed }
+    }
+
+    /// Close connections whose clients do not take their answers.
+    pub(crate) fn close_stalled(&self) {
+        self.open().entries.retain(|_, entry| {
+            let waits = entry.activity.requests.load(Ordering::Relaxed) > 0;
+            !(waits && entry.activity.idle() > STALLED)
+        });
+    }
+
+    /// How many requests are under way, and how many bytes have moved on the open connections.
+    pub(crate) fn under_way(&self) -> (usize, u64) {
+        let open = self.open();
+        let requests = |entry: &Entry| entry.activity.requests.load(Ordering::Relaxed);
+        let bytes = |entry: &Entry| entry.activity.bytes.load(Ordering::Relaxed);
+        (open.entries.values().map(requests).sum(), open.entries.values().map(bytes).sum())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.connections.open().entries.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_that_does_nothing_goes_first() {
+        let connections = Connections::default();
+        let mut places: Vec<Place> = (0..MAX).map(|_| connections.enter()).collect();
+        let busy = Request::new(&places[0].activity);
+        let newest = connections.enter();
+        let closed = |place: &mut Place| {
+            !matches!(place.closed.try_recv(), Err(oneshot::error::TryRecvError::Empty))
+        };
+        let gone: Vec<bool> = places.iter_mut().map(closed).collect();
+        let expect: Vec<bool> = (0..MAX).map(|i| i == 1).collect();
+        assert_eq!(gone, expect, "the first has a request under way");
+        assert_eq!(connections.under_way().0, 1);
+        drop((busy, newest, places));
+        assert_eq!(connections.open().entries.len(), 0);
+    }
+}

@@ -1,0 +1,116 @@
+//! What requests may take together, so that a pod holds whatever is asked of it: what does not fit
+//! waits, and what never could is refused.
+//!
+//! Two lanes: ordinary requests never wait behind a few that are huge. In each lane the bytes of
+//! messages that are read or wait are counted, then what their objects take while they are computed.
+
+use std::fs;
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::computing::Computing;
+
+/// Messages up to this size go through the lane for ordinary requests. What Crossplane sends for a
+/// claim is a tenth of it.
+pub const ORDINARY: usize = 64 << 10;
+
+/// Ordinary requests that are computed at once. More than processors: the kernel divides their time, so
+/// that a few that take long do not hold up the others.
+const PLACES: usize = 32;
+
+/// Permits are counted in these, since a semaphore holds no more than a `u32` of them at once.
+const UNIT: usize = 1 << 10;
+
+/// What a pod without a limit is taken for: the limit that `platform/04-apis/functions` sets.
+const DEFAULT: usize = 128 << 20;
+
+/// Bytes that can be taken and come back.
+#[derive(Debug, Clone)]
+pub struct Bytes {
+    free: Arc<Semaphore>,
+    all: usize,
+}
+
+/// Bytes that are taken until this is dropped.
+pub type Taken = OwnedSemaphorePermit;
+
+impl Bytes {
+    fn new(all: usize) -> Self {
+        Self { free: Arc::new(Semaphore::new(all / UNIT)), all }
+    }
+
+    /// Take bytes, after those who asked before. More than there are is all of them.
+    ///
+    /// # Errors
+    /// Never: nobody closes the semaphore.
+    pub async fn take(&self, bytes: usize) -> Result<Taken, tokio::sync::AcquireError> {
+        let units = bytes.min(self.all).div_ceil(UNIT).min(self.all / UNIT);
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        Arc::clone(&self.free).acquire_many_owned(units).await
+    }
+
+    /// All bytes that there are.
+    #[must_use]
+    pub fn all(&self) -> usize {
+        self.all
+    }
+}
+
+/// What the requests of one kind share.
+#[derive(Debug, Clone)]
+pub struct Lane {
+    /// Encoded messages.
+    pub messages: Bytes,
+    /// Decoded objects, and what is made of them.
+    pub objects: Bytes,
+    /// Threads.
+    pub computing: Computing,
+}
+
+/// All that is shared.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    ordinary: Lane,
+    large: Lane,
+}
+
+impl Limits {
+    /// Limits for a process that may take so many bytes, and compute so many ordinary requests at once.
+    #[must_use]
+    pub fn new(memory: usize, places: usize) -> Self {
+        // A tenth for the process itself, the rest for connections and what the allocator keeps.
+        let processors = std::thread::available_parallelism().map_or(2, usize::from).max(2);
+        let lane = |messages, objects, places| Lane {
+            messages: Bytes::new(messages),
+            objects: Bytes::new(objects),
+            computing: Computing::new(places),
+        };
+        Self {
+            ordinary: lane(memory / 16, memory / 8, places),
+            large: lane(memory / 8, memory * 3 / 8, processors),
+        }
+    }
+
+    /// Limits for the memory that the kernel lets this process have.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        Self::new(memory_limit().unwrap_or(DEFAULT), PLACES)
+    }
+
+    /// The lane for a message of this size.
+    #[must_use]
+    pub fn lane(&self, message: usize) -> &Lane {
+        if message <= ORDINARY { &self.ordinary } else { &self.large }
+    }
+}
+
+/// The memory limit of the control group that a container is the root of. Version 2, then 1.
+fn memory_limit() -> Option<usize> {
+    let files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    files
+        .iter()
+        .find_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok())
+        // Version 1 writes a number near 2^63 for none.
+        .filter(|limit| (16 << 20..1 << 40).contains(limit))
+}
