@@ -236,6 +236,9 @@ fn deep_values_and_patterns() {
         let closed = format!("{}{}", pattern.repeat(900), ")".repeat(900));
         let _ = regexp::compile(&closed);
     }
-    assert!(regexp::compile(&format!("{}a{}", "(".repeat(240), ")".repeat(240))).is_ok());
+    // As deep and as long as Go takes them.
+    assert!(regexp::compile(&format!("{}a{}", "(".repeat(990), ")".repeat(990))).is_ok());
+    let long = regexp::compile("^(?:[\\p{L}\\p{N}_-]{100}){10}$").unwrap();
+    assert!(long.is_match(&"ü".repeat(1000)) && !long.is_match(&"ü".repeat(999)));
     assert!(regexp::compile(r"(\pL{1000}){1}").is_ok_and(|r| !r.is_match("a")));
 }

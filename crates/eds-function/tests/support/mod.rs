@@ -62,6 +62,11 @@ impl Function {
         panic!("no log line with {text}; seen: {seen:#?}");
     }
 
+    /// The log lines that are left of a function that has ended.
+    pub fn rest(&self) -> Vec<String> {
+        self.logs.iter().collect()
+    }
+
     /// Send a signal by its name and wait for the end.
     pub fn stop(&mut self, signal: &str) -> ExitStatus {
         self.signal(signal);
