@@ -22,8 +22,8 @@ const PLACES: usize = 32;
 /// Permits are counted in these, since a semaphore holds no more than a `u32` of them at once.
 const UNIT: usize = 1 << 10;
 
-/// What a pod without a limit is taken for: the limit that `platform/04-apis/functions` sets.
-const DEFAULT: usize = 128 << 20;
+/// What is taken where the kernel sets no limit.
+const DEFAULT: usize = 2 << 30;
 
 /// Bytes that can be taken and come back.
 #[derive(Debug, Clone)]
@@ -92,10 +92,10 @@ impl Limits {
         }
     }
 
-    /// Limits for the memory that the kernel lets this process have.
+    /// Limits for so much memory, or what the kernel lets this process have.
     #[must_use]
-    pub fn of_this_process() -> Self {
-        Self::new(memory_limit().unwrap_or(DEFAULT), PLACES)
+    pub fn of_this_process(memory: Option<usize>) -> Self {
+        Self::new(memory.or_else(memory_limit).unwrap_or(DEFAULT), PLACES)
     }
 
     /// The lane for a message of this size.

@@ -48,6 +48,10 @@ struct Flags {
     #[arg(long, default_value_t = 4, value_name = "MB",
           value_parser = clap::value_parser!(u32).range(1..=2047))]
     max_recv_message_size: u32,
+
+    /// Memory that requests are fitted into, in MB; by default the limit of the container, or 2048.
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(32..))]
+    memory_limit: Option<u32>,
 }
 
 fn main() -> ExitCode {
@@ -80,7 +84,9 @@ fn run(flags: Flags) -> Result<(), String> {
         }
     };
     let max_message = usize::try_from(flags.max_recv_message_size).unwrap_or(4) << 20;
-    let options = Options { certificates, max_message, limits: Limits::of_this_process() };
+    let memory =
+        flags.memory_limit.and_then(|limit| usize::try_from(limit).ok()).map(|it| it << 20);
+    let options = Options { certificates, max_message, limits: Limits::of_this_process(memory) };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_stack_size(STACK_SIZE)

@@ -18,6 +18,7 @@ use eds_function::proto::v1::function_runner_service_client::FunctionRunnerServi
 use serde_json::{Value, json};
 use support::{Function, request};
 use tonic::Code;
+use tonic::transport::{Channel, Endpoint};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const NO_SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
@@ -30,6 +31,11 @@ fn open(function: &Function) -> TcpStream {
     stream.write_all(PREFACE).unwrap();
     stream.write_all(NO_SETTINGS).unwrap();
     stream
+}
+
+async fn connect(function: &Function) -> Channel {
+    let endpoint = Endpoint::from_shared(format!("http://{}", function.address)).unwrap();
+    endpoint.connect().await.unwrap()
 }
 
 /// The next frame: kind, flags, payload; `None` when the connection is closed.
@@ -100,9 +106,8 @@ fn idle_connections_do_not_hold_up_a_stop() {
 /// Objects that would take more memory than there is are refused, and the next request is answered.
 #[tokio::test]
 async fn what_can_never_fit_is_refused() {
-    let function = Function::start(&["--insecure"]);
-    let endpoint = format!("http://{}", function.address);
-    let mut client = FunctionRunnerServiceClient::connect(endpoint).await.unwrap();
+    let function = Function::start(&["--insecure", "--memory-limit", "128"]);
+    let mut client = FunctionRunnerServiceClient::new(connect(&function).await);
     let mut dense = request("dense");
     let list: Value = (0..250_000).map(|_| json!({ "a": null })).collect();
     dense.context = Some([("list".to_owned(), list)].into_iter().collect());
@@ -115,11 +120,8 @@ async fn what_can_never_fit_is_refused() {
 #[tokio::test]
 async fn a_long_message_is_not_logged_whole() {
     let function = Function::start(&["--insecure"]);
-    let endpoint = format!("http://{}", function.address);
-    let mut client = FunctionRunnerServiceClient::connect(endpoint)
-        .await
-        .unwrap()
-        .max_decoding_message_size(16 << 20);
+    let channel = connect(&function).await;
+    let mut client = FunctionRunnerServiceClient::new(channel).max_decoding_message_size(16 << 20);
     let mut long = request("long");
     let name = "x".repeat(3 << 20);
     long.input = json!({ "apiVersion": format!("{name}/v1"), "kind": "K" }).as_object().cloned();
