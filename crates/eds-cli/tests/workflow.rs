@@ -106,7 +106,12 @@ fn changed_claims() {
     assert!(said.contains("no claim changed"), "{said}");
 
     // A name that looks like an option, and one that is no claim.
-    here.write("claims/--format.yaml", CLAIM);
+    here.write(
+        "claims/--format.yaml",
+        &CLAIM
+            .replace("{name: worker,", "{name: other,")
+            .replace("consumer: workers", "consumer: others"),
+    );
     here.write("claims/worker.yaml", &CLAIM.replace("small", "tiny"));
     here.write("claims/other.yaml", "kind: ConfigMap\n");
     let broken = here.commit();

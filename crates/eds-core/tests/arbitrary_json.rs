@@ -178,11 +178,17 @@ fn world() -> Value {
         json!({"conditions": [{"type": "Ready", "status": "False", "reason": "TriggerError"}]});
     let container = |state: Value| json!([{"name": "main", "restartCount": 1, "state": state}]);
     let pod = |name: &str, state: Value| {
+        let mut labels = desired["deployment"]["spec"]["template"]["metadata"]["labels"].clone();
+        labels["pod-template-hash"] = json!("5d4f");
+        let deployment = desired["deployment"]["metadata"]["name"].as_str().unwrap();
         json!({
             "apiVersion": "v1", "kind": "Pod",
             "metadata": {
-                "name": name, "namespace": claim["metadata"]["namespace"],
-                "labels": desired["deployment"]["spec"]["template"]["metadata"]["labels"],
+                "name": name, "namespace": claim["metadata"]["namespace"], "labels": labels,
+                "ownerReferences": [{
+                    "apiVersion": "apps/v1", "kind": "ReplicaSet", "controller": true,
+                    "name": format!("{deployment}-5d4f"), "uid": "rs",
+                }],
             },
             "status": {"containerStatuses": container(state), "conditions": []},
         })

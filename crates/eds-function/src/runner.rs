@@ -38,7 +38,7 @@ pub(crate) struct Runner<N> {
 impl<N> Clone for Runner<N> {
     fn clone(&self) -> Self {
         Self {
-            service: self.service.clone(),
+            service: self.service,
             limits: self.limits.clone(),
             max_message: self.max_message,
             name: PhantomData,
@@ -75,7 +75,7 @@ impl<N: NamedService> TowerService<http::Request<Body>> for Runner<N> {
         let (limits, max_message) = (self.limits.clone(), self.max_message);
         let request =
             request.map(|body| Body::new(Gated::new(body, limits, max_message, ticket.clone())));
-        let unary = Unary { service: self.service.clone(), limits: self.limits.clone() };
+        let unary = Unary { service: self.service, limits: self.limits.clone() };
         Box::pin(async move {
             let mut grpc = Grpc::new(Raw).max_decoding_message_size(max_message);
             let response = grpc.unary(unary, request).await;
@@ -98,7 +98,7 @@ impl UnaryService<Bytes> for Unary {
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
         let message = request.into_inner();
         let lane = self.limits.lane(message.len()).clone();
-        let service = self.service.clone();
+        let service = self.service;
         Box::pin(async move { compute(&service, &lane, message).await.map(Response::new) })
     }
 }
@@ -111,7 +111,7 @@ async fn compute(service: &Service, lane: &Lane, message: Bytes) -> Result<Bytes
     loop {
         let budget_now = budget.min(lane.objects.all());
         let taken = lane.objects.take(budget_now).await.map_err(stopping)?;
-        let (service, message) = (service.clone(), message.clone());
+        let (service, message) = (*service, message.clone());
         let computed: Result<Option<Vec<u8>>, Status> = lane
             .computing
             .run(move |go_on| {

@@ -89,10 +89,17 @@ fn pod(name: &str, status: &Value) -> Value {
     let labels = json!({
         "app.kubernetes.io/name": "hello-worker",
         "app.kubernetes.io/component": "event-driven-worker",
+        "pod-template-hash": "5d4f",
+    });
+    let owner = json!({
+        "apiVersion": "apps/v1", "kind": "ReplicaSet", "controller": true,
+        "name": "hello-worker-5d4f", "uid": "a2c4",
     });
     json!({
         "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": name, "namespace": "workers", "labels": labels},
+        "metadata": {
+            "name": name, "namespace": "workers", "labels": labels, "ownerReferences": [owner],
+        },
         "status": status,
     })
 }

@@ -192,12 +192,9 @@ impl Machine<'_> {
     fn enter(&mut self, at: u32, span: Span, position: usize, threads: &mut Vec<Thread>) {
         self.stack.push((at, span));
         while let Some((mut at, mut span)) = self.stack.pop() {
-            loop {
-                let (Some(mark), Some(&inst)) =
-                    (self.marks.get_mut(at as usize), self.program.insts.get(at as usize))
-                else {
-                    break;
-                };
+            while let (Some(mark), Some(&inst)) =
+                (self.marks.get_mut(at as usize), self.program.insts.get(at as usize))
+            {
                 if *mark == self.mark {
                     break;
                 }

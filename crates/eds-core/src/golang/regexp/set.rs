@@ -19,7 +19,10 @@ pub(super) struct Class {
 /// Bytes of classes that are kept: `\pL` takes five thousand, `[a-z]` eight.
 const KEPT: usize = 1 << 20;
 
-static CLASSES: LazyLock<Cache<(bool, Box<str>), Arc<Class>>> = LazyLock::new(|| Cache::new(KEPT));
+/// By the class's text, and whether letters are folded.
+type Classes = Cache<(bool, Box<str>), Arc<Class>>;
+
+static CLASSES: LazyLock<Classes> = LazyLock::new(|| Cache::new(KEPT));
 
 /// The set that a class of the `regex` crate's syntax stands for; with all cases of its letters if
 /// `fold` says so.
