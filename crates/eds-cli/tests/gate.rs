@@ -185,7 +185,7 @@ fn near_misses() {
         (own.0, ""),
         ("acme.example.com/v1", own.1),
     ];
-    let body = &CLAIM[CLAIM.find("metadata:").unwrap()..];
+    let body = CLAIM.split_once("metadata:").map(|(_, rest)| format!("metadata:{rest}")).unwrap();
     let tree = Tree::new("near");
     tree.write("d/other.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n");
     let of = |key: &str, value: &str| match value {

@@ -36,7 +36,7 @@ struct Gate {
 static GATE: Gate = Gate { state: Mutex::new((BTreeSet::new(), false)), changed: Condvar::new() };
 
 /// Tests share the gate, so they take turns.
-static TURN: Mutex<()> = Mutex::new(());
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 impl Gate {
     fn state(&self) -> MutexGuard<'_, (BTreeSet<String>, bool)> {
@@ -119,7 +119,7 @@ async fn until(what: &str, done: impl Fn() -> bool) {
 /// What is computed for a client that has gone ends before it is done.
 #[tokio::test]
 async fn what_nobody_waits_for_any_more_is_stopped() {
-    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _turn = TURN.lock().await;
     GATE.close();
     let server = Server::start().await;
     let slow = server.ask("slow");
@@ -136,7 +136,7 @@ async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 /// One thread serves all clients: whatever blocks it blocks everything.
 #[tokio::test]
 async fn a_slow_request_holds_up_nobody() {
-    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _turn = TURN.lock().await;
     GATE.close();
     let server = Server::start().await;
     let slow = server.ask("slow");
@@ -154,7 +154,7 @@ async fn a_slow_request_holds_up_nobody() {
 
 #[tokio::test]
 async fn what_nobody_waits_for_is_not_begun() {
-    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _turn = TURN.lock().await;
     GATE.close();
     let server = Server::start().await;
     let slow = [server.ask("slow 1"), server.ask("slow 2")];

@@ -1,5 +1,7 @@
 //! Where `scripts/tools.sh` looks for the real Crossplane's programs, and which it takes.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail so")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
