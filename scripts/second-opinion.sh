@@ -25,15 +25,16 @@ trap 'rm -rf "$work"' EXIT
 only_eds() {
   case $1 in
     duplicate-*|min-above-*|system-account.yaml) echo 'rules that join fields' ;;
-    name-57-characters.yaml|name-with-dot.yaml|name-starts-with-digit.yaml) echo 'the admission policy' ;;
+    name-57-characters.yaml|name-with-dot.yaml|name-starts-with-digit.yaml|name-default.yaml|name-kubernetes.yaml|namespace-*.yaml) echo 'the admission policy' ;;
     type-boolean-for-text.yaml|type-labels.yaml|yaml-1.1.yaml) echo 'YAML 1.1 booleans and numbers' ;;
     generate-name.yaml) echo 'the form of a prefix' ;;
-    several-documents.yaml|list.yaml) echo 'more than one object in a file' ;;
+    several-documents.yaml|list.yaml|same-consumer.yaml|same-name.yaml) echo 'more than one object in a file' ;;
     status.yaml) echo 'the API server drops the status' ;;
     alias-bomb.yaml|not-utf8.yaml|utf16.yaml|binary.yaml|too-deep.yaml|infinity.yaml) echo 'how the file is written' ;;
     not-an-object.yaml|merge-key.yaml) echo 'what only YAML knows' ;;
     # Editors would offer null everywhere; eds warns of it too.
     null-field.yaml) echo 'the API server drops a null of an optional field' ;;
+    null-with-default.yaml) echo 'the API server puts the default in place of a null' ;;
     *) return 1 ;;
   esac
 }
