@@ -2,40 +2,33 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail so")]
 
+mod scratch;
+
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
+use scratch::Repository;
 use serde_json::Value;
 
 const CLAIM: &str = include_str!("../../../platform/04-apis/examples/minimal-claim.yaml");
 
-/// A folder that is gone when the test ends.
-struct Tree(PathBuf);
+/// A folder with files of all kinds, a repository once it is started.
+struct Tree(Repository);
 
-impl Drop for Tree {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+impl Deref for Tree {
+    type Target = Repository;
+
+    fn deref(&self) -> &Repository {
+        &self.0
     }
 }
 
 impl Tree {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("eds-gate-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(path.join("repo")).unwrap();
-        Self(path.canonicalize().unwrap())
-    }
-
-    fn path(&self, path: &str) -> PathBuf {
-        self.0.join("repo").join(path)
-    }
-
-    fn write(&self, path: &str, text: impl AsRef<[u8]>) -> &Self {
-        fs::create_dir_all(self.path(path).parent().unwrap()).unwrap();
-        fs::write(self.path(path), text).unwrap();
-        self
+        Self(Repository::new(name))
     }
 
     fn link(&self, path: &str, target: &str) -> &Self {
@@ -44,23 +37,8 @@ impl Tree {
         self
     }
 
-    fn git(&self, args: &[&str]) -> String {
-        let mut git = Command::new("git");
-        git.args(["-c", "user.name=test", "-c", "user.email=test@localhost"]);
-        let output = git.args(args).current_dir(self.path("")).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "git {args:?}: {said}");
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
-
-    fn commit(&self) -> String {
-        self.git(&["add", "--all", "--force"]);
-        self.git(&["commit", "--quiet", "--allow-empty", "--message", "a step"]);
-        self.git(&["rev-parse", "HEAD"])
-    }
-
     fn start(&self) -> String {
-        self.git(&["init", "--quiet", "--initial-branch=main", "."]);
+        self.init();
         self.commit()
     }
 
@@ -298,15 +276,14 @@ fn compared_with_a_revision() {
     tree.check(&["--against", &base, "claims"], 1, &["EDS302", "EDS305", "no longer in this file"]);
 
     tree.check(&["--against", &base, "-"], 0, &["standard input", "not compared"]);
-    fs::write(tree.0.join("outside.yaml"), CLAIM).unwrap();
+    fs::write(tree.outside("outside.yaml"), CLAIM).unwrap();
     tree.check(&["--against", &base, "../outside.yaml"], 0, &["not in the repository"]);
     tree.write("claims/a.yaml", "a: b\n");
     tree.check(&["--against", &base, "claims/a.yaml", "a.txt"], 0, &["none of these files holds"]);
 
     // A shallow clone says how to get what it lacks.
     tree.commit();
-    let clone = Tree(tree.0.join("clone"));
-    fs::create_dir_all(&clone.0).unwrap();
+    let clone = Tree::new("clone");
     let url = format!("file://{}", tree.path("").display());
     let to = clone.path("").display().to_string();
     tree.git(&["clone", "--quiet", "--depth=1", &url, &to]);
@@ -365,14 +342,14 @@ fn every_changed_file() {
 fn links_and_special_files() {
     let tree = Tree::new("links");
     let secret = "password: hunter2-of-a-file\n";
-    fs::write(tree.0.join("netrc"), secret).unwrap();
-    fs::write(tree.0.join("outside.yaml"), secret).unwrap();
+    fs::write(tree.outside("netrc"), secret).unwrap();
+    fs::write(tree.outside("outside.yaml"), secret).unwrap();
     tree.write("claims/good.yaml", CLAIM).write("claims/real/one", "x");
     let base = tree.start();
     tree.link("claims/environment.yaml", "/proc/self/environ")
         .link("claims/netrc.yaml", "../../netrc")
         .link("claims/outside.yaml", "../../outside.yaml")
-        .link("claims/absolute.yaml", tree.0.join("netrc").to_str().unwrap())
+        .link("claims/absolute.yaml", tree.outside("netrc").to_str().unwrap())
         .link("claims/loop.yaml", "loop.yaml")
         .link("claims/zero.yaml", "/dev/zero")
         .link("claims/dangling.yaml", "nothing")
@@ -395,8 +372,8 @@ fn links_and_special_files() {
     tree.check(&["claims"], 0, &["2 claims"]);
     // A folder that became a link.
     fs::remove_dir_all(tree.path("claims")).unwrap();
-    fs::create_dir_all(tree.0.join("other")).unwrap();
-    fs::write(tree.0.join("other/good.yaml"), secret).unwrap();
+    fs::create_dir_all(tree.outside("other")).unwrap();
+    fs::write(tree.outside("other/good.yaml"), secret).unwrap();
     tree.link("claims", "../other");
     tree.commit();
     tree.check(&["--changed-since", &base], 0, &["!hunter2-of", "EDS305", "claims/good.yaml"]);

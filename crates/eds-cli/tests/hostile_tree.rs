@@ -5,9 +5,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
+mod scratch;
+
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use scratch::Repository;
 
 const CLAIM: &str = include_str!("../../../platform/04-apis/examples/minimal-claim.yaml");
 const FOLDER: &str = "claims/evil";
@@ -15,60 +20,35 @@ const FILE: &str = "claims/evil/x.yaml";
 
 /// A repository with the project's scripts and one claim, then changed by an attacker.
 struct Victim {
-    home: PathBuf,
+    repository: Repository,
     base: String,
 }
 
-impl Drop for Victim {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.home);
+impl Deref for Victim {
+    type Target = Repository;
+
+    fn deref(&self) -> &Repository {
+        &self.repository
     }
 }
 
 impl Victim {
     fn new(name: &str) -> Self {
-        let home = std::env::temp_dir().join(format!("eds-tree-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&home);
-        fs::create_dir_all(home.join("checkout/scripts")).unwrap();
-        let mut victim = Self { home: home.canonicalize().unwrap(), base: String::new() };
+        let repository = Repository::new(name);
+        repository.init();
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts");
         for script in ["validate-changed-claims.sh", "eds.sh"] {
-            fs::copy(scripts.join(script), victim.path("scripts").join(script)).unwrap();
+            let text = fs::read(scripts.join(script)).unwrap();
+            repository.write(&format!("scripts/{script}"), text);
         }
-        victim.git(&["init", "--quiet", "--initial-branch=main", "."]);
-        victim.write(FILE, CLAIM);
-        victim.base = victim.commit();
-        victim.write(FILE, &CLAIM.replace(":1.0.0", ":1.1.0"));
-        victim
-    }
-
-    fn path(&self, path: &str) -> PathBuf {
-        self.home.join("checkout").join(path)
+        repository.write(FILE, CLAIM);
+        let base = repository.commit();
+        repository.write(FILE, CLAIM.replace(":1.0.0", ":1.1.0"));
+        Self { repository, base }
     }
 
     fn marker(&self) -> PathBuf {
-        self.home.join("marker")
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        let path = self.path(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-
-    fn git(&self, args: &[&str]) -> String {
-        let mut git = Command::new("git");
-        git.args(["-c", "user.name=test", "-c", "user.email=test@localhost"]);
-        let output = git.args(args).current_dir(self.path("")).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "git {args:?}: {said}");
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
-
-    fn commit(&self) -> String {
-        self.git(&["add", "--all"]);
-        self.git(&["commit", "--quiet", "--allow-empty", "--message", "a step"]);
-        self.git(&["rev-parse", "HEAD"])
+        self.outside("marker")
     }
 
     /// Configuration that runs a command wherever git lets it: on a missing object, on looking at the
@@ -88,9 +68,9 @@ impl Victim {
     }
 
     /// What git takes for a repository, with that configuration.
-    fn repository(&self, folder: &str) {
+    fn fake_repository(&self, folder: &str) {
         self.write(&format!("{folder}/HEAD"), "ref: refs/heads/main\n");
-        self.write(&format!("{folder}/config"), &self.config());
+        self.write(&format!("{folder}/config"), self.config());
         self.write(&format!("{folder}/objects/.keep"), "");
         self.write(&format!("{folder}/refs/.keep"), "");
     }
@@ -114,7 +94,7 @@ impl Victim {
     fn script(&self, base: &str) -> Command {
         let mut command = Command::new("bash");
         command.arg(self.path("scripts/validate-changed-claims.sh")).arg(base);
-        command.current_dir(&self.home);
+        command.current_dir(self.outside(""));
         command
     }
 }
@@ -153,17 +133,17 @@ fn nothing(_: &Victim) {}
 
 #[test]
 fn no_file_of_the_tree_is_a_repository() {
-    check("bare", |v| v.repository(FOLDER), nothing, &[]);
-    check("bare-above", |v| v.repository("claims"), nothing, &[]);
+    check("bare", |v| v.fake_repository(FOLDER), nothing, &[]);
+    check("bare-above", |v| v.fake_repository("claims"), nothing, &[]);
     // Not from a commit, which cannot hold them, but from an unpacked archive.
-    check("git-folder", nothing, |v| v.repository("claims/evil/.git"), &[]);
+    check("git-folder", nothing, |v| v.fake_repository("claims/evil/.git"), &[]);
     let file = |v: &Victim| {
-        v.repository("claims/hidden");
+        v.fake_repository("claims/hidden");
         v.write("claims/evil/.git", "gitdir: ../hidden\n");
     };
     check("git-file", nothing, file, &[]);
     let link = |v: &Victim| {
-        v.repository("claims/real");
+        v.fake_repository("claims/real");
         fs::rename(v.path(FILE), v.path("claims/real/x.yaml")).unwrap();
         fs::remove_dir_all(v.path(FOLDER)).unwrap();
         std::os::unix::fs::symlink("real", v.path(FOLDER)).unwrap();
@@ -174,10 +154,12 @@ fn no_file_of_the_tree_is_a_repository() {
 /// What the clone's own configuration names, as git-lfs is, the tree's attributes and submodules wake up.
 #[test]
 fn no_filter_or_monitor_runs() {
-    let attributes = |v: &Victim| v.write(".gitattributes", "* filter=evil diff=evil\n");
+    let attributes = |v: &Victim| {
+        v.write(".gitattributes", "* filter=evil diff=evil\n");
+    };
     let configure = |v: &Victim| {
         fs::write(v.path(".git/config"), v.config()).unwrap();
-        v.write(FILE, &CLAIM.replace(":1.0.0", ":1.2.0"));
+        v.write(FILE, CLAIM.replace(":1.0.0", ":1.2.0"));
     };
     check("filter", attributes, configure, &[]);
     let module = |v: &Victim| {
@@ -188,7 +170,7 @@ fn no_filter_or_monitor_runs() {
             &format!("160000,{},claims/module", v.base),
         ]);
         v.git(&["commit", "--quiet", "--message", "a module"]);
-        v.repository("claims/module/.git");
+        v.fake_repository("claims/module/.git");
     };
     check("module", nothing, module, &[]);
 }
@@ -206,7 +188,7 @@ fn no_environment_leads_to_one() {
     ];
     // The script's own git obeys its caller, as every git does; `eds` does not.
     let victim = Victim::new("environment");
-    victim.repository(FOLDER);
+    victim.fake_repository(FOLDER);
     victim.commit();
     let marker = victim.marker().display().to_string();
     let root = victim.path("").display().to_string();
@@ -266,7 +248,7 @@ fn a_revision_is_no_option() {
 #[test]
 fn a_change_is_seen() {
     let victim = Victim::new("seen");
-    victim.repository(FOLDER);
+    victim.fake_repository(FOLDER);
     victim.commit();
     for (folder, file) in [("", FILE), (FOLDER, "x.yaml")] {
         let output = victim.run(victim.validate(folder, &victim.base, file), folder);

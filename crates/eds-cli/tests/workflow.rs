@@ -3,76 +3,55 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
-use std::path::{Path, PathBuf};
+mod scratch;
+
+use std::ops::Deref;
+use std::path::Path;
 use std::process::{Command, Output};
 
+use scratch::Repository;
 use serde_json::Value;
 
 const SCHEMA: &str = "platform/04-apis/schemas/eventdrivenservice.schema.json";
 const XRD: &str = "platform/04-apis/definitions/xeventdrivenservices.yaml";
 
 /// A checkout with the scripts and the API, its first commit on `main`, and a bare `origin`.
-struct Checkout(PathBuf);
+struct Checkout(Repository);
 
-impl Drop for Checkout {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+impl Deref for Checkout {
+    type Target = Repository;
+
+    fn deref(&self) -> &Repository {
+        &self.0
     }
 }
 
 impl Checkout {
     fn new(test: &str) -> Self {
-        let here = Self(std::env::temp_dir().join(format!("eds-{test}-{}", std::process::id())));
-        let _ = std::fs::remove_dir_all(&here.0);
-        std::fs::create_dir_all(here.root()).unwrap();
+        let here = Self(Repository::new(test));
+        here.init();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let copied = Command::new("cp")
             .args(["-r", "--parents", "scripts", "platform/04-apis"])
-            .arg(here.root())
+            .arg(here.path(""))
             .current_dir(root)
             .status();
         assert!(copied.unwrap().success());
-        here.git(&["init", "--quiet", "--initial-branch=main", "."]);
-        here.git(&["init", "--quiet", "--bare", "../origin"]);
-        here.git(&["remote", "add", "origin", "../origin"]);
+        let origin = here.outside("origin").display().to_string();
+        here.git(&["init", "--quiet", "--bare", &origin]);
+        here.git(&["remote", "add", "origin", &origin]);
         here.commit();
         here
     }
 
-    fn root(&self) -> PathBuf {
-        self.0.join("checkout")
-    }
-
-    fn git(&self, args: &[&str]) -> String {
-        let mut git = Command::new("git");
-        git.args(["-c", "user.name=test", "-c", "user.email=test@localhost"]);
-        let output = git.args(args).current_dir(self.root()).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "git {args:?}: {said}");
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
-
-    /// Commits everything, and names the commit.
-    fn commit(&self) -> String {
-        self.git(&["add", "--all"]);
-        self.git(&["commit", "--quiet", "--allow-empty", "--message", "a step"]);
-        self.git(&["rev-parse", "HEAD"])
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        let path = self.root().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-
     fn read(&self, path: &str) -> String {
-        std::fs::read_to_string(self.root().join(path)).unwrap()
+        std::fs::read_to_string(self.path(path)).unwrap()
     }
 
     /// Runs a script with its arguments, as a step does. Exit status, output, errors.
     fn step(&self, line: &str, env: &[(&str, &str)]) -> (Option<i32>, String, String) {
         let mut bash = Command::new("bash");
-        bash.args(["-c", line]).current_dir(self.root()).env("EDS", env!("CARGO_BIN_EXE_eds"));
+        bash.args(["-c", line]).current_dir(self.path("")).env("EDS", env!("CARGO_BIN_EXE_eds"));
         let Output { status, stdout, stderr } = bash.envs(env.iter().copied()).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (status.code(), text(stdout), text(stderr))
@@ -108,11 +87,11 @@ fn changed_claims() {
     // A name that looks like an option, and one that is no claim.
     here.write(
         "claims/--format.yaml",
-        &CLAIM
+        CLAIM
             .replace("{name: worker,", "{name: other,")
             .replace("consumer: workers", "consumer: others"),
     );
-    here.write("claims/worker.yaml", &CLAIM.replace("small", "tiny"));
+    here.write("claims/worker.yaml", CLAIM.replace("small", "tiny"));
     here.write("claims/other.yaml", "kind: ConfigMap\n");
     let broken = here.commit();
     let (status, out, said, results) = check(&base);
@@ -125,7 +104,7 @@ fn changed_claims() {
     here.write("claims/worker.yaml", CLAIM);
     let mended = here.commit();
     assert_eq!(check(&broken).0, Some(0));
-    here.write("claims/worker.yaml", &CLAIM.replace("worker:1.0.0", "worker:1.1.0"));
+    here.write("claims/worker.yaml", CLAIM.replace("worker:1.0.0", "worker:1.1.0"));
     here.commit();
     let (status, out, said, results) = check(&mended);
     assert_eq!(status, Some(0), "{out}{said}");
@@ -148,7 +127,7 @@ fn a_changed_definition_publishes_its_schema() {
     let xrd = here.read(XRD);
     let word = "What to run, which messages it reads";
     assert!(xrd.contains(word), "the XRD's descriptions have changed: choose another word");
-    here.write(XRD, &xrd.replace(word, "What to run, what it reads"));
+    here.write(XRD, xrd.replace(word, "What to run, what it reads"));
     let changed = here.commit();
 
     // A fork's branch is not written.
@@ -168,7 +147,7 @@ fn a_changed_definition_publishes_its_schema() {
     // A branch's name is no command, and what cannot be extracted fails.
     let (status, ..) = here.step("scripts/commit-schema.sh", &[("BRANCH", "-x"), ("OWN", "true")]);
     assert_eq!(status, Some(1));
-    here.write(XRD, &xrd.replace("  versions:", "  version:"));
+    here.write(XRD, xrd.replace("  versions:", "  version:"));
     let (status, out, said) = here.step(steps, &own);
     assert!(status != Some(0) && !said.is_empty(), "{out}{said}");
 }
