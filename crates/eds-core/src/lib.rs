@@ -23,4 +23,5 @@ pub mod protocol_json;
 pub mod rules;
 pub mod schema;
 pub mod verify;
+mod words;
 pub mod yaml;

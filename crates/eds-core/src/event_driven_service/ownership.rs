@@ -18,6 +18,7 @@ use super::manifest::{Kind, get, list, text};
 use super::objects;
 use super::spec::ClaimRef;
 use crate::protocol::{Match, Object, Resource, ResourceSelector};
+use crate::words;
 
 /// On an object that a claim did not make: the name of the claim that may take it over.
 pub const ADOPT: &str = "platform.bizmatters.io/adopt";
@@ -334,7 +335,8 @@ pub(super) fn sentence<'a>(
     let ClaimRef { name, namespace } = claim;
     let mut parts = Vec::new();
     if !open.is_empty() {
-        let all = join(open.iter().map(|f| format!("{} {}", f.kind, f.name)));
+        let all: Vec<String> = open.iter().map(|f| format!("{} {}", f.kind, f.name)).collect();
+        let all = words::all(&all);
         let (exist, them) = if open.len() == 1 { ("exists", "it") } else { ("exist", "them") };
         let was = if open.len() == 1 { "was" } else { "were" };
         let each: Vec<String> =
@@ -354,13 +356,4 @@ pub(super) fn sentence<'a>(
     }
     let outcome = if running { "left alone" } else { "nothing is composed" };
     format!("{outcome}: {}", parts.join("; "))
-}
-
-fn join(items: impl Iterator<Item = String>) -> String {
-    let items: Vec<String> = items.collect();
-    match &items[..] {
-        [] => String::new(),
-        [one] => one.clone(),
-        [start @ .., last] => format!("{} and {last}", start.join(", ")),
-    }
 }

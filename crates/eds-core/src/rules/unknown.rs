@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::names::{Advice, ROWS};
 use crate::diagnostics::{Finding, catalog};
 use crate::schema::path::{Path, Step};
+use crate::words;
 use crate::yaml::{Content, Node, Position};
 
 /// Beyond these, only the schema's own words: nobody reads on, and a hostile file has 100,000.
@@ -137,24 +138,26 @@ fn together(
         };
         let names: Vec<&str> = ordered.iter().map(|one| one.name.as_str()).collect();
         let ours: Vec<String> = ordered.iter().map(|one| last(&one.to)).collect();
-        let ours_text: Vec<&str> = ours.iter().map(String::as_str).collect();
         let needed = if required { ", and required" } else { "" };
         let there = first.to.node(node).is_some();
         finding.message = match (renamed, ordered.len()) {
             (true, 1) => {
-                format!("there is no such field: it is called {}{needed}", join(&ours_text))
+                format!("there is no such field: it is called {}{needed}", words::all(&ours))
             }
             (true, _) => format!(
                 "there are no such fields: {} are called {}{needed}",
-                join(&names),
-                join(&ours_text)
+                words::all(&names),
+                words::all(&ours)
             ),
             (false, 1) => {
                 let to = general(&first.to);
                 format!("there is no such field here: it is {to}{needed}")
             }
             (false, _) => {
-                format!("there are no such fields here: {} belong to {home}{needed}", join(&names))
+                format!(
+                    "there are no such fields here: {} belong to {home}{needed}",
+                    words::all(&names)
+                )
             }
         };
         let entries: Vec<String> = ordered
@@ -170,14 +173,6 @@ fn together(
         });
     }
     gone
-}
-
-fn join(names: &[&str]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        [others @ .., last] => format!("{} and {last}", others.join(", ")),
-    }
 }
 
 /// A variable that is taken from somewhere, as Kubernetes writes it.

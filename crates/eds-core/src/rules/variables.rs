@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use super::Claim;
 use crate::diagnostics::{Finding, catalog};
 use crate::schema::path::Path;
+use crate::words;
 
 /// What `spec.nats` sets.
 const FROM_NATS: [&str; 3] = ["NATS_URL", "NATS_STREAM_NAME", "NATS_CONSUMER_GROUP"];
@@ -48,30 +49,34 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
         return;
     }
     let mut judge = |text: &str, before: usize, path: &Path, what: &str| {
+        let mut unset = Vec::new();
         for name in references(text) {
             let (why, fix) = match known.get(name) {
                 Some((place, _)) if *place < before => continue,
                 Some((place, _)) if *place == before => (
                     format!("{what} cannot refer to itself"),
-                    "write the value, or refer to another variable".to_owned(),
+                    "write the value, or refer to another variable",
                 ),
-                Some((_, by)) => (
-                    format!("{what} is set before {name}, which comes from {by}"),
-                    "let the worker read that variable itself, or name the whole Secret with envFrom: \
-                     true, whose keys are known to every variable"
-                        .to_owned(),
-                ),
-                None => (
-                    format!("nothing in this claim sets {name}"),
-                    format!(
-                        "set {name} under spec.env or spec.secretRefs, or write $$({name}) where the text \
-                         itself is meant"
-                    ),
-                ),
+                Some((_, by)) => {
+                    (format!("{what} is set before {name}, which comes from {by}"), WHOLE_SECRET)
+                }
+                None => {
+                    unset.push(name);
+                    continue;
+                }
             };
             let message =
                 format!("$({name}) is not resolved, and stays in the value as text: {why}");
             out.push(claim.finding(&catalog::UNRESOLVED, path, message).help(fix));
+        }
+        if !unset.is_empty() {
+            out.push(claim.finding(&catalog::UNRESOLVED, path, unset_message(&unset)).help(
+                match before {
+                    // Whatever the claim sets by name comes later.
+                    0 => WHOLE_SECRET.to_owned(),
+                    _ => unset_fix(&unset),
+                },
+            ));
         }
     };
     if let Some(url) = claim.text("/spec/nats/url") {
@@ -86,6 +91,32 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
             judge(text, usize::MAX, &path, "the init container");
         }
     }
+}
+
+/// What makes a variable known to all others.
+const WHOLE_SECRET: &str = "let the worker read that variable itself, or name the whole Secret with \
+                            envFrom: true, whose keys are known to every variable";
+
+fn unset_message(names: &[&str]) -> String {
+    let texts: Vec<String> = names.iter().map(|name| format!("$({name})")).collect();
+    match names {
+        [name] => format!(
+            "$({name}) is not resolved, and stays in the value as text: nothing in this claim sets {name}"
+        ),
+        _ => format!(
+            "{} are not resolved, and stay in the value as text: nothing in this claim sets {}",
+            words::all(&texts),
+            words::all(names)
+        ),
+    }
+}
+
+fn unset_fix(names: &[&str]) -> String {
+    let set = words::all(names);
+    let literal = names.first().copied().unwrap_or_default();
+    format!(
+        "set {set} under spec.env or spec.secretRefs, or write $$({literal}) where the text itself is meant"
+    )
 }
 
 /// The names in `$(NAME)`, each once, in order. `$$` stands for a dollar sign.
@@ -129,6 +160,10 @@ mod tests {
                 ("EDS211", 3, "NATS_URL is set before USER, which comes from spec.secretRefs"),
                 ("EDS211", 3, "nothing in this claim sets PASS"),
             ],
+        );
+        check(
+            "  nats: {url: 'nats://$(USER):$(PASS)@n:4222'}\n",
+            &[("EDS211", 2, "$(USER) and $(PASS) are not resolved")],
         );
         check("  secretRefs: [{name: s, envFrom: true}]\n  nats: {url: 'nats://$(U)@n'}\n", &[]);
         check(
