@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use futures_util::{AsyncBufRead, StreamExt};
 use http::Request;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use kube::client::Body;
 use kube::config::KubeConfigOptions;
 use kube::core::WatchEvent;
@@ -15,6 +16,11 @@ use crate::kinds::{self, Kind};
 
 /// The longest that one answer may take. A wait for something to happen is made of many.
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+/// The longest answer that is taken of a Service or pod, in bytes: whoever runs in the cluster can stand
+/// behind its name. `/jsz` of an account of 20,000 consumers has about half of it.
+const MAX_ANSWER: usize = 32 << 20;
+/// The most that is taken of a log's last lines, in bytes: a line has any length.
+const MAX_LOG: usize = 1 << 20;
 /// What to do when there is no cluster.
 const FIX: &str = "set KUBECONFIG to the cluster's kubeconfig, or choose one of its contexts with \
     --context (for the testbed, run this by testbed/exec)";
@@ -372,7 +378,13 @@ impl Cluster {
         let url = kinds::POD.url(Some(namespace), Some(pod)) + "/log";
         let lines = lines.to_string();
         let previous = if previous { "true" } else { "" };
-        let query = [("container", container), ("previous", previous), ("tailLines", &lines)];
+        let limit = MAX_LOG.to_string();
+        let query = [
+            ("container", container),
+            ("previous", previous),
+            ("tailLines", &lines),
+            ("limitBytes", &limit),
+        ];
         let request = Request::get(with_query(&url, &query)).body(Vec::new())?;
         let text = timeout(REQUEST_LIMIT, self.client.request_text(request));
         let text = text.await.context("no answer within 30 s")?.map_err(refusal);
@@ -433,8 +445,14 @@ impl Cluster {
         let ask = async {
             let response = self.client.send(request).await?;
             let code = response.status().as_u16();
-            let bytes = response.into_body().collect_bytes().await?;
-            Ok::<_, kube::Error>(Answer { code, body: String::from_utf8_lossy(&bytes).into() })
+            let body = match Limited::new(response.into_body(), MAX_ANSWER).collect().await {
+                Ok(body) => String::from_utf8_lossy(&body.to_bytes()).into(),
+                Err(cause) if cause.is::<LengthLimitError>() => {
+                    format!("more than {} MiB, which are not read", MAX_ANSWER >> 20)
+                }
+                Err(cause) => return Err(anyhow!(cause)),
+            };
+            Ok(Answer { code, body })
         };
         let answer = timeout(REQUEST_LIMIT, ask).await.context("no answer within 30 s")?;
         answer.with_context(|| format!("cannot ask {url}"))

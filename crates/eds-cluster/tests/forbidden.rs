@@ -223,3 +223,26 @@ async fn each_kind_in_turn() -> Result<()> {
     accept.abort();
     Ok(())
 }
+
+/// Whoever stands behind NATS's name may answer without end; that is told of, not kept.
+#[tokio::test]
+async fn an_endless_answer() -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let accept = tokio::spawn(async move {
+        let mut stream = BufReader::new(listener.accept().await?.0);
+        let mut line = String::new();
+        while line != "\r\n" {
+            line.clear();
+            stream.read_line(&mut line).await?;
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n").await?;
+        while stream.write_all(&[b'['; 1 << 16]).await.is_ok() {}
+        anyhow::Ok(())
+    });
+    let cluster = Cluster::at(&format!("http://{address}"))?;
+    let answer = cluster.service_get("nats", "nats-headless", 8222, "/varz").await?;
+    assert_eq!((answer.code, answer.body.as_str()), (200, "more than 32 MiB, which are not read"));
+    // It hung up on it.
+    accept.await?
+}
