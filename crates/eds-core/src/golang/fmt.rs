@@ -10,8 +10,17 @@ use serde_json::Value;
 
 use printer::{Printer, Verb};
 
+/// Bytes that a format may make. Go has no such bound; Crossplane does not take an answer of more than
+/// 4 MiB, so nothing that is of use is longer.
+pub const MAX_TEXT: usize = 8 << 20;
+
+/// Whether a text is longer than [`MAX_TEXT`]; what [`sprintf`] made then lacks its end.
+pub fn is_too_long(text: &str) -> bool {
+    text.len() > MAX_TEXT
+}
+
 /// Formats `args` by Go's `format`. As in Go no input fails: what is wrong with the format or the
-/// arguments is said in the result, for example `%!d(string=a)`.
+/// arguments is said in the result, for example `%!d(string=a)`. Stops soon after [`MAX_TEXT`].
 pub fn sprintf(format: &str, args: &[Value]) -> String {
     let mut printer = Printer::default();
     printer.printf(format, args);

@@ -81,6 +81,12 @@ impl Regexp {
         Ok(found.map(|(start, end)| text.get(start..end).unwrap_or_default()))
     }
 
+    /// The most steps that a match may take: every instruction at every byte of the text.
+    #[must_use]
+    pub fn steps(&self, text: &str) -> usize {
+        self.program.len().saturating_mul(text.len() + 1)
+    }
+
     /// How many capturing groups there are.
     #[must_use]
     pub fn groups(&self) -> usize {

@@ -132,7 +132,7 @@ fn apply_patches(
     go_on: GoOn<'_>,
 ) -> Result<(), Error> {
     // The type and kind are made up: upstream's converter wants some.
-    let mut target = Target { object: Object::new(), normalized: true };
+    let mut target = Target { object: Object::new(), normalized: true, grown: 0 };
     for (key, value) in [
         ("apiVersion", "v1"),
         ("kind", "SecretReference"),

@@ -17,7 +17,7 @@ use super::input::patches::{
     TO_ENVIRONMENT, type_or_default,
 };
 use super::input::resources::{ComposedTemplate, Environment, PatchSet, Resources};
-use super::patches::{Source, Target, apply_combine, apply_from_field_path};
+use super::patches::{Source, Target, apply_combine, apply_from_field_path, check_growth};
 use super::ready::{NotChecked, is_ready};
 use super::unstructured::{
     api_version, from_base, gvk_is_empty, kind, name, namespace, set_metadata,
@@ -84,6 +84,8 @@ struct Made {
     composed: BTreeMap<String, (Target, Ready)>,
     /// How many templates were skipped for a required field.
     skipped: usize,
+    /// Bytes that patches wrote to composed resources.
+    grown: usize,
 }
 
 /// One patch of a template, those of patch sets included.
@@ -144,6 +146,7 @@ impl Run<'_> {
             })?,
             composed: BTreeMap::new(),
             skipped: 0,
+            grown: 0,
         })
     }
 
@@ -162,7 +165,7 @@ impl Run<'_> {
                 let object = from_base(base).map_err(|e| {
                     e.wrap(format!("cannot parse base template of composed resource {quoted}"))
                 })?;
-                Target { object, normalized: true }
+                Target { object, normalized: true, grown: 0 }
             }
             None => self.desired(&template.name, made)?.ok_or_else(|| {
                 Error::new(format!(
@@ -237,6 +240,9 @@ impl Run<'_> {
                     .to_string(),
             );
         }
+        made.grown = made.grown.saturating_add(dcd.grown);
+        check_growth(made.grown)
+            .map_err(|e| e.wrap(format!("cannot render composed resource {quoted}")))?;
         made.composed.insert(template.name, (dcd, ready));
         Ok(())
     }
@@ -258,7 +264,7 @@ impl Run<'_> {
             let reference = input.write_connection_secret_to_ref.as_ref();
             match connection::compose_secret(oxr, &details, reference, self.go_on) {
                 Ok(object) => {
-                    let secret = Target { object, normalized: true };
+                    let secret = Target { object, normalized: true, grown: 0 };
                     let name = format!("{}-connection-secret", name(oxr));
                     made.composed.insert(name, (secret, Ready::True));
                 }

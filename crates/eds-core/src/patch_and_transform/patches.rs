@@ -6,8 +6,8 @@ use super::input::patches::{Combine, Patch, PatchPolicy};
 use super::input::transforms::Transform;
 use super::transforms::resolve_in_pipe;
 use super::unstructured::round_trip;
-use crate::fieldpath::{self, Error, MergeOptions};
-use crate::golang::fmt::sprintf;
+use crate::fieldpath::{self, Error, MergeOptions, Segment};
+use crate::golang::fmt::{MAX_TEXT, is_too_long, sprintf};
 use crate::golang::raw_bytes;
 use crate::protocol::{GoOn, Object};
 
@@ -41,13 +41,66 @@ pub(super) struct Target {
     /// Whether it went through JSON since it came over the wire, so that whole numbers in it are
     /// integers. The first patch sees to it.
     pub(super) normalized: bool,
+    /// What patches have written to it, in bytes; see [`MAX_GROWTH`].
+    pub(super) grown: usize,
+}
+
+/// Bytes that the patches of a request may write to each of the composite, the environment and a
+/// composed resource, and to all composed resources together. Ours: upstream has no bound, so thirty
+/// patches that double a field take all memory there. Crossplane takes no answer of more than 4 MiB.
+pub(super) const MAX_GROWTH: usize = 16 << 20;
+
+/// What is read, or made and thrown away, counts for one byte in so many: it takes time, not memory.
+const WORK: usize = 4;
+/// The same of the steps of a regexp: its instructions times the text's bytes.
+const STEPS: usize = 32;
+
+/// Whether what has been written is too much.
+///
+/// # Errors
+/// Says so.
+pub(super) fn check_growth(grown: usize) -> Result<(), Error> {
+    if grown <= MAX_GROWTH {
+        return Ok(());
+    }
+    let text = format!(
+        "patches read and wrote too much, as if to fill {} MiB, where no object may have more than 1.5 \
+         MiB: let them make less",
+        MAX_GROWTH >> 20
+    );
+    Err(Error::new(text))
+}
+
+/// What a value takes, about: its texts, and something for each node.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::String(text) => NODE + text.len(),
+        Value::Array(items) => NODE + items.iter().map(weight).sum::<usize>(),
+        Value::Object(object) => {
+            NODE + object.iter().map(|(key, value)| key.len() + NODE + weight(value)).sum::<usize>()
+        }
+        _ => NODE,
+    }
+}
+
+/// Bytes of a value beside its text.
+const NODE: usize = 32;
+
+/// What setting a path may fill with nulls: a list is as long as its index says.
+fn filled(path: &str) -> usize {
+    let index = |segment: &Segment| match segment {
+        Segment::Index(index) => usize::try_from(*index).unwrap_or(usize::MAX),
+        Segment::Field(_) => 0,
+    };
+    let segments = fieldpath::parse(path).map(|path| path.iter().map(index).sum::<usize>());
+    segments.unwrap_or_default().saturating_mul(NODE)
 }
 
 impl Target {
     /// An object from the wire.
     pub(super) fn from_wire(mut object: Object) -> Result<Self, Error> {
         fieldpath::to_floats(&mut object)?;
-        Ok(Self { object, normalized: false })
+        Ok(Self { object, normalized: false, grown: 0 })
     }
 
     /// Makes integers of whole numbers, if no patch did. It never was Go JSON then, so -0 keeps its
@@ -57,6 +110,23 @@ impl Target {
             self.object.values_mut().for_each(crate::protocol::normalize);
             self.normalized = true;
         }
+    }
+
+    /// Makes room for a value that is written to `times` places like this one.
+    fn grow(&mut self, value: &Value, path: &str, times: usize) -> Result<(), Error> {
+        let bytes = weight(value).saturating_add(filled(path));
+        self.spend(bytes.saturating_mul(times))
+    }
+
+    /// Counts what a transform has to read.
+    fn work(&mut self, transform: &Transform, value: &Value) -> Result<(), Error> {
+        let steps = value.as_str().map_or(0, |text| transform.steps(text));
+        self.spend((weight(value) / WORK).saturating_add(steps / STEPS))
+    }
+
+    fn spend(&mut self, bytes: usize) -> Result<(), Error> {
+        self.grown = self.grown.saturating_add(bytes);
+        check_growth(self.grown)
     }
 
     /// The object as a source.
@@ -77,7 +147,7 @@ pub(super) fn apply_from_field_path(
     go_on: GoOn<'_>,
 ) -> Result<(), Error> {
     let value = from.get(patch.from_path())?;
-    let mut value = resolve_transforms(&patch.transforms, value, go_on)?;
+    let mut value = resolve_transforms(&patch.transforms, value, to, go_on)?;
     fieldpath::normalize(&mut value)?;
     let options = merge_options(patch.policy.as_ref())?;
     if patch.to_path().contains("[*]") {
@@ -105,7 +175,7 @@ pub(super) fn apply_combine(
     let variables = c.variables.iter().map(|variable| from.get(&variable.from_field_path));
     let variables = variables.collect::<Result<Vec<_>, _>>()?;
     let combined = combine(c, &variables)?;
-    let value = resolve_transforms(&patch.transforms, combined, go_on).map_err(|error| {
+    let value = resolve_transforms(&patch.transforms, combined, to, go_on).map_err(|error| {
         // Here it is written without being read back first, so the message has one more layer.
         let is_float = error.to_string().starts_with("cannot marshal value to JSON: ");
         if is_float { error.wrap("cannot patch to object") } else { error }
@@ -117,7 +187,15 @@ pub(super) fn apply_combine(
 fn combine(combine: &Combine, variables: &[Value]) -> Result<Value, Error> {
     let strategy = &combine.strategy;
     match (strategy.as_str(), &combine.string) {
-        ("string", Some(string)) => Ok(json!(sprintf(&string.format, variables))),
+        ("string", Some(string)) => {
+            let text = sprintf(&string.format, variables);
+            if is_too_long(&text) {
+                let most = MAX_TEXT >> 20;
+                let text = format!("the text is longer than {most} MiB, which no object can hold");
+                return Err(Error::new(text));
+            }
+            Ok(json!(text))
+        }
         ("string", None) => {
             Err(Error::new(format!("given combine strategy {strategy} requires configuration")))
         }
@@ -135,10 +213,12 @@ fn yields_raw_bytes(transform: &Transform) -> bool {
 fn resolve_transforms(
     transforms: &[Transform],
     mut value: Value,
+    to: &mut Target,
     go_on: GoOn<'_>,
 ) -> Result<Value, Error> {
     let mut has_raw_bytes = false;
     for (i, transform) in transforms.iter().enumerate() {
+        to.work(transform, &value)?;
         has_raw_bytes = has_raw_bytes || yields_raw_bytes(transform);
         value = resolve_in_pipe(transform, value, go_on).map_err(|mut error| {
             if has_raw_bytes {
@@ -205,6 +285,7 @@ fn patch_one(
     to: &mut Target,
     options: Option<MergeOptions>,
 ) -> Result<(), Error> {
+    to.grow(&value, path, 1)?;
     fieldpath::merge_value(&mut to.object, path, value, options)
         .and_then(|()| round_trip(&mut to.object, &mut to.normalized))
         .map_err(|error| error.wrap("cannot patch to object"))
@@ -220,6 +301,7 @@ fn patch_all(
     if paths.is_empty() {
         return Err(Error::new(format!("cannot expand ToFieldPath {path}")));
     }
+    to.grow(value, path, paths.len())?;
     for path in paths {
         fieldpath::merge_value(&mut to.object, &path, value.clone(), options)?;
     }

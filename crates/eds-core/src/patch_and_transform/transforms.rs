@@ -8,7 +8,7 @@ mod string;
 use serde_json::{Number, Value};
 
 use crate::golang::raw_bytes;
-use crate::golang::regexp::Stopped;
+use crate::golang::regexp::{self, Stopped};
 use crate::patch_and_transform::input::transforms::Transform;
 use crate::protocol::GoOn;
 
@@ -39,6 +39,18 @@ fn fail<T>(text: impl Into<String>) -> Result<T> {
 
 fn stopped(_: Stopped) -> TransformError {
     TransformError("stopped".to_owned())
+}
+
+impl Transform {
+    /// How many steps its regexps may take through a text.
+    pub(super) fn steps(&self, text: &str) -> usize {
+        let extract = self.string.as_ref().and_then(|t| t.regexp.as_ref()).map(|t| &t.match_);
+        let patterns = self.match_.iter().flat_map(|t| &t.patterns);
+        let patterns = patterns.filter_map(|pattern| pattern.regexp.as_ref());
+        let regexps = extract.into_iter().chain(patterns);
+        let compiled = regexps.filter_map(|regexp| regexp::compile(regexp).ok());
+        compiled.map(|regexp| regexp.steps(text)).fold(0, usize::saturating_add)
+    }
 }
 
 /// Resolves `transform` with `input`, alone: bytes that are no UTF-8 become U+FFFD in the result.

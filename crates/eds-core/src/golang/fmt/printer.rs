@@ -147,6 +147,9 @@ impl Printer {
             self.out.push_str(rest.get(..text).unwrap_or_default());
             reader.at += text + 1;
             self.verb(&mut reader);
+            if super::is_too_long(&self.out) {
+                return;
+            }
         }
         if !reader.reordered && reader.arg < args.len() {
             self.extra(args.get(reader.arg..).unwrap_or_default());
@@ -252,6 +255,8 @@ impl Printer {
     /// Prints an argument or an element; the depth is that of the element.
     fn value(&mut self, value: &Value, verb: Verb, depth: usize) {
         match value {
+            // Each element of a list has the width of the verb.
+            _ if super::is_too_long(&self.out) => {}
             Value::Null if depth == 0 => self.bad_verb(value, verb, depth),
             // An element of interface type that holds nothing, whatever the verb.
             Value::Null if self.flags.sharp_v => self.out.push_str("interface {}(nil)"),
@@ -276,6 +281,9 @@ impl Printer {
             Value::Object(object) => {
                 self.open(value, "map[");
                 for (i, (key, item)) in sorted(object).into_iter().enumerate() {
+                    if super::is_too_long(&self.out) {
+                        break;
+                    }
                     self.separate(i);
                     self.string(&Value::Null, key, verb, depth + 1);
                     self.out.push(':');

@@ -81,6 +81,11 @@ impl Program {
         Self { insts, classes, anchored, prefix }
     }
 
+    /// How many instructions it has.
+    pub(super) fn len(&self) -> usize {
+        self.insts.len()
+    }
+
     /// About how many bytes it takes.
     pub(super) fn bytes(&self) -> usize {
         size_of_val(&*self.insts) + 8 * self.classes.len() + 256

@@ -5,12 +5,22 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
 use super::{GoOn, Result, TransformError, fail, stopped};
-use crate::golang::fmt::{sprintf, to_string};
+use crate::golang::fmt::{MAX_TEXT, is_too_long, sprintf, to_string};
 use crate::golang::raw_bytes::{self, bytes, carry};
 use crate::golang::{base64, json, regexp, strconv, strings};
 use crate::patch_and_transform::input::transforms::{StringTransform, StringTransformRegexp};
 
+/// The text that the transform makes; an error where it is longer than any use of it.
 pub(super) fn resolve(t: &StringTransform, input: Value, go_on: GoOn<'_>) -> Result<String> {
+    let text = unbounded(t, input, go_on)?;
+    if is_too_long(&text) { too_long() } else { Ok(text) }
+}
+
+fn too_long<T>() -> Result<T> {
+    fail(format!("the text is longer than {} MiB, which no object can hold", MAX_TEXT >> 20))
+}
+
+fn unbounded(t: &StringTransform, input: Value, go_on: GoOn<'_>) -> Result<String> {
     let type_ = t.type_.as_str();
     let unset = |field: &str| fail(format!("string transform of type {type_} {field} is not set"));
     match type_ {
@@ -39,13 +49,23 @@ pub(super) fn resolve(t: &StringTransform, input: Value, go_on: GoOn<'_>) -> Res
         },
         "Join" => match &t.join {
             Some(join) => match &input {
-                Value::Array(items) => Ok(join_items(items, &join.separator)),
+                Value::Array(items) => join_items(items, &join.separator),
                 _ => fail("could not parse input array"),
             },
             None => unset("join"),
         },
         "Replace" => match &t.replace {
-            Some(replace) => Ok(to_string(&input).replace(&replace.search, &replace.replace)),
+            Some(replace) => {
+                let text = to_string(&input);
+                let longer = replace.replace.len().saturating_sub(replace.search.len());
+                if longer > 0 {
+                    let more = text.matches(&replace.search).count().saturating_mul(longer);
+                    if text.len().saturating_add(more) > MAX_TEXT {
+                        return too_long();
+                    }
+                }
+                Ok(text.replace(&replace.search, &replace.replace))
+            }
             None => unset("replace"),
         },
         _ => fail(format!("type {type_} is not supported for string transform type")),
@@ -56,17 +76,20 @@ pub(super) fn resolve(t: &StringTransform, input: Value, go_on: GoOn<'_>) -> Res
 ///
 /// Upstream forgets that a separator can be longer than a byte: `--` leaves a `-` at the end, and
 /// half of a longer character is replaced when the string becomes JSON.
-fn join_items(items: &[Value], separator: &str) -> String {
+fn join_items(items: &[Value], separator: &str) -> Result<String> {
     let mut joined = String::new();
     for item in items {
         joined.push_str(&to_string(item));
         joined.push_str(separator);
+        if is_too_long(&joined) {
+            return too_long();
+        }
     }
     if separator.is_empty() {
-        return joined;
+        return Ok(joined);
     }
     let bytes = joined.as_bytes();
-    carry(bytes.split_last().map_or(bytes, |(_, rest)| rest))
+    Ok(carry(bytes.split_last().map_or(bytes, |(_, rest)| rest)))
 }
 
 fn convert(conversion: &str, input: &Value) -> Result<String> {
