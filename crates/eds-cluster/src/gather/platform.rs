@@ -48,8 +48,8 @@ pub async fn platform(
     };
     let api = platform::api::Facts {
         crd: one(&kinds::CRD, &kinds::CLAIM.crd()).await?,
-        policy: one(&kinds::ADMISSION_POLICY, CLAIM_NAMES).await?,
-        binding: one(&kinds::ADMISSION_BINDING, CLAIM_NAMES).await?,
+        policies: all(&kinds::ADMISSION_POLICY).await?,
+        bindings: all(&kinds::ADMISSION_BINDING).await?,
     };
     let compositions = compositions(cluster, built_in).await?;
     let mut packages = platform::packages::Facts {
@@ -74,9 +74,6 @@ pub async fn platform(
     facts.unread = reader.unread();
     Ok(facts)
 }
-
-/// Policy and binding for the names of claims.
-const CLAIM_NAMES: &str = "eventdrivenservice-claim-names";
 
 async fn nats_facts(cluster: &Cluster, address: &NatsAddress) -> Result<platform::nats::Facts> {
     let NatsAddress { url, monitoring, home } = address;
@@ -149,10 +146,13 @@ const MANIFESTS: [(&str, &str); 4] = [
     ("apps", "deployments"),
     ("keda.sh", "scaledobjects"),
 ];
+/// What step 2 of the Composition asks Crossplane for beside them.
+const READ_BESIDE: [(&str, &str); 2] = [("", "pods"), ("autoscaling", "horizontalpodautoscalers")];
+const READ: [&str; 3] = ["get", "list", "watch"];
 const WRITE: [&str; 7] = ["get", "list", "watch", "create", "update", "patch", "delete"];
 
-/// May the provider write the four manifests, and Crossplane read pods, and with the direct
-/// Composition write the manifests itself? Nothing where this user may not ask.
+/// May the provider write the four manifests, and Crossplane read them and what stands beside them, and
+/// with the direct Composition write the manifests itself? Nothing where this user may not ask.
 async fn rights(
     cluster: &Cluster,
     packages: &platform::packages::Facts,
@@ -178,10 +178,14 @@ async fn rights(
     let crossplane = platform::crossplane::core(deployments);
     let crossplane = crossplane.map(|d| account(d, d.pointer("/spec/template").unwrap_or(d)));
     if let Some(who) = &crossplane {
-        if compositions.ours().any(|c| !by_provider(c)) {
+        let is_direct = compositions.ours().any(|c| !by_provider(c));
+        if is_direct {
             all("crossplane", who);
         }
-        wanted.push(("crossplane".to_owned(), who.clone(), "", "pods", &["get", "list", "watch"]));
+        let manifests = MANIFESTS.iter().filter(|_| !is_direct);
+        for (group, plural) in manifests.chain(&READ_BESIDE) {
+            wanted.push(("crossplane".to_owned(), who.clone(), group, plural, &READ));
+        }
     }
     let mut rights = Vec::new();
     for (of, who, group, plural, verbs) in wanted {

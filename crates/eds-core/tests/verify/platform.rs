@@ -5,6 +5,20 @@ use serde_json::{Value, json};
 
 use super::{at, conditions, package, remove, revision, says};
 
+const POLICIES: [&str; 4] = [
+    "eventdrivenservice-claim-names",
+    "eventdrivenservice-ownership",
+    "eventdrivenservice-contents",
+    "eventdrivenservice-authors",
+];
+
+fn binding(policy: &str) -> Value {
+    json!({
+        "metadata": {"name": policy},
+        "spec": {"policyName": policy, "validationActions": ["Deny"]},
+    })
+}
+
 fn deployment(namespace: &str, name: &str, image: &str) -> Value {
     json!({
         "metadata": {"name": name, "namespace": namespace},
@@ -125,8 +139,8 @@ pub(super) fn well() -> Facts {
                 "metadata": {"name": "services.p.io", "ownerReferences": [{"name": "xservices.p.io"}]},
                 "status": {"conditions": conditions(&["NamesAccepted", "Established"])},
             })),
-            policy: Some(json!({"metadata": {"name": "claim-names"}})),
-            binding: Some(json!({"metadata": {"name": "claim-names"}})),
+            policies: POLICIES.map(|name| json!({"metadata": {"name": name}})).to_vec(),
+            bindings: POLICIES.map(binding).to_vec(),
         },
         compositions: composition::Facts {
             compositions: vec![composition.clone()],
@@ -444,10 +458,22 @@ fn api() {
             "API: Composition event-driven-service: failed: Crossplane has made no CompositionRevision",
         ],
     );
-    check(|f| f.api.policy = None, &["API: claim names: warning: the admission policy is missing"]);
     check(
-        |f| f.api.binding = None,
-        &["API: claim names: warning: the binding of the admission policy"],
+        |f| f.api.policies.clear(),
+        &[
+            "API: claim names: warning: the admission policy eventdrivenservice-claim-names is missing",
+            "API: ownership: warning: the admission policy eventdrivenservice-ownership is missing",
+        ],
+    );
+    check(
+        |f| f.api.bindings.retain(|b| b["spec"]["policyName"] != POLICIES[0]),
+        &["API: claim names: warning: no binding lets the admission policy"],
+    );
+    check(
+        |f| f.api.bindings[3]["spec"]["validationActions"] = json!(["Audit"]),
+        &[
+            "API: ownership: warning: no binding lets the admission policy eventdrivenservice-authors",
+        ],
     );
 }
 

@@ -1,21 +1,40 @@
-//! The API: XRD, claim, Compositions, admission policy.
+//! The API: XRD, claim, Compositions, admission policies.
 
 use serde_json::Value;
 
 use super::super::object::{list, name, named, text, unless_true};
 use super::super::{Check, composition};
 use super::Facts as All;
+use crate::words;
 
 /// What was found beside XRD and Compositions, which [`composition::Facts`] holds.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// CustomResourceDefinition of the claim.
     pub crd: Option<Value>,
-    /// The ValidatingAdmissionPolicy for claim names.
-    pub policy: Option<Value>,
-    /// Its binding.
-    pub binding: Option<Value>,
+    /// ValidatingAdmissionPolicies.
+    pub policies: Vec<Value>,
+    /// ValidatingAdmissionPolicyBindings.
+    pub bindings: Vec<Value>,
 }
+
+/// The API's admission policies: the check, the policies' names, and what happens without them.
+const POLICIES: [(&str, &[&str], &str); 2] = [
+    (
+        "claim names",
+        &["eventdrivenservice-claim-names"],
+        "a claim with a name of more than 56 characters is taken, and KEDA never scales it",
+    ),
+    (
+        "ownership",
+        &[
+            "eventdrivenservice-ownership",
+            "eventdrivenservice-contents",
+            "eventdrivenservice-authors",
+        ],
+        "whoever may write Objects or composites acts with Crossplane's rights in every namespace",
+    ),
+];
 
 const INSTALL: &str = "install the API: kubectl apply -k platform/04-apis";
 
@@ -49,7 +68,9 @@ pub(super) fn checks(all: &All) -> Vec<Check> {
     checks.extend(ours.iter().map(|c| composition::summary(found, c)));
     checks.extend(default(found, xrd, &ours));
     let needs = ["validatingadmissionpolicies", "validatingadmissionpolicybindings"];
-    checks.push(all.unread.or("claim names", &needs, || claim_names(&all.api)));
+    for (title, names, without) in POLICIES {
+        checks.push(all.unread.or(title, &needs, || policies(&all.api, title, names, without)));
+    }
     checks
 }
 
@@ -89,23 +110,26 @@ fn default(found: &composition::Facts, xrd: &Value, ours: &[&Value]) -> Option<C
     })
 }
 
-fn claim_names(facts: &Facts) -> Check {
-    const NAME: &str = "claim names";
-    match (&facts.policy, &facts.binding) {
-        (Some(policy), Some(_)) => {
-            Check::passed(NAME, format!("admission policy {}", name(policy)))
-        }
-        (policy, _) => {
-            let what = if policy.is_some() {
-                "binding of the admission policy"
-            } else {
-                "admission policy"
-            };
-            let cause = format!(
-                "the {what} is missing: a claim with a name of more than 56 characters is taken, and \
-                 KEDA never scales it"
-            );
-            Check::warning(NAME, cause, INSTALL)
-        }
+/// Policies of these names, each with a binding that denies.
+fn policies(facts: &Facts, title: &str, names: &[&str], without: &str) -> Check {
+    let denies = |binding: &&Value, policy: &str| {
+        text(binding, "/spec/policyName") == policy
+            && list(binding, "/spec/validationActions").any(|action| action == "Deny")
+    };
+    let missing = names.iter().find_map(|policy| match named(&facts.policies, policy) {
+        None => Some(format!("the admission policy {policy} is missing")),
+        Some(_) if facts.bindings.iter().any(|binding| denies(&binding, policy)) => None,
+        Some(_) => Some(format!("no binding lets the admission policy {policy} deny anything")),
+    });
+    match missing {
+        None => Check::passed(title, format!("admission {}", counted(names))),
+        Some(cause) => Check::warning(title, format!("{cause}: {without}"), INSTALL),
+    }
+}
+
+fn counted(names: &[&str]) -> String {
+    match names {
+        [one] => format!("policy {one}"),
+        _ => format!("policies {}", words::all(names)),
     }
 }
