@@ -391,19 +391,22 @@ impl Cluster {
         text.with_context(|| format!("cannot read the log of {pod} {container}"))
     }
 
-    /// The log of a container as it is written, from its beginning.
+    /// The log of a container from its beginning, each line after the time at which it was written and a
+    /// space: as it is written, or of its last life where `previous`.
     ///
     /// # Errors
     /// A [`Refused`] such as for a container that has not started, or no answer.
-    pub async fn follow(
+    pub async fn stamped_lines(
         &self,
         namespace: &str,
         pod: &str,
         container: &str,
+        previous: bool,
     ) -> Result<impl AsyncBufRead + use<>> {
         let url = kinds::POD.url(Some(namespace), Some(pod)) + "/log";
-        let url = with_query(&url, &[("container", container), ("follow", "true")]);
-        let request = Request::get(url).body(Vec::new())?;
+        let which = if previous { "previous" } else { "follow" };
+        let query = [("container", container), ("timestamps", "true"), (which, "true")];
+        let request = Request::get(with_query(&url, &query)).body(Vec::new())?;
         self.client.request_stream(request).await.map_err(refusal)
     }
 

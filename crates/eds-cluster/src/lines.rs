@@ -1,7 +1,7 @@
 //! What the pods of a claim print, kept beyond the pods: those that scaling removes take their logs
 //! with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -78,9 +78,9 @@ impl Drop for Lines {
     }
 }
 
-/// Follows one pod until it is gone. A stream that breaks off is taken up where it was: the kubelet
-/// gives the log from its beginning again, and what is known of it is passed over. A container that
-/// is started again begins a new log.
+/// Follows one pod until it is gone. A stream that breaks off begins anew, and a container that was
+/// started again has the log of its last life read too: it may have ended before its stream was open.
+/// What was taken before is known by its time.
 async fn follow(
     cluster: Cluster,
     namespace: String,
@@ -88,8 +88,14 @@ async fn follow(
     container: String,
     lines: Arc<Mutex<Vec<(String, String)>>>,
 ) {
-    let mut known = 0;
-    let mut restarts = None;
+    let mut taken = HashSet::new();
+    let mut take = |stamped: String| {
+        let line = stamped.split_once(' ').map_or("", |(_, line)| line).to_owned();
+        if taken.insert(stamped) {
+            lines.lock().unwrap_or_else(PoisonError::into_inner).push((pod.clone(), line));
+        }
+    };
+    let mut lives = 0;
     let until = |limit| Instant::now() + Duration::from_secs(limit);
     let mut gone = until(60);
     while Instant::now() < gone {
@@ -97,28 +103,30 @@ async fn follow(
         if let Ok(None) = found {
             return;
         }
-        let now = found.ok().flatten().and_then(|pod| {
-            let statuses = pod.pointer("/status/containerStatuses")?.as_array()?.clone();
-            let of = |s: &&Value| s.get("name").and_then(Value::as_str) == Some(container.as_str());
-            statuses.iter().find(of)?.get("restartCount")?.as_u64()
-        });
-        if now != restarts && now.is_some() {
-            (restarts, known) = (now, 0);
-        }
-        if let Ok(stream) = cluster.follow(&namespace, &pod, &container).await {
+        let restarts = found.ok().flatten().and_then(|pod| restarts(&pod, &container));
+        for previous in [true, false] {
+            if previous && restarts.is_none_or(|restarts| restarts <= lives) {
+                continue;
+            }
+            let stream = cluster.stamped_lines(&namespace, &pod, &container, previous).await;
+            let Ok(stream) = stream else { continue };
             let mut stream = Box::pin(stream.lines());
-            let mut count = 0;
             // A line may be long in coming; a broken connection that says nothing may not keep us.
             while let Ok(Ok(Some(line))) = timeout(Duration::from_secs(30), stream.try_next()).await
             {
-                count += 1;
-                if count > known {
-                    known = count;
-                    lines.lock().unwrap_or_else(PoisonError::into_inner).push((pod.clone(), line));
-                }
+                take(line);
             }
             gone = until(60);
+            if previous {
+                lives = restarts.unwrap_or(lives);
+            }
         }
         sleep(Duration::from_millis(500)).await;
     }
+}
+
+fn restarts(pod: &Value, container: &str) -> Option<u64> {
+    let statuses = pod.pointer("/status/containerStatuses")?.as_array()?;
+    let of = |s: &&Value| s.get("name").and_then(Value::as_str) == Some(container);
+    statuses.iter().find(of)?.get("restartCount")?.as_u64()
 }
