@@ -87,6 +87,12 @@ impl Regexp {
         self.program.len().saturating_mul(text.len() + 1)
     }
 
+    /// The most bytes that it takes in memory.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.program.bytes() + self.program.class_bytes()
+    }
+
     /// How many capturing groups there are.
     #[must_use]
     pub fn groups(&self) -> usize {

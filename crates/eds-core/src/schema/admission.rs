@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::cel::{CelRule, Evaluator, Verdict, view, view_of_field};
+use super::cel::{CelRule, Evaluator, Meter, Verdict, view, view_of_field};
 use super::crd::Definition;
 use super::path::Path;
 use super::problem::Problem;
@@ -48,7 +48,12 @@ impl AdmissionPolicy {
 
     /// What the policy refuses about an object. Policies speak of whole objects; this one is shown
     /// at the name, or the namespace, where an expression speaks of nothing else.
-    pub(super) fn check(&self, object: &Value, evaluator: &Evaluator) -> Vec<Problem> {
+    pub(super) fn check(
+        &self,
+        object: &Value,
+        evaluator: &Evaluator,
+        meter: &Meter<'_>,
+    ) -> Vec<Problem> {
         // Admission runs on named objects: without a name there is nothing to say about it.
         if object.pointer("/metadata/name").and_then(Value::as_str).is_none() {
             return Vec::new();
@@ -66,7 +71,7 @@ impl AdmissionPolicy {
                 rule.rule.contains(&field) && !rule.rule.replace(&field, "").contains("object")
             });
             let path = path.map(Path::fields).unwrap_or_default();
-            match rule.run(&scope) {
+            match rule.run(&scope, meter) {
                 Verdict::Holds => {}
                 Verdict::Broken(message) => {
                     problems.push(Problem::new(&catalog::ADMISSION, path, message));
@@ -74,7 +79,7 @@ impl AdmissionPolicy {
                 Verdict::Unknown(why) => problems.push(Problem::new(
                     &catalog::CEL_UNKNOWN,
                     path,
-                    format!("the policy's {} was not checked: {why}", rule.rule),
+                    format!("the policy's {} was not checked: {why}", rule.name()),
                 )),
             }
         }

@@ -5,18 +5,24 @@
 //! What Kubernetes adds to CEL and rules use most is added here: the list library (`isSorted`,
 //! `sum`, `min`, `max`, `indexOf`, `lastIndexOf`). A rule with any other function is reported as
 //! not checked, never passed over in silence.
+//!
+//! A rule may be anybody's: [`limits`] bounds what is parsed, [`meter`] what a rule costs.
 
+mod limits;
+mod meter;
 mod view;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::fmt::Write;
+use std::sync::{Arc, OnceLock};
 
+use cel::common::ast::IdedExpr;
 use cel::extractors::This;
-use cel::{Context, ExecutionError, Program, Value as Cel};
+use cel::{Context, Env, ExecutionError, Program, Value as Cel};
 use serde_json::Value;
 
-use crate::golang::regexp::{self, Regexp};
+use crate::golang::regexp;
 
+pub(super) use meter::Meter;
 pub(super) use view::{View, field, item, view, view_of_field};
 
 /// One rule.
@@ -27,7 +33,38 @@ pub(super) struct CelRule {
     message_expression: Option<String>,
     /// Compiled when a value is first judged by it: most files hold a small part of what an API
     /// has rules for, and compiling is the dearest step of reading it.
-    program: OnceLock<Result<Program, String>>,
+    program: OnceLock<Result<Compiled, String>>,
+    /// The same of `message_expression`.
+    message_program: OnceLock<Result<Compiled, String>>,
+}
+
+/// An expression, ready to run.
+struct Compiled {
+    expression: IdedExpr,
+    /// What it costs but for its loops.
+    steps: u64,
+    /// Whether it compares with an earlier state, which a file does not have.
+    is_transition: bool,
+}
+
+/// Parses an expression that is not too large for it.
+pub(super) fn parse(text: &str) -> Result<Program, String> {
+    limits::check(text)?;
+    let program = Program::compile(text).map_err(|errors| start(&errors))?;
+    limits::check_levels(program.expression())?;
+    Ok(program)
+}
+
+fn compile(text: &str) -> Result<Compiled, String> {
+    let program = parse(text)?;
+    let old = ["oldSelf", "oldObject"];
+    let is_transition = old.iter().any(|old| text.contains(old)) && {
+        let references = program.references();
+        old.iter().any(|old| references.has_variable(old))
+    };
+    let mut expression = program.expression().clone();
+    let steps = meter::metered(&mut expression);
+    Ok(Compiled { expression, steps, is_transition })
 }
 
 impl std::fmt::Debug for CelRule {
@@ -54,9 +91,10 @@ impl CelRule {
         Some(Self {
             rule,
             field_path,
-            message: text("message"),
+            message: text("message").map(|message| start(&message)),
             message_expression: text("messageExpression"),
             program: OnceLock::new(),
+            message_program: OnceLock::new(),
         })
     }
 
@@ -71,50 +109,104 @@ impl CelRule {
         })
     }
 
+    /// What is wrong with the size of its expressions, for which the API server would refuse the API.
+    pub(super) fn check_size(&self) -> Result<(), String> {
+        limits::check(&self.rule)?;
+        self.message_expression.as_deref().map_or(Ok(()), limits::check)
+    }
+
+    /// Characters of its expressions.
+    pub(super) fn len(&self) -> usize {
+        self.rule.len() + self.message_expression.as_ref().map_or(0, String::len)
+    }
+
+    /// The rule as a message names it.
+    pub(super) fn name(&self) -> String {
+        let end = self.rule.floor_char_boundary(LONGEST_NAME);
+        let more = if end < self.rule.len() { " …" } else { "" };
+        format!("{}{more}", self.rule.get(..end).unwrap_or_default())
+    }
+
     /// Runs the rule in a scope.
-    pub(super) fn run(&self, scope: &Scope<'_>) -> Verdict {
-        let compile = || Program::compile(&self.rule).map_err(|e| e.to_string());
-        let program = match self.program.get_or_init(compile) {
+    pub(super) fn run(&self, scope: &Scope<'_>, meter: &Meter<'_>) -> Verdict {
+        let program = match self.program.get_or_init(|| compile(&self.rule)) {
             Ok(program) => program,
-            Err(error) => return Verdict::Unknown(first_line(error)),
+            Err(error) => return Verdict::Unknown(error.clone()),
         };
-        // A rule that compares with an earlier state, which a file does not have.
-        if ["oldSelf", "oldObject"].iter().any(|old| self.rule.contains(old)) {
-            let references = program.references();
-            if references.has_variable("oldSelf") || references.has_variable("oldObject") {
-                return Verdict::Holds;
-            }
+        if program.is_transition {
+            return Verdict::Holds;
         }
-        let context = &scope.0;
-        match program.execute(context) {
+        let resolve = || Cel::resolve(&program.expression, &scope.0);
+        let result = match meter.rule(program.steps, resolve) {
+            Ok(result) => result,
+            Err(why) => {
+                return Verdict::Broken(format!("the rule {} was not checked: {why}", self.name()));
+            }
+        };
+        match result {
             Ok(Cel::Bool(true)) => Verdict::Holds,
-            Ok(Cel::Bool(false)) => Verdict::Broken(self.said(context)),
+            Ok(Cel::Bool(false)) => Verdict::Broken(self.said(scope, meter)),
             Ok(other) => Verdict::Unknown(format!("it gives {}, no boolean", other.type_of())),
             Err(ExecutionError::UndeclaredReference(name)) => {
                 Verdict::Unknown(format!("{name} is not known here"))
             }
             // The API server refuses what a rule fails on.
-            Err(error) => Verdict::Broken(first_line(&format!("{}: {error}", self.said(context)))),
+            Err(error) => {
+                Verdict::Broken(format!("{}: {}", self.said(scope, meter), start(&error)))
+            }
         }
     }
 
     /// `messageExpression` wins over `message`, if it gives a text.
-    fn said(&self, context: &Context<'_, '_>) -> String {
-        let program = self.message_expression.as_ref().and_then(|e| Program::compile(e).ok());
-        let computed = program.and_then(|p| p.execute(context).ok());
+    fn said(&self, scope: &Scope<'_>, meter: &Meter<'_>) -> String {
+        let computed = self.message_expression.as_ref().and_then(|text| {
+            let program = self.message_program.get_or_init(|| compile(text)).as_ref().ok()?;
+            let resolve = || Cel::resolve(&program.expression, &scope.0).ok();
+            meter.rule(program.steps, resolve).ok()?
+        });
         match computed {
-            Some(Cel::String(text)) if !text.trim().is_empty() => text.trim().to_owned(),
-            _ => self.message.clone().unwrap_or_else(|| format!("failed rule: {}", self.rule)),
+            Some(Cel::String(text)) if !text.trim().is_empty() && text.len() <= LONGEST_MESSAGE => {
+                text.trim().to_owned()
+            }
+            _ => self.message.clone().unwrap_or_else(|| format!("failed rule: {}", self.name())),
         }
     }
 }
 
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
+/// Bytes that a computed message may have (`MaxEvaluatedMessageExpressionSizeBytes`).
+const LONGEST_MESSAGE: usize = 5 * 1024;
+
+/// Bytes of a rule that a message quotes.
+const LONGEST_NAME: usize = 300;
+
+/// Bytes of a text from outside that a message quotes.
+const LONGEST_START: usize = 1024;
+
+/// The first line of what a value prints, as far as a message goes: an error may print all of a list.
+fn start(value: &dyn std::fmt::Display) -> String {
+    struct Start(String);
+    impl Write for Start {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            let line = text.split('\n').next().unwrap_or_default();
+            let left = LONGEST_START.saturating_sub(self.0.len());
+            let part = line.get(..line.floor_char_boundary(left)).unwrap_or_default();
+            self.0.push_str(part);
+            if part.len() < line.len() {
+                self.0.push('…');
+            }
+            if part.len() < text.len() { Err(std::fmt::Error) } else { Ok(()) }
+        }
+    }
+    let mut start = Start(String::new());
+    let _ = write!(start, "{value}");
+    start.0
 }
 
 /// The functions that rules may call. Making it costs more than running a rule, so it is made once.
-pub(super) struct Evaluator(Context<'static, 'static>);
+pub(super) struct Evaluator {
+    context: Context<'static, 'static>,
+    run: meter::Run,
+}
 
 impl std::fmt::Debug for Evaluator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -126,9 +218,14 @@ impl std::fmt::Debug for Evaluator {
 pub(super) struct Scope<'a>(Context<'a, 'a>);
 
 impl Evaluator {
+    /// The meter for one object.
+    pub(super) fn meter(&self) -> Meter<'_> {
+        Meter::new(&self.run)
+    }
+
     /// A scope with one variable, for all rules that speak of it.
     pub(super) fn scope<'a>(&'a self, variable: &str, value: View<'a>) -> Scope<'a> {
-        let parent: &'a Context<'a, 'a> = &self.0;
+        let parent: &'a Context<'a, 'a> = &self.context;
         let mut context = parent.new_inner_scope();
         context.add_variable_as_val(variable, value);
         Scope(context)
@@ -137,30 +234,31 @@ impl Evaluator {
 
 impl Default for Evaluator {
     fn default() -> Self {
-        Self(context())
+        Self { context: context(), run: meter::Run::default() }
     }
 }
 
 fn context() -> Context<'static, 'static> {
-    let mut context = Context::default();
+    let mut env = Env::stdlib();
+    meter::declare(&mut env);
+    let mut context = Context::with_env(Arc::new(env));
     // A name that is taken by the crate itself keeps the crate's meaning.
-    let compiled: Mutex<HashMap<Arc<String>, Result<Regexp, String>>> = Mutex::default();
-    let matches = move |This(text): This<Arc<String>>, pattern: Arc<String>| {
-        // A poisoned cache is still a cache: compiling cannot leave it half written.
-        let mut compiled = compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        let regexp =
-            compiled.entry(Arc::clone(&pattern)).or_insert_with(|| regexp::compile(&pattern));
-        match regexp {
-            Ok(regexp) => Ok(regexp.is_match(&text)),
-            Err(error) => Err(ExecutionError::function_error("matches", &*error)),
-        }
-    };
     let _ = context.add_function("matches", matches);
     let _ = context.add_function("isSorted", is_sorted);
     let _ = context.add_function("sum", sum);
     let _ = context.add_function("indexOf", index_of);
     let _ = context.add_function("lastIndexOf", last_index_of);
     context
+}
+
+/// Go's patterns: each costs a step for ten steps of its own, whether it was compiled before or not.
+#[allow(clippy::needless_pass_by_value, reason = "the crate hands arguments over by value")]
+fn matches(This(text): This<Arc<String>>, pattern: Arc<String>) -> Result<bool, ExecutionError> {
+    meter::take(pattern.len() as u64)?;
+    let fails = |error: String| ExecutionError::function_error("matches", &error);
+    let regexp = regexp::compile(&pattern).map_err(fails)?;
+    meter::take(regexp.steps(&text) as u64 / 10)?;
+    Ok(regexp.is_match(&text))
 }
 
 fn is_sorted(This(list): This<Arc<Vec<Cel>>>) -> bool {
@@ -208,7 +306,12 @@ mod tests {
     #[track_caller]
     fn check(rule: &str, value: Value, expected: Verdict) {
         let rule = CelRule::of(&json!({"rule": rule, "message": "no"})).unwrap();
-        assert_eq!(rule.run(&Evaluator::default().scope("self", view(&value, None))), expected);
+        assert_eq!(run(&rule, &value), expected);
+    }
+
+    fn run(rule: &CelRule, value: &Value) -> Verdict {
+        let evaluator = Evaluator::default();
+        rule.run(&evaluator.scope("self", view(value, None)), &evaluator.meter())
     }
 
     #[test]
@@ -233,12 +336,8 @@ mod tests {
             json!("1"),
             Verdict::Unknown("quantity is not known here".to_owned()),
         );
-        assert!(matches!(
-            CelRule::of(&json!({"rule": "self.("}))
-                .unwrap()
-                .run(&Evaluator::default().scope("self", view(&Value::Null, None))),
-            Verdict::Unknown(_)
-        ));
+        let broken = CelRule::of(&json!({"rule": "self.("})).unwrap();
+        assert!(matches!(run(&broken, &Value::Null), Verdict::Unknown(_)));
     }
 
     #[test]
@@ -285,9 +384,10 @@ mod tests {
             "[self.m][0].b == 'x'",
         ] {
             let compiled = CelRule::of(&json!({"rule": rule})).unwrap();
-            let shared = compiled.run(&evaluator.scope("self", view(&value, None)));
+            let meter = evaluator.meter();
+            let shared = compiled.run(&evaluator.scope("self", view(&value, None)), &meter);
             let plain: View<'_> = copied(&value).try_into().unwrap();
-            assert_eq!(shared, compiled.run(&evaluator.scope("self", plain)), "{rule}");
+            assert_eq!(shared, compiled.run(&evaluator.scope("self", plain), &meter), "{rule}");
             assert!(!matches!(shared, Verdict::Unknown(_)), "{rule}: {shared:?}");
         }
     }
@@ -295,9 +395,7 @@ mod tests {
     #[test]
     fn messages_are_computed() {
         let rule = json!({"rule": "self > 5", "messageExpression": "'got ' + string(self)"});
-        let verdict = CelRule::of(&rule)
-            .unwrap()
-            .run(&Evaluator::default().scope("self", view(&json!(3), None)));
+        let verdict = run(&CelRule::of(&rule).unwrap(), &json!(3));
         assert_eq!(verdict, Verdict::Broken("got 3".to_owned()));
     }
 }

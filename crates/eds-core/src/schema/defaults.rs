@@ -11,14 +11,28 @@ use super::structural::{Additional, Schema};
 
 const TYPE_AND_METADATA: [&str; 3] = ["apiVersion", "kind", "metadata"];
 
+/// Bytes of defaults that one object takes. The API server reads no object of more than 3 MiB, and etcd
+/// takes none of more than 1.5.
+pub(super) const MAX_DEFAULTED: usize = 4 << 20;
+
 /// Fills in defaults, also below other defaults. A null where none is allowed counts as absent.
-pub(super) fn apply_defaults(value: &mut Value, schema: &Schema) {
+/// `false` where they are larger than [`MAX_DEFAULTED`]; some are missing then.
+pub(super) fn apply_defaults(value: &mut Value, schema: &Schema) -> bool {
+    let mut left = MAX_DEFAULTED;
+    fill(value, schema, &mut left);
+    left > 0
+}
+
+fn fill(value: &mut Value, schema: &Schema, left: &mut usize) {
     let null = |value: &Value, schema: &Schema| value.is_null() && !schema.nullable;
     match value {
         Value::Object(object) => {
-            for (key, property) in &schema.properties {
+            for key in &schema.defaulted {
+                let Some(property) = schema.properties.get(key) else { continue };
                 let Some(default) = &property.default else { continue };
-                if object.get(key).is_none_or(|v| null(v, property)) {
+                if object.get(key).is_none_or(|v| null(v, property))
+                    && take(default, key.len(), left)
+                {
                     object.insert(key.clone(), default.clone());
                 }
             }
@@ -27,10 +41,11 @@ pub(super) fn apply_defaults(value: &mut Value, schema: &Schema) {
                 if !schema.properties.contains_key(key)
                     && null(value, child)
                     && let Some(default) = &child.default
+                    && take(default, 0, left)
                 {
                     *value = default.clone();
                 }
-                apply_defaults(value, child);
+                fill(value, child, left);
             }
         }
         Value::Array(items) => {
@@ -38,13 +53,34 @@ pub(super) fn apply_defaults(value: &mut Value, schema: &Schema) {
             for item in items {
                 if null(item, schema)
                     && let Some(default) = &schema.default
+                    && take(default, 0, left)
                 {
                     *item = default.clone();
                 }
-                apply_defaults(item, schema);
+                fill(item, schema, left);
             }
         }
         _ => {}
+    }
+}
+
+/// Takes the size of a default and its key from what is left, and says whether there was enough.
+fn take(default: &Value, key: usize, left: &mut usize) -> bool {
+    if *left > 0 {
+        *left = left.saturating_sub(key + size(default));
+    }
+    *left > 0
+}
+
+fn size(value: &Value) -> usize {
+    const NODE: usize = 16;
+    match value {
+        Value::String(text) => NODE + text.len(),
+        Value::Array(items) => NODE + items.iter().map(size).sum::<usize>(),
+        Value::Object(object) => {
+            NODE + object.iter().map(|(key, value)| key.len() + size(value)).sum::<usize>()
+        }
+        _ => NODE,
     }
 }
 

@@ -131,9 +131,10 @@ impl ClaimApi {
         found
     }
 
-    /// Fills in defaults as the API server does at creation.
-    pub fn apply_defaults(&self, value: &mut Value) {
-        defaults::apply_defaults(value, &self.schema);
+    /// Fills in defaults as the API server does at creation. `false` where they are too large for any
+    /// API server, and not all were filled in.
+    pub fn apply_defaults(&self, value: &mut Value) -> bool {
+        defaults::apply_defaults(value, &self.schema)
     }
 
     /// Validates an object of this kind. What it says of itself in `apiVersion` and `kind` is the
@@ -163,7 +164,14 @@ impl ClaimApi {
         defaults::drop_nulls(&mut value, Some(&self.schema), &root, &mut |path, default| {
             nulls.push((path, default));
         });
-        self.apply_defaults(&mut value);
+        if !self.apply_defaults(&mut value) {
+            let message = format!(
+                "has more than {} MiB once defaults are filled in, which no API server takes: give it fewer \
+                 entries, or the API smaller defaults",
+                defaults::MAX_DEFAULTED >> 20
+            );
+            problems.push(Problem::new(&catalog::LIMIT, Path::default(), message));
+        }
         // `customresource/strategy.go`, PrepareForCreate.
         if self.definition.status_is_subresource
             && let Some(object) = value.as_object_mut()
@@ -176,7 +184,9 @@ impl ClaimApi {
             return Checked { findings: vec![finding], effective: value, valid: false };
         };
         problems.extend(metadata::check(object, self.definition.namespaced));
-        problems.extend(validate::validate(&value, &self.schema, rules.then_some(&self.evaluator)));
+        let meter = self.evaluator.meter();
+        let evaluator = rules.then_some(&self.evaluator);
+        problems.extend(validate::validate(&value, &self.schema, evaluator, &meter));
         // Where the type is wrong, the fields below are no fields of this API at all.
         let mistyped: HashSet<Path> =
             problems.iter().filter(|p| *p.rule == catalog::TYPE).map(|p| p.path.clone()).collect();
@@ -195,18 +205,22 @@ impl ClaimApi {
         let name = Path::fields("metadata.name");
         let misnamed = problems.iter().any(|p| p.path == name && *p.rule == catalog::METADATA);
         for policy in self.policies.iter().filter(|_| rules && !misnamed) {
-            problems.extend(policy.check(&value, &self.evaluator));
+            problems.extend(policy.check(&value, &self.evaluator, &meter));
+        }
+        if meter.is_spent() {
+            problems.insert(0, Problem::new(&catalog::LIMIT, Path::default(), meter.why()));
         }
         // The policy's bound is the tighter one.
         if problems.iter().any(|p| p.path == name && *p.rule == catalog::ADMISSION) {
             problems.retain(|p| p.path != name || *p.rule != catalog::LENGTH);
         }
+        let all = if problems.len() < validate::MAX_PROBLEMS { "" } else { " or more" };
         let more = bound(&mut problems) + nulls.len().saturating_sub(MAX_PROBLEMS);
         nulls.truncate(MAX_PROBLEMS);
         let mut findings: Vec<Finding> =
             problems.into_iter().map(|problem| problem.into_finding(node)).collect();
         if more > 0 {
-            let message = format!("{more} more problems in this object are not shown");
+            let message = format!("{more}{all} more problems in this object are not shown");
             let at = Path::default().span(node);
             findings.push(Finding::new(&catalog::LIMIT, message).at(at, ""));
         }

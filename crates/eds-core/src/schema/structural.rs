@@ -2,6 +2,7 @@
 //!
 //! Source: `k8s.io/apiextensions-apiserver` 0.34 `pkg/apiserver/schema/structural.go`.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -11,6 +12,24 @@ use crate::golang::regexp::{self, Regexp};
 
 /// How deep a schema may nest. Kubernetes' own bound on a CRD's size ends far before.
 const MAX_DEPTH: usize = 100;
+
+/// Bytes that the schema's patterns may take together once they are compiled. Ours; the API server compiles
+/// each at each use, and forgets it.
+const MAX_PATTERN_BYTES: usize = 64 << 20;
+/// Characters of a schema's rules together: what can be parsed within seconds. Ours; the API server has a
+/// budget for what they cost, which so many exceed.
+const MAX_RULE_CHARACTERS: usize = 300_000;
+/// Characters of a field's name. Ours: a name stands in the path of each problem below it.
+const MAX_NAME: usize = 1024;
+/// Bytes of a description or an example that help may quote.
+const MAX_QUOTED: usize = 4096;
+
+/// What the parts of a schema take together.
+#[derive(Debug, Default)]
+struct Totals {
+    pattern_bytes: Cell<usize>,
+    rule_characters: Cell<usize>,
+}
 
 /// A compiled schema.
 #[derive(Debug, Default)]
@@ -36,6 +55,8 @@ pub struct Schema {
     pub(super) max_properties: Option<u64>,
     pub(super) required: Vec<String>,
     pub(super) properties: BTreeMap<String, Self>,
+    /// Those of the properties that have a default.
+    pub(super) defaulted: Vec<String>,
     pub(super) additional: Additional,
     pub(super) items: Option<Box<Self>>,
     pub(super) all_of: Vec<Self>,
@@ -100,7 +121,7 @@ impl Schema {
     /// Names the place and what is wrong there: no mapping, an unknown type, a pattern that Go
     /// would refuse, nesting without end.
     pub fn compile(schema: &Value) -> Result<Self, String> {
-        compile(schema, "", 0)
+        compile(schema, "", 0, &Totals::default())
     }
 
     /// The schema of a field or of a list's items.
@@ -143,7 +164,7 @@ impl Schema {
     }
 }
 
-fn compile(value: &Value, at: &str, depth: usize) -> Result<Schema, String> {
+fn compile(value: &Value, at: &str, depth: usize, totals: &Totals) -> Result<Schema, String> {
     if depth > MAX_DEPTH {
         return Err(format!("{at}: schema nested deeper than {MAX_DEPTH} levels"));
     }
@@ -156,11 +177,12 @@ fn compile(value: &Value, at: &str, depth: usize) -> Result<Schema, String> {
     let text = |key: &str| object.get(key).and_then(Value::as_str);
     let list = |key: &str| -> Result<Vec<Schema>, String> {
         let items = object.get(key).and_then(Value::as_array).into_iter().flatten().enumerate();
-        items.map(|(i, v)| compile(v, &format!("{at}.{key}[{i}]"), depth + 1)).collect()
+        items.map(|(i, v)| compile(v, &format!("{at}.{key}[{i}]"), depth + 1, totals)).collect()
     };
     let boxed = |key: &str| -> Result<Option<Box<Schema>>, String> {
         let part = object.get(key).filter(|v| v.is_object());
-        part.map(|v| compile(v, &format!("{at}.{key}"), depth + 1).map(Box::new)).transpose()
+        part.map(|v| compile(v, &format!("{at}.{key}"), depth + 1, totals).map(Box::new))
+            .transpose()
     };
     let kind = if flag("x-kubernetes-int-or-string") {
         Kind::IntOrString
@@ -178,14 +200,43 @@ fn compile(value: &Value, at: &str, depth: usize) -> Result<Schema, String> {
     };
     let pattern = match text("pattern") {
         None | Some("") => None,
-        Some(pattern) => Some((
-            pattern.to_owned(),
-            regexp::compile(pattern).map_err(|e| format!("{at}.pattern: {e}"))?,
-        )),
+        Some(pattern) => {
+            let regexp = regexp::compile(pattern).map_err(|e| format!("{at}.pattern: {e}"))?;
+            let bytes = totals.pattern_bytes.get() + regexp.bytes();
+            totals.pattern_bytes.set(bytes);
+            if bytes > MAX_PATTERN_BYTES {
+                let most = MAX_PATTERN_BYTES >> 20;
+                return Err(format!(
+                    "{at}.pattern: the patterns so far take more than {most} MiB compiled: use fewer or \
+                     shorter ones, with smaller repetitions"
+                ));
+            }
+            Some((pattern.to_owned(), regexp))
+        }
     };
     let mut properties = BTreeMap::new();
     for (key, value) in object.get("properties").and_then(Value::as_object).into_iter().flatten() {
-        properties.insert(key.clone(), compile(value, &format!("{at}.{key}"), depth + 1)?);
+        if key.len() > MAX_NAME {
+            return Err(format!("{at}: a field's name has more than {MAX_NAME} characters"));
+        }
+        properties.insert(key.clone(), compile(value, &format!("{at}.{key}"), depth + 1, totals)?);
+    }
+    let required = names(object, "required");
+    if required.iter().any(|name| name.len() > MAX_NAME) {
+        return Err(format!("{at}.required: a field's name has more than {MAX_NAME} characters"));
+    }
+    let rules = object.get("x-kubernetes-validations").and_then(Value::as_array);
+    let rules: Vec<CelRule> = rules.into_iter().flatten().filter_map(CelRule::of).collect();
+    for (i, rule) in rules.iter().enumerate() {
+        let at = format!("{at}.x-kubernetes-validations[{i}]");
+        rule.check_size().map_err(|e| format!("{at}: {e}"))?;
+        let characters = totals.rule_characters.get() + rule.len();
+        totals.rule_characters.set(characters);
+        if characters > MAX_RULE_CHARACTERS {
+            return Err(format!(
+                "{at}: the rules so far have more than {MAX_RULE_CHARACTERS} characters: say it with less"
+            ));
+        }
     }
     let additional = match object.get("additionalProperties") {
         Some(Value::Bool(true)) => Additional::Allowed,
@@ -199,8 +250,10 @@ fn compile(value: &Value, at: &str, depth: usize) -> Result<Schema, String> {
         nullable: flag("nullable"),
         preserve_unknown: flag("x-kubernetes-preserve-unknown-fields"),
         embedded: flag("x-kubernetes-embedded-resource"),
-        description: text("description").map(str::to_owned),
-        example: object.get("example").cloned(),
+        description: text("description").map(|text| {
+            text.get(..text.floor_char_boundary(MAX_QUOTED)).unwrap_or_default().to_owned()
+        }),
+        example: object.get("example").filter(|e| e.to_string().len() <= MAX_QUOTED).cloned(),
         default: object.get("default").filter(|v| !v.is_null()).cloned(),
         format: text("format").map(str::to_owned),
         allowed: object.get("enum").and_then(Value::as_array).cloned(),
@@ -214,8 +267,7 @@ fn compile(value: &Value, at: &str, depth: usize) -> Result<Schema, String> {
         max_items: count("maxItems"),
         min_properties: count("minProperties"),
         max_properties: count("maxProperties"),
-        required: names(object, "required"),
-        properties,
+        required,
         additional,
         items: boxed("items")?,
         all_of: list("allOf")?,
@@ -227,13 +279,12 @@ fn compile(value: &Value, at: &str, depth: usize) -> Result<Schema, String> {
             Some("map") => ListType::Map(names(object, "x-kubernetes-list-map-keys")),
             _ => ListType::Atomic,
         },
-        rules: object
-            .get("x-kubernetes-validations")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(CelRule::of)
+        defaulted: (properties.iter())
+            .filter(|(_, property): &(_, &Schema)| property.default.is_some())
+            .map(|(key, _)| key.clone())
             .collect(),
+        properties,
+        rules,
     })
 }
 

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use cel::common::value::Val;
 use serde_json::{Number, Value};
 
-use super::cel::{Evaluator, Verdict, field, item, view};
+use super::cel::{Evaluator, Meter, Verdict, field, item, view};
 use super::path::{At, Path};
 use super::problem::Problem;
 use super::structural::{Additional, Kind, ListType, Schema};
@@ -22,27 +22,44 @@ use crate::golang::regexp::Regexp;
 /// The largest integer that Go's JSON library takes a float for (`swag.IsFloat64AJSONInteger`).
 const MAX_JSON_INTEGER: f64 = 9_007_199_254_740_991.0;
 
-/// All problems of a value: types and bounds, list keys, then rules where nothing blocks them.
+/// Problems that are looked for in one object: nobody reads more, and each has its text and its place.
+pub(super) const MAX_PROBLEMS: usize = 1000;
+/// Allowed values that a message names, and that are compared with what was written.
+const MAX_NAMED: usize = 100;
+/// Steps of a regexp that count for one step of the meter, and characters of a key.
+const STEPS: usize = 100;
+
+/// All problems of a value: types and bounds, list keys, then rules where nothing blocks them. Each value
+/// costs a step with each schema that it meets, alternatives included: 30 of 30 of 30 are 27,000.
 pub(super) fn validate(
     value: &Value,
     schema: &Schema,
     evaluator: Option<&Evaluator>,
+    meter: &Meter<'_>,
 ) -> Vec<Problem> {
     let mut out = Vec::new();
     let root = At::default();
-    shape(value, schema, &root, &mut out);
-    lists(value, schema, &root, &mut out);
+    shape(value, schema, &root, &mut out, meter);
+    lists(value, schema, &root, &mut out, meter);
     let mut blocked = HashSet::new();
     for problem in out.iter().filter(|p| p.blocks_rules()) {
         problem.path.with_parents_into(&mut blocked);
     }
     if let Some(evaluator) = evaluator {
-        Rules { evaluator, blocked: &blocked }.run(value, None, schema, &root, &mut out);
+        Rules { evaluator, meter, blocked: &blocked }.run(value, None, schema, &root, &mut out);
     }
     out
 }
 
-fn shape(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
+fn shape(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>, meter: &Meter<'_>) {
+    let names = schema.required.len() + schema.allowed.as_ref().map_or(0, Vec::len);
+    let pattern = match (&schema.pattern, value) {
+        (Some((_, regexp)), Value::String(text)) => regexp.steps(text) / STEPS,
+        _ => 0,
+    };
+    if out.len() >= MAX_PROBLEMS || !meter.pay(1 + names / 10 + pattern) {
+        return;
+    }
     let problem = |rule, message: String| Problem::new(rule, at.path(), message);
     if value.is_null() {
         if schema.kind != Kind::Any && !schema.nullable {
@@ -59,9 +76,10 @@ fn shape(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
     if let Some(allowed) = &schema.allowed
         && !allowed.iter().any(|v| same(v, value))
     {
-        let texts: Vec<String> = allowed.iter().map(said).collect();
-        let mut problem =
-            problem(&catalog::ENUM, format!("{value} is not one of {}", texts.join(", ")));
+        let texts: Vec<String> = allowed.iter().take(MAX_NAMED).map(said).collect();
+        let more = if allowed.len() > MAX_NAMED { ", …" } else { "" };
+        let message = format!("{value} is not one of {}{more}", texts.join(", "));
+        let mut problem = problem(&catalog::ENUM, message);
         let written = said(value);
         problem.help = nearest(&written, texts.iter().map(String::as_str))
             .map(|near| format!("did you mean {near}?"));
@@ -74,13 +92,13 @@ fn shape(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
             count(items.len(), "entries", schema.min_items, schema.max_items, at, out);
             if let Some(schema) = &schema.items {
                 for (i, item) in items.iter().enumerate() {
-                    shape(item, schema, &at.index(i), out);
+                    shape(item, schema, &at.index(i), out, meter);
                 }
             }
         }
         Value::Object(object) => {
             count(object.len(), "fields", schema.min_properties, schema.max_properties, at, out);
-            for name in &schema.required {
+            for name in schema.required.iter().take(MAX_PROBLEMS) {
                 if !object.contains_key(name) {
                     out.push(missing(schema, at, name));
                 }
@@ -90,13 +108,13 @@ fn shape(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
             }
             for (key, value) in object {
                 if let Some(child) = schema.child(key) {
-                    shape(value, child, &at.key(key), out);
+                    shape(value, child, &at.key(key), out, meter);
                 }
             }
         }
         Value::Null | Value::Bool(_) => {}
     }
-    combinations(value, schema, at, out);
+    combinations(value, schema, at, out, meter);
 }
 
 fn missing(schema: &Schema, at: &At<'_>, name: &str) -> Problem {
@@ -336,13 +354,19 @@ fn embedded(object: &serde_json::Map<String, Value>, at: &At<'_>, out: &mut Vec<
 
 /// `allOf`, `anyOf`, `oneOf`, `not`: they refine values, so their own findings are shown where
 /// there is only one way to satisfy them.
-fn combinations(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
+fn combinations(
+    value: &Value,
+    schema: &Schema,
+    at: &At<'_>,
+    out: &mut Vec<Problem>,
+    meter: &Meter<'_>,
+) {
     for part in &schema.all_of {
-        shape(value, part, at, out);
+        shape(value, part, at, out, meter);
     }
     let fits = |part: &Schema| {
         let mut inner = Vec::new();
-        shape(value, part, at, &mut inner);
+        shape(value, part, at, &mut inner, meter);
         inner.is_empty()
     };
     let mut refuse = |message: &str| {
@@ -363,7 +387,7 @@ fn combinations(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Probl
     }
 }
 
-fn lists(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
+fn lists(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>, meter: &Meter<'_>) {
     match value {
         Value::Array(items) => {
             let key = |item: &Value| match &schema.list {
@@ -378,21 +402,29 @@ fn lists(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
                     Some(format!("{:?}", parts.collect::<Vec<_>>()))
                 }
             };
-            let mut seen = std::collections::HashSet::new();
+            let names = if let ListType::Map(keys) = &schema.list { keys.len() } else { 0 };
+            let mut seen = HashSet::new();
             for (i, item) in items.iter().enumerate() {
-                if key(item).is_some_and(|key| !seen.insert(key)) {
+                if out.len() >= MAX_PROBLEMS || !meter.pay(1 + names) {
+                    return;
+                }
+                let key = key(item);
+                if !meter.pay(key.as_ref().map_or(0, String::len) / STEPS) {
+                    return;
+                }
+                if key.is_some_and(|key| !seen.insert(key)) {
                     let message = "has the same key as an entry before it";
                     out.push(Problem::new(&catalog::LIST_KEYS, at.index(i).path(), message));
                 }
                 if let Some(schema) = &schema.items {
-                    lists(item, schema, &at.index(i), out);
+                    lists(item, schema, &at.index(i), out, meter);
                 }
             }
         }
         Value::Object(object) => {
             for (key, value) in object {
                 if let Some(child) = schema.child(key) {
-                    lists(value, child, &at.key(key), out);
+                    lists(value, child, &at.key(key), out, meter);
                 }
             }
         }
@@ -404,6 +436,7 @@ fn lists(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
 /// passed over: the API server would not run it either.
 struct Rules<'a> {
     evaluator: &'a Evaluator,
+    meter: &'a Meter<'a>,
     /// Paths with such a problem at or below them.
     blocked: &'a HashSet<Path>,
 }
@@ -418,13 +451,14 @@ impl Rules<'_> {
         at: &At<'_>,
         out: &mut Vec<Problem>,
     ) {
-        if value.is_null() {
+        if value.is_null() || out.len() >= MAX_PROBLEMS || !self.meter.pay(1) {
             return;
         }
         let made;
         let mut seen = seen;
         if !schema.rules.is_empty() && !self.is_blocked(at) {
-            if seen.is_none() {
+            // Of a part of the same value, another view is made.
+            if seen.is_none() && self.meter.pay(nodes(value)) {
                 made = view(value, Some(schema));
                 seen = Some(made.as_ref());
             }
@@ -468,16 +502,25 @@ impl Rules<'_> {
                 Some(field) => at.path().with_fields(field),
                 None => at.path(),
             };
-            match rule.run(&scope) {
+            match rule.run(&scope, self.meter) {
                 Verdict::Holds => {}
                 Verdict::Broken(message) => out.push(Problem::new(&catalog::CEL, path(), message)),
                 Verdict::Unknown(why) => out.push(Problem::new(
                     &catalog::CEL_UNKNOWN,
                     path(),
-                    format!("the rule {} was not checked: {why}", rule.rule),
+                    format!("the rule {} was not checked: {why}", rule.name()),
                 )),
             }
         }
+    }
+}
+
+/// How many values there are in one, itself included.
+fn nodes(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(nodes).sum::<usize>(),
+        Value::Object(object) => 1 + object.values().map(nodes).sum::<usize>(),
+        _ => 1,
     }
 }
 

@@ -86,6 +86,11 @@ impl Program {
         self.insts.len()
     }
 
+    /// The bytes of its classes, which others may share.
+    pub(super) fn class_bytes(&self) -> usize {
+        self.classes.iter().map(|class| class.bytes()).sum()
+    }
+
     /// About how many bytes it takes.
     pub(super) fn bytes(&self) -> usize {
         size_of_val(&*self.insts) + 8 * self.classes.len() + 256

@@ -5,13 +5,14 @@
 //! with a constant.
 //! Anything else gives `None`, and the whole rule is left to those who know CEL.
 
-use cel::Program;
 use cel::common::ast::{Expr, LiteralValue};
 use serde_json::{Value, json};
 
+use crate::schema::cel::parse;
+
 /// The schema that says the same as a rule, for a value of the schema `of`.
 pub(super) fn translate(rule: &str, of: &Value) -> Option<Value> {
-    let program = Program::compile(rule).ok()?;
+    let program = parse(rule).ok()?;
     expression(&program.expression().expr, of)
 }
 

@@ -1,0 +1,122 @@
+//! How large an expression may be.
+//!
+//! The parser, and all that walks what it makes, go down by recursion. Brackets within brackets the
+//! parser of the `cel` crate bounds by itself, at 96. It does not bound operators beside each other, each
+//! of which is one level more of what it makes.
+//!
+//! cel-go, which the API server parses with, takes 100,000 characters (`expressionSizeCodePointLimit`)
+//! and 250 levels of each rule of its grammar (`maxRecursionDepth`). [`MAX_LEVELS`] is for all rules
+//! together; `&&`, `||` and the entries of a list are balanced or beside each other, and count once.
+
+use cel::common::ast::{EntryExpr, Expr, IdedExpr};
+
+/// Characters of an expression.
+const MAX_CHARACTERS: usize = 100_000;
+/// Operators within each other.
+const MAX_LEVELS: usize = 250;
+/// Characters that may be a level each, wherever they stand, strings included. Ours: what the parser goes
+/// through before levels can be counted.
+const MAX_OPERATORS: usize = 5_000;
+
+/// Says what is wrong with the size of an expression before it is parsed, and what to do.
+pub(super) fn check(text: &str) -> Result<(), String> {
+    let characters = text.chars().count();
+    if characters > MAX_CHARACTERS {
+        return Err(format!(
+            "the expression has {characters} characters, and the API server takes at most \
+             {MAX_CHARACTERS}: make several rules of it"
+        ));
+    }
+    let operators = text.chars().filter(|c| "+-*/%<>=!?.[(".contains(*c)).count();
+    let operators = operators + text.matches(" in ").count();
+    if operators > MAX_OPERATORS {
+        return Err(format!(
+            "the expression has {operators} operators, and at most {MAX_OPERATORS} are read: make \
+             several rules of it, or compare with a list: self in [...]"
+        ));
+    }
+    Ok(())
+}
+
+/// The same of an expression that has been parsed.
+pub(super) fn check_levels(expression: &IdedExpr) -> Result<(), String> {
+    if levels(expression) <= MAX_LEVELS {
+        return Ok(());
+    }
+    Err(format!(
+        "the expression has more than {MAX_LEVELS} operators within each other, which the API server \
+         does not parse either: make several rules of it"
+    ))
+}
+
+fn levels(expression: &IdedExpr) -> usize {
+    let most = |parts: &mut dyn Iterator<Item = &IdedExpr>| parts.map(levels).max();
+    let below = match &expression.expr {
+        Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => None,
+        Expr::Select(select) => Some(levels(&select.operand)),
+        Expr::Call(call) => most(&mut call.target.as_deref().into_iter().chain(&call.args)),
+        Expr::List(list) => most(&mut list.elements.iter()),
+        Expr::Map(map) => {
+            let entries = map.entries.iter().map(|entry| &entry.expr);
+            most(&mut entries.flat_map(|entry| match entry {
+                EntryExpr::MapEntry(entry) => vec![&entry.key, &entry.value],
+                EntryExpr::StructField(field) => vec![&field.value],
+            }))
+        }
+        Expr::Struct(made) => {
+            let entries = made.entries.iter().map(|entry| &entry.expr);
+            most(&mut entries.flat_map(|entry| match entry {
+                EntryExpr::MapEntry(entry) => vec![&entry.key, &entry.value],
+                EntryExpr::StructField(field) => vec![&field.value],
+            }))
+        }
+        Expr::Comprehension(c) => most(
+            &mut [&c.iter_range, &c.accu_init, &c.loop_cond, &c.loop_step, &c.result].into_iter(),
+        ),
+    };
+    below.unwrap_or_default() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn parsed(text: &str, words: Option<&str>) {
+        let text = text.to_owned();
+        let shown: String = text.chars().take(60).collect();
+        // In a debug build a level takes thousands of bytes of the stack.
+        let parse = move || {
+            check(&text)?;
+            let program = cel::Program::compile(&text).map_err(|e| e.to_string())?;
+            check_levels(program.expression())
+        };
+        let parse = std::thread::Builder::new().stack_size(64 << 20).spawn(parse).unwrap();
+        let found = parse.join().unwrap().err();
+        let fits = match (&found, words) {
+            (Some(found), Some(words)) => found.contains(words),
+            (found, None) => found.is_none(),
+            _ => false,
+        };
+        assert!(fits, "{shown}: {found:?}");
+    }
+
+    #[test]
+    fn what_is_too_large() {
+        let levels = Some("more than 250 operators within each other");
+        let operators = Some("at most 5000 are read");
+        parsed(&["1"; 240].join("+"), None);
+        parsed(&["1"; 300].join(" + "), levels);
+        parsed(&["self"; 300].join(".a."), levels);
+        parsed(&["1"; 300].join(" in "), levels);
+        parsed(&format!("self{}", "[0]".repeat(300)), levels);
+        parsed(&format!("self{}", ".f()".repeat(300)), levels);
+        parsed(&["self.a == 1"; 1000].join(" && "), None);
+        parsed(&format!("[{}]", ["self.a + 1"; 1000].join(", ")), None);
+        parsed(&["1"; 50_000].join("+"), operators);
+        parsed(&"(".repeat(50_000), operators);
+        parsed(&["1"; 6_000].join(" in "), operators);
+        parsed(&"(".repeat(200), Some("ecursion"));
+        parsed(&"1".repeat(100_001), Some("100001 characters"));
+    }
+}

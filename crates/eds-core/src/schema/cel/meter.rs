@@ -1,0 +1,248 @@
+//! What rules may cost, counted while they run.
+//!
+//! The `cel` crate has no budget and cannot be stopped. So calls of one function, [`PAY`], are written
+//! into what it parsed: around what a loop goes through, and around every operand that is read or copied.
+//! It pays for what is about to happen, and fails where that is more than what is left. A loop is paid for
+//! before it begins, so that no error that is swallowed (`false && error`) makes it go on for long.
+//!
+//! The budgets are the API server's (`k8s.io/apiserver` 0.34 `pkg/apis/cel/config.go`: `PerCallLimit` and
+//! `RuntimeCELCostBudget`), and so is the measure: a step for a name, a field, an operator each time, and
+//! for ten characters that are read (`cel-go` 0.26 `interpreter/runtimecost.go`). Ours counts branches
+//! that are not taken, copies, and a loop that ends early as if it went through; and all objects of a run.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators as op};
+use cel::common::types::{CelBytes, CelInt, CelList, CelMap, CelOptional, CelString, DYN_TYPE};
+use cel::common::value::{CowVal, Val};
+use cel::{Env, ExecutionError};
+
+/// Steps of one rule on one value.
+const RULE_BUDGET: u64 = 1_000_000;
+/// Steps of all rules, and of the schema, on one object.
+const OBJECT_BUDGET: u64 = 10_000_000;
+/// Steps on all objects of a run, but for [`ORDINARY`] ones.
+const RUN_BUDGET: u64 = 30_000_000;
+/// Steps that each object has besides: ordinary ones need a few hundred.
+const ORDINARY: u64 = 2_000;
+
+/// What all objects of a run have cost.
+#[derive(Debug, Default)]
+pub(super) struct Run(AtomicU64);
+
+/// What is left for one object.
+#[derive(Debug)]
+pub(in crate::schema) struct Meter<'r> {
+    left: Cell<u64>,
+    given: u64,
+    run: &'r Run,
+}
+
+thread_local! {
+    /// What is left of the rule that runs on this thread; less than nothing once it is spent. A function
+    /// of the crate gets nothing but its arguments.
+    static LEFT: Cell<i64> = const { Cell::new(0) };
+}
+
+impl<'r> Meter<'r> {
+    pub(super) fn new(run: &'r Run) -> Self {
+        let given = RUN_BUDGET.saturating_sub(run.0.load(Relaxed)) + ORDINARY;
+        let given = given.min(OBJECT_BUDGET);
+        Self { left: Cell::new(given), given, run }
+    }
+
+    /// Takes so many steps; `false` where there are not so many left.
+    pub(in crate::schema) fn pay(&self, steps: usize) -> bool {
+        let left = self.left.get().checked_sub(steps as u64);
+        self.left.set(left.unwrap_or_default());
+        left.is_some()
+    }
+
+    /// Whether nothing is left.
+    pub(in crate::schema) fn is_spent(&self) -> bool {
+        self.left.get() == 0
+    }
+
+    /// Why nothing is left, and what to do.
+    pub(in crate::schema) fn why(&self) -> String {
+        match self.given {
+            OBJECT_BUDGET => format!(
+                "the API's schema and rules cost more than {OBJECT_BUDGET} steps on this object, which is \
+                 the API server's budget for rules: give its lists fewer entries, or the API fewer \
+                 alternatives and loops"
+            ),
+            _ => format!(
+                "the API's schema and rules cost more than {RUN_BUDGET} steps on the objects so far: check \
+                 fewer at once"
+            ),
+        }
+    }
+
+    /// Runs a rule that takes so many steps by itself. An error where it costs too much.
+    pub(super) fn rule<T>(&self, steps: u64, run: impl FnOnce() -> T) -> Result<T, String> {
+        let budget = self.left.get().min(RULE_BUDGET);
+        LEFT.set(budget.cast_signed());
+        let result = take(steps).map(|()| run());
+        let left = LEFT.get();
+        let spent = budget - left.max(0).cast_unsigned();
+        self.left.set(self.left.get().saturating_sub(spent));
+        match result {
+            Ok(result) if left >= 0 => Ok(result),
+            _ if budget < RULE_BUDGET => Err(self.why()),
+            _ => Err(format!(
+                "it costs more than {RULE_BUDGET} steps on this value, which is the API server's budget: \
+                 bound the lists and texts that it goes through (maxItems, maxLength), or let it compare \
+                 less"
+            )),
+        }
+    }
+}
+
+impl Drop for Meter<'_> {
+    fn drop(&mut self) {
+        let spent = self.given - self.left.get();
+        self.run.0.fetch_add(spent.saturating_sub(ORDINARY), Relaxed);
+    }
+}
+
+/// Takes steps from the rule that runs.
+pub(super) fn take(steps: u64) -> Result<(), ExecutionError> {
+    let left = LEFT.get();
+    let after = left.saturating_sub(i64::try_from(steps).unwrap_or(i64::MAX));
+    LEFT.set(after.min(left));
+    match after >= 0 {
+        true => Ok(()),
+        false => Err(ExecutionError::function_error("rule", "it costs too much")),
+    }
+}
+
+/// `@pay(n, x)` is `x`, for `n` steps for each entry of it; for its whole size where `n` is 0, and for
+/// that of a text alone where it is less. The name cannot be written in CEL.
+const PAY: &str = "@pay";
+const WHOLE: i64 = 0;
+const TEXT: i64 = -1;
+
+/// Declares the function.
+pub(super) fn declare(env: &mut Env) {
+    // The name is nobody else's, so none is there before.
+    let _ = env.add_overload(PAY, PAY, vec![DYN_TYPE, DYN_TYPE], pay);
+}
+
+fn pay<'b, 'v>(mut arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    let value = arguments.pop().ok_or_else(ExecutionError::missing_argument_or_target)?;
+    let number = arguments.first().and_then(|n| n.downcast_ref::<CelInt>()).map(|n| *n.inner());
+    let number = number.unwrap_or(WHOLE);
+    let entries = value.as_sizer().map_or(0, |sizer| *sizer.size().inner());
+    take(match number {
+        WHOLE => {
+            let mut tenths = 0;
+            size(value.as_ref(), &mut tenths);
+            tenths / 10
+        }
+        TEXT => value.downcast_ref::<CelString<'v>>().map_or(0, |t| t.inner().len() as u64 / 100),
+        steps => steps.saturating_mul(entries).unsigned_abs(),
+    })?;
+    Ok(value)
+}
+
+/// Adds the size of a value, in tenths of a step: what it takes to read it, and to hold a copy. Walks no
+/// further than can be paid for.
+fn size(value: &dyn Val, tenths: &mut u64) -> bool {
+    let texts = value.downcast_ref::<CelString<'_>>().map(|text| text.inner().len());
+    let bytes = value.downcast_ref::<CelBytes<'_>>().map(|bytes| bytes.inner().len());
+    *tenths = tenths.saturating_add(texts.or(bytes).unwrap_or_default() as u64);
+    let mut more = |item: &dyn Val, own: u64| {
+        *tenths = tenths.saturating_add(own);
+        *tenths <= 10 * RULE_BUDGET && size(item, tenths)
+    };
+    if let Some(list) = value.downcast_ref::<CelList<'_>>() {
+        list.inner().iter().all(|item| more(item.as_ref(), 5))
+    } else if let Some(map) = value.downcast_ref::<CelMap<'_>>() {
+        map.inner().values().all(|item| more(item.as_ref(), 20))
+    } else if let Some(inner) = value.downcast_ref::<CelOptional<'_>>().and_then(CelOptional::inner)
+    {
+        more(inner, 5)
+    } else {
+        true
+    }
+}
+
+/// Writes the calls into an expression. Gives what it costs by itself: each of its names, fields and
+/// calls, but for what its loops repeat.
+pub(super) fn metered(expression: &mut IdedExpr) -> u64 {
+    match &mut expression.expr {
+        Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => 1,
+        Expr::Select(select) => 1 + metered(&mut select.operand),
+        Expr::Call(call) => {
+            let mut steps = 1;
+            for part in call.target.as_deref_mut().into_iter().chain(&mut call.args) {
+                steps += metered(part);
+            }
+            operands(call);
+            steps
+        }
+        Expr::List(list) => 1 + list.elements.iter_mut().map(read).sum::<u64>(),
+        Expr::Map(map) => {
+            let entries = map.entries.iter_mut().map(|entry| match &mut entry.expr {
+                EntryExpr::MapEntry(entry) => read(&mut entry.key) + read(&mut entry.value),
+                EntryExpr::StructField(field) => read(&mut field.value),
+            });
+            1 + entries.sum::<u64>()
+        }
+        Expr::Struct(made) => {
+            let entries = made.entries.iter_mut().map(|entry| match &mut entry.expr {
+                EntryExpr::MapEntry(entry) => read(&mut entry.key) + read(&mut entry.value),
+                EntryExpr::StructField(field) => read(&mut field.value),
+            });
+            1 + entries.sum::<u64>()
+        }
+        Expr::Comprehension(a_loop) => {
+            let once = metered(&mut a_loop.iter_range)
+                + metered(&mut a_loop.accu_init)
+                + metered(&mut a_loop.result);
+            let each = metered(&mut a_loop.loop_cond) + metered(&mut a_loop.loop_step);
+            wrap(&mut a_loop.iter_range, i64::try_from(each).unwrap_or(i64::MAX));
+            1 + once
+        }
+    }
+}
+
+fn read(expression: &mut IdedExpr) -> u64 {
+    let steps = metered(expression);
+    wrap(expression, WHOLE);
+    steps
+}
+
+/// Wraps what a call reads or copies.
+fn operands(call: &mut CallExpr) {
+    let how = match call.func_name.as_str() {
+        op::LOGICAL_AND | op::LOGICAL_OR | op::LOGICAL_NOT | op::CONDITIONAL => return,
+        op::NOT_STRICTLY_FALSE | op::INDEX | op::OPT_INDEX | op::OPT_SELECT => return,
+        "dyn" | "type" | PAY => return,
+        "size" => TEXT,
+        // A step of `map`, `filter` or `exists_one`: the crate knows its shape, and adds in place.
+        op::ADD if call.args.first().is_some_and(|a| is_accumulator(&a.expr)) => return,
+        _ => WHOLE,
+    };
+    // `optional.of(x)`: the target is a part of the function's name.
+    let target = call.target.as_deref_mut();
+    let target = target.filter(|t| !matches!(&t.expr, Expr::Ident(name) if name == "optional"));
+    target.into_iter().chain(&mut call.args).for_each(|part| wrap(part, how));
+}
+
+/// Names that no rule can write.
+fn is_accumulator(expression: &Expr) -> bool {
+    matches!(expression, Expr::Ident(name) if name.starts_with('@'))
+}
+
+/// Puts `@pay(number, expression)` in the place of an expression, unless it is a literal.
+fn wrap(expression: &mut IdedExpr, number: i64) {
+    if matches!(expression.expr, Expr::Literal(_)) {
+        return;
+    }
+    let inner = std::mem::take(expression);
+    let number = IdedExpr { id: 0, expr: Expr::Literal(LiteralValue::Int(number.into())) };
+    let call = CallExpr { func_name: PAY.to_owned(), target: None, args: vec![number, inner] };
+    *expression = IdedExpr { id: 0, expr: Expr::Call(call) };
+}
