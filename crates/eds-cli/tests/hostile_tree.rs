@@ -206,7 +206,7 @@ fn nothing_is_fetched() {
     let blob = victim.git(&["rev-parse", &format!("{}:{FILE}", victim.base)]);
     victim.commit();
     let (folder, name) = blob.split_at(2);
-    fs::remove_file(victim.path(&format!(".git/objects/{folder}/{name}"))).unwrap();
+    fs::remove_file(victim.path(format!(".git/objects/{folder}/{name}"))).unwrap();
     fs::write(victim.path(".git/config"), victim.config()).unwrap();
     let output = victim.run(victim.validate("", &victim.base, FILE), "a partial clone");
     assert_eq!(output.status.code(), Some(2));

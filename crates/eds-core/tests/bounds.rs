@@ -218,7 +218,7 @@ fn rules_that_are_too_large() {
     ] {
         check(name, json!({}), &rule, json!({}), words);
     }
-    let many = vec!["true && true".repeat(1) + &" && true".repeat(5_000); 8];
+    let many = vec!["true && true".to_owned() + &" && true".repeat(5_000); 8];
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let found = said(&xrd(&json!({}), &many), &json!({}));
     assert!(found.contains("more than 300000 characters"), "{found}");
