@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow};
 use eds_core::schema::crd::{self, Side};
-use eds_core::schema::publish;
+use eds_core::schema::{Schema, publish};
 
 use crate::inputs::Source;
 use crate::{Outcome, api, embedded, output};
@@ -40,6 +40,10 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let side = if args.composite { Side::Composite } else { Side::Claim };
     let definition =
         crd::definition(&xrd, side).map_err(|e| anyhow!(e)).with_context(|| source.name.clone())?;
+    // What nobody can be checked against is not published, and what it costs to read is bounded.
+    Schema::compile(&definition.schema)
+        .map_err(|e| anyhow!("the schema of {}: {e}", definition.kind))
+        .with_context(|| source.name.clone())?;
     let mut text = serde_json::to_string_pretty(&publish::json_schema(&definition))?;
     text.push('\n');
     let path = match &args.output {
