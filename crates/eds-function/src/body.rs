@@ -2,7 +2,8 @@
 //!
 //! gRPC sends a message's length before the message. It is looked at here, before any more is read:
 //! a message that is too large is refused, and one that does not fit at the moment waits in the
-//! client and in HTTP/2's window. A body that does not arrive in time is given up.
+//! client and in HTTP/2's window. A body that does not arrive in time is given up, and sooner when
+//! others wait for its memory.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,10 +16,16 @@ use tokio::sync::AcquireError;
 use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
-use crate::limits::{Limits, Taken};
+use crate::arrivals::{Arrival, GRACE};
+use crate::limits::{ORDINARY, Taken};
+use crate::runner::Shared;
 
 /// How long a client may take to send a message, the wait for memory not counted.
 const ARRIVAL: Duration = Duration::from_secs(30);
+
+/// Messages up to this size take memory when they are there: what is on its way is bounded by the number
+/// of arrivals. So they wait for nobody who sends slowly.
+const SMALL: usize = 8 << 10;
 
 /// A compression flag and four bytes of length.
 const PREFIX: usize = 5;
@@ -43,26 +50,80 @@ type Taking = Pin<Box<dyn Future<Output = Result<Taken, AcquireError>> + Send>>;
 /// A body that knows its message's length before it reads it.
 pub(crate) struct Gated {
     inner: tonic::body::Body,
-    limits: Limits,
+    shared: Shared,
     max_message: usize,
     ticket: Ticket,
     prefix: Vec<u8>,
+    /// Bytes of the message, and how many of them are still to come.
+    length: usize,
+    missing: usize,
+    /// Until the whole message is there.
+    arrival: Option<Arrival>,
     /// Read, but not to be passed on before the memory is there.
     held: Option<Bytes>,
     taking: Option<Taking>,
-    arrival: Pin<Box<Sleep>>,
+    overdue: Pin<Box<Sleep>>,
 }
 
 impl Gated {
     pub(crate) fn new(
         inner: tonic::body::Body,
-        limits: Limits,
+        shared: Shared,
         max_message: usize,
         ticket: Ticket,
     ) -> Self {
-        let (prefix, held, taking) = (Vec::new(), None, None);
-        let arrival = Box::pin(sleep(ARRIVAL));
-        Self { inner, limits, max_message, ticket, prefix, held, taking, arrival }
+        let (prefix, length, missing) = (Vec::new(), 0, 0);
+        let (arrival, held, taking) = (Some(shared.arrivals.enter()), None, None);
+        let overdue = Box::pin(sleep(ARRIVAL));
+        Self {
+            inner,
+            shared,
+            max_message,
+            ticket,
+            prefix,
+            length,
+            missing,
+            arrival,
+            held,
+            taking,
+            overdue,
+        }
+    }
+
+    /// Look at data before it is passed on.
+    fn look(&mut self, data: &Bytes) -> Result<(), Status> {
+        let mut rest = data.len();
+        if self.prefix.len() < PREFIX {
+            rest = rest.saturating_sub(PREFIX - self.prefix.len());
+            self.begin(data)?;
+            if self.prefix.len() < PREFIX {
+                return Ok(());
+            }
+        }
+        self.missing = self.missing.saturating_sub(rest);
+        if self.missing == 0 && self.arrival.take().is_some() && self.length <= SMALL {
+            self.take();
+        }
+        Ok(())
+    }
+
+    /// Take the message's memory; who holds some for too long gives way.
+    fn take(&mut self) {
+        let (length, shared) = (self.length, self.shared.clone());
+        let messages = shared.limits.lane(length).messages.clone();
+        self.taking = Some(Box::pin(async move {
+            let take = messages.take(length);
+            tokio::pin!(take);
+            loop {
+                tokio::select! {
+                    taken = &mut take => return taken,
+                    () = sleep(GRACE) => {
+                        shared.arrivals.give_way(length > ORDINARY);
+                        shared.connections.close_stalled(GRACE);
+                    }
+                }
+            }
+        }));
     }
 
     /// Look at the beginning of the message.
@@ -78,8 +139,10 @@ impl Gated {
                 self.max_message
             )));
         }
-        let messages = self.limits.lane(length).messages.clone();
-        self.taking = Some(Box::pin(async move { messages.take(length).await }));
+        (self.length, self.missing) = (length, length);
+        if length > SMALL {
+            self.take();
+        }
         Ok(())
     }
 }
@@ -94,16 +157,25 @@ impl Body for Gated {
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = self.get_mut();
         loop {
+            if let Some(arrival) = &mut this.arrival
+                && Pin::new(&mut arrival.ended).poll(context).is_ready()
+            {
+                let slow = "too many requests are on their way, and this one for long; try again";
+                return Poll::Ready(Some(Err(Status::unavailable(slow))));
+            }
             if let Some(taking) = &mut this.taking {
                 let taken = ready!(taking.as_mut().poll(context));
                 this.taking = None;
                 this.ticket.fill(taken.map_err(|_| Status::unavailable("the server is stopping"))?);
-                this.arrival = Box::pin(sleep(ARRIVAL));
+                this.overdue = Box::pin(sleep(ARRIVAL));
+                if let Some(arrival) = &this.arrival {
+                    arrival.holds(this.length > ORDINARY);
+                }
             }
             if let Some(data) = this.held.take() {
                 return Poll::Ready(Some(Ok(Frame::data(data))));
             }
-            if this.arrival.as_mut().poll(context).is_ready() {
+            if this.arrival.is_some() && this.overdue.as_mut().poll(context).is_ready() {
                 let late = Status::deadline_exceeded("the request did not arrive in time");
                 return Poll::Ready(Some(Err(late)));
             }
@@ -111,17 +183,16 @@ impl Body for Gated {
                 Some(Ok(frame)) => frame,
                 other => return Poll::Ready(other),
             };
-            let Some(data) = frame.data_ref().filter(|_| this.prefix.len() < PREFIX).cloned()
-            else {
+            let Some(data) = frame.data_ref().cloned() else {
                 return Poll::Ready(Some(Ok(frame)));
             };
-            this.begin(&data)?;
+            this.look(&data)?;
             this.held = Some(data);
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.held.is_none() && self.inner.is_end_stream()
+        self.held.is_none() && self.taking.is_none() && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -2,45 +2,58 @@
 //! threads that talk to clients stay free for health checks, signals and other connections.
 //!
 //! A request that cannot start at once waits its turn. One whose client has gone is never started, or
-//! stopped.
+//! stopped. One that is not done after a [`SLICE`] leaves its place to those who wait, and goes on among
+//! its like, who take turns: what is quickly answered is quickly answered, whatever else is computed.
 
+use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use eds_core::protocol::GoOn;
-use tokio::sync::Semaphore;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 use tonic::Status;
+
+use crate::limits::{Bytes, Taken};
 
 /// How many requests may wait for a thread. The next one is refused with UNAVAILABLE, which clients
 /// take for "again, later".
 const WAITING: usize = 1000;
 
-/// The threads' places, shared by all clones.
+/// How long a request is computed before it takes turns with others. Most take a millisecond.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// How many may be begun and wait for their next turn.
+const BEGUN: usize = 128;
+
+/// The places of one kind of requests, shared by all clones.
 #[derive(Debug, Clone)]
 pub struct Computing {
-    /// One permit for each request that is computed.
-    places: Arc<Semaphore>,
     /// One permit for each request that is computed or waits.
     entrance: Arc<Semaphore>,
+    /// One permit for each thread.
+    threads: Arc<Semaphore>,
+    /// What a thread needs besides for each slice; `None`: the first slice is free, and the last.
+    turns: Option<Arc<Semaphore>>,
     waiting: Arc<AtomicUsize>,
 }
 
-impl Default for Computing {
-    /// As many at once as there are processors, two at least: one slow request leaves room.
-    fn default() -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self::new(processors.max(2))
-    }
+/// Where a request goes on that is not done after its first slice, and what it takes there.
+#[derive(Debug)]
+pub(crate) struct Onward {
+    pub(crate) computing: Computing,
+    pub(crate) objects: Bytes,
+    pub(crate) bytes: usize,
 }
 
-/// Tells a computation that nobody waits for it any more.
-struct Leaving(Arc<AtomicBool>);
-
-impl Drop for Leaving {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
+/// How a computation ended.
+#[derive(Debug)]
+pub(crate) enum Computed<T> {
+    Done(T),
+    /// It would have to go on where there is no room at the moment; it must be begun again there.
+    NoRoom,
 }
 
 /// Counts itself while it lives.
@@ -60,49 +73,132 @@ impl Drop for Waiting<'_> {
 }
 
 impl Computing {
-    /// As many computations at once as said.
-    #[must_use]
-    pub fn new(places: usize) -> Self {
+    /// As many computations at once as said, a slice each.
+    pub(crate) fn quick(places: usize) -> Self {
+        Self::new(places, None)
+    }
+
+    /// Computations that take turns, all that are made with the same semaphore.
+    pub(crate) fn in_turns(turns: &Arc<Semaphore>) -> Self {
+        Self::new(BEGUN, Some(Arc::clone(turns)))
+    }
+
+    fn new(threads: usize, turns: Option<Arc<Semaphore>>) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(places)),
-            entrance: Arc::new(Semaphore::new(places + WAITING)),
+            entrance: Arc::new(Semaphore::new(threads + WAITING)),
+            threads: Arc::new(Semaphore::new(threads)),
+            turns,
             waiting: Arc::default(),
         }
     }
 
-    /// How many requests wait for a place.
+    /// How many requests wait for a thread.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
 
     /// Compute on a thread that may block. Dropped while it waits, nothing is computed; dropped
-    /// later, the work is told.
+    /// later, the work is told. `memory` is held until the end, or until other is taken `onward`.
     ///
     /// # Errors
     /// UNAVAILABLE when too many wait already, or the server is going down.
-    pub async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
+        memory: Taken,
+        onward: Option<Onward>,
         work: impl FnOnce(GoOn<'_>) -> T + Send + 'static,
-    ) -> Result<T, Status> {
+    ) -> Result<Computed<T>, Status> {
         let busy = |_| Status::unavailable("too many requests are waiting; try again later");
         let entered = Arc::clone(&self.entrance).try_acquire_owned().map_err(busy)?;
-        let place = {
+        let thread = {
             let _waiting = Waiting::new(&self.waiting);
-            Arc::clone(&self.places).acquire_owned().await
+            Arc::clone(&self.threads).acquire_owned().await
         };
-        let gone = Arc::new(AtomicBool::new(false));
-        let leaving = Leaving(Arc::clone(&gone));
-        let computed = spawn_blocking(move || {
-            let held = (entered, place);
+        let stopping = |_| Status::unavailable("the server is stopping");
+        let held = Some((entered, thread.map_err(stopping)?, memory));
+        // Closed when this future is dropped: the client has gone.
+        let (client, _waits) = oneshot::channel();
+        let turns = self.turns.clone();
+        let slices = Slices { client, held, turns, turn: None, end: Instant::now(), onward };
+        let computed = spawn_blocking(move || slices.compute(work));
+        let computed = computed.await.map_err(|_| "gone").and_then(|it| it.ok_or("gone"));
+        computed.map_err(|_| Status::unavailable("the server is stopping"))
+    }
+}
+
+/// A computation's way through its slices.
+struct Slices {
+    client: oneshot::Sender<()>,
+    /// The place in which it was begun, and its memory.
+    held: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit, Taken)>,
+    turns: Option<Arc<Semaphore>>,
+    turn: Option<OwnedSemaphorePermit>,
+    /// The slice's end.
+    end: Instant,
+    onward: Option<Onward>,
+}
+
+impl Slices {
+    /// `None`: nobody wants the answer any more.
+    fn compute<T>(mut self, work: impl FnOnce(GoOn<'_>) -> T) -> Option<Computed<T>> {
+        let begun = if self.turns.is_none() {
+            self.end = Instant::now() + SLICE;
             // A client that has left since may have queued behind the runtime's own threads.
-            let go_on = || !gone.load(Ordering::Relaxed);
-            let computed = go_on().then(|| work(&go_on));
-            drop(held);
-            computed
-        });
-        let computed = computed.await;
-        drop(leaving);
-        computed.ok().flatten().ok_or_else(|| Status::unavailable("the server is stopping"))
+            !self.client.is_closed()
+        } else {
+            self.next_turn()
+        };
+        let slices = RefCell::new(self);
+        let computed = begun.then(|| work(&|| slices.borrow_mut().goes_on()))?;
+        let slices = slices.into_inner();
+        let ended = slices.held.is_none();
+        Some(if ended { Computed::NoRoom } else { Computed::Done(computed) })
+    }
+
+    fn goes_on(&mut self) -> bool {
+        if self.held.is_none() || self.client.is_closed() {
+            return false;
+        }
+        if Instant::now() < self.end {
+            return true;
+        }
+        if let Some(onward) = self.onward.take() {
+            self.held = onward.enter();
+            self.turns = onward.computing.turns;
+            if self.held.is_none() {
+                return false;
+            }
+        }
+        self.next_turn()
+    }
+
+    /// To the end of the queue; false when the client leaves it.
+    fn next_turn(&mut self) -> bool {
+        self.turn = None;
+        if let Some(turns) = &self.turns {
+            let turn = Arc::clone(turns).acquire_owned();
+            let client = &mut self.client;
+            self.turn = Handle::current().block_on(async {
+                tokio::select! {
+                    biased;
+                    () = client.closed() => None,
+                    turn = turn => turn.ok(),
+                }
+            });
+            if self.turn.is_none() {
+                return false;
+            }
+        }
+        self.end = Instant::now() + SLICE;
+        true
+    }
+}
+
+impl Onward {
+    fn enter(&self) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit, Taken)> {
+        let place = |of: &Arc<Semaphore>| Arc::clone(of).try_acquire_owned().ok();
+        let Computing { entrance, threads, .. } = &self.computing;
+        Some((place(entrance)?, place(threads)?, self.objects.try_take(self.bytes)?))
     }
 }

@@ -13,9 +13,9 @@ use tokio::sync::oneshot;
 /// Open connections, TLS handshakes included. Crossplane opens one or two.
 pub(crate) const MAX: usize = 256;
 
-/// A connection with requests under way that moved no byte for so long is closed: its client does
-/// not read, or is gone.
-const STALLED: Duration = Duration::from_secs(120);
+/// A connection on which no answer was taken for so long, although there are some, is closed: its client
+/// does not read, or is gone.
+pub(crate) const STALLED: Duration = Duration::from_secs(120);
 
 /// What is known of a connection.
 #[derive(Debug)]
@@ -23,27 +23,35 @@ pub(crate) struct Activity {
     opened: Instant,
     /// Requests under way.
     requests: AtomicUsize,
-    /// Bytes read and written, and when, in seconds since it was opened.
+    /// Bytes read and written.
     bytes: AtomicU64,
-    last: AtomicU64,
+    /// Answers that are not taken, and when one was taken last or there was none, in seconds since the
+    /// connection was opened.
+    answers: AtomicUsize,
+    taken: AtomicU64,
 }
 
 impl Activity {
     fn new() -> Self {
         let opened = Instant::now();
-        Self { opened, requests: 0.into(), bytes: 0.into(), last: 0.into() }
+        Self { opened, requests: 0.into(), bytes: 0.into(), answers: 0.into(), taken: 0.into() }
     }
 
     pub(crate) fn moved(&self, bytes: usize) {
-        if bytes > 0 {
-            self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-            self.last.store(self.opened.elapsed().as_secs(), Ordering::Relaxed);
-        }
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    fn idle(&self) -> Duration {
-        let last = Duration::from_secs(self.last.load(Ordering::Relaxed));
-        self.opened.elapsed().saturating_sub(last)
+    fn now(&self) {
+        self.taken.store(self.opened.elapsed().as_secs(), Ordering::Relaxed);
+    }
+
+    /// For how long no answer was taken.
+    fn stalled(&self) -> Duration {
+        if self.answers.load(Ordering::Relaxed) == 0 {
+            return Duration::ZERO;
+        }
+        let taken = Duration::from_secs(self.taken.load(Ordering::Relaxed));
+        self.opened.elapsed().saturating_sub(taken)
     }
 }
 
@@ -51,10 +59,29 @@ impl Activity {
 #[derive(Debug)]
 pub(crate) struct Request(Arc<Activity>);
 
+/// A request whose answer is there, until that is sent or given up.
+#[derive(Debug)]
+pub(crate) struct Answer(Request);
+
 impl Request {
     pub(crate) fn new(activity: &Arc<Activity>) -> Self {
         activity.requests.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(activity))
+    }
+
+    pub(crate) fn answered(self) -> Answer {
+        if self.0.answers.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.0.now();
+        }
+        Answer(self)
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        let activity = &self.0.0;
+        activity.answers.fetch_sub(1, Ordering::Relaxed);
+        activity.now();
     }
 }
 
@@ -119,12 +146,9 @@ impl Connections {
         Place { connections: self.clone(), number, activity, closed }
     }
 
-    /// Close connections whose clients do not take their answers.
-    pub(crate) fn close_stalled(&self) {
-        self.open().entries.retain(|_, entry| {
-            let waits = entry.activity.requests.load(Ordering::Relaxed) > 0;
-            !(waits && entry.activity.idle() > STALLED)
-        });
+    /// Close connections whose clients do not take their answers for so long.
+    pub(crate) fn close_stalled(&self, limit: Duration) {
+        self.open().entries.retain(|_, entry| entry.activity.stalled() <= limit);
     }
 
     /// How many requests are under way, and how many bytes have moved on the open connections.

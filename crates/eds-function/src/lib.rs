@@ -4,7 +4,9 @@
 //! bytes -> structs (JSON values) -> convert (plain protocol) -> eds_core::functions::run -> back
 //! ```
 
+mod arrivals;
 mod body;
+mod bounded;
 pub mod computing;
 mod connection;
 mod connections;
@@ -13,6 +15,7 @@ mod frames;
 pub mod limits;
 pub mod listen;
 mod outline;
+pub mod raw;
 mod runner;
 pub mod server;
 pub mod service;

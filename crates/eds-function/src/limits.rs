@@ -1,8 +1,9 @@
 //! What requests may take together, so that a pod holds whatever is asked of it: what does not fit
 //! waits, and what never could is refused.
 //!
-//! Two lanes: ordinary requests never wait behind a few that are huge. In each lane the bytes of
-//! messages that are read or wait are counted, then what their objects take while they are computed.
+//! Two lanes: ordinary requests never wait behind a few that are huge, and those of them that take long
+//! go on in a third. In each lane the bytes of messages that are read or wait are counted, then what
+//! their objects take while they are computed.
 
 use std::fs;
 use std::sync::Arc;
@@ -15,8 +16,7 @@ use crate::computing::Computing;
 /// claim is a tenth of it.
 pub const ORDINARY: usize = 64 << 10;
 
-/// Ordinary requests that are computed at once. More than processors: the kernel divides their time, so
-/// that a few that take long do not hold up the others.
+/// Ordinary requests that are computed at once. More than processors: the kernel divides their time.
 const PLACES: usize = 32;
 
 /// Permits are counted in these, since a semaphore holds no more than a `u32` of them at once.
@@ -45,9 +45,18 @@ impl Bytes {
     /// # Errors
     /// Never: nobody closes the semaphore.
     pub async fn take(&self, bytes: usize) -> Result<Taken, tokio::sync::AcquireError> {
+        Arc::clone(&self.free).acquire_many_owned(self.units(bytes)).await
+    }
+
+    /// Take bytes if nobody else needs them.
+    #[must_use]
+    pub fn try_take(&self, bytes: usize) -> Option<Taken> {
+        Arc::clone(&self.free).try_acquire_many_owned(self.units(bytes)).ok()
+    }
+
+    fn units(&self, bytes: usize) -> u32 {
         let units = bytes.min(self.all).div_ceil(UNIT).min(self.all / UNIT);
-        let units = u32::try_from(units).unwrap_or(u32::MAX);
-        Arc::clone(&self.free).acquire_many_owned(units).await
+        u32::try_from(units).unwrap_or(u32::MAX)
     }
 
     /// All bytes that there are.
@@ -66,6 +75,9 @@ pub struct Lane {
     pub objects: Bytes,
     /// Threads.
     pub computing: Computing,
+    /// Where those that take long go on, if not here. Its `messages` are not taken besides but a share
+    /// of this lane's.
+    pub long: Option<Box<Lane>>,
 }
 
 /// All that is shared.
@@ -81,14 +93,17 @@ impl Limits {
     pub fn new(memory: usize, places: usize) -> Self {
         // A tenth for the process itself, the rest for connections and what the allocator keeps.
         let processors = std::thread::available_parallelism().map_or(2, usize::from).max(2);
-        let lane = |messages, objects, places| Lane {
+        let turns = Arc::new(Semaphore::new(processors));
+        let lane = |messages, objects, computing, long: Option<Lane>| Lane {
             messages: Bytes::new(messages),
             objects: Bytes::new(objects),
-            computing: Computing::new(places),
+            computing,
+            long: long.map(Box::new),
         };
+        let long = lane(memory / 32, memory / 8, Computing::in_turns(&turns), None);
         Self {
-            ordinary: lane(memory / 16, memory / 8, places),
-            large: lane(memory / 8, memory * 3 / 8, processors),
+            ordinary: lane(memory / 16, memory / 8, Computing::quick(places), Some(long)),
+            large: lane(memory / 8, memory * 3 / 8, Computing::in_turns(&turns), None),
         }
     }
 

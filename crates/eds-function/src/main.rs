@@ -92,7 +92,7 @@ fn run(flags: Flags) -> Result<(), String> {
         .thread_stack_size(STACK_SIZE)
         .build()
         .map_err(|error| format!("cannot start threads: {error}"))?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let listener = listen(flags.network, &flags.address)
             .map_err(|error| format!("cannot listen at {:?}: {error}", flags.address))?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
@@ -117,5 +117,8 @@ fn run(flags: Flags) -> Result<(), String> {
             .map_err(|error| format!("cannot serve: {error}"))?;
         tracing::info!("stopped");
         Ok(())
-    })
+    });
+    // The time to drain is over: what is still computed has nobody to answer.
+    runtime.shutdown_background();
+    served
 }

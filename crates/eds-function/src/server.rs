@@ -13,11 +13,13 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 
+use crate::arrivals::Arrivals;
+use crate::bounded::Bounded;
 use crate::connection::Connection;
-use crate::connections::{Connections, Place};
+use crate::connections::{Connections, Place, STALLED};
 use crate::limits::Limits;
 use crate::proto::{v1, v1beta1};
-use crate::runner::Runner;
+use crate::runner::{Runner, Shared};
 use crate::service::Service;
 use crate::tls::{Certificates, handshake_timeout};
 
@@ -30,6 +32,9 @@ const DRAIN: Duration = Duration::from_secs(20);
 /// Requests that one connection may have under way; Crossplane's reconcilers are fewer.
 const STREAMS: u32 = 100;
 
+/// Questions after our health that are answered or watched at once.
+const HEALTH: usize = 256;
+
 /// Requests that are reset before they were looked at, on one connection.
 const RESET: usize = 20;
 
@@ -40,6 +45,10 @@ const CONNECTION_WINDOW: u32 = 256 << 10;
 
 /// Bytes of a request's headers; gRPC's take some hundred.
 const HEADERS: u32 = 16 << 10;
+
+/// A request is given up after this, or when its client says so (`grpc-timeout`, which Crossplane sends):
+/// Crossplane gives all of a reconcile as long.
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A connection that is not heard of is asked, and closed if it does not answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
@@ -72,9 +81,11 @@ pub async fn serve(
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), tonic::transport::Error> {
     let (health, health_service) = tonic_health::server::health_reporter();
-    let (connections, limits) = (Connections::default(), options.limits);
-    let v1 = Runner::<NameV1>::new(service, limits.clone(), options.max_message);
-    let v1beta1 = Runner::<NameV1Beta1>::new(service, limits, options.max_message);
+    let connections = Connections::default();
+    let (limits, arrivals) = (options.limits, Arrivals::default());
+    let shared = Shared { limits, arrivals, connections: connections.clone() };
+    let v1 = Runner::<NameV1>::new(service, shared.clone(), options.max_message);
+    let v1beta1 = Runner::<NameV1Beta1>::new(service, shared, options.max_message);
     health.set_serving::<NameV1>().await;
     health.set_serving::<NameV1Beta1>().await;
 
@@ -90,7 +101,8 @@ pub async fn serve(
         .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_max_header_list_size(HEADERS)
         .http2_keepalive_interval(Some(KEEP_ALIVE))
-        .add_service(health_service)
+        .timeout(DEADLINE)
+        .add_service(Bounded::new(health_service, HEALTH))
         .add_service(v1)
         .add_service(v1beta1)
         .serve_with_incoming_shutdown(ReceiverStream::new(incoming), async move {
@@ -117,7 +129,7 @@ pub async fn serve(
     let stalled = async {
         loop {
             tokio::time::sleep(Duration::from_secs(10)).await;
-            connections.close_stalled();
+            connections.close_stalled(STALLED);
         }
     };
     tokio::select! {

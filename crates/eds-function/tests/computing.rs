@@ -27,7 +27,8 @@ use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-/// Where requests whose tag begins with `slow` wait, and which requests were begun.
+/// Where requests whose tag begins with `slow` or `stuck` wait, and which requests were begun. The stuck
+/// ones do not ask whether to go on.
 struct Gate {
     state: Mutex<(BTreeSet<String>, bool)>,
     changed: Condvar,
@@ -52,25 +53,35 @@ impl Gate {
         *self.state() = (BTreeSet::new(), false);
     }
 
-    fn begun(&self) -> Vec<String> {
-        self.state().0.iter().cloned().collect()
+    /// Those of one test; what the others left may still end.
+    fn begun(&self, test: &str) -> Vec<String> {
+        self.state().0.iter().filter(|tag| tag.contains(test)).cloned().collect()
     }
 }
 
 fn function(request: RunFunctionRequest, go_on: GoOn<'_>) -> RunFunctionResponse {
     let mut state = GATE.state();
     state.0.insert(request.tag.clone());
-    while request.tag.starts_with("slow") && !state.1 && go_on() {
-        state = GATE.changed.wait_timeout(state, Duration::from_millis(5)).unwrap().0;
+    while request.tag.starts_with("stuck") && !state.1 {
+        state = GATE.changed.wait(state).unwrap();
     }
-    if !go_on() {
-        state.0.insert(format!("{} stopped", request.tag));
+    while request.tag.starts_with("slow") && !state.1 {
+        state = GATE.changed.wait_timeout(state, Duration::from_millis(5)).unwrap().0;
+        // Others may go through the gate meanwhile.
+        drop(state);
+        let goes_on = go_on();
+        state = GATE.state();
+        if !goes_on {
+            state.0.insert(format!("{} stopped", request.tag));
+            break;
+        }
     }
     RunFunctionResponse { tag: request.tag, ..Default::default() }
 }
 
 /// A server with two places for computing.
 struct Server {
+    uri: String,
     channel: Channel,
     computing: Computing,
     stop: watch::Sender<bool>,
@@ -89,21 +100,29 @@ impl Server {
         let serving = tokio::spawn(async move {
             serve(service, listener, options, stopped).await.unwrap();
         });
-        let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
-        let channel = endpoint.connect().await.unwrap();
-        Self { channel, computing, stop, serving }
+        let uri = format!("http://{address}");
+        let channel = Endpoint::from_shared(uri.clone()).unwrap().connect().await.unwrap();
+        Self { uri, channel, computing, stop, serving }
     }
 
-    /// Ask in the background.
-    fn ask(&self, tag: &str) -> JoinHandle<String> {
-        let mut client = Client::new(self.channel.clone());
-        let meta = Some(v1::RequestMeta { tag: tag.to_owned(), capabilities: Vec::new() });
-        tokio::spawn(async move {
-            let request = v1::RunFunctionRequest { meta, ..Default::default() };
-            let response = client.run_function(request).await.unwrap();
-            response.into_inner().meta.unwrap_or_default().tag
-        })
+    async fn connect(&self) -> Channel {
+        Endpoint::from_shared(self.uri.clone()).unwrap().connect().await.unwrap()
     }
+
+    fn ask(&self, tag: &str) -> JoinHandle<String> {
+        ask(&self.channel, tag)
+    }
+}
+
+/// Ask in the background.
+fn ask(channel: &Channel, tag: &str) -> JoinHandle<String> {
+    let mut client = Client::new(channel.clone());
+    let meta = Some(v1::RequestMeta { tag: tag.to_owned(), capabilities: Vec::new() });
+    tokio::spawn(async move {
+        let request = v1::RunFunctionRequest { meta, ..Default::default() };
+        let response = client.run_function(request).await.unwrap();
+        response.into_inner().meta.unwrap_or_default().tag
+    })
 }
 
 /// Until `done`, or the test fails.
@@ -122,10 +141,10 @@ async fn what_nobody_waits_for_any_more_is_stopped() {
     let _turn = TURN.lock().await;
     GATE.close();
     let server = Server::start().await;
-    let slow = server.ask("slow");
-    until("it is begun", || GATE.begun() == ["slow"]).await;
+    let slow = server.ask("slow, left");
+    until("it is begun", || GATE.begun("left") == ["slow, left"]).await;
     slow.abort();
-    until("it is stopped", || GATE.begun() == ["slow", "slow stopped"]).await;
+    until("it is stopped", || GATE.begun("left") == ["slow, left", "slow, left stopped"]).await;
 }
 
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
@@ -139,8 +158,8 @@ async fn a_slow_request_holds_up_nobody() {
     let _turn = TURN.lock().await;
     GATE.close();
     let server = Server::start().await;
-    let slow = server.ask("slow");
-    until("the slow request is begun", || GATE.begun() == ["slow"]).await;
+    let slow = server.ask("slow, alone");
+    until("the slow request is begun", || GATE.begun("alone") == ["slow, alone"]).await;
     let mut health = HealthClient::new(server.channel.clone());
     let check = health.check(HealthCheckRequest::default());
     assert_eq!(soon("health", check).await.unwrap().into_inner().status, 1);
@@ -148,8 +167,51 @@ async fn a_slow_request_holds_up_nobody() {
     // A stop is noticed too, and waits for what is being answered.
     server.stop.send(true).unwrap();
     GATE.open();
-    assert_eq!(soon("the slow answer", slow).await.unwrap(), "slow");
+    assert_eq!(soon("the slow answer", slow).await.unwrap(), "slow, alone");
     soon("the end", server.serving).await.unwrap();
+}
+
+/// However many requests take long, they leave their places to those that do not, and all are answered.
+#[tokio::test]
+async fn many_slow_requests_hold_up_nobody() {
+    let _turn = TURN.lock().await;
+    GATE.close();
+    let server = Server::start().await;
+    // More than there are places here, and than may take turns.
+    let tags: Vec<String> = (0..180).map(|number| format!("slow, many {number}")).collect();
+    let mut slow = Vec::new();
+    for tags in tags.chunks(90) {
+        let channel = server.connect().await;
+        slow.extend(tags.iter().map(|tag| ask(&channel, tag)));
+    }
+    until("slow requests are begun", || GATE.begun("many").len() > 2).await;
+    for number in 0..50 {
+        let tag = format!("small {number}");
+        assert_eq!(soon(&tag, server.ask(&tag)).await.unwrap(), tag);
+    }
+    let mut health = HealthClient::new(server.channel.clone());
+    let check = health.check(HealthCheckRequest::default());
+    assert_eq!(soon("health", check).await.unwrap().into_inner().status, 1);
+    GATE.open();
+    for (slow, tag) in slow.into_iter().zip(tags) {
+        assert_eq!(soon("a slow answer", slow).await.unwrap(), tag);
+    }
+}
+
+/// A client that says how long it waits is not computed for any longer.
+#[tokio::test]
+async fn a_deadline_stops_what_is_computed() {
+    let _turn = TURN.lock().await;
+    GATE.close();
+    let server = Server::start().await;
+    let meta = Some(v1::RequestMeta { tag: "slow, late".to_owned(), capabilities: Vec::new() });
+    let mut request = tonic::Request::new(v1::RunFunctionRequest { meta, ..Default::default() });
+    // Sent by hand: a client's own timeout would reset the stream.
+    request.metadata_mut().insert("grpc-timeout", "200m".parse().unwrap());
+    let mut client = Client::new(server.channel.clone());
+    let answer = client.run_function(request);
+    soon("the deadline", answer).await.expect_err("too late");
+    until("it is stopped", || GATE.begun("late") == ["slow, late", "slow, late stopped"]).await;
 }
 
 #[tokio::test]
@@ -157,18 +219,18 @@ async fn what_nobody_waits_for_is_not_begun() {
     let _turn = TURN.lock().await;
     GATE.close();
     let server = Server::start().await;
-    let slow = [server.ask("slow 1"), server.ask("slow 2")];
-    until("both places are taken", || GATE.begun().len() == 2).await;
-    let leaves = server.ask("leaves");
+    let slow = [server.ask("stuck, not 1"), server.ask("stuck, not 2")];
+    until("both places are taken", || GATE.begun("not").len() == 2).await;
+    let leaves = server.ask("leaves, not");
     until("it waits", || server.computing.waiting() == 1).await;
     leaves.abort();
     until("it has left", || server.computing.waiting() == 0).await;
-    let stays = server.ask("stays");
+    let stays = server.ask("stays, not");
     until("the next one waits", || server.computing.waiting() == 1).await;
     GATE.open();
     for slow in slow {
         soon("the slow answers", slow).await.unwrap();
     }
-    assert_eq!(soon("the one that stays", stays).await.unwrap(), "stays");
-    assert_eq!(GATE.begun(), ["slow 1", "slow 2", "stays"]);
+    assert_eq!(soon("the one that stays", stays).await.unwrap(), "stays, not");
+    assert_eq!(GATE.begun("not"), ["stays, not", "stuck, not 1", "stuck, not 2"]);
 }
