@@ -8,10 +8,10 @@ use eds_function::proto::v1::{Ready, RunFunctionResponse};
 use eds_function::raw::Raw;
 use prost::Message;
 use tokio::runtime::Runtime;
+use tonic::Request;
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Channel;
-use tonic::Request;
 
 use crate::process::Server;
 use crate::{Failure, Run};

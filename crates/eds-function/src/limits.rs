@@ -6,6 +6,7 @@
 //! their objects take while they are computed.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -120,12 +121,63 @@ impl Limits {
     }
 }
 
-/// The memory limit of the control group that a container is the root of. Version 2, then 1.
+/// The least memory limit of the control groups that this process is in, version 2 or 1. In a container
+/// its own group is what it sees as the root.
 fn memory_limit() -> Option<usize> {
-    let files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-    files
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    limit_files(&groups)
         .iter()
-        .find_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok())
+        .filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok())
         // Version 1 writes a number near 2^63 for none.
         .filter(|limit| (16 << 20..1 << 40).contains(limit))
+        .min()
+}
+
+/// Where limits may stand, by the lines of `/proc/self/cgroup`: the process's groups and all around them.
+fn limit_files(groups: &str) -> Vec<PathBuf> {
+    let of_line = |line: &str| {
+        let (_, rest) = line.split_once(':')?;
+        let (controllers, path) = rest.split_once(':')?;
+        let (root, file) = match controllers {
+            "" => ("/sys/fs/cgroup", "memory.max"),
+            _ if controllers.split(',').any(|it| it == "memory") => {
+                ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
+            }
+            _ => return None,
+        };
+        let path = Path::new(path.strip_prefix('/')?);
+        Some(path.ancestors().map(|it| Path::new(root).join(it).join(file)).collect::<Vec<_>>())
+    };
+    groups.lines().filter_map(of_line).flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_stand_in_the_groups_of_the_process() {
+        let check = |groups: &str, expect: &[&str]| {
+            let files = limit_files(groups);
+            let files: Vec<_> = files.iter().map(|it| it.to_str().unwrap_or_default()).collect();
+            assert_eq!(files, expect, "{groups}");
+        };
+        check("0::/\n", &["/sys/fs/cgroup/memory.max"]);
+        check(
+            "0::/a/b\n",
+            &[
+                "/sys/fs/cgroup/a/b/memory.max",
+                "/sys/fs/cgroup/a/memory.max",
+                "/sys/fs/cgroup/memory.max",
+            ],
+        );
+        check(
+            "5:devices:/\n4:hugetlb,memory:/kube\n1:name=systemd:/x\n",
+            &[
+                "/sys/fs/cgroup/memory/kube/memory.limit_in_bytes",
+                "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+            ],
+        );
+        check("nonsense\n", &[]);
+    }
 }

@@ -54,7 +54,7 @@ const DEADLINE: Duration = Duration::from_secs(120);
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 /// Nothing is under way, and no byte has moved for so long: whatever is still open is idle.
-const QUIET: Duration = Duration::from_millis(200);
+const QUIET: Duration = Duration::from_millis(40);
 
 type NameV1 = v1::function_runner_service_server::FunctionRunnerServiceServer<()>;
 type NameV1Beta1 = v1beta1::function_runner_service_server::FunctionRunnerServiceServer<()>;
