@@ -6,6 +6,7 @@
 mod cgroup;
 mod floods;
 mod requests;
+mod tls;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -53,6 +54,8 @@ enum Load {
     Requests { request: fn() -> Result<Bytes, Failure>, count: usize, at_once: usize },
     /// These frames on so many connections.
     Frames { flood: floods::Flood, connections: usize },
+    /// The same at a server with mutual TLS.
+    Tls { flood: floods::Flood, connections: usize },
     /// SIGTERM while one connection is open and idle.
     Stop,
 }
@@ -64,6 +67,15 @@ const ATTACKS: &[(&str, Load)] = &[
     ("2,000 Unicode regexps in a request, 5 times", requests_of(requests::many_classes, 5, 2)),
     ("100 requests of 1.9 MB at once", requests_of(requests::large, 100, 100)),
     ("100 requests of 1.9 MB, small objects", requests_of(requests::many_objects, 100, 100)),
+    ("100 requests of 1.9 MB, denser objects", requests_of(requests::dense, 100, 100)),
+    (
+        "200 small requests that compute for long, 100 at once",
+        requests_of(requests::slow, 200, 100),
+    ),
+    (
+        "regexps of 20,000 instructions, 32 requests at once",
+        requests_of(requests::long_programs, 64, 32),
+    ),
     (
         "slow clients: 100 half-sent requests",
         Load::Frames { flood: floods::half_sent, connections: 100 },
@@ -75,9 +87,19 @@ const ATTACKS: &[(&str, Load)] = &[
     ("CONTINUATION flood", Load::Frames { flood: floods::continuations, connections: 4 }),
     ("headers of 1 MB", Load::Frames { flood: floods::headers, connections: 20 }),
     (
-        "2,000 connections that say nothing",
-        Load::Frames { flood: floods::silent, connections: 2000 },
+        "256 connections, 100 half-sent requests on each",
+        Load::Frames { flood: floods::half_sent_streams, connections: 256 },
     ),
+    (
+        "20 connections, 100 answers unread on each",
+        Load::Frames { flood: floods::unread, connections: 20 },
+    ),
+    ("2,000 connections that say nothing", Load::Frames { flood: floods::silent, connections: 20 }),
+    (
+        "TLS: 2,000 half-open handshakes",
+        Load::Tls { flood: floods::half_open_handshakes, connections: 20 },
+    ),
+    ("TLS: 2,000 handshakes given up", Load::Tls { flood: floods::handshakes, connections: 4 }),
     ("SIGTERM with an idle connection", Load::Stop),
 ];
 
@@ -167,7 +189,12 @@ fn faults(ours: &Outcome, go: Option<&Outcome>) -> Vec<&'static str> {
 async fn one(name: &'static str, program: &Path, load: &Load) -> Result<Outcome, Failure> {
     eprintln!("attack: {name}");
     let group = Group::new(name)?;
-    let mut server = Server::start_in(name, program, group.entry())?;
+    let certificates = match load {
+        Load::Tls { .. } => Some(tls::Certificates::new()?),
+        _ => None,
+    };
+    let directory = certificates.as_ref().map(tls::Certificates::directory);
+    let mut server = Server::start_in(name, program, group.entry(), directory)?;
     let address = server.address();
     let cpu = server.cpu_s()?;
     let small = requests::small()?;
@@ -182,7 +209,11 @@ async fn one(name: &'static str, program: &Path, load: &Load) -> Result<Outcome,
         outcome.peak_mib = group.peak_mib().unwrap_or_default();
         return Ok(outcome);
     }
-    let probing = tokio::spawn(probe(address, small.clone()));
+    let probing = tokio::spawn(probe(
+        address,
+        certificates.as_ref().map(tls::Certificates::client),
+        small.clone(),
+    ));
     let _ = timeout(LENGTH, attack(address, load)).await;
     // What is still under way may go on for a moment beside the small requests.
     sleep(Duration::from_millis(500)).await;
@@ -197,7 +228,8 @@ async fn one(name: &'static str, program: &Path, load: &Load) -> Result<Outcome,
         .unwrap_or_default();
     if outcome.survived {
         let answer = timeout(Duration::from_secs(30), async {
-            call(&mut connect(address).await?, &small).await
+            let client = certificates.as_ref().map(tls::Certificates::client);
+            call(&mut tls::connect(address, client.as_ref()).await?, &small).await
         });
         outcome.survived = matches!(answer.await, Ok(Ok(_)));
     }
@@ -207,9 +239,9 @@ async fn one(name: &'static str, program: &Path, load: &Load) -> Result<Outcome,
 /// Microseconds of the slowest small request, one that is not answered yet included.
 static WORST: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
 
-async fn probe(address: SocketAddr, small: Bytes) {
+async fn probe(address: SocketAddr, client: Option<tls::Client>, small: Bytes) {
     loop {
-        let Ok(mut client) = connect(address).await else {
+        let Ok(mut client) = tls::connect(address, client.as_ref()).await else {
             sleep(Duration::from_millis(50)).await;
             continue;
         };
@@ -253,7 +285,7 @@ async fn attack(address: SocketAddr, load: &Load) -> Result<(), Failure> {
                 });
             }
         }
-        Load::Frames { flood, connections } => {
+        Load::Frames { flood, connections } | Load::Tls { flood, connections } => {
             for _ in 0..connections {
                 tasks.spawn_blocking(move || {
                     flood(address);

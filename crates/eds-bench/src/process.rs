@@ -28,14 +28,16 @@ impl Server {
     /// Start `--insecure --address 127.0.0.1:PORT`, which both functions know, and wait until it
     /// takes connections.
     pub(crate) fn start(name: &'static str, program: &Path) -> Result<Self, Failure> {
-        Self::start_in(name, program, None)
+        Self::start_in(name, program, None, None)
     }
 
-    /// The same, in the control group whose `cgroup.procs` is given.
+    /// The same, in the control group whose `cgroup.procs` is given, and with mutual TLS if there are
+    /// certificates.
     pub(crate) fn start_in(
         name: &'static str,
         program: &Path,
         group: Option<PathBuf>,
+        certificates: Option<&Path>,
     ) -> Result<Self, Failure> {
         let address = free_address()?;
         // A shell enters the group and becomes the program.
@@ -43,7 +45,9 @@ impl Server {
             .args(["-c", r#"[ -z "$1" ] || echo $$ > "$1"; shift; exec "$@""#, "sh"])
             .arg(group.unwrap_or_default())
             .arg(program)
-            .args(["--insecure", "--address", &address.to_string()])
+            .args(["--address", &address.to_string()])
+            .args(certificates.is_none().then_some("--insecure"))
+            .env("TLS_SERVER_CERTS_DIR", certificates.unwrap_or(Path::new("")))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

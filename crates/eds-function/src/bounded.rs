@@ -48,7 +48,7 @@ where
             return Box::pin(async { Ok(full.into_http()) });
         };
         let answered = self.inner.call(request);
-        Box::pin(async move { Ok(answered.await?.map(|body| Held::new(body, place))) })
+        Box::pin(async move { Ok(answered.await?.map(|body| Held::body(body, place))) })
     }
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct Held<T> {
 }
 
 impl<T: Send + Unpin + 'static> Held<T> {
-    pub(crate) fn new(inner: Body, held: T) -> Body {
+    pub(crate) fn body(inner: Body, held: T) -> Body {
         Body::new(Self { inner, _held: held })
     }
 }

@@ -26,7 +26,7 @@ const WAITING: usize = 1000;
 const SLICE: Duration = Duration::from_millis(50);
 
 /// How many may be begun and wait for their next turn.
-const BEGUN: usize = 128;
+const BEGUN: usize = 64;
 
 /// The places of one kind of requests, shared by all clones.
 #[derive(Debug, Clone)]

@@ -95,7 +95,7 @@ impl<N: NamedService> TowerService<http::Request<Body>> for Runner<N> {
             let response = grpc.unary(unary, request).await;
             // The answer takes about as much as the message did, until the client has it.
             let held = (under_way.map(connections::Request::answered), ticket.take());
-            Ok(response.map(|body| Held::new(body, held)))
+            Ok(response.map(|body| Held::body(body, held)))
         })
     }
 }

@@ -5,6 +5,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::{requests, tls};
+
 /// What is done with one connection; it ends by itself.
 pub(crate) type Flood = fn(SocketAddr);
 
@@ -124,7 +126,57 @@ pub(crate) fn headers(address: SocketAddr) {
     });
 }
 
-pub(crate) fn silent(address: SocketAddr) {
-    let Ok(_stream) = TcpStream::connect(address) else { return };
+/// A hundred requests that are never sent to their ends.
+pub(crate) fn half_sent_streams(address: SocketAddr) {
+    send(address, 100, |number| {
+        let stream = 2 * number + 1;
+        let mut bytes = frame(HEADERS, 4, stream, &request_headers());
+        bytes.extend(frame(DATA, 0, stream, &[0, 0, 0, 0xea, 0x60]));
+        bytes.extend(frame(DATA, 0, stream, &[0; 1000]));
+        bytes
+    });
+}
+
+/// A hundred requests whose answers the client does not take: its windows are empty.
+pub(crate) fn unread(address: SocketAddr) {
+    let Ok(small) = requests::small() else { return };
+    let mut message = vec![0];
+    message.extend(u32::try_from(small.len()).unwrap_or_default().to_be_bytes());
+    message.extend(&small);
+    send(address, 101, |number| {
+        let stream = (2 * number).wrapping_sub(1);
+        if number == 0 {
+            return frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+        }
+        let mut bytes = frame(HEADERS, 4, stream, &request_headers());
+        bytes.extend(frame(DATA, 1, stream, &message));
+        bytes
+    });
+}
+
+/// A hundred connections that send the same few bytes and wait.
+fn open_and_wait(address: SocketAddr, bytes: &[u8]) {
+    let open = |_| {
+        let mut stream = TcpStream::connect(address).ok()?;
+        stream.write_all(bytes).ok()?;
+        Some(stream)
+    };
+    let _open: Vec<_> = (0..100).map(open).collect();
     sleep(LENGTH);
+}
+
+pub(crate) fn silent(address: SocketAddr) {
+    open_and_wait(address, &[]);
+}
+
+/// The beginning of a TLS ClientHello.
+pub(crate) fn half_open_handshakes(address: SocketAddr) {
+    open_and_wait(address, &[22, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]);
+}
+
+/// One after the other, each given up in the middle: the server has done its part by then.
+pub(crate) fn handshakes(address: SocketAddr) {
+    let start = Instant::now();
+    let more = || start.elapsed() < LENGTH;
+    (0..500).take_while(|_| more()).for_each(|_| tls::hello(address));
 }

@@ -66,6 +66,30 @@ pub(crate) fn many_classes() -> Result<Bytes, Failure> {
     regexps((0..2000).map(|i| format!("^\\p{{L}}+{i}[\\p{{Greek}}\\p{{N}}]$")))
 }
 
+/// Small, and a tenth of a second's work or more.
+pub(crate) fn slow() -> Result<Bytes, Failure> {
+    let pattern = "(?:.{0,250}x){2}y";
+    let patches = json!([{
+        "fromFieldPath": "spec.text", "toFieldPath": "data.found",
+        "transforms": [{ "type": "match", "match": {
+            "patterns": [{ "type": "regexp", "regexp": pattern, "result": "yes" }],
+            "fallbackValue": "no",
+        } }],
+    }]);
+    request(&json!({ "text": "x".repeat(30_000) }), &json!({}), &patches)
+}
+
+/// 40,000 instructions, all alive.
+pub(crate) fn long_programs() -> Result<Bytes, Failure> {
+    regexps((0..8).map(|i| format!("{}{i}", ".{0,1000}".repeat(20))))
+}
+
+pub(crate) fn dense() -> Result<Bytes, Failure> {
+    let patches = json!([{ "fromFieldPath": "spec.size", "toFieldPath": "data.size" }]);
+    let list: Value = (0..100_000).map(|_| json!({ "a": [null] })).collect();
+    request(&json!({ "size": 3, "list": list }), &json!({}), &patches)
+}
+
 pub(crate) fn large() -> Result<Bytes, Failure> {
     let patches = json!([{ "fromFieldPath": "spec.size", "toFieldPath": "data.size" }]);
     request(&json!({ "size": 3, "text": "x".repeat(1_900_000) }), &json!({}), &patches)

@@ -10,12 +10,14 @@ mod escape;
 mod node;
 mod parse;
 mod program;
+mod room;
 mod set;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use cache::Cache;
 use program::Program;
+use room::Room;
 
 pub use program::Stopped;
 
@@ -30,18 +32,31 @@ pub struct Regexp {
 /// Bytes of compiled patterns that are kept: thousands of ordinary ones.
 const KEPT: usize = 4 << 20;
 
+/// Bytes that runs of long patterns may take together.
+const RUNNING: usize = 12 << 20;
+
+static ROOM: Room = Room::new(RUNNING);
+
+/// Patterns from this length on are compiled one after the other: what that takes is a hundred times
+/// their length.
+const LONG: usize = 2 << 10;
+
+static COMPILING: Mutex<()> = Mutex::new(());
+
 static PATTERNS: LazyLock<Cache<Box<str>, Regexp>> = LazyLock::new(|| Cache::new(KEPT));
 
 /// `regexp.Compile(pattern)`.
 ///
 /// # Errors
-/// The message of Go's `*syntax.Error`. A pattern with more than [`node::MAX_NODES`] expressions is
-/// `expression too large` here although Go may take it.
+/// The message of Go's `*syntax.Error`. A pattern with more than [`node::MAX_NODES`] expressions or
+/// [`node::MOST_SIZE`] instructions is `expression too large` here although Go may take it.
 pub fn compile(pattern: &str) -> Result<Regexp, String> {
     let key = Box::from(pattern);
     if let Some(regexp) = PATTERNS.get(&key) {
         return Ok(regexp);
     }
+    let _alone =
+        (pattern.len() >= LONG).then(|| COMPILING.lock().unwrap_or_else(PoisonError::into_inner));
     let (node, groups) = parse::parse(pattern)?;
     let regexp = Regexp { program: Arc::new(Program::compile(&node)), groups };
     PATTERNS.put(key, regexp.clone(), regexp.program.bytes() + pattern.len());
@@ -60,7 +75,7 @@ impl Regexp {
     /// # Errors
     /// `go_on` said no.
     pub fn matches(&self, text: &str, go_on: &dyn Fn() -> bool) -> Result<bool, Stopped> {
-        self.program.run(text, None, go_on).map(|found| found.is_some())
+        self.run(text, None, go_on).map(|found| found.is_some())
     }
 
     /// One group of `FindStringSubmatch(text)`, the whole match being group 0: empty if it took no
@@ -77,7 +92,7 @@ impl Regexp {
         if group > self.groups {
             return Ok(None);
         }
-        let found = self.program.run(text, Some(group), go_on)?;
+        let found = self.run(text, Some(group), go_on)?;
         Ok(found.map(|(start, end)| text.get(start..end).unwrap_or_default()))
     }
 
@@ -91,6 +106,22 @@ impl Regexp {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.program.bytes() + self.program.class_bytes()
+    }
+
+    fn run(
+        &self,
+        text: &str,
+        group: Option<usize>,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Option<(usize, usize)>, Stopped> {
+        let _place = ROOM.enter(self.program.bytes_to_run(), go_on).ok_or(Stopped)?;
+        self.program.run(text, group, go_on)
+    }
+
+    /// About how many bytes its instructions take; classes are shared.
+    #[must_use]
+    pub fn own_bytes(&self) -> usize {
+        self.program.bytes()
     }
 
     /// How many capturing groups there are.

@@ -9,6 +9,9 @@ use super::set::Class;
 pub(super) const MAX_HEIGHT: u32 = 1000;
 /// Expressions of more instructions are refused, as in Go.
 pub(super) const MAX_SIZE: u64 = (128 << 20) / 40;
+/// Patterns of more instructions are refused: ours alone. A request has patterns by the dozen, and a
+/// function requests; `\pL{1000}` has a thousand, what people write some ten.
+pub(super) const MOST_SIZE: u64 = 50_000;
 /// The largest repeat count, and the largest product of nested ones.
 pub(super) const MAX_REPEAT: i64 = 1000;
 /// Patterns with more expressions written out are refused: ours alone, it bounds what parsing

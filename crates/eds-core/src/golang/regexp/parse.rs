@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::node::{
-    Expr, Look, MAX_CLASS_BYTES, MAX_HEIGHT, MAX_NODES, MAX_REPEAT, MAX_SIZE, Node, Repeat,
+    Expr, Look, MAX_CLASS_BYTES, MAX_HEIGHT, MAX_NODES, MAX_REPEAT, MAX_SIZE, MOST_SIZE, Node,
+    Repeat,
 };
 use super::{class, escape, set};
 
@@ -128,7 +129,7 @@ pub(super) fn parse(pattern: &str) -> Result<(Node, usize), String> {
 }
 
 fn limits(node: &Node, pattern: &str) -> Result<(), String> {
-    if node.size > MAX_SIZE {
+    if node.size > MAX_SIZE.min(MOST_SIZE) {
         return Err(error("expression too large", pattern));
     }
     if node.height > MAX_HEIGHT {

@@ -96,6 +96,11 @@ impl Program {
         size_of_val(&*self.insts) + 8 * self.classes.len() + 256
     }
 
+    /// How many bytes a run takes at most.
+    pub(super) fn bytes_to_run(&self) -> usize {
+        self.insts.len() * (size_of::<u32>() + 2 * size_of::<Thread>())
+    }
+
     /// The leftmost match, the first preferred, and where the wanted group is in it. Where none is
     /// wanted, any match will do.
     pub(super) fn run(
