@@ -11,7 +11,10 @@
 //!   hooks. What they could still run is a promisor remote, to fetch what a partial clone lacks:
 //!   `GIT_ALLOW_PROTOCOL` forbids every transport, and unlike `protocol.allow` no configuration
 //!   overrides it.
-//! - Neither the environment's `GIT_` variables nor the system's or the user's configuration counts.
+//! - Neither the environment's `GIT_` variables nor the system's or the user's configuration counts, nor
+//!   do replaced objects (`refs/replace`).
+//! - The program itself is found here: on the absolute folders of `PATH` that lie outside of the tree, so
+//!   that neither `.` nor `node_modules/.bin` can bring one; and it starts within `.git`.
 //!
 //! A library (`gix`) would run nothing by construction. Reading a few files does not justify what it
 //! costs: 60 more crates, a minute and a half of compiling, and no partial clones.
@@ -19,13 +22,13 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::inputs::MAX_BYTES;
+use crate::inputs::{MAX_BYTES, MAX_LARGE};
 
 /// Longest answer that is read from git: the names of about a million files.
 const MAX_ANSWER: u64 = 256 << 20;
@@ -59,10 +62,20 @@ pub(crate) struct Before {
 /// Files and links, by their path below the root.
 type Files = HashMap<PathBuf, Entry>;
 
-#[derive(PartialEq, Eq)]
-struct Entry {
-    is_link: bool,
-    id: String,
+/// What a tree has under a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) kind: Kind,
+    /// The object's.
+    pub(crate) id: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    File,
+    Link,
+    /// A commit of another repository.
+    Module,
 }
 
 impl Before {
@@ -94,26 +107,73 @@ impl Before {
     /// What a file was.
     pub(crate) fn read(&self, path: &Path) -> Result<Was> {
         let Some(inside) = self.inside(path) else { return Ok(Was::Outside) };
-        let Some(file) = self.files.get(&inside).filter(|file| !file.is_link) else {
+        let Some(file) = self.files.get(&inside).filter(|file| file.kind == Kind::File) else {
             return Ok(Was::Missing);
         };
-        let mut blobs = self.blobs.lock().map_err(|_| anyhow!("a worker failed"))?;
-        let bytes =
-            blobs.read(&file.id).with_context(|| format!("{} as it was", path.display()))?;
-        Ok(bytes.and_then(|b| String::from_utf8(b).ok()).map_or(Was::Unreadable, Was::Text))
+        let bytes = self
+            .object(&file.id, MAX_BYTES)
+            .with_context(|| format!("{} as it was", path.display()))?;
+        let text = Some(bytes).filter(|bytes| bytes.len() as u64 <= MAX_BYTES);
+        Ok(text.and_then(|b| String::from_utf8(b).ok()).map_or(Was::Unreadable, Was::Text))
     }
 
-    /// The files and links that HEAD has and the revision has not, or others; true for a link.
-    pub(crate) fn committed(&self) -> Vec<(PathBuf, bool)> {
+    /// The bytes of an object; one more than `limit` where they are too many.
+    pub(crate) fn object(&self, id: &str, limit: u64) -> Result<Vec<u8>> {
+        self.blobs.lock().map_err(|_| anyhow!("a worker failed"))?.read(id, limit)
+    }
+
+    /// What HEAD has and the revision has not, or another; by its path below the root.
+    pub(crate) fn committed(&self) -> Vec<(PathBuf, Entry)> {
         let new = self.head.iter().filter(|(path, entry)| self.files.get(*path) != Some(*entry));
-        let mut new: Vec<_> = new.map(|(path, entry)| (path.clone(), entry.is_link)).collect();
-        new.sort();
+        let mut new: Vec<_> = new.map(|(path, entry)| (path.clone(), entry.clone())).collect();
+        new.sort_by(|a, b| a.0.cmp(&b.0));
         new
+    }
+
+    /// The files of the revision that HEAD has not, or that it has and the work tree has not; by their
+    /// paths below the root. What HEAD has changed is there, whatever the work tree lacks.
+    pub(crate) fn removed(&self) -> Vec<PathBuf> {
+        let files = self.files.iter().filter(|(_, entry)| entry.kind == Kind::File);
+        let removed = files.filter(|(path, entry)| match self.head.get(*path) {
+            Some(now) if now == *entry => !self.is_file(path),
+            Some(now) => now.kind != Kind::File,
+            None => true,
+        });
+        let mut removed: Vec<PathBuf> = removed.map(|(path, _)| path.clone()).collect();
+        removed.sort();
+        removed
+    }
+
+    /// Whether the work tree has a regular file there.
+    pub(crate) fn is_file(&self, path: &Path) -> bool {
+        let full = self.root.join(path);
+        full.symlink_metadata().is_ok_and(|m| m.is_file()) && self.stands_in(&full)
+    }
+
+    /// Whether the work tree's file is another than the revision has, but for line breaks.
+    pub(crate) fn differs(&self, path: &Path) -> Result<bool> {
+        let entry = self.files.get(path).filter(|entry| entry.kind == Kind::File);
+        entry.map_or(Ok(true), |entry| self.differs_from(path, &entry.id))
+    }
+
+    /// Whether the work tree's file is another than an object, but for line breaks.
+    pub(crate) fn differs_from(&self, path: &Path, id: &str) -> Result<bool> {
+        let full = self.root.join(path);
+        let file = std::fs::File::open(&full);
+        let mut now = Vec::new();
+        file.and_then(|file| file.take(MAX_LARGE + 1).read_to_end(&mut now))
+            .with_context(|| format!("cannot read {}", full.display()))?;
+        let mut was = self.object(id, MAX_LARGE)?;
+        if was != now {
+            was.retain(|byte| *byte != b'\r');
+            now.retain(|byte| *byte != b'\r');
+        }
+        Ok(was != now)
     }
 
     /// The files of the revision that are no files any more.
     pub(crate) fn gone(&self) -> Vec<PathBuf> {
-        let files = self.files.iter().filter(|(_, entry)| !entry.is_link);
+        let files = self.files.iter().filter(|(_, entry)| entry.kind == Kind::File);
         let gone = files.map(|(path, _)| self.shown(path)).filter(|path| {
             !path.symlink_metadata().is_ok_and(|m| m.is_file()) || !self.stands_in(path)
         });
@@ -130,8 +190,17 @@ impl Before {
             // Not standard input.
             Ok(path) if path == Path::new("-") => PathBuf::from("./-"),
             Ok(path) => path.to_owned(),
-            Err(_) => full,
+            Err(_) => {
+                let below = self.here.strip_prefix(&self.root).unwrap_or(Path::new(""));
+                let up: PathBuf = below.components().map(|_| "..").collect();
+                up.join(path)
+            }
         }
+    }
+
+    /// Where the repository's files stand.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Whether no folder on the way to a file is a link, which may lead anywhere.
@@ -142,11 +211,19 @@ impl Before {
     }
 
     /// A path below the root. Links on the way are followed; the file itself need not be there.
-    fn inside(&self, path: &Path) -> Option<PathBuf> {
+    pub(crate) fn inside(&self, path: &Path) -> Option<PathBuf> {
         // Where its folder has become a link, the file is still meant that stood there.
-        let written = self.here.join(path);
+        let mut written = self.here.clone();
+        for part in path.components() {
+            match part {
+                Component::ParentDir => {
+                    written.pop();
+                }
+                part => written.push(part),
+            }
+        }
         if let Some(inside) = written.strip_prefix(&self.root).ok()
-            && self.files.contains_key(inside)
+            && (self.files.contains_key(inside) || self.head.contains_key(inside))
         {
             return Some(inside.to_owned());
         }
@@ -158,15 +235,19 @@ impl Before {
     }
 }
 
-/// `mode type id<TAB>path`, where it is a file or a link.
+/// `mode type id<TAB>path`.
 fn entry(line: &[u8]) -> Option<(PathBuf, Entry)> {
     let tab = line.iter().position(|byte| *byte == b'\t')?;
     let (head, path) = line.split_at_checked(tab)?;
     let mut words = std::str::from_utf8(head).ok()?.split(' ');
-    let is_link = words.next()? == "120000";
-    let is_blob = words.next()? == "blob";
-    let entry = Entry { is_link, id: words.next()?.to_owned() };
-    is_blob.then_some((path_of(path.get(1..)?), entry))
+    let kind = match (words.next()?, words.next()?) {
+        ("120000", _) => Kind::Link,
+        (_, "blob") => Kind::File,
+        (_, "commit") => Kind::Module,
+        _ => return None,
+    };
+    let entry = Entry { kind, id: words.next()?.to_owned() };
+    Some((path_of(path.get(1..)?), entry))
 }
 
 #[cfg(unix)]
@@ -185,6 +266,7 @@ struct Git {
     here: PathBuf,
     root: PathBuf,
     directory: PathBuf,
+    program: PathBuf,
 }
 
 impl Git {
@@ -192,21 +274,23 @@ impl Git {
         let here = std::env::current_dir().and_then(|here| here.canonicalize());
         let here = here.context("cannot tell the working directory")?;
         let is_repository = |git: &Path| git.is_file() || git.join("HEAD").exists();
-        here.ancestors()
+        let (root, directory) = here
+            .ancestors()
             .map(|root| (root.to_owned(), root.join(".git")))
             .find(|(_, directory)| is_repository(directory))
-            .map(|(root, directory)| Self { here: here.clone(), root, directory })
             .with_context(|| {
                 format!(
                     "{} is in no git repository, so there is nothing to compare with: run this in \
                      a checkout, or leave out --against",
                     here.display(),
                 )
-            })
+            })?;
+        let program = program(&root)?;
+        Ok(Self { here, root, directory, program })
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut git = Command::new("git");
+        let mut git = Command::new(&self.program);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("GIT_") {
                 git.env_remove(name);
@@ -214,6 +298,7 @@ impl Git {
         }
         git.env("GIT_ALLOW_PROTOCOL", "none")
             .env("GIT_NO_LAZY_FETCH", "1")
+            .env("GIT_NO_REPLACE_OBJECTS", "1")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_TERMINAL_PROMPT", "0")
@@ -229,8 +314,9 @@ impl Git {
             git.args(["-c", setting]);
         }
         git.arg("--no-pager").arg("--git-dir").arg(&self.directory).args(args);
-        // Nothing of the tree lies here.
-        git.current_dir(self.directory.parent().map_or_else(|| PathBuf::from("/"), Path::to_owned));
+        // Nothing of the tree lies here; of a work tree or a submodule, `.git` is a file.
+        let apart = if self.directory.is_dir() { self.directory.as_path() } else { Path::new("/") };
+        git.current_dir(apart);
         git.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         git
     }
@@ -290,6 +376,36 @@ impl Git {
     }
 }
 
+/// Git as `PATH` has it, but none that the tree brings.
+fn program(root: &Path) -> Result<PathBuf> {
+    let name = if cfg!(windows) { "git.exe" } else { "git" };
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders)
+        .filter(|folder| folder.is_absolute())
+        .filter_map(|folder| folder.join(name).canonicalize().ok().map(|real| (folder, real)))
+        .filter(|(folder, real)| {
+            let folder = folder.canonicalize().unwrap_or_default();
+            !folder.starts_with(root) && !real.starts_with(root) && is_program(real)
+        })
+        .map(|(folder, _)| folder.join(name))
+        .next()
+        .context(
+            "cannot run git, which --against and --changed-since need: no absolute folder of PATH \
+             outside of this repository has it",
+        )
+}
+
+#[cfg(unix)]
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_program(path: &Path) -> bool {
+    path.is_file()
+}
+
 fn start(git: &mut Command) -> Result<Child> {
     git.spawn().context("cannot run git, which --against needs")
 }
@@ -309,8 +425,8 @@ impl Blobs {
         Ok(Self { child, ask, answers })
     }
 
-    /// An object's bytes; `None` where they are too many.
-    fn read(&mut self, id: &str) -> Result<Option<Vec<u8>>> {
+    /// An object's bytes; one more than `limit` where they are too many.
+    fn read(&mut self, id: &str, limit: u64) -> Result<Vec<u8>> {
         let ask = self.ask.as_mut().context("git has no input")?;
         writeln!(ask, "{id}").and_then(|()| ask.flush()).context("git ended")?;
         let mut head = String::new();
@@ -321,15 +437,16 @@ impl Blobs {
             format!("object {id} is not in this clone; a partial clone (--filter) lacks it: git fetch --refetch --no-filter")
         })?;
         let mut body = self.answers.by_ref().take(size + 1);
-        if size > MAX_BYTES {
-            std::io::copy(&mut body, &mut std::io::sink()).context("git ended")?;
-            return Ok(None);
-        }
         let mut bytes = Vec::new();
+        if size > limit {
+            body.by_ref().take(limit + 1).read_to_end(&mut bytes).context("git ended")?;
+            std::io::copy(&mut body, &mut std::io::sink()).context("git ended")?;
+            return Ok(bytes);
+        }
         body.read_to_end(&mut bytes).context("git ended")?;
         // A newline ends each object.
         match bytes.pop() {
-            Some(b'\n') if bytes.len() as u64 == size => Ok(Some(bytes)),
+            Some(b'\n') if bytes.len() as u64 == size => Ok(bytes),
             _ => bail!("git ended within an object"),
         }
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::string::FromUtf8Error;
 
 use anyhow::{Context, Result, anyhow, bail};
+use eds_core::claims;
 use eds_core::diagnostics::{Finding, catalog};
 use eds_core::protocol::{Object, normalize};
 use eds_core::yaml::{self, Position, Span, Stream};
@@ -24,10 +25,15 @@ pub(crate) struct Unreadable {
     /// As much of it as was read, for what it is likely to be.
     pub(crate) text: String,
     pub(crate) finding: Box<Finding>,
+    /// Whether it is nothing but JSON of something else than Kubernetes objects.
+    pub(crate) is_other_json: bool,
 }
 
 /// Larger files are not read: no claim is, and reading one costs a hundred times its size.
 pub(crate) const MAX_BYTES: u64 = 4 << 20;
+
+/// Files up to this size are looked through for what they cannot hold: see [`claims::is_other_json`].
+pub(crate) const MAX_LARGE: u64 = 64 << 20;
 
 impl Source {
     /// Reads a file, or standard input for `-`.
@@ -45,27 +51,43 @@ impl Source {
         let is_stdin = path == Path::new("-");
         let name = if is_stdin { "<stdin>".to_owned() } else { path.display().to_string() };
         let mut bytes = Vec::new();
-        let limit = MAX_BYTES + 1;
         let read = if is_stdin {
-            std::io::stdin().lock().take(limit).read_to_end(&mut bytes)
+            std::io::stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut bytes)
         } else {
-            File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes))
+            if let Some(what) = never_ends(path) {
+                bail!("{name} is {what}: name a file, or write - for standard input");
+            }
+            File::open(path).and_then(|file| {
+                let mut file = file.take(MAX_BYTES + 1);
+                file.read_to_end(&mut bytes)?;
+                if bytes.len() as u64 > MAX_BYTES && bytes.trim_ascii_start().starts_with(b"{") {
+                    file.set_limit(MAX_LARGE - MAX_BYTES);
+                    file.read_to_end(&mut bytes)?;
+                }
+                Ok(bytes.len())
+            })
         };
         read.with_context(|| format!("cannot read {name}"))?;
+        Ok(Self::of(name, bytes))
+    }
+
+    /// A text that was read elsewhere, of no more than [`MAX_LARGE`] bytes.
+    pub(crate) fn of(name: String, mut bytes: Vec<u8>) -> std::result::Result<Self, Unreadable> {
         if bytes.len() as u64 > MAX_BYTES {
             let message = format!("is larger than {} MiB and was not read", MAX_BYTES >> 20);
-            let finding = Box::new(Finding::new(&catalog::LIMIT, message));
+            let help = "leave it out with --exclude where it holds no claims";
+            let finding = Box::new(Finding::new(&catalog::LIMIT, message).help(help));
+            let is_other_json = claims::is_other_json(&bytes);
+            bytes.truncate(usize::try_from(MAX_BYTES).unwrap_or(usize::MAX));
             let text = String::from_utf8_lossy(&bytes).into_owned();
-            return Ok(Err(Unreadable { name, text, finding }));
+            return Err(Unreadable { name, text, finding, is_other_json });
         }
-        Ok(match String::from_utf8(bytes) {
-            Ok(text) => Ok(Self { name, text }),
-            Err(error) => {
-                let finding = Box::new(no_text(&error));
-                // UTF-16 of Latin letters is these letters and zeros.
-                let text = String::from_utf8_lossy(error.as_bytes()).replace('\0', "");
-                Err(Unreadable { name, text, finding })
-            }
+        String::from_utf8(bytes).map(|text| Self { name: name.clone(), text }).map_err(|error| {
+            let finding = Box::new(no_text(&error));
+            let is_other_json = claims::is_other_json(error.as_bytes());
+            // UTF-16 of Latin letters is these letters and zeros.
+            let text = String::from_utf8_lossy(error.as_bytes()).replace('\0', "");
+            Unreadable { name, text, finding, is_other_json }
         })
     }
 
@@ -101,6 +123,29 @@ impl Source {
         }
         Ok(objects)
     }
+}
+
+/// What a path names that may keep its reader waiting for ever. What the shell opened for us
+/// (`<(command)`) has a writer.
+#[cfg(unix)]
+fn never_ends(path: &Path) -> Option<&'static str> {
+    use std::os::unix::fs::FileTypeExt;
+    let given = ["/dev/fd", "/dev/stdin", "/dev/null", "/proc/self/fd"];
+    if given.iter().any(|given| path.starts_with(given)) {
+        return None;
+    }
+    let kind = path.metadata().ok()?.file_type();
+    match () {
+        () if kind.is_fifo() => Some("a named pipe"),
+        () if kind.is_socket() => Some("a socket"),
+        () if kind.is_char_device() || kind.is_block_device() => Some("a device"),
+        () => None,
+    }
+}
+
+#[cfg(not(unix))]
+fn never_ends(_: &Path) -> Option<&'static str> {
+    None
 }
 
 /// Says where a file stops being text, and what it may be instead.

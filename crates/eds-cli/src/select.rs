@@ -11,14 +11,38 @@ use eds_core::claims::Origin;
 use ignore::WalkBuilder;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use crate::git::{Before, Was};
-use crate::inputs::MAX_BYTES;
+use crate::git::{Before, Entry, Kind};
 
 /// A file to check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Candidate {
     pub(crate) path: PathBuf,
     pub(crate) origin: Origin,
+    pub(crate) version: Version,
+}
+
+/// Which text of a file is checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// What stands in the work tree.
+    Here,
+    /// HEAD's, by its id: what is merged and applied, whatever a filter or an earlier step made of it here.
+    Head(String),
+    /// What stands in the work tree beside another text in HEAD, which is checked as well.
+    Beside,
+}
+
+/// What changed and cannot be checked.
+pub(crate) struct Unseen {
+    pub(crate) path: PathBuf,
+    pub(crate) message: String,
+    pub(crate) help: &'static str,
+}
+
+impl Candidate {
+    fn here(path: &Path, origin: Origin) -> Self {
+        Self { path: path.to_owned(), origin, version: Version::Here }
+    }
 }
 
 /// What is checked, and what is not.
@@ -27,6 +51,8 @@ pub(crate) struct Selection {
     pub(crate) files: Vec<Candidate>,
     /// Files of the revision that are there no more.
     pub(crate) deleted: Vec<PathBuf>,
+    /// What changed and is no file.
+    pub(crate) unseen: Vec<Unseen>,
     /// Links that were not followed.
     pub(crate) links: Vec<PathBuf>,
 }
@@ -79,16 +105,16 @@ impl Selection {
                     bail!("{}: no .yaml, .yml or .json files in it", path.display());
                 }
             } else if path == Path::new("-") {
-                all.files.push(Candidate { path: path.clone(), origin: Origin::Named });
+                all.files.push(Candidate::here(path, Origin::Named));
             } else if path.symlink_metadata().is_ok() {
                 if !exclude.covers(path, Path::new("."), false) {
-                    all.files.push(Candidate { path: path.clone(), origin });
+                    all.files.push(Candidate::here(path, origin));
                 }
             } else if let Some(file) = gone.iter().find(|file| same_place(file, path)) {
                 all.deleted.push(file.clone());
             } else if !text.contains(['*', '?', '[']) {
                 // Reading it says what is wrong.
-                all.files.push(Candidate { path: path.clone(), origin });
+                all.files.push(Candidate::here(path, origin));
             } else {
                 all.matching(&text, exclude)?;
                 let pattern = glob::Pattern::new(&text)?;
@@ -104,42 +130,50 @@ impl Selection {
         Ok(all)
     }
 
-    /// The files that differ from a revision, whatever their names; only below `paths`, if any.
+    /// The files that differ from a revision, whatever their names; only below `paths`, if any. Each is read
+    /// from HEAD, which is what a pull request brings; what is not committed yet, from the work tree.
     pub(crate) fn changed(before: &Before, paths: &[PathBuf], exclude: &Exclude) -> Result<Self> {
         let mut all = Self::default();
+        let root = before.root();
         let wanted = |path: &Path| {
-            (paths.is_empty() || paths.iter().any(|within_| within(path, within_)))
-                && !exclude.covers(path, Path::new("."), false)
+            let full = root.join(path);
+            (paths.is_empty() || paths.iter().any(|within_| within(&full, within_)))
+                && !exclude.covers(&full, root, false)
+        };
+        let candidate = |path: &Path, version: Version| {
+            let origin = if is_yaml(path) { Origin::Changed } else { Origin::Any };
+            Candidate { path: before.shown(path), origin, version }
         };
         let mut changed: BTreeSet<PathBuf> = BTreeSet::new();
-        for (path, is_link) in before.committed() {
-            let path = before.shown(&path);
+        for (path, entry) in before.committed() {
             if !wanted(&path) {
                 continue;
             }
-            let regular = path.symlink_metadata().is_ok_and(|m| m.is_file());
-            if is_link || !regular || !before.stands_in(&path) {
-                all.links.extend((path.symlink_metadata().is_ok()).then_some(path));
+            if entry.kind == Kind::File {
+                let is_beside = before.is_file(&path) && before.differs_from(&path, &entry.id)?;
+                all.files.push(candidate(&path, Version::Head(entry.id)));
+                all.files.extend(is_beside.then(|| candidate(&path, Version::Beside)));
             } else {
-                changed.insert(path);
+                all.unseen.push(unseen(before, &path, &entry)?);
             }
+            changed.insert(path);
         }
         // What is not committed yet.
         let mut tree = Self::default();
-        tree.walk(&before.shown(Path::new("")), exclude)?;
-        for Candidate { path, .. } in tree.files {
-            let path = path.strip_prefix(".").map_or_else(|_| path.clone(), Path::to_owned);
-            if wanted(&path)
-                && !changed.contains(&path)
-                && path.symlink_metadata().is_ok_and(|m| m.is_file())
-                && differs(before, &path)?
+        tree.walk(root, exclude)?;
+        for file in tree.files {
+            let path = file.path.strip_prefix(root).unwrap_or(&file.path);
+            if wanted(path)
+                && !changed.contains(path)
+                && before.is_file(path)
+                && before.differs(path)?
             {
-                changed.insert(path);
+                all.files.push(candidate(path, Version::Here));
             }
         }
-        let origin = |path: &Path| if is_yaml(path) { Origin::Found } else { Origin::Any };
-        all.files.extend(changed.into_iter().map(|path| Candidate { origin: origin(&path), path }));
-        all.deleted.extend(before.gone().into_iter().filter(|path| wanted(path)));
+        all.files.sort_by(|a, b| a.path.cmp(&b.path));
+        let removed = before.removed().into_iter().filter(|path| wanted(path));
+        all.deleted.extend(removed.map(|path| before.shown(&path)));
         Ok(all)
     }
 
@@ -164,7 +198,7 @@ impl Selection {
             if exclude.covers(path, root, false) {
                 continue;
             }
-            let candidate = Candidate { path: path.to_owned(), origin: Origin::Found };
+            let candidate = Candidate::here(path, Origin::Found);
             if kind.is_file() && is_yaml(path) {
                 self.files.push(candidate);
             } else if kind.is_symlink() {
@@ -195,7 +229,7 @@ impl Selection {
                 continue;
             }
             if metadata.is_file() {
-                self.files.push(Candidate { path, origin: Origin::Found });
+                self.files.push(Candidate::here(&path, Origin::Found));
             } else if metadata.is_symlink() {
                 self.links.push(path);
             }
@@ -210,18 +244,26 @@ pub(crate) fn is_yaml(path: &Path) -> bool {
     extension.is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
 }
 
-/// Whether a file's text is another than it was.
-fn differs(before: &Before, path: &Path) -> Result<bool> {
-    let size = path.metadata().map_or(0, |m| m.len());
-    if size > MAX_BYTES {
-        return Ok(true);
-    }
-    let now = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(match before.read(path)? {
-        Was::Text(text) => text.as_bytes() != now,
-        Was::Missing => true,
-        Was::Unreadable | Was::Outside => false,
-    })
+/// Says of what is no file that it is not checked.
+fn unseen(before: &Before, path: &Path, entry: &Entry) -> Result<Unseen> {
+    let (message, help) = match entry.kind {
+        Kind::Module => (
+            "is a submodule: what it holds is not checked here".to_owned(),
+            "let its own repository check it",
+        ),
+        Kind::Link | Kind::File => {
+            const LONGEST: u64 = 4096;
+            let target = before.object(&entry.id, LONGEST)?;
+            let target = String::from_utf8_lossy(&target).into_owned();
+            (
+                format!(
+                    "is a symbolic link to {target:?}, and is not followed: what kubectl and Argo CD read under this name is not checked"
+                ),
+                "write the file itself",
+            )
+        }
+    };
+    Ok(Unseen { path: before.shown(path), message, help })
 }
 
 fn within(file: &Path, folder: &Path) -> bool {

@@ -441,3 +441,179 @@ fn nothing_is_printed_raw() {
         }
     }
 }
+
+/// Hides every word of a claim's head behind escapes.
+fn escaped(claim: &str) -> String {
+    claim
+        .replace("platform.bizmatters.io/v1alpha1", "\"platform.bi\\x7amatters.io/v1alpha1\"")
+        .replace("EventDrivenService", "\"EventDriven\\x53ervice\"")
+}
+
+/// What a limit of ours keeps from being read may be a claim to kubectl: the check of what changed says so,
+/// whatever the words in it, and reads on after it.
+#[test]
+fn what_cannot_be_read_is_no_pass() {
+    let broken = CLAIM.replace("  nats:", "  size: huge\n  nats:");
+    let hidden = escaped(&broken);
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n";
+    let deep = format!("{map}q: {}{}\n---\n", "[".repeat(201), "]".repeat(201));
+    let deep_claim = format!("{hidden}  x: {}{}\n", "[".repeat(201), "]".repeat(201));
+    let values = format!("{map}a: [{}]\n---\n", "1,".repeat(250_010));
+    let aliases = format!(
+        "{map}a: &a [\"{}\"]\nb: [{}]\n---\n",
+        "x".repeat(30_000),
+        vec!["*a"; 400].join(",")
+    );
+    let padded =
+        |fill: &str, rest: &str| format!("{}\n{rest}", fill.repeat((4 << 20) / fill.len()));
+    let json = "{\"apiVersion\":\"platform.bi\\u007amatters.io/v1alpha1\",\"kind\":\"EventDriven\\u0053ervice\",\"metadata\":{\"name\":\"x\",\"annotations\":{\"n\":\"?\"}},\"spec\":{\"size\":\"huge\"}}";
+    let bytes = |text: &str| -> Vec<u8> {
+        text.bytes().map(|byte| if byte == b'?' { 0xff } else { byte }).collect()
+    };
+    let list = format!(
+        "{{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[{}{json}]}}",
+        " ".repeat(4 << 20)
+    );
+    for (name, text, words) in [
+        ("deep.yaml", deep.clone() + &hidden, &["EDS003", "EDS104"][..]),
+        ("deep.txt", deep + &hidden, &["EDS104"]),
+        ("deep-claim.yaml", deep_claim.clone(), &["EDS003", "--exclude"]),
+        ("deep-claim.txt", deep_claim, &["EDS003"]),
+        ("values.yaml", values.clone() + &hidden, &["EDS003", "EDS104"]),
+        ("values.txt", values + &hidden, &["EDS104"]),
+        ("aliases.yaml", aliases.clone() + &hidden, &["EDS003", "EDS104"]),
+        ("aliases", aliases + &hidden, &["EDS104"]),
+        ("empty.yaml", "---\n".repeat(600_000) + &hidden, &["EDS104"]),
+        ("empty.txt", "---\n".repeat(600_000) + &hidden, &["EDS104"]),
+        ("large.yaml", padded("# x\n", &hidden), &["EDS003"]),
+        ("large.txt", padded("# x\n", &hidden), &["EDS003"]),
+        ("large", padded("\n", &hidden), &["EDS003"]),
+        ("large-first", padded("x: y\n", &format!("---\n{hidden}")), &["EDS003"]),
+        ("large-quote", format!("x: \"{}\"\n---\n{hidden}", "y\n".repeat(2 << 20)), &["EDS003"]),
+        ("large.json", list, &["EDS003"]),
+    ]
+    .into_iter()
+    .map(|(name, text, words)| (name, text.into_bytes(), words))
+    .chain([
+        ("bytes.json", bytes(json), &["EDS005"][..]),
+        ("bytes.txt", bytes(json), &["EDS005"]),
+        ("bytes.yaml", bytes("a: ?\n"), &["EDS005"]),
+        ("after.txt", bytes(&format!("{hidden}---\n?\n")), &["EDS005"]),
+    ]) {
+        let tree = Tree::new("unread");
+        tree.write("README.md", "x");
+        let base = tree.start();
+        tree.write(name, text);
+        tree.commit();
+        tree.check(&["--changed-since", &base], 1, words);
+    }
+    // What an ordinary repository changes.
+    let tree = Tree::new("read");
+    tree.write("README.md", "x");
+    let base = tree.start();
+    let lock = format!("{{\"name\": \"app\", \"a\": \"{}\"}}", "x".repeat(5 << 20));
+    tree.write("package-lock.json", &lock)
+        .write("min.json", format!("{{\"a\": [{}1]}}", "1,".repeat(300_000)))
+        .write("lines.jsonl", "{\"a\": [1, 2, 3], \"b\": {\"c\": 1}}\n".repeat(80_000))
+        .write("app.js.map", &lock)
+        .write("image.png", [b"\x89PNG\r\n\x1a\n\0\0\0\xff".as_slice(), &[0xfe; 5 << 20]].concat())
+        .write("small.png", b"\x89PNG\r\n\x1a\n\0\0\0\xff")
+        .write("table.csv", "1,2,3,a b\n".repeat(600_000))
+        .write("tsconfig.json", "{\n  // comment\n  \"a\": {}\n}\n")
+        .write("templates/deploy.yaml", "{{- if .Values.x }}\nkind: Deployment\n{{- end }}\n")
+        .write("templates/_helpers.tpl", "{{- define \"x\" -}}\n{{ .a }}: {{ .b }}\n{{- end }}\n")
+        .write("src/main.rs", "fn main() {}\n")
+        .write("latin.txt", b"caf\xe9: x\n")
+        .write("README.md", "# x\n- y: {\n");
+    tree.commit();
+    tree.check(&["--changed-since", &base], 0, &["no claim changed", "0 errors", "0 warnings"]);
+}
+
+/// What a pull request brings is what HEAD has, not what a step before this one left in the work tree.
+#[test]
+fn what_head_has_is_checked() {
+    let broken = CLAIM.replace("  nats:", "  size: huge\n  nats:");
+    let tree = Tree::new("head");
+    tree.write("claims/a.yaml", CLAIM);
+    let base = tree.start();
+    tree.write("claims/evil.yaml", &broken);
+    tree.commit();
+    let since = ["--changed-since", &base];
+    // Not there, a folder in its place, a link in its folder's place, another text.
+    fs::remove_file(tree.path("claims/evil.yaml")).unwrap();
+    tree.check(&since, 1, &["claims/evil.yaml", "EDS104", "!EDS305"]);
+    fs::create_dir(tree.path("claims/evil.yaml")).unwrap();
+    tree.check(&since, 1, &["EDS104"]);
+    fs::remove_dir(tree.path("claims/evil.yaml")).unwrap();
+    tree.write("claims/evil.yaml", "# nothing\n");
+    tree.check(&since, 1, &["EDS104"]);
+    tree.write("claims/evil.yaml", CLAIM.replace("hello", "other"));
+    tree.check(&since, 1, &["EDS104", "EDS006", "commit it"]);
+    tree.write("claims/evil.yaml", broken.replace('\n', "\r\n"));
+    tree.check(&since, 1, &["EDS104", "!EDS006", "1 error"]);
+    fs::remove_dir_all(tree.path("claims")).unwrap();
+    fs::create_dir(tree.outside("other")).unwrap();
+    tree.link("claims", "../other");
+    tree.check(&since, 1, &["EDS104"]);
+    // What .gitattributes makes of it on its way to the work tree.
+    fs::remove_file(tree.path("claims")).unwrap();
+    tree.git(&["reset", "--quiet", "--hard", &base]);
+    tree.write(".gitattributes", "*.yaml working-tree-encoding=UTF-7\n");
+    tree.commit();
+    let lines = broken.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>();
+    let blob = tree.outside("blob");
+    fs::write(&blob, format!("# note\u{85}{}", lines.join("\u{85}"))).unwrap();
+    let id = tree.git(&["hash-object", "-w", "--no-filters", blob.to_str().unwrap()]);
+    tree.git(&["update-index", "--add", "--cacheinfo", &format!("100644,{id},claims/ev.yaml")]);
+    tree.git(&["commit", "--quiet", "--message", "x"]);
+    tree.check(&since, 1, &["claims/ev.yaml", "EDS104"]);
+}
+
+/// A link or a submodule is no file, and is never passed over in silence.
+#[test]
+fn what_is_no_file_is_said() {
+    let tree = Tree::new("no-file");
+    tree.write("fixtures/evil.yaml", CLAIM.replace("  nats:", "  size: huge\n  nats:"));
+    let base = tree.start();
+    tree.link("claims/evil.yaml", "../fixtures/evil.yaml").link("folder", "fixtures");
+    tree.commit();
+    let id = tree.git(&["rev-parse", "HEAD"]);
+    tree.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{id},vendor/sub")]);
+    tree.git(&["commit", "--quiet", "--message", "a module"]);
+    for format in ["text", "github", "json", "sarif"] {
+        let args = ["--changed-since", &base, "--exclude", "/fixtures/", "--format", format];
+        let (code, out, said) = tree.eds(&args);
+        assert_eq!(code, Some(0), "{said}");
+        for word in ["EDS006", "claims/evil.yaml", "fixtures/evil.yaml", "folder", "vendor/sub"] {
+            assert!(out.contains(word), "{format}: no {word}: {out}");
+        }
+        assert!(said.contains("3 warnings"), "{said}");
+    }
+    tree.check(
+        &[
+            "--changed-since",
+            &base,
+            "--exclude",
+            "/claims/",
+            "--exclude",
+            "/folder",
+            "--exclude",
+            "/vendor",
+        ],
+        0,
+        &["0 warnings"],
+    );
+}
+
+/// Nobody writes into a pipe that stands in a folder.
+#[test]
+fn what_never_ends_is_refused() {
+    let tree = Tree::new("never");
+    tree.write("claims/a.yaml", CLAIM);
+    let fifo = Command::new("mkfifo").arg(tree.path("claims/f.yaml")).status().unwrap();
+    assert!(fifo.success());
+    tree.check(&["claims/a.yaml", "claims/f.yaml"], 2, &["claims/f.yaml is a named pipe"]);
+    tree.check(&["/dev/zero"], 2, &["is a device"]);
+    tree.check(&["claims"], 0, &["1 claim"]);
+    tree.check(&["/dev/stdin"], 0, &["1 claim"]);
+}

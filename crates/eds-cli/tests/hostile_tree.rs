@@ -256,3 +256,57 @@ fn a_change_is_seen() {
         assert!(said.contains("EDS301"), "{folder}: {said}");
     }
 }
+
+/// Neither a folder of `PATH` that is the tree's, nor one that is relative, brings a git.
+#[test]
+fn no_git_of_the_tree_runs() {
+    let victim = Victim::new("path");
+    let run = format!("#!/bin/sh\ntouch {}\nexec git \"$@\"\n", victim.marker().display());
+    for folder in ["", "claims/evil/", "node_modules/.bin/"] {
+        let git = format!("{folder}git");
+        victim.write(&git, &run);
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(victim.path(&git), mode).unwrap();
+    }
+    victim.commit();
+    std::os::unix::fs::symlink(victim.path("node_modules/.bin"), victim.outside("bin")).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let root = victim.path("").canonicalize().unwrap();
+    let root = root.display();
+    let linked = victim.outside("bin");
+    for first in [
+        ".",
+        "",
+        "./",
+        "claims/evil",
+        "node_modules/.bin",
+        &format!("{root}"),
+        &format!("{root}/node_modules/.bin"),
+        &format!("{root}/../checkout"),
+        linked.to_str().unwrap(),
+    ] {
+        for folder in ["", FOLDER] {
+            let mut command =
+                victim.validate(folder, &victim.base, &victim.path(FILE).display().to_string());
+            command.env("PATH", format!("{first}:{path}"));
+            let output = victim.run(command, &format!("PATH={first}"));
+            assert!(
+                String::from_utf8_lossy(&output.stdout).contains("EDS301"),
+                "{first}: {output:?}"
+            );
+        }
+    }
+    let mut command = victim.validate("", &victim.base, FILE);
+    command.env("PATH", ".");
+    assert_eq!(victim.run(command, "PATH=.").status.code(), Some(2));
+}
+
+/// `git replace` makes a commit look like another.
+#[test]
+fn replaced_objects_do_not_count() {
+    let victim = Victim::new("replace");
+    let new = victim.commit();
+    victim.git(&["replace", &victim.base, &new]);
+    let output = victim.run(victim.validate("", &victim.base, FILE), "replaced");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("EDS301"), "{output:?}");
+}

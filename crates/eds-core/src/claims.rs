@@ -38,7 +38,14 @@ pub enum Origin {
     Named,
     /// Found beside others: it may be another tool's, and be no object or no YAML.
     Found,
-    /// Of a name that promises no YAML at all: only what reads as a claim is one.
+    /// Changed, in a check of what changed. That check is a gate, so it fails closed: what our own limits
+    /// kept from being read (its size, depth or number of values, bytes that are no text) is a finding
+    /// whatever it seems to mention, because kubectl may read it, and escapes hide every word from a search.
+    /// Only JSON that cannot be an object of Kubernetes is let through ([`is_other_json`]), as lock files
+    /// are. A text that is not YAML is no danger: kubectl reads none of it either.
+    Changed,
+    /// The same, of a name that promises no YAML at all, which Kustomize takes too: only what reads as a
+    /// claim is one, and what cannot be read counts where it could be a manifest ([`may_be_manifest`]).
     Any,
 }
 
@@ -83,8 +90,19 @@ pub fn check(source: &str, api: &ClaimApi, options: Options) -> Outcome {
         }
         objects(document, api, options, &mut outcome);
     }
+    let is_limit = |finding: &Finding| finding.rule.code == catalog::LIMIT.code;
     if expected(options, &outcome, || mentions(source, api)) {
         outcome.findings.extend(unreadable);
+    } else if matches!(options.origin, Origin::Changed | Origin::Any)
+        && unreadable.iter().any(is_limit)
+        && !is_other_json(source.as_bytes())
+    {
+        outcome.findings.extend(unreadable.into_iter().filter(is_limit).map(|finding| {
+            match finding.help {
+                None => finding.help("leave the file out with --exclude where it holds no claims"),
+                Some(_) => finding,
+            }
+        }));
     } else if !unreadable.is_empty() {
         outcome.foreign = true;
     }
@@ -106,7 +124,7 @@ fn expected(options: Options, outcome: &Outcome, mentions: impl Fn() -> bool) ->
     match options.origin {
         _ if options.strict => true,
         Origin::Named => true,
-        Origin::Found => holds() || mentions(),
+        Origin::Found | Origin::Changed => holds() || mentions(),
         Origin::Any => holds(),
     }
 }
@@ -115,6 +133,21 @@ fn expected(options: Options, outcome: &Outcome, mentions: impl Fn() -> bool) ->
 #[must_use]
 pub fn mentions(source: &str, api: &ClaimApi) -> bool {
     identity::mentions(source, api)
+}
+
+/// Whether a text is JSON through and through, and no object of Kubernetes: each has `apiVersion` and
+/// `kind` at its top, or is a list under `items`.
+#[must_use]
+pub fn is_other_json(bytes: &[u8]) -> bool {
+    identity::is_other_json(bytes)
+}
+
+/// Whether what was read of a text that is no UTF-8, or longer, could be the beginning of a manifest.
+#[must_use]
+pub fn may_be_manifest(beginning: &str, api: &ClaimApi, whole: bool) -> bool {
+    let read = check(beginning, api, Options { origin: Origin::Any, ..Options::default() });
+    let holds = read.skipped > 0 || !read.claims.is_empty() || !read.findings.is_empty();
+    holds || identity::begins_as_manifest(beginning, whole)
 }
 
 /// A document is an object, or a list of them.

@@ -4,17 +4,17 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 use eds_core::claims::{self, Options, Origin, Outcome as Checked};
-use eds_core::diagnostics::{self, FileFindings, Summary};
+use eds_core::diagnostics::{self, FileFindings, Finding, Summary, catalog};
 use eds_core::rules::{Identity, Together};
 use eds_core::schema::ClaimApi;
 
 use crate::compare::{self, Rest};
 use crate::git::{Before, Was};
-use crate::inputs::{Source, Unreadable};
-use crate::select::{Candidate, Exclude, Selection};
+use crate::inputs::{MAX_LARGE, Source, Unreadable};
+use crate::select::{Candidate, Exclude, Selection, Unseen, Version};
 use crate::{Outcome, api, output};
 
 /// Check claims as the API server would, and for what only fails later.
@@ -77,12 +77,15 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         (None, None) => None,
     };
     let exclude = Exclude::new(&args.exclude)?;
-    let Selection { files: candidates, deleted, links } = match (&args.changed_since, &against) {
-        (Some(_), Some(before)) => Selection::changed(before, &args.paths, &exclude)?,
-        (_, before) => Selection::named(&args.paths, &exclude, before.as_ref())?,
-    };
+    let Selection { files: candidates, deleted, unseen, links } =
+        match (&args.changed_since, &against) {
+            (Some(_), Some(before)) => Selection::changed(before, &args.paths, &exclude)?,
+            (_, before) => Selection::named(&args.paths, &exclude, before.as_ref())?,
+        };
     tell_links(&links);
-    let job = Job { api: &api, options, against: against.as_ref() };
+    let rooted =
+        args.changed_since.is_some() && matches!(args.format, Format::Github | Format::Sarif);
+    let job = Job { api: &api, options, against: against.as_ref(), rooted };
     let mut rests = Vec::new();
     let mut together = Together::default();
     let mut write = |file: FileFindings, out: &mut _| -> Result<()> {
@@ -92,6 +95,11 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         }
         Ok(())
     };
+    for Unseen { path, message, help } in unseen {
+        let finding = Finding::new(&catalog::UNSEEN, message).help(help);
+        summary.count(std::slice::from_ref(&finding));
+        write(FileFindings::new(job.label(&path), String::new(), vec![finding]), &mut out)?;
+    }
     for batch in candidates.chunks(BATCH) {
         for result in job.all(batch) {
             let Done { mut findings, counts, rest, note, claims } = result?;
@@ -168,6 +176,8 @@ struct Job<'a> {
     api: &'a ClaimApi,
     options: Options,
     against: Option<&'a Before>,
+    /// Whether files are named from the repository's root, as what shows findings on a diff wants them.
+    rooted: bool,
 }
 
 /// What came of a file.
@@ -214,13 +224,30 @@ impl Job<'_> {
         results.into_iter().map(|(_, result)| result).collect()
     }
 
-    fn one(&self, Candidate { path, origin }: &Candidate) -> Result<Done> {
+    /// What a file is called in the output.
+    fn label(&self, path: &Path) -> String {
+        let inside = self.against.filter(|_| self.rooted).and_then(|before| before.inside(path));
+        inside.as_deref().unwrap_or(path).display().to_string()
+    }
+
+    fn read(&self, path: &Path, version: &Version) -> Result<Result<Source, Unreadable>> {
+        let (Version::Head(id), Some(before)) = (version, self.against) else {
+            return Source::try_read(path);
+        };
+        let name = path.display().to_string();
+        let bytes = before.object(id, MAX_LARGE).with_context(|| name.clone())?;
+        Ok(Source::of(name, bytes))
+    }
+
+    fn one(&self, Candidate { path, origin, version }: &Candidate) -> Result<Done> {
         let mut counts = Summary::default();
         let options = Options { origin: *origin, ..self.options };
-        let Source { name, text } = match Source::try_read(path)? {
-            Ok(source) => source,
-            Err(Unreadable { name, text, finding }) => {
+        let name = self.label(path);
+        let text = match self.read(path, version)? {
+            Ok(source) => source.text,
+            Err(Unreadable { text, finding, is_other_json, .. }) => {
                 counts.files += 1;
+                let whole = finding.rule.code != catalog::LIMIT.code;
                 let expected = match origin {
                     _ if options.strict => true,
                     Origin::Named => true,
@@ -229,7 +256,10 @@ impl Job<'_> {
                         path.extension().is_none_or(|e| !e.eq_ignore_ascii_case("json"))
                             || claims::mentions(&text, self.api)
                     }
-                    Origin::Any => false,
+                    Origin::Changed => !is_other_json,
+                    Origin::Any => {
+                        !is_other_json && claims::may_be_manifest(&text, self.api, whole)
+                    }
                 };
                 let findings = if expected { vec![*finding] } else { Vec::new() };
                 counts.foreign += usize::from(!expected);
@@ -240,7 +270,15 @@ impl Job<'_> {
         };
         let mut checked = claims::check(&text, self.api, options);
         let (mut rest, mut note) = (None, None);
-        if let Some(before) = self.against
+        if *version == Version::Beside {
+            if !checked.claims.is_empty() || !checked.findings.is_empty() {
+                let message =
+                    "is another text here than in HEAD, which was checked as well and compared";
+                let help = "commit it, or restore the file";
+                checked.findings.push(Finding::new(&catalog::UNSEEN, message).help(help));
+            }
+            checked.identities.clear();
+        } else if let Some(before) = self.against
             && path == Path::new("-")
         {
             note =
@@ -251,7 +289,8 @@ impl Job<'_> {
                 Was::Text(was) => Some(Some(claims::check(&was, self.api, EARLIER))),
                 Was::Missing => Some(Some(Checked::default())),
                 Was::Unreadable => {
-                    note = Some(format!("{name} was no text that could be read: not compared"));
+                    let message = "could not be read as it was, so it is not compared";
+                    checked.findings.push(Finding::new(&catalog::UNSEEN, message));
                     None
                 }
                 Was::Outside => {
@@ -283,7 +322,7 @@ impl Job<'_> {
         };
         let was = claims::check(&was, self.api, EARLIER);
         let (_, mut rest) = compare::file(Some(was), &Checked::default());
-        (rest.file, rest.deleted) = (path.display().to_string(), true);
+        (rest.file, rest.deleted) = (self.label(path), true);
         Ok((!rest.is_empty()).then_some(rest))
     }
 }

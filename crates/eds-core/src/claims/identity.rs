@@ -114,6 +114,65 @@ pub(super) fn mentions(source: &str, api: &ClaimApi) -> bool {
     })
 }
 
+pub(super) fn is_other_json(bytes: &[u8]) -> bool {
+    let mut any = false;
+    bytes.trim_ascii_start().starts_with(b"{")
+        && serde_json::Deserializer::from_slice(bytes).into_iter::<Top>().all(|value| {
+            any = true;
+            value.is_ok_and(|top| !top.has_head)
+        })
+        && any
+}
+
+/// The keys of a JSON object, and nothing below them.
+struct Top {
+    has_head: bool,
+}
+
+impl<'de> serde::Deserialize<'de> for Top {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(TopVisitor)
+    }
+}
+
+struct TopVisitor;
+
+impl<'de> serde::de::Visitor<'de> for TopVisitor {
+    type Value = Top;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Top, A::Error> {
+        let mut has_head = false;
+        while let Some(key) = map.next_key::<String>()? {
+            has_head |= ["apiVersion", "kind", "items"].iter().any(|head| same_key(&key, head));
+            map.next_value::<serde::de::IgnoredAny>()?;
+        }
+        Ok(Top { has_head })
+    }
+}
+
+/// Whether the first line that says something could be that of a manifest; comments alone could be the
+/// beginning of anything. A `whole` text ends where it seems to end, and only JSON allows bytes that are no
+/// text.
+pub(super) fn begins_as_manifest(text: &str, whole: bool) -> bool {
+    let text = text.trim_start_matches('\u{feff}');
+    if let Some(rest) = text.trim_start().strip_prefix('{') {
+        return rest.trim_start().starts_with(['"', '}']);
+    }
+    if whole || text.contains('\0') {
+        return false;
+    }
+    let says = |line: &&str| !line.is_empty() && !line.starts_with(['#', '%']) && *line != "---";
+    text.lines().map(str::trim).find(says).is_none_or(|line| {
+        line.ends_with(':')
+            || line.contains(": ")
+            || line.starts_with(['{', '?', '"', '\'', '&', '!'])
+    })
+}
+
 /// The key as the object has it: itself, or one that is it but for case and separators.
 fn key<'a>(node: &'a Node, wanted: &'a str) -> &'a str {
     let Content::Mapping(entries) = &node.content else { return wanted };

@@ -1,7 +1,7 @@
 //! Every kind of finding: its code, what it is, why it matters, an example of each.
 //!
 //! EDS0xx: the file cannot be read as claims. EDS1xx: the API server would refuse the claim.
-//! EDS2xx: the API server takes it, and it would not work, or not as meant.
+//! EDS2xx: the API server takes it, and it would not work, or not as meant. EDS3xx: what a change does.
 
 use super::Severity;
 
@@ -60,6 +60,10 @@ rules! {
         "Bytes that are not UTF-8 text.",
         "Kubernetes takes UTF-8 only. Such a file is binary, or was saved in another encoding.",
         "\\xff\\xfe" => "text";
+    UNSEEN = "EDS006" "not-checked" Warning:
+        "Something that changed and is not checked: a symbolic link, a submodule, a text that is not the commit's.",
+        "kubectl, Argo CD and Kustomize may read a claim there that nobody has looked at.",
+        "claims/a.yaml -> ../elsewhere.yaml" => "claims/a.yaml";
     NOT_AN_OBJECT = "EDS010" "not-an-object" Error:
         "A document that is no Kubernetes object: no mapping, or without apiVersion or kind.",
         "kubectl cannot tell what it is.",

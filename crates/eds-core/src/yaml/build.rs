@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::parser::Event;
 use super::resolve::{Meaning, literal, resolve};
 use super::{
-    CORE_TAG, Content, Entry, MAX_ALIASED_BYTES, MAX_DEPTH, MAX_NODES, Node, Position, Problem,
-    ProblemKind, Scalar, Span,
+    CORE_TAG, Content, Entry, MAX_ALIASED_BYTES, MAX_DEPTH, MAX_NODES, MAX_WORK, Node, Position,
+    Problem, ProblemKind, Scalar, Span,
 };
 
 /// Problems of one document that are shown.
@@ -18,6 +18,8 @@ const MAX_SHOWN: usize = 100;
 #[derive(Default)]
 pub(super) struct Counts {
     nodes: usize,
+    /// Nodes with those of documents that were not kept.
+    work: usize,
     /// Bytes of text that aliases repeat.
     aliased_bytes: usize,
 }
@@ -27,7 +29,7 @@ pub(super) struct Built {
     /// Nothing where the document is empty, or refused as a whole.
     pub(super) root: Option<Node>,
     pub(super) problems: Vec<Problem>,
-    /// Too much to go on.
+    /// Too much was made to go on with the file.
     pub(super) stopped: bool,
 }
 
@@ -39,6 +41,7 @@ pub(super) fn build<'a>(
     counts: &mut Counts,
     anchors: &mut HashMap<&'a str, Position>,
 ) -> Built {
+    let (before, work) = ((counts.nodes, counts.aliased_bytes), counts.work);
     let mut builder = Builder {
         events,
         json,
@@ -52,7 +55,8 @@ pub(super) fn build<'a>(
         refused: false,
         more: 0,
     };
-    builder.built.stopped = !builder.run(anchors);
+    let whole = builder.run(anchors);
+    builder.built.stopped = !whole && builder.counts.work > MAX_WORK;
     if builder.more > 0 {
         let message = format!("{} more problems like these are not shown", builder.more);
         let last = builder.built.problems.last();
@@ -60,9 +64,16 @@ pub(super) fn build<'a>(
             last.map_or((ProblemKind::Structure, Span::default()), |p| (p.kind, p.span));
         builder.built.problems.push(Problem { kind, span, message, help: None });
     }
-    let Builder { mut built, refused, .. } = builder;
-    if refused || built.stopped {
+    let Builder { mut built, refused, counts, .. } = builder;
+    if refused || !whole {
         built.root = None;
+    }
+    // What is not kept, an empty document too, takes nothing from the others.
+    if built.root.is_none() {
+        (counts.nodes, counts.aliased_bytes) = before;
+        if whole && !refused {
+            counts.work = work;
+        }
     }
     for (event, span) in events {
         if let Event::Scalar { anchor: Some(name), .. }
@@ -258,6 +269,7 @@ impl Builder<'_, '_, '_> {
     fn count(&mut self, event: &Event<'_>, span: Span) -> bool {
         self.decoded += 1;
         self.counts.nodes += 1;
+        self.counts.work += 1;
         if self.frames.len() > 1 {
             self.repeated += 1;
             if let Event::Scalar { text, .. } = event {
@@ -266,6 +278,8 @@ impl Builder<'_, '_, '_> {
         }
         let too_much = if self.open.len() >= MAX_DEPTH {
             format!("nested deeper than {MAX_DEPTH} levels")
+        } else if self.counts.work > MAX_WORK {
+            format!("more than {MAX_WORK} values: the file is not read from here on")
         } else if self.counts.nodes > MAX_NODES {
             format!("more than {MAX_NODES} values once aliases are expanded")
         } else if self.counts.aliased_bytes > MAX_ALIASED_BYTES {

@@ -40,8 +40,11 @@ const MAX_PROBLEMS: usize = 1000;
 pub const MAX_ALIASED_BYTES: usize = 3 << 20;
 /// Nesting deeper than this is refused. Kubernetes objects end near 20 levels.
 pub const MAX_DEPTH: usize = 200;
-/// Nodes in a file after aliases are expanded; more is an alias bomb.
+/// Nodes in a file after aliases are expanded; more is an alias bomb. What a document that is refused
+/// had does not count against those after it.
 pub const MAX_NODES: usize = 250_000;
+/// Nodes that are made of a file, with those of documents that are refused.
+const MAX_WORK: usize = 4 * MAX_NODES;
 
 /// What a file holds: its documents, and what is wrong with its syntax.
 #[derive(Debug, Clone, Default)]
@@ -74,7 +77,7 @@ pub enum ProblemKind {
     Ignored,
     /// A key stands twice in a mapping; the later value counts.
     DuplicateKey,
-    /// Too deep, or too large once aliases are expanded. Nothing of the file is read after it.
+    /// Too deep, or too large once aliases are expanded. Nothing of its document is read.
     Limit,
     /// A key that is no scalar, or an alias or merge that leads nowhere.
     Structure,
@@ -97,14 +100,10 @@ pub fn parse(source: &str) -> Stream {
         };
         match document {
             Err(error) => {
-                let stop = matches!(error.fault, Fault::Deep | Fault::Large);
                 let problem = slips::explain(source, &error);
                 // What the file is as a whole is said once.
                 if !stream.problems.contains(&problem) {
                     stream.problems.push(problem);
-                }
-                if stop {
-                    break;
                 }
             }
             Ok(document) => {
