@@ -1,15 +1,21 @@
 //! Claims as they are beside claims as they were.
 //!
 //! A claim is the same one by its namespace and name, wherever it stands. So what is left over in
-//! each file is kept until all files are read: a claim that moved to another file is no other claim.
+//! each file is kept until all files are read: a claim that moved to another file is no other claim. Of
+//! what is still left over, a claim that is gone and a new one are the same under another name where they
+//! have something in common that says so: see [`FEATURES`].
 
 use std::collections::HashMap;
+use std::hash::Hash;
+use std::path::Path;
 
 use eds_core::claims::Outcome as Checked;
 use eds_core::diagnostics::{FileFindings, Finding, catalog};
-use eds_core::rules::transitions;
+use eds_core::rules::{full_name, transitions};
 use eds_core::yaml::Node;
 use serde_json::Value;
+
+use crate::select::is_yaml;
 
 type Key = (Option<Value>, Option<Value>);
 
@@ -58,55 +64,130 @@ pub(crate) fn file(before: Option<Checked>, now: &Checked) -> (Vec<Finding>, Res
 /// What the leftovers of all files come to, and which claims moved, for a person.
 pub(crate) fn finish(mut files: Vec<Rest>) -> (Vec<FileFindings>, Vec<String>) {
     let (mut found, mut moved) = (vec![Vec::new(); files.len()], Vec::new());
-    let mut fresh: HashMap<Key, Vec<(usize, Value, Node)>> = HashMap::new();
-    let mut order = Vec::new();
-    for (i, file) in files.iter_mut().enumerate() {
-        for (claim, node) in file.fresh.drain(..) {
-            order.push((i, key(&claim)));
-            fresh.entry(key(&claim)).or_default().insert(0, (i, claim, node));
-        }
-    }
     let names: Vec<String> = files.iter().map(|file| file.file.clone()).collect();
-    for file in &mut files {
-        file.old.retain(|before| {
-            let Some((i, claim, node)) = fresh.get_mut(&key(before)).and_then(Vec::pop) else {
-                return true;
-            };
-            if let (Some(found), Some(to)) = (found.get_mut(i), names.get(i)) {
-                found.extend(transitions(before, &node, &claim));
-                moved.push(format!("claim {} moved from {} to {to}", name(before), file.file));
-            }
-            false
-        });
-    }
-    // In one file, one that is left over on both sides was renamed.
-    let mut renamed: HashMap<usize, Vec<(Value, Node)>> = HashMap::new();
-    for (i, key) in order.into_iter().rev() {
-        if let Some((i, claim, node)) = fresh.get_mut(&key).and_then(|all| {
-            let at = all.iter().position(|(file, ..)| *file == i)?;
-            Some(all.remove(at))
-        }) {
-            renamed.entry(i).or_default().push((claim, node));
-        }
-    }
+    let mut fresh = Fresh::default();
+    let mut old = Vec::new();
     for (i, file) in files.iter_mut().enumerate() {
-        let Some(found) = found.get_mut(i) else { continue };
-        for before in file.old.drain(..) {
-            match renamed.get_mut(&i).and_then(Vec::pop) {
-                Some((claim, node)) => found.extend(transitions(&before, &node, &claim)),
-                None => found.push(removed(&before, file.deleted)),
-            }
+        old.extend(file.old.drain(..).map(|claim| (i, claim)));
+        fresh.claims.extend(file.fresh.drain(..).map(|(claim, node)| Some((i, claim, node))));
+    }
+    let name_of = |i: usize| names.get(i).map_or("", String::as_str);
+    // The same claim in another file.
+    let mut places = fresh.index(|_, claim| Some(key(claim)));
+    old.retain(|(from, before)| {
+        let Some((to, claim, node)) = fresh.take(&mut places, &key(before)) else { return true };
+        if !is_yaml(Path::new(name_of(to))) && is_yaml(Path::new(name_of(*from))) {
+            let how = format!(
+                "it moved to {}, which is applied by nobody who applies YAML files",
+                name_of(to)
+            );
+            push(&mut found, *from, gone(before, &how));
         }
+        extend(&mut found, to, transitions(before, &node, &claim));
+        moved.push(format!(
+            "claim {} moved from {} to {}",
+            full_name(before),
+            name_of(*from),
+            name_of(to)
+        ));
+        false
+    });
+    // Another name: in its own file first.
+    for same_file in [true, false] {
+        for feature in FEATURES {
+            let of = |i: usize, claim: &Value| {
+                Some((same_file.then_some(i), feature(claim).filter(|f| !f.is_null())?))
+            };
+            let mut places = fresh.index(of);
+            old.retain(|(from, before)| {
+                let Some(wanted) = of(*from, before) else { return true };
+                let Some((to, claim, node)) = fresh.take(&mut places, &wanted) else { return true };
+                let mut findings = transitions(before, &node, &claim);
+                if to != *from {
+                    for finding in &mut findings {
+                        finding.message.push_str(&format!(" (it stood in {})", name_of(*from)));
+                    }
+                }
+                extend(&mut found, to, findings);
+                false
+            });
+        }
+    }
+    for (i, before) in old {
+        let how = match files.get(i).is_some_and(|file| file.deleted) {
+            true => "this file was deleted",
+            false => "it is no longer in this file",
+        };
+        push(
+            &mut found,
+            i,
+            gone(&before, &format!("{how}, and no other file that was read has it")),
+        );
     }
     let all = files.into_iter().zip(found).filter(|(_, found)| !found.is_empty());
     let all = all.map(|(file, found)| FileFindings::new(file.file, file.source, found));
     (all.collect(), moved)
 }
 
-fn removed(claim: &Value, deleted: bool) -> Finding {
-    let how = if deleted { "this file was deleted" } else { "it is no longer in this file" };
-    let message =
-        format!("claim {} is gone: {how}, and no other file that was read has it", name(claim));
+fn push(found: &mut [Vec<Finding>], i: usize, finding: Finding) {
+    extend(found, i, [finding]);
+}
+
+fn extend(found: &mut [Vec<Finding>], i: usize, findings: impl IntoIterator<Item = Finding>) {
+    if let Some(found) = found.get_mut(i) {
+        found.extend(findings);
+    }
+}
+
+/// What a claim under another name still has, strongest first. Two that share none of it are two services.
+const FEATURES: [fn(&Value) -> Option<Value>; 4] = [
+    |claim| claim.pointer("/metadata/name").cloned(),
+    |claim| {
+        let nats = |field: &str| claim.pointer(&format!("/spec/nats/{field}")).cloned();
+        Some(Value::Array(vec![nats("stream")?, nats("consumer")?]))
+    },
+    |claim| {
+        let image = claim.pointer("/spec/image")?.as_str()?;
+        let image = image.split('@').next().unwrap_or(image);
+        let name = image.rfind('/').map_or(0, |slash| slash + 1);
+        let tag = image.get(name..).and_then(|name| name.find(':')).map(|colon| name + colon);
+        Some(image.get(..tag.unwrap_or(image.len()))?.into())
+    },
+    |claim| claim.pointer("/spec/nats/stream").cloned(),
+];
+
+/// New claims that no claim before is found for yet.
+#[derive(Default)]
+struct Fresh {
+    claims: Vec<Option<(usize, Value, Node)>>,
+}
+
+/// Where they stand, by what is looked for: the first last.
+type Places<K> = HashMap<K, Vec<usize>>;
+
+impl Fresh {
+    fn index<K: Eq + Hash>(&self, of: impl Fn(usize, &Value) -> Option<K>) -> Places<K> {
+        let mut places: Places<K> = HashMap::new();
+        for (at, claim) in self.claims.iter().enumerate().rev() {
+            if let Some(key) = claim.as_ref().and_then(|(file, claim, _)| of(*file, claim)) {
+                places.entry(key).or_default().push(at);
+            }
+        }
+        places
+    }
+
+    fn take<K: Eq + Hash>(
+        &mut self,
+        places: &mut Places<K>,
+        key: &K,
+    ) -> Option<(usize, Value, Node)> {
+        let at = places.get_mut(key)?.pop()?;
+        self.claims.get_mut(at)?.take()
+    }
+}
+
+fn gone(claim: &Value, how: &str) -> Finding {
+    let message = format!("claim {} is gone: {how}", full_name(claim));
     let help = "where files are applied with pruning, as by Argo CD, its service is deleted; that is fine if it is meant";
     Finding::new(&catalog::REMOVED, message).help(help)
 }
@@ -114,10 +195,4 @@ fn removed(claim: &Value, deleted: bool) -> Finding {
 fn key(claim: &Value) -> Key {
     let text = |field: &str| claim.pointer(&format!("/metadata/{field}")).cloned();
     (text("namespace"), text("name"))
-}
-
-fn name(claim: &Value) -> String {
-    let text = |field: &str| claim.pointer(&format!("/metadata/{field}")).and_then(Value::as_str);
-    let name = text("name").unwrap_or("without a name");
-    text("namespace").map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"))
 }

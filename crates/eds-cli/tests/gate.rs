@@ -617,3 +617,115 @@ fn what_never_ends_is_refused() {
     tree.check(&["claims"], 0, &["1 claim"]);
     tree.check(&["/dev/stdin"], 0, &["1 claim"]);
 }
+
+/// A claim under another name is one change, wherever it went; two services are two.
+#[test]
+fn a_claim_keeps_its_identity() {
+    let claim = |name: &str, namespace: &str, stream: &str| {
+        format!(
+            "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\n\
+             metadata: {{name: {name}, namespace: {namespace}}}\n\
+             spec:\n  image: registry.example.com/shop/{name}:1.4.2\n  nats: {{stream: {stream}, consumer: {name}}}\n"
+        )
+    };
+    let orders = claim("orders", "shop", "ORDERS");
+    for (name, text, status, words) in [
+        // In its file, in another one, both parts of the name, in a folder.
+        (
+            "claims/a.yaml",
+            claim("orders2", "shop", "ORDERS"),
+            1,
+            &["EDS302", "shop/orders is now shop/orders2", "!EDS305", "1 error, 0 warnings"][..],
+        ),
+        (
+            "claims/b.yaml",
+            claim("orders2", "shop", "ORDERS"),
+            1,
+            &[
+                "EDS302",
+                "shop/orders is now shop/orders2",
+                "claims/b.yaml",
+                "claims/a.yaml",
+                "!EDS305",
+                "1 error, 0 warnings",
+            ],
+        ),
+        (
+            "claims/b.yaml",
+            claim("orders", "prod", "ORDERS"),
+            1,
+            &["EDS302", "shop/orders is now prod/orders", "!EDS305", "1 error, 0 warnings"],
+        ),
+        ("x/b.json", claim("orders", "prod", "OTHER"), 1, &["EDS302", "!EDS305"]),
+        (
+            "claims/a.yaml",
+            claim("orders2", "prod", "ORDERS"),
+            1,
+            &["EDS302", "prod/orders2", "1 error, 0 warnings"],
+        ),
+        // Another service.
+        (
+            "claims/a.yaml",
+            claim("billing", "shop", "BILL"),
+            0,
+            &["EDS305", "shop/orders", "!EDS301", "!EDS302"],
+        ),
+        ("claims/b.yaml", claim("billing", "shop", "BILL"), 0, &["EDS305", "deleted", "!EDS302"]),
+        // Moved: to where it is applied, and to where it is not.
+        ("claims/b.yml", orders.clone(), 0, &["!EDS3", "moved from claims/a.yaml"]),
+        (
+            "docs/orders.txt",
+            orders.clone(),
+            0,
+            &["EDS305", "claims/a.yaml", "docs/orders.txt", "1 warning"],
+        ),
+        ("docs/orders", orders.clone(), 0, &["EDS305", "1 warning"]),
+        ("claims/a.yaml.off", orders.clone(), 0, &["EDS305", "1 warning"]),
+    ] {
+        let tree = Tree::new("identity");
+        tree.write("claims/a.yaml", &orders)
+            .write("claims/pay.yaml", claim("pay", "shop", "ORDERS"));
+        let base = tree.start();
+        fs::remove_file(tree.path("claims/a.yaml")).unwrap();
+        tree.write(name, text);
+        tree.commit();
+        tree.check(&["--changed-since", &base], status, words);
+    }
+    // Several at once, each found by what is most its own.
+    let tree = Tree::new("several");
+    tree.write("a.yaml", [claim("a", "shop", "S"), claim("b", "shop", "S")].join("---\n"));
+    let base = tree.start();
+    tree.write("a.yaml", "# moved\n")
+        .write("b.yaml", [claim("b", "prod", "S"), claim("a", "prod", "S")].join("---\n"));
+    tree.commit();
+    tree.check(
+        &["--changed-since", &base],
+        1,
+        &["shop/a is now prod/a", "shop/b is now prod/b", "2 errors, 0 warnings"],
+    );
+}
+
+/// From a folder, each changed file is found once, and named so that annotations find it.
+#[test]
+fn from_a_folder() {
+    let tree = Tree::new("folder");
+    tree.write("claims/orders.yaml", CLAIM).write("x/y", "");
+    let base = tree.start();
+    tree.write("claims/orders.yaml", CLAIM.replace("name: hello-worker", "name: other"));
+    tree.commit();
+    tree.write("claims/new.yaml", CLAIM.replace("hello-worker:1.0.0", "Hello"));
+    for folder in ["", "claims", "x", ".git/.."] {
+        for (format, file) in
+            [("github", "file=claims/orders.yaml"), ("sarif", "\"claims/orders.yaml\"")]
+        {
+            let mut eds = Command::new(env!("CARGO_BIN_EXE_eds"));
+            eds.args(["validate", "--changed-since", &base, "--format", format]);
+            let output = eds.current_dir(tree.path(folder)).output().unwrap();
+            let out = String::from_utf8(output.stdout).unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(said.contains("2 files, 2 claims"), "{folder}: {said}{out}");
+            assert!(out.contains(file) && !out.contains("stands before"), "{folder}: {out}");
+            assert!(!out.contains(&tree.path("").display().to_string()), "{folder}: {out}");
+        }
+    }
+}

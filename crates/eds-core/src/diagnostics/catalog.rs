@@ -218,6 +218,18 @@ rules! {
         "A claim that is gone from its file.",
         "Where files are applied with pruning, its service is deleted.",
         "(claim removed)" => "(claim kept)";
+    OTHER_COMPOSITION = "EDS306" "other-composition" Warning:
+        "A claim that chooses another Composition, or another revision of it.",
+        "What runs is made anew by it: what the other one does not make is deleted.",
+        "compositionRef: {name: a} -> {name: b}" => "compositionRef unchanged";
+    HANDLING = "EDS307" "handling" Warning:
+        "A change to how Crossplane treats the claim: which composite is its own, its external name, a pause.",
+        "The claim may take over what another one made, leave its own behind, or stop being reconciled.",
+        "crossplane.io/paused: \"true\"" => "(no such annotation)";
+    BACKLOG = "EDS308" "abandoned-consumer" Warning:
+        "A claim that reads another consumer than before.",
+        "What waits in the old consumer is read by nobody, and no longer makes the service scale.",
+        "consumer: a -> consumer: b" => "consumer unchanged";
 }
 
 #[cfg(test)]

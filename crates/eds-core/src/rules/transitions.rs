@@ -1,8 +1,9 @@
-//! EDS301-305: what a change to a claim does to the service that runs already.
+//! EDS301-308: what a change to a claim does to the service that runs already.
 
 use serde_json::Value;
 
 use super::Claim;
+use crate::diagnostics::catalog::Rule;
 use crate::diagnostics::{Finding, catalog};
 use crate::schema::path::Path;
 use crate::yaml::Node;
@@ -25,24 +26,11 @@ const POD_FIELDS: [&str; 10] = [
 #[must_use]
 pub fn transitions(before: &Value, node: &Node, effective: &Value) -> Vec<Finding> {
     let claim = Claim { node, effective };
-    let mut out = Vec::new();
-    for field in ["name", "namespace"] {
-        let pointer = format!("/metadata/{field}");
-        let (old, new) = (before.pointer(&pointer), effective.pointer(&pointer));
-        if old != new {
-            let said = |v: Option<&Value>| v.map_or("none".to_owned(), ToString::to_string);
-            let message = format!(
-                "was {} and is {}: the old service would be deleted and another one made",
-                said(old),
-                said(new),
-            );
-            out.push(
-                claim
-                    .finding(&catalog::RENAMED, &Path::fields("metadata").key(field), message)
-                    .help("keep the name, or move in two steps: add the new claim, then remove the old"),
-            );
-        }
+    // Another service is made: nothing else that changed changes the old one.
+    if let Some(renamed) = renamed(before, &claim) {
+        return vec![renamed];
     }
+    let mut out = Vec::new();
     for field in POD_FIELDS {
         let path = Path::fields("spec").with_fields(field);
         let pointer = format!("/spec/{}", field.replace('.', "/"));
@@ -62,7 +50,114 @@ pub fn transitions(before: &Value, node: &Node, effective: &Value) -> Vec<Findin
         ));
     }
     dropped_secrets(before, &claim, &mut out);
+    backlog(before, &claim, &mut out);
+    crossplane(before, &claim, &mut out);
     out
+}
+
+/// `namespace/name` of a claim.
+#[must_use]
+pub fn full_name(claim: &Value) -> String {
+    let text = |field: &str| claim.pointer(&format!("/metadata/{field}")).and_then(Value::as_str);
+    let name = text("name").unwrap_or("without a name");
+    text("namespace").map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"))
+}
+
+fn renamed(before: &Value, claim: &Claim<'_>) -> Option<Finding> {
+    let differs = |field: &&&str| {
+        let pointer = format!("/metadata/{field}");
+        before.pointer(&pointer) != claim.effective.pointer(&pointer)
+    };
+    let field = ["name", "namespace"].iter().find(differs)?;
+    let message = format!(
+        "claim {} is now {}: the old service would be deleted and another one made",
+        full_name(before),
+        full_name(claim.effective),
+    );
+    let help = "keep the name, or move in two steps: add the new claim, then remove the old";
+    let path = Path::fields("metadata").key(field);
+    Some(claim.finding(&catalog::RENAMED, &path, message).help(help))
+}
+
+/// Messages that wait where nobody reads any more.
+fn backlog(before: &Value, claim: &Claim<'_>, out: &mut Vec<Finding>) {
+    let text = |claim: &Value, field: &str| -> Option<String> {
+        claim.pointer(&format!("/spec/nats/{field}")).and_then(Value::as_str).map(str::to_owned)
+    };
+    let changed = |field: &&&str| {
+        text(before, field).is_some() && text(before, field) != text(claim.effective, field)
+    };
+    let Some(field) = ["stream", "consumer", "account"].iter().find(changed) else { return };
+    let said = |claim: &Value| {
+        let word = |field| text(claim, field).unwrap_or_default();
+        format!("{} of stream {} (account {})", word("consumer"), word("stream"), word("account"))
+    };
+    let message = format!(
+        "consumer {} was read before, and {} is now: what waits in the old one is read by nobody",
+        said(before),
+        said(claim.effective),
+    );
+    let help = "let the old consumer run empty first, or keep a claim that reads it until it is";
+    let path = Path::fields("spec.nats").key(field);
+    out.push(claim.finding(&catalog::BACKLOG, &path, message).help(help));
+}
+
+/// What Crossplane reads of a claim, of any claim.
+fn crossplane(before: &Value, claim: &Claim<'_>, out: &mut Vec<Finding>) {
+    let other = "another Composition, or another revision of it, makes everything anew; what it does not \
+                 make is deleted";
+    let spec: [(&str, &'static Rule, &str); 7] = [
+        ("compositionRef", &catalog::OTHER_COMPOSITION, other),
+        ("compositionSelector", &catalog::OTHER_COMPOSITION, other),
+        ("compositionRevisionRef", &catalog::OTHER_COMPOSITION, other),
+        ("compositionRevisionSelector", &catalog::OTHER_COMPOSITION, other),
+        (
+            "compositionUpdatePolicy",
+            &catalog::HANDLING,
+            "says whether the service follows new revisions of its Composition",
+        ),
+        (
+            "resourceRef",
+            &catalog::HANDLING,
+            "names the composite that the claim owns: its own is left behind, and another's may be taken over",
+        ),
+        (
+            "compositeDeletePolicy",
+            &catalog::HANDLING,
+            "says whether deleting the claim waits until its service is gone",
+        ),
+    ];
+    let annotations = [
+        ("crossplane.io/paused", "says whether Crossplane does anything about this claim at all"),
+        (
+            "crossplane.io/external-name",
+            "is the name of the composite, which may be another claim's",
+        ),
+    ];
+    let mut one = |path: Path, pointer: String, rule, says: &str| {
+        let (old, new) = (before.pointer(&pointer), claim.effective.pointer(&pointer));
+        if old != new {
+            let how = match (old, new) {
+                (None, _) => "is new",
+                (_, None) => "is gone",
+                _ => "changed",
+            };
+            out.push(claim.finding(rule, &path, format!("{how}: this {says}")));
+        }
+    };
+    for (field, rule, says) in spec {
+        let says = if says == other {
+            "chooses what makes the service: ".to_owned() + says
+        } else {
+            says.to_owned()
+        };
+        one(Path::fields("spec").key(field), format!("/spec/{field}"), rule, &says);
+    }
+    for (name, says) in annotations {
+        let pointer = format!("/metadata/annotations/{}", name.replace('/', "~1"));
+        let path = Path::fields("metadata.annotations").key(name);
+        one(path, pointer, &catalog::HANDLING, says);
+    }
 }
 
 fn dropped_secrets(before: &Value, claim: &Claim<'_>, out: &mut Vec<Finding>) {
@@ -85,6 +180,16 @@ fn dropped_secrets(before: &Value, claim: &Claim<'_>, out: &mut Vec<Finding>) {
                 out.push(claim.finding(&catalog::DROPPED_SECRET, &path, message));
             }
             Some(i) => {
+                let whole = |secret: &Value| secret.get("envFrom") == Some(&Value::Bool(true));
+                if whole(&old) && !now.get(i).is_some_and(whole) {
+                    let message = "envFrom is gone: of the variables that this secret sets, only those listed are left";
+                    out.push(claim.finding(
+                        &catalog::DROPPED_SECRET,
+                        &path.index(i).key("name"),
+                        message,
+                    ));
+                    continue;
+                }
                 let lost: Vec<String> =
                     variables(&old).into_iter().filter(|v| !kept.contains(v)).collect();
                 if !lost.is_empty() {
@@ -132,5 +237,67 @@ mod tests {
             &[("EDS301", 2), ("EDS304", 2), ("EDS304", 3)],
         );
         check("spec: {image: a:1}", "spec: {image: a:1}", &[]);
+        check(
+            "spec: {secretRefs: [{name: b, envFrom: true}]}",
+            "spec:\n  secretRefs:\n  - name: b\n    env: [{secretKey: a, envName: A}]\n",
+            &[("EDS301", 2), ("EDS304", 3)],
+        );
+    }
+
+    /// Another name, another namespace, both: one finding, whatever else changed.
+    #[test]
+    fn another_identity() {
+        check(
+            "metadata: {name: a, namespace: x}",
+            "metadata: {name: b, namespace: x}",
+            &[("EDS302", 1)],
+        );
+        check("metadata: {name: a}", "metadata: {name: a, namespace: x}", &[("EDS302", 1)]);
+        check(
+            "metadata: {name: a, namespace: x}\nspec: {image: a:1}",
+            "metadata: {name: b, namespace: y}\nspec: {image: a:2}",
+            &[("EDS302", 1)],
+        );
+    }
+
+    #[test]
+    fn another_consumer() {
+        let before = "spec: {nats: {stream: S, consumer: c, account: A}}";
+        let after = |nats: &str| format!("spec:\n  nats: {{{nats}}}");
+        check(before, &after("stream: S, consumer: c, account: A"), &[]);
+        check(
+            before,
+            &after("stream: S, consumer: d, account: A"),
+            &[("EDS301", 2), ("EDS308", 2)],
+        );
+        check(
+            before,
+            &after("stream: T, consumer: c, account: A"),
+            &[("EDS301", 2), ("EDS308", 2)],
+        );
+        check(before, &after("stream: S, consumer: c, account: B"), &[("EDS308", 2)]);
+    }
+
+    #[test]
+    fn what_crossplane_reads() {
+        for (field, code) in [
+            ("compositionRef: {name: b}", "EDS306"),
+            ("compositionSelector: {matchLabels: {a: b}}", "EDS306"),
+            ("compositionRevisionRef: {name: b}", "EDS306"),
+            ("compositionRevisionSelector: {matchLabels: {a: b}}", "EDS306"),
+            ("compositionUpdatePolicy: Manual", "EDS307"),
+            ("resourceRef: {name: b}", "EDS307"),
+            ("compositeDeletePolicy: Background", "EDS307"),
+        ] {
+            let with = format!("spec:\n  {field}");
+            check("spec: {}", &with, &[(code, 2)]);
+            check(&with, "spec: {}", &[(code, 1)]);
+            check(&with, &with, &[]);
+        }
+        for name in ["crossplane.io/paused", "crossplane.io/external-name"] {
+            let with = format!("metadata:\n  annotations:\n    {name}: \"true\"");
+            check("metadata: {}", &with, &[("EDS307", 3)]);
+            check(&with, "metadata: {}", &[("EDS307", 1)]);
+        }
     }
 }
