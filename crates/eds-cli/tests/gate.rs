@@ -729,3 +729,34 @@ fn from_a_folder() {
         }
     }
 }
+
+/// Claims where Kubernetes takes none, and other kinds under our very apiVersion.
+#[test]
+fn claims_out_of_place() {
+    let item = CLAIM.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n  ");
+    let list = format!("- {item}\n");
+    let other = |kind: &str| {
+        format!(
+            "apiVersion: platform.bizmatters.io/v1alpha1\nkind: {kind}\nmetadata: {{name: x}}\nspec: {{image: a:1}}\n"
+        )
+    };
+    for (text, status, words) in [
+        (list.clone(), 1, &["EDS010", "---", "1 error"][..]),
+        (format!("items:\n{list}"), 1, &["EDS010", "kind: List", "1 error"]),
+        (format!("apiVersion: v1\nitems:\n{list}"), 1, &["EDS010", "kind: List"]),
+        (format!("kind: List\nitems:\n{list}"), 1, &["EDS010", "apiVersion: v1"]),
+        (list.replace("EventDrivenService", "EventDrivenServices"), 1, &["EDS010"]),
+        (other("Deployment"), 0, &["EDS011", "\"Deployment\"", "1 warning"]),
+        (other("Worker"), 0, &["EDS011", "kind: EventDrivenService"]),
+        ("- {apiVersion: v1, kind: ConfigMap}\n- a\n".to_owned(), 0, &["0 errors, 0 warnings"]),
+        ("items: [a, {kind: b}]\n".to_owned(), 0, &["0 errors, 0 warnings"]),
+    ] {
+        let tree = Tree::new("place");
+        tree.write("d/claim.yaml", CLAIM);
+        let base = tree.start();
+        tree.write("d/a.yaml", text);
+        tree.check(&["d"], status, words);
+        tree.commit();
+        tree.check(&["--changed-since", &base], status, words);
+    }
+}

@@ -158,11 +158,19 @@ fn objects(mut node: Node, api: &ClaimApi, options: Options, outcome: &mut Outco
         }
         return;
     }
+    if let Some(finding) = identity::headless_list(&node, api) {
+        outcome.findings.push(finding);
+        return;
+    }
     let text = |key: &str| node.get(key).and_then(Node::as_str);
     match identify(&node, api) {
         Identity::Claim => claim(node, api, options, outcome),
         Identity::Other => {
             outcome.skipped += 1;
+            let of_our_api = text("apiVersion") == Some(api.api_version().as_str());
+            if of_our_api && !options.strict {
+                outcome.findings.push(identity::other_of_our_api(&node, api));
+            }
             if options.strict {
                 let message = format!(
                     "this is a {} ({}), where a {} ({}) is wanted",

@@ -114,6 +114,43 @@ pub(super) fn mentions(source: &str, api: &ClaimApi) -> bool {
     })
 }
 
+/// Claims in a list that Kubernetes cannot take: one at the top, or `items` of what has no kind.
+pub(super) fn headless_list(node: &Node, api: &ClaimApi) -> Option<Finding> {
+    let (items, message, help) = match &node.content {
+        Content::Sequence(items) => (
+            items,
+            "a list of claims: kubectl reads no list at the top of a document",
+            "write each claim as a document of its own, with --- between them",
+        ),
+        Content::Mapping(_)
+            if node.entry("kind").is_none() || node.entry("apiVersion").is_none() =>
+        {
+            let Content::Sequence(items) = &node.get("items")?.content else { return None };
+            let message = "items that are claims, in a list without apiVersion and kind";
+            (items, message, "write apiVersion: v1 and kind: List above them")
+        }
+        _ => return None,
+    };
+    let is_claim =
+        |item: &Node| matches!(identify(item, api), Identity::Claim | Identity::Wrong(..));
+    let finding = || Finding::new(&catalog::NOT_AN_OBJECT, message).at(node.span, "").help(help);
+    items.iter().any(is_claim).then(finding)
+}
+
+/// An object of another kind under our very apiVersion: another API of the platform, or a slip.
+pub(super) fn other_of_our_api(node: &Node, api: &ClaimApi) -> Finding {
+    let kind = node.get("kind").and_then(Node::as_str).unwrap_or_default();
+    let message = format!(
+        "{kind:?} of {} is not checked: it is no {}",
+        api.api_version(),
+        api.definition.kind
+    );
+    let help = format!("where a claim is meant, write kind: {}", api.definition.kind);
+    let mut finding = Finding::new(&catalog::WRONG_KIND, message).at(span(node, "kind"), "kind");
+    finding.severity = crate::diagnostics::Severity::Warning;
+    finding.help(help)
+}
+
 pub(super) fn is_other_json(bytes: &[u8]) -> bool {
     let mut any = false;
     bytes.trim_ascii_start().starts_with(b"{")
