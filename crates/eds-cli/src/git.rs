@@ -122,6 +122,12 @@ impl Before {
         self.blobs.lock().map_err(|_| anyhow!("a worker failed"))?.read(id, limit)
     }
 
+    /// HEAD's text of a file, by its path as a person names it here.
+    pub(crate) fn at_head(&self, path: &Path) -> Option<String> {
+        let entry = self.head.get(&self.inside(path)?).filter(|entry| entry.kind == Kind::File)?;
+        String::from_utf8(self.object(&entry.id, MAX_BYTES).ok()?).ok()
+    }
+
     /// What HEAD has and the revision has not, or another; by its path below the root.
     pub(crate) fn committed(&self) -> Vec<(PathBuf, Entry)> {
         let new = self.head.iter().filter(|(path, entry)| self.files.get(*path) != Some(*entry));

@@ -14,6 +14,7 @@ mod embedded;
 mod git;
 mod given;
 mod inputs;
+mod kustomize;
 mod output;
 mod select;
 

@@ -760,3 +760,38 @@ fn claims_out_of_place() {
         tree.check(&["--changed-since", &base], status, words);
     }
 }
+
+/// An overlay's patch is no claim that lacks something, but neither is it a way around the check.
+#[test]
+fn patches_of_kustomize() {
+    let head = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata: {name: hello-worker}\n";
+    let patch = format!("{head}spec: {{size: large, scaling: {{minReplicas: 20}}}}\n");
+    let named = "resources: [../..]\npatches: [{path: ./patch.yaml}]\n";
+    for (kustomization, text, status, words) in [
+        (named, patch.clone(), 0, &["1 patch of Kustomize", "0 errors, 0 warnings"][..]),
+        ("patchesStrategicMerge: [patch.yaml]\n", patch.clone(), 0, &["1 patch of Kustomize"]),
+        // Types, values and names of fields hold for a patch too.
+        (named, patch.replace("large", "huge"), 1, &["EDS104", "!EDS102"]),
+        (named, patch.replace("size", "sise"), 1, &["EDS103", "!EDS102"]),
+        // What is whole, or a resource as well, is a claim.
+        (named, CLAIM.to_owned(), 0, &["1 claim", "!patch of"]),
+        (
+            named,
+            CLAIM.replace("hello-worker:1.0.0", "Hello"),
+            1,
+            &["1 claim", "!patch of", "EDS105"],
+        ),
+        ("resources: [patch.yaml]\npatches: [{path: patch.yaml}]\n", patch.clone(), 1, &["EDS102"]),
+        ("resources: [patch.yaml]\n", patch.clone(), 1, &["EDS102"]),
+        ("patches: [{path: other.yaml}, {patch: \"a: b\"}]\n", patch, 1, &["EDS102"]),
+    ] {
+        let tree = Tree::new("patches");
+        tree.write("README.md", "x");
+        let base = tree.start();
+        tree.write("overlays/prod/kustomization.yaml", kustomization)
+            .write("overlays/prod/patch.yaml", text);
+        tree.check(&["overlays"], status, words);
+        tree.commit();
+        tree.check(&["--changed-since", &base], status, words);
+    }
+}

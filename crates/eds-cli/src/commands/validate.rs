@@ -15,7 +15,7 @@ use crate::compare::{self, Rest};
 use crate::git::{Before, Was};
 use crate::inputs::{MAX_LARGE, Source, Unreadable};
 use crate::select::{Candidate, Exclude, Selection, Unseen, Version};
-use crate::{Outcome, api, output};
+use crate::{Outcome, api, kustomize, output};
 
 /// Check claims as the API server would, and for what only fails later.
 ///
@@ -87,6 +87,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         args.changed_since.is_some() && matches!(args.format, Format::Github | Format::Sarif);
     let job = Job { api: &api, options, against: against.as_ref(), rooted };
     let mut rests = Vec::new();
+    let mut all_patches = 0;
     let mut together = Together::default();
     let mut write = |file: FileFindings, out: &mut _| -> Result<()> {
         if !file.findings.is_empty() {
@@ -102,7 +103,8 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     }
     for batch in candidates.chunks(BATCH) {
         for result in job.all(batch) {
-            let Done { mut findings, counts, rest, note, claims } = result?;
+            let Done { mut findings, counts, rest, note, claims, patches } = result?;
+            all_patches += patches;
             summary.add(counts);
             let beside = together.add(&findings.file, &claims);
             if !beside.is_empty() {
@@ -147,9 +149,14 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         n => format!(", {}{more} skipped", count(n, what)),
     };
     output::note(&format!(
-        "{}, {}{}{}: {}, {}",
+        "{}, {}{}{}{}: {}, {}",
         count(files, "file"),
         count(claims, "claim"),
+        match all_patches {
+            0 => String::new(),
+            1 => ", 1 patch of Kustomize, in part".to_owned(),
+            n => format!(", {n} patches of Kustomize, in part"),
+        },
         others(skipped, "other object", ""),
         others(foreign, "file", " without a Kubernetes object"),
         count(errors, "error"),
@@ -157,7 +164,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     ));
     let kind = &api.definition.kind;
     match &against {
-        _ if claims > 0 || errors > 0 => {}
+        _ if claims > 0 || errors > 0 || all_patches > 0 => {}
         Some(_) if args.changed_since.is_some() => {
             output::note("no claim changed: there is nothing to check")
         }
@@ -190,6 +197,8 @@ struct Done {
     note: Option<String>,
     /// What its claims say of themselves.
     claims: Vec<Identity>,
+    /// Claims that are patches of others.
+    patches: usize,
 }
 
 impl Job<'_> {
@@ -265,10 +274,18 @@ impl Job<'_> {
                 counts.foreign += usize::from(!expected);
                 counts.count(&findings);
                 let findings = FileFindings::new(name, String::new(), findings);
-                return Ok(Done { findings, counts, rest: None, note: None, claims: Vec::new() });
+                return Ok(Done {
+                    findings,
+                    counts,
+                    rest: None,
+                    note: None,
+                    claims: Vec::new(),
+                    patches: 0,
+                });
             }
         };
         let mut checked = claims::check(&text, self.api, options);
+        let patches = self.patches(path, version, &mut checked);
         let (mut rest, mut note) = (None, None);
         if *version == Version::Beside {
             if !checked.claims.is_empty() || !checked.findings.is_empty() {
@@ -298,7 +315,10 @@ impl Job<'_> {
                     None
                 }
             };
-            if let Some(Some(was)) = was {
+            if let Some(Some(mut was)) = was {
+                if patches > 0 {
+                    was.claims.retain(|(claim, _)| claim.claim().is_some());
+                }
                 let (findings, mut left) = compare::file(Some(was), &checked);
                 checked.findings.extend(findings);
                 if !left.is_empty() {
@@ -312,7 +332,34 @@ impl Job<'_> {
         let quiet = checked.findings.is_empty() && checked.identities.is_empty();
         let text = if quiet { String::new() } else { text };
         let findings = FileFindings::new(name, text, checked.findings);
-        Ok(Done { findings, counts, rest, note, claims: checked.identities })
+        Ok(Done { findings, counts, rest, note, claims: checked.identities, patches })
+    }
+
+    /// Of a file that the kustomization beside it names as a patch alone, claims that lack something are
+    /// patches: nothing is asked for, and no rule that joins fields holds. What is whole is a claim all the
+    /// same. How many are patches.
+    fn patches(&self, path: &Path, version: &Version, checked: &mut Checked) -> usize {
+        let lacks = |finding: &Finding| finding.rule.code == catalog::REQUIRED.code;
+        let Some(file) = path.file_name().filter(|_| checked.findings.iter().any(lacks)) else {
+            return 0;
+        };
+        let says = kustomize::NAMES.iter().find_map(|name| {
+            let beside = path.with_file_name(name);
+            match (version, self.against) {
+                (Version::Head(_), Some(before)) => before.at_head(&beside),
+                _ if beside.is_file() => Source::try_read(&beside).ok()?.ok().map(|s| s.text),
+                _ => None,
+            }
+        });
+        if !says.is_some_and(|says| kustomize::is_patch(&says, Path::new(file))) {
+            return 0;
+        }
+        let joins = |finding: &Finding| finding.rule.code == catalog::CEL.code;
+        checked.findings.retain(|finding| !lacks(finding) && !joins(finding));
+        let all = checked.claims.len();
+        checked.claims.retain(|(claim, _)| claim.claim().is_some());
+        checked.identities.clear();
+        all - checked.claims.len()
     }
 
     /// The claims of a file that is there no more.
