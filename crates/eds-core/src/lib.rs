@@ -22,6 +22,7 @@ pub mod protocol;
 pub mod protocol_json;
 pub mod rules;
 pub mod schema;
+mod secrets;
 pub mod verify;
 mod words;
 pub mod yaml;

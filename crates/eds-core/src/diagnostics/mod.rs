@@ -17,6 +17,7 @@ pub use sarif::sarif;
 pub use text::text;
 
 use crate::printable::printable;
+use crate::secrets::{Mask, masked};
 use crate::yaml::Span;
 use catalog::Rule;
 
@@ -138,47 +139,94 @@ impl FileFindings {
     }
 }
 
-/// Replaces secrets in the source by asterisks, and in what other findings quote of it.
+/// Replaces secrets in the source by asterisks, and in what findings quote of it. This is the one place: every
+/// format prints what comes out of it.
 fn conceal(source: String, findings: &mut [Finding]) -> String {
-    let spans: Vec<Span> = findings.iter().filter(|f| f.conceals).map(|f| f.span).collect();
-    if spans.is_empty() {
+    if findings.is_empty() {
         return source;
     }
-    let mut secrets: Vec<String> = Vec::new();
-    let mut out = String::with_capacity(source.len());
-    for (i, line) in source.split_inclusive('\n').enumerate() {
-        let here = spans.iter().filter(|s| (s.start.line..=s.end.line).contains(&(i + 1)));
-        let columns: Vec<(usize, usize)> = here
-            .map(|s| {
-                let from = if s.start.line == i + 1 { s.start.column } else { 1 };
-                let to = if s.end.line == i + 1 { s.end.column } else { usize::MAX };
-                (from, to)
-            })
-            .collect();
-        let secret =
-            |column: usize| columns.iter().any(|(from, to)| (*from..*to).contains(&column));
-        for (from, to) in &columns {
-            let text: String = line.chars().skip(from - 1).take(to.saturating_sub(*from)).collect();
-            let text = text.trim_matches(['"', '\'', '\n', '\r', ' ']);
-            if text.len() > 2 {
-                secrets.push(text.to_owned());
+    let mut mask = Mask::of(&source);
+    // What a rule knows to be a secret is one wherever it is quoted.
+    let known = mask.texts.len();
+    let concealed: Vec<Span> = findings.iter().filter(|f| f.conceals).map(|f| f.span).collect();
+    let lines: Vec<&str> = source.split_inclusive('\n').collect();
+    for span in concealed {
+        for line in span.start.line..=span.end.line {
+            let Some(text) = line.checked_sub(1).and_then(|i| lines.get(i)) else { continue };
+            let from = if line == span.start.line { span.start.column - 1 } else { 0 };
+            let to = if line == span.end.line { span.end.column - 1 } else { usize::MAX };
+            mask.spans.push((line - 1, from, to));
+            let quoted: String = text.chars().skip(from).take(to.saturating_sub(from)).collect();
+            let quoted = quoted.trim_matches(['"', '\'', '\n', '\r', ' ']);
+            if quoted.len() > 2 {
+                mask.texts.push((line - 1, quoted.to_owned()));
             }
         }
-        let blank = |(j, c): (usize, char)| match c {
-            c if c.is_whitespace() || !secret(j + 1) => c,
-            _ => '*',
-        };
-        out.extend(line.chars().enumerate().map(blank));
     }
-    for finding in findings {
-        for secret in &secrets {
-            let texts = [Some(&mut finding.message), finding.help.as_mut()];
-            for text in texts.into_iter().flatten().filter(|text| text.contains(secret)) {
-                *text = text.replace(secret, "***");
+    mask.spans.sort_unstable();
+    let (local, everywhere) = mask.texts.split_at(known);
+    for finding in &mut *findings {
+        let (first, last) = (finding.span.start.line, finding.span.end.line);
+        let from = local.partition_point(|(line, _)| line + 1 < first);
+        let here = local.iter().skip(from).take_while(|(line, _)| *line < last).take(50);
+        let texts: Vec<&str> = here.chain(everywhere).map(|(_, text)| text.as_str()).collect();
+        let from = mask.spans.partition_point(|(line, ..)| line + 1 < first);
+        let at = (first.saturating_sub(1), finding.span.start.column.saturating_sub(1));
+        let quotes = mask
+            .spans
+            .iter()
+            .skip(from)
+            .take_while(|(line, ..)| *line == at.0)
+            .any(|(_, from, to)| (*from..*to).contains(&at.1) && !finding.conceals);
+        let parts = [Some(&mut finding.message), finding.help.as_mut(), Some(&mut finding.path)];
+        for text in parts.into_iter().flatten() {
+            clear(text, &texts, quotes);
+        }
+    }
+    let mut out = String::with_capacity(source.len());
+    let mut spans = mask.spans.iter().peekable();
+    for (i, line) in lines.iter().enumerate() {
+        let mut columns: Vec<(usize, usize)> = Vec::new();
+        while let Some((_, from, to)) = spans.next_if(|(at, ..)| *at <= i) {
+            match columns.last_mut() {
+                Some(last) if *from <= last.1 => last.1 = last.1.max(*to),
+                _ => columns.push((*from, *to)),
             }
+        }
+        if columns.is_empty() {
+            out.push_str(line);
+            continue;
+        }
+        let mut columns = columns.into_iter().peekable();
+        for (j, c) in line.chars().enumerate() {
+            while columns.next_if(|(_, to)| *to <= j).is_some() {}
+            let secret = columns.peek().is_some_and(|(from, _)| *from <= j);
+            out.push(if secret && !c.is_whitespace() { '*' } else { c });
         }
     }
     out
+}
+
+/// Takes secrets out of a text: those that stand at its finding's place, and what looks like one in itself. A
+/// finding about a secret quotes it in ways of its own (escaped, as a number).
+fn clear(text: &mut String, secrets: &[&str], quotes: bool) {
+    for secret in secrets {
+        if text.contains(secret) {
+            *text = text.replace(secret, "***");
+        }
+    }
+    if quotes {
+        if let (Some(from), Some(to)) = (text.find('"'), text.rfind('"')) {
+            text.replace_range(from..=to, "\"***\"");
+        }
+        if let Some((before, number)) = text.split_once("the number ") {
+            let after = number.find(|c: char| c.is_whitespace()).and_then(|at| number.get(at..));
+            *text = format!("{before}a number{}", after.unwrap_or_default());
+        }
+    }
+    if let Some(masked) = masked(text) {
+        *text = masked;
+    }
 }
 
 /// Messages quote what was written, which may be megabytes.

@@ -6,44 +6,7 @@
 use super::Claim;
 use crate::diagnostics::{Finding, catalog};
 use crate::schema::path::Path;
-
-const SECRETS: [&str; 13] = [
-    "PASSWORD",
-    "PASSWD",
-    "PASSPHRASE",
-    "SECRET",
-    "TOKEN",
-    "API_KEY",
-    "APIKEY",
-    "PRIVATE_KEY",
-    "ACCESS_KEY",
-    "CREDENTIALS",
-    "PWD",
-    "PASS",
-    "NKEY_SEED",
-];
-const HARMLESS: [&str; 14] = [
-    "_FILE", "_PATH", "_DIR", "_NAME", "_URL", "_TTL", "_LIMIT", "_TIMEOUT", "_LENGTH", "_ID",
-    "_HEADER", "_COUNT", "_ENABLED", "_REF",
-];
-/// Beginnings of tokens that their makers gave so that they are recognised.
-const TOKENS: [&str; 12] = [
-    "ghp_",
-    "gho_",
-    "ghs_",
-    "github_pat_",
-    "glpat-",
-    "xoxb-",
-    "xoxp-",
-    "AKIA",
-    "sk-",
-    "sk_live_",
-    "eyJhbGciOi",
-    "-----BEGIN ",
-];
-/// Options of commands that take a password.
-const OPTIONS: [&str; 6] =
-    ["--password", "--passwd", "--token", "--secret", "--api-key", "--apikey"];
+use crate::secrets::{holds_text, is_token, secret_name, user_info};
 
 const FIX: &str = "put it into a Secret, and name that under spec.secretRefs: [{name: SECRET, env: \
                    [{secretKey: KEY, envName: VARIABLE}]}]";
@@ -71,8 +34,9 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
             let path = Path::fields("spec.initContainer").key(field).index(i);
             let before = i.checked_sub(1).and_then(|i| texts.get(i)).copied().unwrap_or_default();
             let (option, value) = text.split_once('=').unwrap_or((before, text));
-            let is_option =
-                OPTIONS.contains(&option) && holds_text(value) && !value.starts_with('-');
+            let is_option = option.strip_prefix("--").is_some_and(secret_name)
+                && holds_text(value)
+                && !value.starts_with('-');
             if is_option {
                 let message = format!(
                     "the argument of {option} looks like a secret, and claims are no place for one"
@@ -99,35 +63,12 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     });
     // A user alone is a token to NATS.
     let mut plain = credentials.filter(|info| info.split(':').any(holds_text));
-    if plain.next().is_some() {
+    if plain.next().is_some() || secret_value(url).is_some() {
         let message = "the URL holds credentials, and claims are no place for them".to_owned();
         let fix = "write the URL without them, and give them to the worker as variables of their own: \
                    spec.secretRefs: [{name: SECRET, env: [{secretKey: KEY, envName: NATS_PASSWORD}]}]";
         refuse(&Path::fields("spec.nats.url"), message, fix);
     }
-}
-
-fn secret_name(name: &str) -> bool {
-    let name = name.to_uppercase().replace(['-', '.'], "_");
-    let secret = SECRETS.iter().any(|s| match s.len() {
-        // Short ones are words of their own: DB_PASS, not COMPASS.
-        ..=4 => name.split('_').any(|word| word == *s),
-        _ => name.ends_with(s) || name.contains(&format!("{s}_")),
-    });
-    secret && !HARMLESS.iter().any(|s| name.ends_with(s)) && !name.starts_with("MAX_")
-}
-
-/// Whether something stands there that is no reference to a variable.
-fn holds_text(value: &str) -> bool {
-    let mut rest = value.trim();
-    while let Some(after) = rest
-        .strip_prefix("$(")
-        .and_then(|t| t.split_once(')'))
-        .or_else(|| rest.strip_prefix("${").and_then(|t| t.split_once('}')))
-    {
-        rest = after.1;
-    }
-    !rest.is_empty()
 }
 
 /// What a value holds that is a secret whatever its name is.
@@ -136,8 +77,7 @@ fn secret_value(value: &str) -> Option<&'static str> {
     if value.contains("PRIVATE KEY-----") {
         return Some("a private key");
     }
-    let long = value.len() >= 16 && !value.contains(char::is_whitespace);
-    if long && TOKENS.iter().any(|start| value.starts_with(start)) {
+    if is_token(value) {
         return Some("a token");
     }
     let password = |part: &str| {
@@ -147,21 +87,12 @@ fn secret_value(value: &str) -> Option<&'static str> {
     if value.split([',', ' ']).any(password) {
         return Some("a password");
     }
-    // key=value;… as ODBC, JDBC and libpq have it.
-    let mut pairs = value.split([';', ' ', '&', '?']).filter_map(|pair| pair.split_once('='));
-    let written = pairs.any(|(key, secret)| {
-        let key = key.trim().to_lowercase();
-        matches!(key.as_str(), "password" | "pwd" | "passwd") && holds_text(secret)
-    });
-    let several = value.matches('=').count() > 1 || value.contains("://");
+    // key=value;… as ODBC, JDBC and libpq have it, `?token=` of a URL, `PGPASSWORD=… psql` of a shell.
+    let parts = || value.split([';', ' ', '&', '?']);
+    let mut pairs = parts().filter_map(|pair| pair.trim_start_matches('-').split_once('='));
+    let written = pairs.any(|(key, secret)| secret_name(key.trim()) && holds_text(secret));
+    let several = parts().nth(1).is_some();
     (written && several).then_some("a password")
-}
-
-/// `user:password` of a URL.
-fn user_info(url: &str) -> Option<&str> {
-    let (_, rest) = url.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    authority.rsplit_once('@').map(|(info, _)| info).filter(|info| !info.is_empty())
 }
 
 #[cfg(test)]
@@ -202,6 +133,13 @@ mod tests {
             ("DATABASE_URL", "postgres://$(USER):$(PASSWORD)@db:5432/app", false),
             ("MAIL", "http://example.com/a:b@c", false),
             ("HELP", "password=optional", false),
+            ("PGPASS", "hunter2", true),
+            ("GITHUB_PAT", "hunter2", true),
+            ("SIGNING_KEY", "hunter2", true),
+            ("CALLBACK", "https://example.com/?access_token=hunter2", true),
+            ("SECRET_NAME", "orders", false),
+            ("KEY_COUNT", "2", false),
+            ("QUERY", "https://example.com/?page_token_ttl=5&x=1", false),
         ] {
             let text = format!("  env: [{{name: {name}, value: '{value}'}}]\n");
             check(&text, if secret { found } else { &[] });
@@ -212,7 +150,10 @@ mod tests {
     fn elsewhere() {
         check("  nats: {url: 'nats://a:4222,nats://u:p@b:4222'}\n", &[("EDS207", 2, "URL")]);
         check("  nats: {url: 'nats://token@b:4222'}\n", &[("EDS207", 2, "URL")]);
+        check("  nats: {url: 'nats://b:4222/?token=x'}\n", &[("EDS207", 2, "URL")]);
         check("  nats: {url: 'nats://$(U):$(P)@b:4222'}\n", &[]);
+        let shell = "  initContainer: {command: [sh, -c, 'PGPASSWORD=hunter2 psql']}\n";
+        check(shell, &[("EDS207", 2, "a password")]);
         check("  nats: {url: 'nats://a:4222/x@y'}\n", &[]);
         check(
             "  initContainer:\n    args:\n    - --password=x\n    - --token\n    - abc\n    - --url=p://u:p@h\n    \

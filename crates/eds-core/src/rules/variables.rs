@@ -5,7 +5,7 @@
 //! list is: the three from `spec.nats`, then `spec.secretRefs[].env`, then `spec.env`. Arguments of
 //! containers are resolved last, from all of them. `$$(NAME)` is no reference.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Claim;
 use crate::diagnostics::{Finding, catalog};
@@ -14,6 +14,9 @@ use crate::words;
 
 /// What `spec.nats` sets.
 const FROM_NATS: [&str; 3] = ["NATS_URL", "NATS_STREAM_NAME", "NATS_CONSUMER_GROUP"];
+
+/// References of one value that are looked into.
+const MOST: usize = 10;
 
 /// Where a variable is set: the place in the environment's order, and the field.
 type Known<'a> = HashMap<&'a str, (usize, &'static str)>;
@@ -119,21 +122,24 @@ fn unset_fix(names: &[&str]) -> String {
     )
 }
 
-/// The names in `$(NAME)`, each once, in order. `$$` stands for a dollar sign.
+/// The names in `$(NAME)`, each once, in order, and no more than anybody reads. `$$` stands for a dollar sign.
 pub(super) fn references(text: &str) -> Vec<&str> {
-    let mut names = Vec::new();
+    let (mut names, mut seen) = (Vec::new(), HashSet::new());
     let mut rest = text;
     while let Some((_, after)) = rest.split_once('$') {
+        rest = after;
         if let Some(after) = after.strip_prefix('$') {
             rest = after;
-        } else if let Some((name, after)) = after.strip_prefix('(').and_then(|t| t.split_once(')'))
-        {
-            if !name.is_empty() && !names.contains(&name) {
+        } else if let Some(inner) = after.strip_prefix('(') {
+            // Where one is not closed, none that follows is.
+            let Some((name, after)) = inner.split_once(')') else { break };
+            if !name.is_empty() && seen.insert(name) {
                 names.push(name);
             }
             rest = after;
-        } else {
-            rest = after;
+        }
+        if names.len() == MOST {
+            break;
         }
     }
     names
@@ -148,6 +154,16 @@ mod tests {
     fn names() {
         assert_eq!(references("a$(B)c$$(D)$(E$(F)$x$(B)$("), ["B", "E$(F"]);
         assert!(references("$").is_empty());
+        let many: String = (0..100).map(|i| format!("$(A{i})")).collect();
+        assert_eq!(references(&many).len(), super::MOST);
+    }
+
+    #[test]
+    fn a_value_of_megabytes_is_read_once() {
+        let open = "$(".repeat(2_000_000);
+        assert!(references(&open).is_empty());
+        let same = "$(A)".repeat(1_000_000);
+        assert_eq!(references(&same), ["A"]);
     }
 
     #[test]
