@@ -24,12 +24,12 @@ trap 'rm -rf "$work"' EXIT
 # What JSON Schema cannot say, or YAML 1.2 reads otherwise: left to eds and the API server.
 only_eds() {
   case $1 in
-    duplicate-*|min-above-*|system-account.yaml) echo 'rules that join fields' ;;
+    duplicate-*|min-above-*|system-account.yaml|placeholder.yaml|unusable-image.yaml) echo 'rules that join fields, or are eds'"'"' own' ;;
     name-57-characters.yaml|name-with-dot.yaml|name-starts-with-digit.yaml|name-default.yaml|name-kubernetes.yaml|namespace-*.yaml) echo 'the admission policy' ;;
     type-boolean-for-text.yaml|type-labels.yaml|yaml-1.1.yaml) echo 'YAML 1.1 booleans and numbers' ;;
     generate-name.yaml) echo 'the form of a prefix' ;;
     several-documents.yaml|list.yaml|same-consumer.yaml|same-name.yaml) echo 'more than one object in a file' ;;
-    status.yaml) echo 'the API server drops the status' ;;
+    status.yaml|prefix.yaml|lookalike.yaml|unreachable-server.yaml) echo 'the API server drops the status' ;;
     alias-bomb.yaml|not-utf8.yaml|utf16.yaml|binary.yaml|too-deep.yaml|infinity.yaml) echo 'how the file is written' ;;
     not-an-object.yaml|merge-key.yaml) echo 'what only YAML knows' ;;
     # Editors would offer null everywhere; eds warns of it too.

@@ -17,6 +17,7 @@ pub mod fieldpath;
 pub mod functions;
 pub mod golang;
 pub mod patch_and_transform;
+mod placeholder;
 pub mod printable;
 pub mod protocol;
 pub mod protocol_json;

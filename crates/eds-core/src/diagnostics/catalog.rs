@@ -146,7 +146,7 @@ rules! {
          start pulls.",
         "image: registry.example.com/worker" => "image: registry.example.com/worker:1.4.2";
     SYSTEM_ACCOUNT = "EDS202" "system-account" Error:
-        "The NATS system account as the stream's account.",
+        "An account of NATS' own that never holds a stream: $SYS, or $G in another spelling.",
         "NATS refuses JetStream on its system account, so KEDA never finds the consumer there and \
          never scales the service.",
         "account: $SYS" => "account: $G";
@@ -178,8 +178,8 @@ rules! {
         "monitoringEndpoint: nats.nats.svc:4222" =>
         "monitoringEndpoint: nats-headless.nats.svc.cluster.local:8222";
     IDLE_COOLDOWN = "EDS209" "unused-cooldown" Warning:
-        "A cooldownPeriod without minReplicas 0.",
-        "KEDA only uses it to go from one replica to none.",
+        "A cooldownPeriod or activationLagThreshold without minReplicas 0.",
+        "KEDA only uses them on the way between one replica and none.",
         "{minReplicas: 1, cooldownPeriod: 60}" => "{minReplicas: 0, cooldownPeriod: 60}";
     CLIENT_PORT = "EDS210" "client-port" Warning:
         "A NATS URL that names NATS' monitoring or cluster port.",
@@ -198,6 +198,27 @@ rules! {
         "Two claims that read one consumer.",
         "They share its messages, and each scales by the whole lag: twice the pods that are needed.",
         "consumer: c … consumer: c" => "consumer: c … consumer: d";
+    PLACEHOLDER = "EDS214" "placeholder" Error:
+        "A placeholder that nothing replaced, in a name, a URL, an account or an image.",
+        "Nothing replaces it later: the service would look for a stream or server of that name.",
+        "stream: ${STREAM}" => "stream: ORDERS";
+    IMAGE = "EDS215" "unusable-image" Error:
+        "An image that the API takes and no node does: a digest of the wrong length or algorithm, a name \
+         of more than 255 characters, a registry alone.",
+        "The pods never start (InvalidImageName).",
+        "image: registry.example.com/worker@md5:…" => "image: registry.example.com/worker@sha256:…";
+    LOOKALIKE = "EDS216" "lookalike" Warning:
+        "A letter that only looks like one of a to z, in a name that has both.",
+        "NATS compares names byte by byte, so nobody finds the stream that reads the same.",
+        "stream: ORDERS, with a Cyrillic O" => "stream: ORDERS";
+    SERVER = "EDS217" "unreachable-server" Warning:
+        "A NATS URL that leads to the pod itself, or holds two servers without a comma between them.",
+        "The worker would never reach NATS.",
+        "url: nats://localhost:4222" => "url: nats://nats.nats.svc:4222";
+    NOT_DECLARED = "EDS218" "not-declarative" Warning:
+        "A field that a file cannot decide: generateName, resourceVersion, uid, status.",
+        "kubectl apply refuses it, or Kubernetes drops it.",
+        "metadata: {generateName: worker-}" => "metadata: {name: worker}";
     RESTART = "EDS301" "restarts-pods" Warning:
         "A change that restarts the service's pods.",
         "Changed pod templates roll out: every pod is replaced.",

@@ -6,12 +6,18 @@
 
 mod duplicate_env;
 mod duplicate_secret;
+mod forms;
+mod image;
 mod latest_tag;
+mod lookalike;
 mod monitoring_endpoint;
 mod names;
 mod nats_url;
+mod not_declared;
+mod placeholders;
 mod plain_secret;
 mod reword;
+mod servers;
 mod system_account;
 mod together;
 mod transitions;
@@ -69,7 +75,12 @@ impl Claim<'_> {
 
 type Check = fn(&Claim<'_>, &mut Vec<Finding>);
 
-const RULES: [Check; 9] = [
+const RULES: [Check; 14] = [
+    placeholders::check,
+    image::check,
+    lookalike::check,
+    servers::check,
+    not_declared::check,
     latest_tag::check,
     system_account::check,
     duplicate_secret::check,

@@ -3,8 +3,11 @@
 
 use serde_json::Value;
 
-use crate::diagnostics::catalog::{CEL, PATTERN, TYPE};
+use super::unknown::parse;
+use super::{forms, lookalike, placeholders};
+use crate::diagnostics::catalog::{ADMISSION, CEL, ENUM, METADATA, PATTERN, TYPE};
 use crate::diagnostics::{Finding, catalog};
+use crate::placeholder;
 use crate::schema::path::Path;
 use crate::yaml::Node;
 
@@ -13,6 +16,9 @@ const SCHEMES: [&str; 4] = ["nats", "tls", "ws", "wss"];
 /// Says findings of the schema anew where more is known of the field.
 pub(crate) fn reword(node: &Node, effective: &Value, findings: &mut [Finding]) {
     for finding in findings {
+        if not_meant(node, finding) {
+            continue;
+        }
         let rule = finding.rule;
         let text = || {
             let pointer = format!("/{}", finding.path.replace('.', "/"));
@@ -20,6 +26,11 @@ pub(crate) fn reword(node: &Node, effective: &Value, findings: &mut [Finding]) {
         };
         let said = match finding.path.as_str() {
             "spec.scaling" if *rule == CEL => replicas(node, effective, finding),
+            "spec.size" if *rule == ENUM => forms::size(&text()).map(|help| (None, help)),
+            _ if *rule == TYPE && forms::value(node, finding).is_some() => {
+                forms::value(node, finding).map(|help| (None, help))
+            }
+            "spec.image" if *rule == PATTERN => forms::image(&text()),
             "spec.nats.url" if *rule == PATTERN => url(&text()),
             "spec.nats.url" if *rule == CEL => Some((
                 None,
@@ -55,7 +66,33 @@ pub(crate) fn reword(node: &Node, effective: &Value, findings: &mut [Finding]) {
     }
 }
 
-type Said = (Option<String>, String);
+pub(super) type Said = (Option<String>, String);
+
+/// A text that is refused because it is not what its writer meant to be there at all: a placeholder, or
+/// letters that only look like ours.
+fn not_meant(node: &Node, finding: &mut Finding) -> bool {
+    let rules = [&PATTERN, &METADATA, &ADMISSION, &CEL, &ENUM];
+    if !rules.iter().any(|rule| **rule == *finding.rule) {
+        return false;
+    }
+    let path = parse(&finding.path).map(|(at, name)| at.key(&name));
+    let Some(path) = path.filter(|path| path.node(node).is_some()) else { return false };
+    let text = path.node(node).and_then(Node::as_str).unwrap_or_default();
+    let (part, at, message, help) = if let Some(found) = placeholder::find(text) {
+        let message = placeholders::message(&found);
+        (found.text.to_owned(), found.at, message, placeholders::FIX.to_owned())
+    } else if let Some((message, fix)) = lookalike::said(text)
+        && let Some((at, letter, _)) = lookalike::lookalike(text)
+    {
+        (letter.to_string(), at, message, fix)
+    } else {
+        return false;
+    };
+    finding.span = path.part(node, text, at, &part).unwrap_or(finding.span);
+    finding.message = message;
+    finding.help = Some(help);
+    true
+}
 
 /// `minReplicas` above `maxReplicas`, each of which may be a default.
 fn replicas(node: &Node, effective: &Value, finding: &mut Finding) -> Option<Said> {
@@ -100,7 +137,16 @@ fn url(text: &str) -> Option<Said> {
             let message = "a server is missing beside a comma".to_owned();
             return Some((Some(message), "remove the comma".to_owned()));
         }
+        let slip = SCHEMES.iter().find_map(|scheme| {
+            let rest = server.strip_prefix(scheme)?.strip_prefix([':', '/'])?;
+            let rest = rest.trim_start_matches([':', '/']);
+            (!rest.is_empty()).then(|| format!("{scheme}://{}", concealed(rest)))
+        });
         match server.split_once("://") {
+            None if slip.is_some() => {
+                let message = "a scheme is followed by a colon and two slashes".to_owned();
+                return Some((Some(message), format!("write {}", slip.unwrap_or_default())));
+            }
             None => {
                 let message = format!("the scheme is missing: NATS knows {schemes}");
                 return Some((Some(message), format!("write nats://{}", concealed(server))));
@@ -141,8 +187,27 @@ fn endpoint_form(text: &str) -> Option<Said> {
         return Some((Some(message), format!("write {with_port}")));
     }
     if host != authority {
-        let message = "only a host and a port belong here, without a user".to_owned();
-        return Some((Some(message), format!("write {with_port}")));
+        let message = "only a host and a port belong here, without an @".to_owned();
+        let allowed = authority
+            .split('@')
+            .find(|part| part.contains(".nats.svc:") || part.ends_with(".nats.svc"));
+        let fix = match allowed {
+            Some(part) if part.contains(':') => format!("write {part}"),
+            Some(part) => format!("write {part}:8222"),
+            None => "leave it out for nats-headless.nats.svc.cluster.local:8222".to_owned(),
+        };
+        return Some((Some(message), fix));
+    }
+    if let Some(port) = text.strip_prefix(':') {
+        let message = "the host is missing before the port".to_owned();
+        return Some((
+            Some(message),
+            format!("write nats-headless.nats.svc:{port}, or leave it out"),
+        ));
+    }
+    if let Some((host, port)) = text.split_once(".:") {
+        let message = "a dot stands before the port".to_owned();
+        return Some((Some(message), format!("write {host}:{port}")));
     }
     if !host.contains(':') && !host.is_empty() {
         let message = "the port is missing; NATS' monitoring has 8222".to_owned();
@@ -175,25 +240,44 @@ fn endpoint(text: &str, finding: &Finding) -> Said {
 /// Seconds of `30s`, `5m`, `1h`, `30 seconds` or `"30"`.
 fn seconds(text: &str) -> Option<u64> {
     let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().ok()?;
-    let factor = match unit.trim().to_lowercase().as_str() {
-        "s" | "sec" | "secs" | "second" | "seconds" => 1,
-        "m" | "min" | "mins" | "minute" | "minutes" => 60,
-        "h" | "hour" | "hours" => 3600,
-        _ => return None,
-    };
-    number.checked_mul(factor)
+    // Go's 1h30m, and ISO 8601's PT1H30M.
+    let mut rest = text.strip_prefix("PT").unwrap_or(text);
+    let mut sum: u64 = 0;
+    while !rest.is_empty() {
+        let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+        let after = after.trim_start();
+        let letters = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
+        let (unit, after) = after.split_at(letters);
+        let factor = match unit.to_lowercase().as_str() {
+            "s" | "sec" | "secs" | "second" | "seconds" => 1,
+            "m" | "min" | "mins" | "minute" | "minutes" => 60,
+            "h" | "hour" | "hours" => 3600,
+            _ => return None,
+        };
+        sum = sum.checked_add(number.parse::<u64>().ok()?.checked_mul(factor)?)?;
+        rest = after.trim_start();
+    }
+    (sum > 0).then_some(sum)
 }
 
 /// Whether the API refuses the text that a rule of ours warns about, so that there is nothing to add. What
 /// conceals a secret stays.
 pub(crate) fn refused_anyway(own: &Finding, findings: &[Finding]) -> bool {
-    !own.conceals
-        && findings
-            .iter()
-            .any(|f| f.path == own.path && [&PATTERN, &TYPE].iter().any(|rule| **rule == *f.rule))
+    if own.conceals {
+        return false;
+    }
+    // What is only used beside a value cannot be judged while that value stands under another name.
+    if *own.rule == catalog::IDLE_COOLDOWN {
+        let beside = |f: &Finding| f.path.starts_with("spec.scaling.");
+        return findings.iter().any(|f| *f.rule == catalog::UNKNOWN_FIELD && beside(f));
+    }
+    let more = *own.rule == catalog::PLACEHOLDER || *own.rule == catalog::LOOKALIKE;
+    let refuses = |f: &Finding| {
+        more || *f.rule == PATTERN
+            || *f.rule == TYPE
+            || *f.rule == CEL && *own.rule == catalog::SERVER
+    };
+    findings.iter().any(|f| f.path == own.path && refuses(f))
 }
 
 /// Whether a rule of ours says the same as a rule of the API, at a better place.

@@ -8,7 +8,15 @@ use crate::schema::path::Path;
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let account = claim.text("/spec/nats/account").unwrap_or_default();
-    if account.eq_ignore_ascii_case("$SYS") {
+    let global = account != "$G" && account.trim_start_matches('$').eq_ignore_ascii_case("g");
+    if global && account.starts_with('$') {
+        let message = format!("NATS has no account {account}; its global account is $G");
+        let path = Path::fields("spec.nats.account");
+        let finding = claim.finding(&catalog::SYSTEM_ACCOUNT, &path, message);
+        out.push(finding.help("write $G, or leave it out: that is the default"));
+    } else if account.trim_start_matches('$').eq_ignore_ascii_case("sys")
+        && account.starts_with('$')
+    {
         let message = match account {
             "$SYS" => "the system account never holds a stream: NATS refuses JetStream there, so KEDA would \
                        never scale this service"
@@ -35,6 +43,10 @@ mod tests {
         let check = |text: &str, expected: &[_]| testing::check(super::check, text, expected);
         check("  nats: {account: $SYS}\n", &[("EDS202", 2, "never holds")]);
         check("  nats: {account: $sys}\n", &[("EDS202", 2, "no account $sys")]);
+        check("  nats: {account: $g}\n", &[("EDS202", 2, "no account $g")]);
+        check("  nats: {account: $$G}\n", &[("EDS202", 2, "no account $$G")]);
+        check("  nats: {account: $$SYS}\n", &[("EDS202", 2, "no account $$SYS")]);
+        check("  nats: {account: G}\n", &[]);
         check("  nats: {account: $G}\n", &[]);
         check("  nats: {}\n", &[]);
     }

@@ -218,7 +218,7 @@ fn value_from(node: &Node, at: &Path, name: &str) -> (String, String) {
 }
 
 /// A value as one would write it, where that is short.
-fn value(node: &Node, path: &Path) -> String {
+pub(super) fn value(node: &Node, path: &Path) -> String {
     let text = match path.node(node).map(|n| &n.content) {
         Some(Content::Scalar(scalar)) if scalar.plain => scalar.text().to_owned(),
         Some(Content::Scalar(scalar)) => match &scalar.value {
@@ -281,7 +281,7 @@ fn specific(general: &str, near: &Path) -> Path {
 }
 
 /// A finding's path as the mapping and the field in it. None for keys that are no names.
-fn parse(path: &str) -> Option<(Path, String)> {
+pub(super) fn parse(path: &str) -> Option<(Path, String)> {
     let mut steps = Vec::new();
     for part in path.split('.') {
         let mut rest = part.split('[');

@@ -1,23 +1,24 @@
-//! EDS209: KEDA's cooldownPeriod only counts on the way from one replica to none.
+//! EDS209: KEDA's cooldownPeriod and activationLagThreshold only count between one replica and none.
 
 use super::Claim;
 use crate::diagnostics::{Finding, catalog};
 use crate::schema::path::Path;
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
-    let scaling = claim.effective.pointer("/spec/scaling");
-    let number = |key: &str| scaling.and_then(|s| s.get(key)?.as_i64());
-    if number("cooldownPeriod").is_some() && number("minReplicas").is_none_or(|min| min > 0) {
-        let message = "is only used when minReplicas is 0";
-        out.push(
-            claim
-                .finding(
-                    &catalog::IDLE_COOLDOWN,
-                    &Path::fields("spec.scaling.cooldownPeriod"),
-                    message,
-                )
-                .help("leave it out, or set minReplicas: 0"),
-        );
+    let scaling = Path::fields("spec.scaling");
+    let least = claim.effective.pointer("/spec/scaling/minReplicas").and_then(|min| min.as_i64());
+    if least.is_some_and(|min| min <= 0) {
+        return;
+    }
+    for field in ["cooldownPeriod", "activationLagThreshold"] {
+        let path = scaling.key(field);
+        let value = path.node(claim.node).map(crate::yaml::Node::to_json).and_then(|v| v.as_i64());
+        // The threshold's default says what holds anyway.
+        if value.is_some_and(|value| field == "cooldownPeriod" || value > 0) {
+            let message = "is only used when minReplicas is 0";
+            let finding = claim.finding(&catalog::IDLE_COOLDOWN, &path, message);
+            out.push(finding.help("leave it out, or set minReplicas: 0"));
+        }
     }
 }
 
@@ -30,6 +31,11 @@ mod tests {
         let check = |text: &str, expected: &[_]| testing::check(super::check, text, expected);
         check("  scaling: {cooldownPeriod: 5}\n", &[("EDS209", 2, "minReplicas is 0")]);
         check("  scaling: {cooldownPeriod: 5, minReplicas: 0}\n", &[]);
+        check(
+            "  scaling: {activationLagThreshold: 5, minReplicas: 1}\n",
+            &[("EDS209", 2, "only used")],
+        );
+        check("  scaling: {activationLagThreshold: 5, minReplicas: 0}\n", &[]);
         check("  scaling: {minReplicas: 1}\n", &[]);
     }
 }

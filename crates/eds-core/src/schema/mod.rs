@@ -187,6 +187,9 @@ impl ClaimApi {
         let meter = self.evaluator.meter();
         let evaluator = rules.then_some(&self.evaluator);
         problems.extend(validate::validate(&value, &self.schema, evaluator, &meter));
+        // The type of metadata is asked for twice: as metadata, and by the schema.
+        let mut types = HashSet::new();
+        problems.retain(|p| *p.rule != catalog::TYPE || types.insert(p.path.clone()));
         // Where the type is wrong, the fields below are no fields of this API at all.
         let mistyped: HashSet<Path> =
             problems.iter().filter(|p| *p.rule == catalog::TYPE).map(|p| p.path.clone()).collect();
@@ -203,7 +206,11 @@ impl ClaimApi {
         nulls.retain(|(path, _)| !said.contains(path));
         // Admission comes after what makes a name a name.
         let name = Path::fields("metadata.name");
-        let misnamed = problems.iter().any(|p| p.path == name && *p.rule == catalog::METADATA);
+        let metadata = Path::fields("metadata");
+        let misnamed = problems.iter().any(|p| {
+            p.path == name && *p.rule == catalog::METADATA
+                || *p.rule == catalog::TYPE && metadata.holds(&p.path)
+        });
         for policy in self.policies.iter().filter(|_| rules && !misnamed) {
             problems.extend(policy.check(&value, &self.evaluator, &meter));
         }

@@ -149,6 +149,34 @@ impl Path {
         span
     }
 
+    /// Where a part of a text stands, which begins at byte `at`. None where escapes or folding move it.
+    #[must_use]
+    pub(crate) fn part(&self, root: &Node, text: &str, at: usize, part: &str) -> Option<Span> {
+        let index = text.get(..at)?.chars().count();
+        let first = self.character(root, index)?;
+        let end =
+            Position { line: first.start.line, column: first.start.column + part.chars().count() };
+        Some(Span { start: first.start, end })
+    }
+
+    /// Where one character of a text stands, counted from 0.
+    pub(super) fn character(&self, root: &Node, index: usize) -> Option<Span> {
+        let node = self.node(root)?;
+        let Content::Scalar(scalar) = &node.content else { return None };
+        let (start, end) = (node.span.start, node.span.end);
+        let length = scalar.text().chars().count();
+        let width = end.column.checked_sub(start.column).filter(|_| start.line == end.line)?;
+        let quotes = width.checked_sub(length)?;
+        if !(scalar.plain && quotes == 0 || !scalar.plain && quotes == 2) {
+            return None;
+        }
+        let column = start.column + quotes / 2 + index;
+        Some(Span {
+            start: Position { line: start.line, column },
+            end: Position { line: start.line, column: column + 1 },
+        })
+    }
+
     /// Where the last field's key stands.
     #[must_use]
     pub fn key_span(&self, root: &Node) -> Span {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::path::Path;
 use crate::diagnostics::Finding;
 use crate::diagnostics::catalog::{self, Rule};
-use crate::yaml::{Content, Node, Position, Span};
+use crate::yaml::{Content, Node};
 
 #[derive(Debug, Clone)]
 pub(super) struct Problem {
@@ -53,30 +53,12 @@ impl Problem {
     /// Gives it its place, and the help that only the file can give: what was written there.
     pub(super) fn into_finding(self, root: &Node) -> Finding {
         let span = if self.on_key { self.path.key_span(root) } else { self.path.span(root) };
-        let span = self.character.and_then(|i| character(&self.path, i, root)).unwrap_or(span);
+        let span = self.character.and_then(|i| self.path.character(root, i)).unwrap_or(span);
         let help = self.help.clone().or_else(|| quoting(&self, root));
         let mut finding = Finding::new(self.rule, self.message).at(span, self.path.to_string());
         finding.help = help;
         finding
     }
-}
-
-/// Where one character of a text stands. None where escapes or folding move it.
-fn character(path: &Path, index: usize, root: &Node) -> Option<Span> {
-    let node = path.node(root)?;
-    let Content::Scalar(scalar) = &node.content else { return None };
-    let (start, end) = (node.span.start, node.span.end);
-    let length = scalar.text().chars().count();
-    let width = end.column.checked_sub(start.column).filter(|_| start.line == end.line)?;
-    let quotes = width.checked_sub(length)?;
-    if !(scalar.plain && quotes == 0 || !scalar.plain && quotes == 2) {
-        return None;
-    }
-    let column = start.column + quotes / 2 + index;
-    Some(Span {
-        start: Position { line: start.line, column },
-        end: Position { line: start.line, column: column + 1 },
-    })
 }
 
 /// A plain scalar that YAML takes for something else than the string that belongs there.
@@ -85,6 +67,9 @@ fn quoting(problem: &Problem, root: &Node) -> Option<String> {
         return None;
     }
     match &problem.path.node(root)?.content {
+        Content::Scalar(s) if s.plain && s.value.is_null() && !s.text().is_empty() => {
+            Some(format!("YAML reads {0} as no value; quote it: \"{0}\"", s.text()))
+        }
         Content::Scalar(s) if s.plain && !s.text().is_empty() => {
             let kind = if s.value.is_boolean() { "a boolean" } else { "a number" };
             Some(format!("YAML reads {0} as {kind}; quote it: \"{0}\"", s.text()))

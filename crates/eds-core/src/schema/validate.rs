@@ -70,6 +70,13 @@ fn shape(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>, me
     if !is_kind(value, schema.kind) {
         let mut problem = Problem::type_mismatch(at.path(), schema.kind.name(), value);
         problem.help = meant(value, schema, at);
+        // An integer in all but its size.
+        let whole = value.as_f64().filter(|number| number.fract() == 0.0);
+        if let (Kind::Integer, Some(number)) = (schema.kind, whole) {
+            problem.message =
+                format!("{value} is too {}", if number > 0.0 { "large" } else { "small" });
+            problem.help = schema.maximum.map(|(most, _)| format!("write at most {most}"));
+        }
         out.push(problem);
         return;
     }
@@ -267,15 +274,11 @@ fn malformed(text: &str, pattern: &str, regexp: &Regexp, schema: &Schema, at: &A
         Some(Wrong::Character(index)) => Some(index),
         _ => None,
     };
-    let placeholder = ["${", "{{", "$("].iter().any(|mark| text.contains(mark));
     let mended = wrong_character::mended(text, pattern, &|text| regexp.is_match(text));
+    // The first sentence says what it is; the rest is for those who read on.
     let what = schema.description.as_deref().unwrap_or_default();
+    let what = what.split_inclusive(". ").next().unwrap_or_default().trim();
     problem.help = match mended {
-        _ if placeholder => Some(
-            "this looks like a placeholder, which nothing replaces here: write its value, or validate what \
-             the template gives"
-                .to_owned(),
-        ),
         Some(mended) => Some(format!("write {mended}, if that is meant")),
         None => schema
             .example

@@ -81,9 +81,15 @@ impl Mask {
         let start = line.get(..from).unwrap_or_default().chars().count();
         self.spans.push((index, start, start + text.chars().count()));
         let bare = text.trim().trim_matches(['"', '\'']);
-        if bare.len() > 2 {
-            self.texts.push((index, bare.to_owned()));
+        let mut quotable = vec![bare];
+        if bare.starts_with(['{', '[']) {
+            // What stands in a mapping is quoted without the mapping.
+            let parts = bare.split([',', '{', '}', '[', ']']);
+            let values = parts.map(|part| part.split_once(": ").map_or(part, |(_, value)| value));
+            quotable.extend(values.map(|value| value.trim().trim_matches(['"', '\''])));
         }
+        let quoted = quotable.into_iter().filter(|text| text.len() > 2);
+        self.texts.extend(quoted.map(|text| (index, text.to_owned())));
     }
 }
 

@@ -1,0 +1,262 @@
+//! What to write in the place of a value that the API refuses, in the writer's own words: the parts that belong
+//! there are there, in another form.
+
+use super::reword::Said;
+use super::unknown::{parse, value as written};
+use crate::diagnostics::Finding;
+use crate::schema::path::{Path, Step};
+use crate::yaml::{Content, Entry, Node};
+
+/// A value of the wrong type. None where nothing better is known than the schema's example.
+pub(super) fn value(node: &Node, finding: &Finding) -> Option<String> {
+    let path = any_path(&finding.path)?;
+    let here = path.node(node)?;
+    let field = last_key(&path)?;
+    let wanted = finding.message.strip_prefix("must be ")?;
+    match (&here.content, field) {
+        (Content::Scalar(scalar), "size") if !scalar.value.is_string() => {
+            Some("choose small, medium or large".to_owned())
+        }
+        (Content::Scalar(scalar), "image") if !scalar.value.is_string() => {
+            Some("write the whole reference: REGISTRY/NAME:TAG".to_owned())
+        }
+        (Content::Scalar(scalar), "command" | "args") => {
+            let text = scalar.text();
+            (!text.is_empty()).then(|| format!("write {field}: {}", words(text)))
+        }
+        (Content::Scalar(_), "env") => entry(here).map(|entry| format!("write - {entry}")),
+        (Content::Mapping(entries), _) if wanted.starts_with("a list") => {
+            list(field, entries, &path)
+        }
+        (Content::Mapping(entries), _) if wanted.starts_with("a string") => {
+            text_of(field, entries, &path, node)
+        }
+        (Content::Sequence(items), _) if wanted.starts_with("a string") => {
+            let texts: Option<Vec<&str>> = items.iter().map(Node::as_str).collect();
+            let texts = texts.filter(|texts| !texts.is_empty())?;
+            match field {
+                "url" => Some(format!("write {field}: {}", texts.join(","))),
+                _ if texts.len() == 1 => Some(format!("write {field}: {}", texts.join(""))),
+                _ => Some(format!("write one of them, as {field}: {}", texts.first()?)),
+            }
+        }
+        (Content::Sequence(items), _) if wanted.starts_with("a mapping") => {
+            match items.as_slice() {
+                [one] if matches!(one.content, Content::Mapping(_)) => {
+                    Some("remove the dash: this is one mapping, not a list of them".to_owned())
+                }
+                _ if matches!(field, "labels" | "annotations") => {
+                    Some(format!("write {field}: {{NAME: VALUE}}, without dashes"))
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// What stands in `command` or `args` as one text. A shell's text is left to a shell.
+fn words(text: &str) -> String {
+    let of_shell =
+        text.contains(['"', '\'', '|', '&', ';', '$', '*', '>', '<', '`', '(', '\n', '=']);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match of_shell && words.len() > 1 {
+        true => format!("[sh, -c, {text:?}]"),
+        false => {
+            let quoted = |word: &&str| match word.contains([',', ':', '#', '[', ']', '{', '}']) {
+                true => format!("{word:?}"),
+                false => (*word).to_owned(),
+            };
+            format!("[{}]", words.iter().map(quoted).collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+/// `NAME=value` and `NAME: value` as an entry of `env`.
+fn entry(node: &Node) -> Option<String> {
+    let text = node.as_str()?;
+    let (name, value) = text.split_once('=').or_else(|| text.split_once(": "))?;
+    Some(format!("{{name: {}, value: {:?}}}", name.trim(), value.trim()))
+}
+
+/// A mapping where a list belongs: each of its entries is one of the list, or all of it is the only one.
+fn list(field: &str, entries: &[Entry], path: &Path) -> Option<String> {
+    let has = |key: &str| entries.iter().any(|entry| entry.key == key);
+    if entries.is_empty() {
+        return Some(format!("write {field}: []"));
+    }
+    let in_secret = path.0.len() > 2;
+    let items: Vec<String> = entries
+        .iter()
+        .take(3)
+        .filter_map(|entry| match (field, &entry.value.content) {
+            ("env", Content::Scalar(scalar)) if in_secret => {
+                Some(secret_key(&entry.key, scalar.text()))
+            }
+            ("env", Content::Scalar(scalar)) => {
+                Some(format!("{{name: {}, value: {:?}}}", entry.key, scalar.text()))
+            }
+            ("secretRefs", Content::Mapping(keys)) => {
+                let keys: Vec<String> = keys
+                    .iter()
+                    .filter_map(|key| Some(secret_key(&key.key, key.value.as_str()?)))
+                    .collect();
+                (!keys.is_empty())
+                    .then(|| format!("{{name: {}, env: [{}]}}", entry.key, keys.join(", ")))
+            }
+            _ => None,
+        })
+        .collect();
+    let from_secret = field == "env" && !in_secret && items.len() < entries.len().min(3);
+    let secret = "variables from a Secret stand under spec.secretRefs: [{name: SECRET, env: \
+                  [{secretKey: KEY, envName: VARIABLE}]}]";
+    let more = if entries.len() > 3 { ", and so on" } else { "" };
+    let written = format!("write {field}: [{}]{more}", items.join(", "));
+    match field {
+        "env" | "secretRefs" if has("name") => Some("begin each entry with a dash (- )".to_owned()),
+        _ if items.is_empty() && from_secret => Some(secret.to_owned()),
+        _ if !items.is_empty() && from_secret => Some(format!("{written}; {secret}")),
+        "env" | "secretRefs" if !items.is_empty() => Some(written),
+        "imagePullSecrets" if has("name") => {
+            let name = entries.iter().find(|entry| entry.key == "name")?.value.as_str()?;
+            Some(format!("write imagePullSecrets: [{{name: {name}}}]"))
+        }
+        _ => None,
+    }
+}
+
+/// One key of a Secret and its variable. Variables are written in capitals as a rule, keys are not.
+pub(super) fn secret_key(one: &str, other: &str) -> String {
+    let capitals = |text: &str| !text.chars().any(|c| c.is_ascii_lowercase());
+    let (key, variable) =
+        if capitals(one) && !capitals(other) { (other, one) } else { (one, other) };
+    format!("{{secretKey: {key}, envName: {variable}}}")
+}
+
+/// A mapping where a text belongs.
+fn text_of(field: &str, entries: &[Entry], path: &Path, node: &Node) -> Option<String> {
+    let part = |keys: &[&str]| {
+        let found = entries.iter().find(|entry| keys.contains(&entry.key.as_str()))?;
+        match &found.value.content {
+            Content::Scalar(scalar) => Some(scalar.text().to_owned()),
+            _ => None,
+        }
+    };
+    if matches!(path.0.last(), Some(Step::Index(_))) {
+        let [one] = entries else { return None };
+        let text = format!("{}: {}", one.key, written(node, &path.key(&one.key)));
+        return Some(format!("quote it: {text:?}; a colon with a space after it makes a mapping"));
+    }
+    if field == "image" {
+        let name = part(&["repository", "name", "image"])?;
+        let registry = part(&["registry", "host"]).map(|r| format!("{r}/")).unwrap_or_default();
+        let tag = part(&["tag", "version"]).map(|t| format!(":{t}")).unwrap_or_default();
+        let digest = part(&["digest", "sha"]).map(|d| format!("@{d}")).unwrap_or_default();
+        return Some(format!("write image: {registry}{name}{tag}{digest}"));
+    }
+    if path.0.iter().any(|step| *step == Step::Key("annotations".to_owned())) {
+        return Some(
+            "write the whole key on one line, and its value as one text in quotes".to_owned(),
+        );
+    }
+    let name = part(&["name", "ref", "id"]).or_else(|| match entries {
+        [one] => part(&[one.key.as_str()]),
+        _ => None,
+    })?;
+    (!name.is_empty()).then(|| format!("write {field}: {name}"))
+}
+
+/// An image that is no reference.
+pub(super) fn image(text: &str) -> Option<Said> {
+    let said = |message: &str, fix: String| Some((Some(message.to_owned()), fix));
+    if let Some((scheme, rest)) = text.split_once("://") {
+        let message = format!("{scheme}:// does not belong to an image");
+        return Some((Some(message), format!("write {rest}")));
+    }
+    if text.contains(char::is_whitespace) {
+        let joined: String = text.split_whitespace().collect();
+        return Some((None, format!("remove the space: write {joined}")));
+    }
+    if let Some((user, rest)) = text.split_once('@')
+        && user.contains(':')
+        && rest.contains('/')
+    {
+        let fix =
+            format!("write {rest}, and name the registry's Secret under spec.imagePullSecrets");
+        return said("credentials do not belong into an image", fix);
+    }
+    if let Some((name, digest)) =
+        text.split_once(":sha256:").filter(|(name, _)| !name.contains('@'))
+    {
+        let digest: String = digest.chars().take(80).collect();
+        return said("a digest follows an @, not a colon", format!("write {name}@sha256:{digest}"));
+    }
+    if let Some((name, tag)) = text.split_once('@').filter(|(_, tag)| !tag.contains(':')) {
+        return said("a tag follows a colon; an @ begins a digest", format!("write {name}:{tag}"));
+    }
+    if text.contains("//") {
+        let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty()).collect();
+        return said("two slashes follow each other", format!("write {}", parts.join("/")));
+    }
+    if text.contains('\\') {
+        return said(
+            "an image has slashes, not backslashes",
+            format!("write {}", text.replace('\\', "/")),
+        );
+    }
+    if let Some(name) = text.strip_suffix(':') {
+        return said("the tag is missing after the colon", format!("write {name}:TAG"));
+    }
+    if let Some(rest) = text.strip_prefix('/') {
+        return said("the registry is missing before the slash", format!("write REGISTRY/{rest}"));
+    }
+    if let Some(name) = text.strip_suffix('/') {
+        return said("the name is missing after the slash", format!("write {name}/NAME:TAG"));
+    }
+    let (host, rest) = text.split_once('/')?;
+    if host.contains('_') && host.contains(['.', ':']) {
+        let fix =
+            format!("write the registry's real name, such as {}/{rest}", host.replace('_', "-"));
+        return said("a registry's name has no '_'", fix);
+    }
+    None
+}
+
+/// A size that is none.
+pub(super) fn size(text: &str) -> Option<String> {
+    if let Some((before, _)) = text.split_once('#') {
+        return Some(format!(
+            "a comment begins with a space before the #: write size: {}",
+            before.trim()
+        ));
+    }
+    let plain = text.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    if plain != text && matches!(plain, "small" | "medium" | "large") {
+        let first = text.chars().find(|c| !c.is_ascii())?;
+        let code = u32::from(first);
+        return Some(format!("write {plain}, without the {first} (U+{code:04X}) around it"));
+    }
+    match text {
+        "s" | "S" | "xs" | "XS" | "micro" | "tiny" | "nano" => Some("write small".to_owned()),
+        "m" | "M" | "default" | "normal" => Some("write medium".to_owned()),
+        "l" | "L" | "xl" | "XL" | "huge" => Some("write large, which is the largest".to_owned()),
+        _ => None,
+    }
+}
+
+/// A finding's path, of a field or of a list's entry.
+fn any_path(path: &str) -> Option<Path> {
+    if let Some((list, index)) = path.strip_suffix(']').and_then(|path| path.rsplit_once('['))
+        && let (Some((at, name)), Ok(index)) = (parse(list), index.parse())
+    {
+        return Some(at.key(&name).index(index));
+    }
+    parse(path).map(|(at, name)| at.key(&name))
+}
+
+fn last_key(path: &Path) -> Option<&str> {
+    path.0.iter().rev().find_map(|step| match step {
+        Step::Key(key) => Some(key.as_str()),
+        Step::Index(_) => None,
+    })
+}
