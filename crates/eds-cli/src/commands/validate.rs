@@ -39,7 +39,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "REF")]
     against: Option<String>,
     /// Check only the files (below PATH) that changed since this branch left REF, whatever their
-    /// names, and compare them as --against does. For a pull request's check.
+    /// names, and compare them as --against does. For a pull request's check: they are read as
+    /// HEAD has them, and what cannot be read is an error.
     #[arg(long, value_name = "REF", conflicts_with = "against")]
     changed_since: Option<String>,
     /// Leave out files that this pattern matches, written as in a .gitignore. May be repeated.
