@@ -22,7 +22,7 @@ type Row = (&'static str, &'static [&'static str], Advice);
 
 const CREDENTIALS: Advice = Instead(
     "credentials of NATS are given as variables from a Secret, and the worker reads them",
-    "write spec.secretRefs: [{name: SECRET, env: [{secretKey: KEY, envName: NATS_USER}]}]; a file of \
+    "write spec.secretRefs: [{name: SECRET, env: [{secretKey: KEY, envName: VARIABLE}]}]; a file of \
      credentials cannot be mounted",
 );
 const CONSUMERS_OWN: Advice = Instead(
@@ -173,7 +173,8 @@ pub(super) const ROWS: &[Row] = &[
         &["labels", "annotations", "podLabels", "podAnnotations", "podMetadata"],
         POD_METADATA,
     ),
-    ("spec", &["triggers", "trigger", "scaleTargetRef"], MADE),
+    ("spec", &["triggers", "trigger"], MADE),
+    ("spec", &["scaleTargetRef", "metrics"], HPA),
     ("spec", &["containers", "container", "template", "podTemplate", "pod", "podSpec"], POD),
     (
         "spec",
@@ -247,6 +248,43 @@ pub(super) const ROWS: &[Row] = &[
     ("spec", &["natsServerMonitoringEndpoint"], Called("spec.nats.monitoringEndpoint")),
     ("spec", &["jetstream", "messaging", "queue", "source", "eventSource"], Called("spec.nats")),
     ("spec", &["subject", "subjects", "topic"], SUBJECT),
+    (
+        "spec",
+        &[
+            "retries",
+            "retry",
+            "maxRetries",
+            "deadLetter",
+            "deadLetterQueue",
+            "dlq",
+            "backoff",
+            "ackWait",
+            "maxDeliver",
+        ],
+        Instead(
+            "how often a message is delivered again, and what becomes of it then, is a setting of the consumer in \
+             NATS",
+            "set max deliver and ack wait where the consumer is made; what else the worker does is told to it in \
+             spec.env",
+        ),
+    ),
+    (
+        "spec",
+        &["timeout", "concurrency", "parallelism", "batchSize", "prefetch", "workers"],
+        Instead(
+            "the platform does not know how the worker handles its messages",
+            "tell it to the worker in spec.env",
+        ),
+    ),
+    (
+        "spec",
+        &["kafka", "rabbitmq", "rabbitMQ", "sqs", "pubsub", "redis", "bootstrapServers"],
+        Instead(
+            "these services read NATS JetStream, and nothing else",
+            "write spec.nats: {stream: STREAM, consumer: CONSUMER}",
+        ),
+    ),
+    ("spec", &["advanced", "fallback", "behavior"], HPA),
     (
         "spec",
         &["t-shirtSize", "tshirtSize", "tier", "plan", "flavor", "profile"],
@@ -367,6 +405,12 @@ pub(super) const ROWS: &[Row] = &[
             "domain",
             "replayPolicy",
             "batchSize",
+            "deliverSubject",
+            "deliverGroup",
+            "backoff",
+            "maxBatch",
+            "deadLetter",
+            "retries",
         ],
         CONSUMERS_OWN,
     ),
@@ -419,11 +463,13 @@ pub(super) const ROWS: &[Row] = &[
         &["cooldown", "cooldownSeconds", "cooldownPeriodSeconds", "coolDown"],
         Called("spec.scaling.cooldownPeriod"),
     ),
-    ("spec.scaling", &["triggers", "trigger", "metrics", "scaleTargetRef"], MADE),
+    ("spec.scaling", &["triggers", "trigger"], MADE),
     (
         "spec.scaling",
         &[
             "behavior",
+            "metrics",
+            "scaleTargetRef",
             "advanced",
             "fallback",
             "enabled",

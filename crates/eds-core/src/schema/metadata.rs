@@ -142,7 +142,13 @@ fn shape(at: &Path, key: &str, value: &Value, problems: &mut Vec<Problem>) {
         let near = nearest(key, FIELDS.iter().map(|(name, _)| *name));
         let mut problem =
             Problem::new(&catalog::UNKNOWN_FIELD, at.clone(), "metadata has no such field");
-        problem.help = near.map(|near| format!("did you mean {near}?"));
+        problem.help = match near {
+            Some(near) => Some(format!("did you mean {near}?")),
+            None if value.is_string() && dns_label(key) => {
+                Some(format!("write it below metadata.labels: {key}: ..."))
+            }
+            None => None,
+        };
         problems.push(problem);
         return;
     };
