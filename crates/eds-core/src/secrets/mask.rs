@@ -255,7 +255,7 @@ fn secret(
         };
         before.region = Some((start, region));
     }
-    if matches!(header, "|" | ">" | "") {
+    if text.is_empty() || matches!(header, "|" | ">") {
         return to;
     }
     if text.starts_with('[') || text.starts_with('{') && !text.starts_with("{{") {

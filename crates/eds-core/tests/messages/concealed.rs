@@ -87,6 +87,16 @@ fn no_finding_beside_a_secret_prints_it() {
     check("  nats: {stream: S, consumer: c}\n  size: ghp_s3cr3t-v4lue0123456789\n", "EDS104");
 }
 
+#[test]
+fn a_number_can_be_a_secret() {
+    let text = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata: {name: w}\nspec:\n  \
+                env: [{name: DB_PASSWORD, value: 31337}]\n";
+    let outcome = claims::check(text, api(), Options::default());
+    let file = FileFindings::new("c.yaml".to_owned(), text.to_owned(), outcome.findings);
+    let said = diagnostics::text(&file, false);
+    assert!(said.contains("EDS101") && !said.contains("31337"), "{said}");
+}
+
 /// What is no secret stays readable. Expected: a part of the text that is printed.
 #[test]
 fn what_is_no_secret_is_shown() {
