@@ -48,6 +48,8 @@ impl Server {
             .args(["--address", &address.to_string()])
             .args(certificates.is_none().then_some("--insecure"))
             .env_remove("TLS_SERVER_CERTS_DIR")
+            // As the packaged image has it (package/image).
+            .env("MALLOC_ARENA_MAX", "1")
             .envs(certificates.map(|directory| ("TLS_SERVER_CERTS_DIR", directory)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
