@@ -17,6 +17,8 @@ KNOWN = {
     "EDS002": "a duplicate key: kubectl's YAML reader keeps the last value, so the API server never sees both",
     "EDS011": "the composite in place of a claim: a kind of its own to the API server, not for people to write",
     "EDS202": "account $SYS: the API server cannot know that NATS refuses JetStream there",
+    "EDS214": "a placeholder: the API server takes it for a name, and nothing replaces it later",
+    "EDS215": "an image that the API's pattern takes and no container runtime does",
     "EDS003": "aliases that expand to more than a million values, or nesting beyond 200 levels",
 }
 
