@@ -8,6 +8,8 @@
     reason = "tests fail by panicking"
 )]
 
+mod loopback;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
@@ -15,8 +17,8 @@ use anyhow::Result;
 use eds_cluster::{Cluster, claims, gather};
 use eds_core::verify::{Status, claim, keda};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
 
 /// What the server refuses, and the paths that it was asked for.
 #[derive(Default)]
@@ -114,64 +116,28 @@ fn answer(path: &str) -> (u16, Value) {
     (200, found)
 }
 
-/// Answers one connection's requests.
-async fn serve(stream: TcpStream, server: Arc<Mutex<Server>>) -> Result<()> {
-    let mut stream = BufReader::new(stream);
-    loop {
-        let mut line = String::new();
-        if stream.read_line(&mut line).await? == 0 {
-            return Ok(());
-        }
-        let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
-        let mut length = 0;
-        loop {
-            let mut header = String::new();
-            stream.read_line(&mut header).await?;
-            let header = header.to_ascii_lowercase();
-            if let Some(value) = header.strip_prefix("content-length:") {
-                length = value.trim().parse()?;
-            }
-            if header.trim().is_empty() {
-                break;
-            }
-        }
-        stream.read_exact(&mut vec![0; length]).await?;
-        let what = resource(&path);
-        let (code, body) = {
-            let mut server = server.lock().unwrap();
-            server.asked.insert(what.clone());
-            if server.refused.as_deref() == Some(what.as_str()) {
-                let message = format!("{what} is forbidden: User \"dev\" cannot read it");
-                (
-                    403,
-                    json!({"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden", "message": message}),
-                )
-            } else {
-                answer(&path)
-            }
-        };
-        let body = body.to_string();
-        let head = format!(
-            "HTTP/1.1 {code} It\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        stream.write_all((head + &body).as_bytes()).await?;
-        stream.flush().await?;
-    }
+/// The same, unless it is refused.
+fn judged(server: &Mutex<Server>, path: &str) -> (u16, String) {
+    let what = resource(path);
+    let mut server = server.lock().unwrap();
+    server.asked.insert(what.clone());
+    let (code, body) = if server.refused.as_deref() == Some(what.as_str()) {
+        let message = format!("{what} is forbidden: User \"dev\" cannot read it");
+        (
+            403,
+            json!({"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden", "message": message}),
+        )
+    } else {
+        answer(path)
+    };
+    (code, body.to_string())
 }
 
 #[tokio::test]
 async fn each_kind_in_turn() -> Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
     let server = Arc::new(Mutex::new(Server::default()));
     let shared = Arc::clone(&server);
-    let accept = tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve(stream, Arc::clone(&shared)));
-        }
-    });
-    let cluster = Cluster::at(&format!("http://{address}"))?;
+    let cluster = loopback::cluster(move |path| judged(&shared, path)).await?;
     let look = async || -> Result<claim::Facts> {
         let claim = claims::claim(&cluster, "shop", "worker").await?;
         let rendered = vec![json!({
@@ -220,7 +186,6 @@ async fn each_kind_in_turn() -> Result<()> {
         .filter(|w| !["eventdrivenservices", ""].contains(&w.as_str()))
         .collect();
     assert!(silent.is_empty(), "refused, and nothing says so: {silent:?}");
-    accept.abort();
     Ok(())
 }
 
