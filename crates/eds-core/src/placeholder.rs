@@ -72,10 +72,8 @@ fn around<'a>(text: &'a str, mark: &str) -> Option<Placeholder<'a>> {
         let start = at + found;
         let from = start + mark.len();
         let rest = text.get(from..).unwrap_or_default();
-        let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-        let end = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
         // A mark of underscores ends within the name.
-        let name = rest.get(..end).unwrap_or_default();
+        let name = variable(rest);
         let name = if mark == "__" { name.trim_end_matches('_') } else { name };
         let closed = rest.get(name.len()..).is_some_and(|rest| rest.starts_with(mark));
         let letters = name.starts_with(|c: char| c.is_ascii_uppercase());
@@ -94,17 +92,22 @@ fn around<'a>(text: &'a str, mark: &str) -> Option<Placeholder<'a>> {
     None
 }
 
+/// The name of a variable that a text begins with, in upper case; empty for none.
+fn variable(text: &str) -> &str {
+    let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let end = text.find(|c| !is_name(c)).unwrap_or(text.len());
+    text.get(..end).unwrap_or_default()
+}
+
 /// `$NAME`, as a shell has it. `$G` and `$SYS` are accounts of NATS.
 fn dollar(text: &str) -> Option<Placeholder<'_>> {
     text.match_indices('$').find_map(|(at, _)| {
         let rest = text.get(at + 1..)?;
-        let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-        let end = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
-        let name = rest.get(..end)?;
+        let name = variable(rest);
         let ours = matches!(name, "G" | "SYS" | "JS") || name.len() < 2;
         let letter = name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_');
         (letter && !ours).then_some(())?;
-        Some(Placeholder { at, text: text.get(at..=at + end)?, certain: true })
+        Some(Placeholder { at, text: text.get(at..=at + name.len())?, certain: true })
     })
 }
 

@@ -53,16 +53,17 @@ pub(crate) fn lookalike(text: &str) -> Option<(usize, char, char)> {
     if text.is_ascii() || !text.contains(|c: char| c.is_ascii_alphabetic()) {
         return None;
     }
-    text.char_indices().find_map(|(at, letter)| {
-        let (ours, _) = ALIKE.iter().find(|(_, others)| others.contains(letter))?;
-        Some((at, letter, *ours))
-    })
+    text.char_indices().find_map(|(at, letter)| Some((at, letter, ours(letter)?)))
+}
+
+/// Our letter for one that looks like it.
+fn ours(letter: char) -> Option<char> {
+    ALIKE.iter().find(|(_, others)| others.contains(letter)).map(|(ours, _)| *ours)
 }
 
 /// Text with our letters in the place of those that look like them.
 pub(super) fn plain(text: &str) -> String {
-    let ours = |letter: char| ALIKE.iter().find(|(_, others)| others.contains(letter));
-    text.chars().map(|c| if c.is_ascii() { c } else { ours(c).map_or(c, |row| row.0) }).collect()
+    text.chars().map(|c| if c.is_ascii() { c } else { ours(c).unwrap_or(c) }).collect()
 }
 
 /// The cause and the fix.
