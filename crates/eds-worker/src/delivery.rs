@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use async_nats::client::Request;
+use async_nats::client::{Request, RequestError, RequestErrorKind};
 use async_nats::header::{HeaderMap, NATS_MESSAGE_ID};
 use async_nats::jetstream::{self, AckKind};
 use async_nats::{Client, Message, Subject};
 use bytes::Bytes;
 use tokio::time::{Instant, sleep};
+
+use crate::task::Shared;
 
 /// How long one question for a confirmation waits.
 const CONFIRM: Duration = Duration::from_secs(2);
@@ -70,24 +72,56 @@ impl Delivery {
         })
     }
 
-    /// Say `kind` until the server confirms it, or until `patience` is over. Returns whether it did.
-    pub(crate) async fn tell(&self, kind: AckKind, patience: Duration) -> bool {
+    /// Say `kind` once. `None` if the server did not answer.
+    ///
+    /// # Errors
+    /// Another reason why it was not confirmed.
+    async fn say(&self, kind: AckKind, patience: Duration) -> Result<Option<()>, RequestError> {
+        let request = Request::new().payload(kind.into()).timeout(Some(CONFIRM.min(patience)));
+        match self.client.send_request(self.reply.clone(), request).await {
+            Ok(_) => Ok(Some(())),
+            Err(error) if error.kind() == RequestErrorKind::TimedOut => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Say `kind` until the server confirms it, or until our patience is over. Returns whether it did.
+    ///
+    /// A server that was killed may not know of its last deliveries when it is back: it never answers
+    /// what is said of them (`processAckMsg` in nats-server's consumer.go), and will deliver them again.
+    /// To insist would only keep the places that they are to come to.
+    pub(crate) async fn tell(&self, kind: AckKind, shared: &Shared) -> bool {
+        let patience = shared.patience();
         let until = Instant::now() + patience;
         loop {
-            let request = Request::new().payload(kind.into()).timeout(Some(CONFIRM.min(patience)));
-            match self.client.send_request(self.reply.clone(), request).await {
-                Ok(_) => return true,
-                Err(error) if Instant::now() >= until => {
-                    tracing::warn!(
-                        id = self.id, sequence = self.sequence, ?kind, %error,
-                        "NATS did not confirm; the message will be delivered again"
-                    );
-                    return false;
+            let cause = match self.say(kind, patience).await {
+                Ok(Some(())) => return true,
+                Ok(None) if self.forgotten(shared).await => {
+                    "it does not know of this delivery: it was restarted".to_owned()
                 }
-                Err(error) => tracing::debug!(id = self.id, ?kind, %error, "saying it again"),
-            }
-            sleep(Duration::from_millis(250)).await;
+                Ok(None) if Instant::now() >= until => "no answer".to_owned(),
+                Err(error) if Instant::now() >= until => error.to_string(),
+                Ok(None) | Err(_) => {
+                    tracing::debug!(id = self.id, ?kind, "saying it again");
+                    sleep(Duration::from_millis(250)).await;
+                    continue;
+                }
+            };
+            tracing::warn!(
+                id = self.id,
+                sequence = self.sequence,
+                ?kind,
+                cause,
+                "NATS did not confirm; the message will be delivered again"
+            );
+            return false;
         }
+    }
+
+    /// Does the server hold that it never delivered this message?
+    async fn forgotten(&self, shared: &Shared) -> bool {
+        let info = shared.consumer_info().await;
+        info.is_ok_and(|info| info.delivered.stream_sequence < self.sequence)
     }
 
     /// Say every `interval` that the work goes on, so that nobody else gets the message. Never ends.

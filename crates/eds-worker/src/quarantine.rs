@@ -84,13 +84,7 @@ struct Refusal {
 /// # Errors
 /// NATS does not let us look.
 pub(crate) async fn sweep(shared: &Shared, consumer: &Consumer) -> Result<usize, String> {
-    let config = &shared.config;
-    let asked = async {
-        let stream = shared.jetstream.get_stream_no_info(&config.stream).await;
-        let stream = stream.map_err(|error| error.to_string())?;
-        stream.consumer_info(&config.consumer).await.map_err(|error| error.to_string())
-    };
-    let info = asked.await?;
+    let info = shared.consumer_info().await?;
     let (low, high) = (info.ack_floor.stream_sequence, info.delivered.stream_sequence);
     let unseen = shared.seen.unseen(consumer.created, low, high);
     let looked: Vec<_> = iter(unseen)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::Client;
+use async_nats::jetstream::consumer::Info;
 use async_nats::jetstream::{self, AckKind};
 use futures_util::FutureExt;
 use tokio::sync::watch;
@@ -61,8 +62,18 @@ enum Outcome {
 }
 
 impl Shared {
+    /// The consumer as the server sees it now.
+    ///
+    /// # Errors
+    /// The server does not say.
+    pub(crate) async fn consumer_info(&self) -> Result<Info, String> {
+        let stream = self.jetstream.get_stream_no_info(&self.config.stream).await;
+        let stream = stream.map_err(|error| error.to_string())?;
+        stream.consumer_info(&self.config.consumer).await.map_err(|error| error.to_string())
+    }
+
     /// How long to insist on a confirmation.
-    fn patience(&self) -> Duration {
+    pub(crate) fn patience(&self) -> Duration {
         match *self.phase.borrow() {
             Phase::Running => Duration::from_secs(30),
             Phase::Stopping | Phase::HandBack => Duration::from_secs(2),
@@ -87,7 +98,7 @@ impl Shared {
             .await;
         }
         count(&self.state.metrics.handed_back);
-        let told = delivery.tell(AckKind::Nak(None), self.patience()).await;
+        let told = delivery.tell(AckKind::Nak(None), self).await;
         tracing::info!(id = delivery.id, sequence = delivery.sequence, told, "handed back");
     }
 }
@@ -114,7 +125,7 @@ async fn settle(shared: &Shared, delivery: &Delivery, consumer: &Consumer, held:
     shared.state.worked(held);
     match outcome {
         Outcome::Done => {
-            if delivery.tell(AckKind::Ack, shared.patience()).await {
+            if delivery.tell(AckKind::Ack, shared).await {
                 shared.state.metrics.succeeded();
             } else {
                 count(&shared.state.metrics.acks_unconfirmed);
@@ -137,7 +148,7 @@ async fn settle(shared: &Shared, delivery: &Delivery, consumer: &Consumer, held:
                 wait_ms = wait.as_millis(),
                 "failed; it will be tried again"
             );
-            delivery.tell(AckKind::Nak(Some(wait)), shared.patience()).await;
+            delivery.tell(AckKind::Nak(Some(wait)), shared).await;
         }
     }
 }
@@ -236,7 +247,7 @@ async fn bury(shared: &Shared, delivery: &Delivery, consumer: &Consumer, reason:
                     stream,
                     "dead-lettered"
                 );
-                delivery.tell(AckKind::Term, shared.patience()).await;
+                delivery.tell(AckKind::Term, shared).await;
                 return;
             }
             Err(cause) => cause,
@@ -251,7 +262,7 @@ async fn bury(shared: &Shared, delivery: &Delivery, consumer: &Consumer, reason:
                 wait_s = wait.as_secs(),
                 "kept in the consumer"
             );
-            delivery.tell(AckKind::Nak(Some(wait)), shared.patience()).await;
+            delivery.tell(AckKind::Nak(Some(wait)), shared).await;
             return;
         }
         // Handed back, the server would never deliver it again: hold it, but in nobody's place.

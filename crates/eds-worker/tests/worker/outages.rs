@@ -23,6 +23,29 @@ async fn nats_restarts() {
 }
 
 #[tokio::test]
+async fn nats_forgets_what_it_delivered() {
+    let Some((mut nats, jetstream, postgres)) = services(3.0).await else { return };
+    let database = postgres.url();
+    let worker = Worker::start(&nats.url(), &[("DATABASE_URL", &database)]);
+    worker.ready().await;
+    // As many as there are places, and more that wait for one.
+    publish(&jetstream, 8, r#"{"work_ms": 1500}"#).await;
+    eventually("in flight", 5.0, async || {
+        (worker.metric("agent_executor_messages_in_flight") == 5.0).then_some(())
+    })
+    .await;
+    nats.stop();
+    nats.forget_deliveries();
+    wait(0.5).await;
+    nats.start_again().await;
+    drained(&nats.context().await, 20.0).await;
+    assert_eq!(postgres.rows().await, 8);
+    // The first gives up, and what comes to its place may be the delivery that the others wait for.
+    assert!(worker.metric("agent_executor_acks_unconfirmed_total") >= 1.0, "{}", worker.log());
+    assert!(worker.log().contains("it does not know of this delivery"), "{}", worker.log());
+}
+
+#[tokio::test]
 async fn postgresql_restarts_and_no_message_pays_for_it() {
     let Some((nats, jetstream, mut postgres)) = services(2.0).await else { return };
     publish(&jetstream, 60, r#"{"work_ms": 200}"#).await;

@@ -1,8 +1,8 @@
 //! A real nats-server with JetStream.
 
 use super::{
-    Child, Command, Directory, Duration, File, Path, PathBuf, Stdio, eventually, free_port, fs,
-    jetstream, service,
+    CONSUMER, Child, Command, Directory, Duration, File, Path, PathBuf, STREAM, Stdio, eventually,
+    free_port, fs, jetstream, service,
 };
 
 pub struct Nats {
@@ -80,6 +80,13 @@ impl Nats {
     pub fn stop(&mut self) {
         self.child.kill().expect("kill");
         self.child.wait().expect("wait");
+    }
+
+    /// Forget what it delivered, as a server does that is killed before it has written that down.
+    pub fn forget_deliveries(&self) {
+        let store = self.directory.path().join("store/jetstream/$G/streams").join(STREAM);
+        let state = store.join("obs").join(CONSUMER).join("o.dat");
+        fs::remove_file(state).expect("the consumer's state");
     }
 
     pub async fn start_again(&mut self) {
