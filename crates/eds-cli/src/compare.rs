@@ -7,27 +7,34 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::path::Path;
 
 use eds_core::claims::Outcome as Checked;
-use eds_core::diagnostics::{FileFindings, Finding, catalog};
-use eds_core::rules::{full_name, transitions};
+use eds_core::diagnostics::{FileFindings, Finding, Severity, catalog};
+use eds_core::rules::{beginnings, full_name, transitions};
 use eds_core::yaml::Node;
 use serde_json::Value;
 
-use crate::select::is_yaml;
-
-type Key = (Option<Value>, Option<Value>);
+pub(crate) type Key = (Option<Value>, Option<Value>);
 
 /// What a file's comparison left over.
 #[derive(Default)]
 pub(crate) struct Rest {
     pub(crate) file: String,
     pub(crate) source: String,
-    /// Whether the file is there no more.
-    pub(crate) deleted: bool,
+    /// Whether those who apply a folder of YAML files, or a kustomization beside it, read the file.
+    pub(crate) applied: bool,
+    /// What became of the file, where it is there no more.
+    pub(crate) end: Option<End>,
     old: Vec<Value>,
     fresh: Vec<(Value, Node)>,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Deleted,
+    /// A link or a submodule stands in its place, or in that of a folder above it.
+    Replaced,
 }
 
 impl Rest {
@@ -61,8 +68,12 @@ pub(crate) fn file(before: Option<Checked>, now: &Checked) -> (Vec<Finding>, Res
     (findings, rest)
 }
 
-/// What the leftovers of all files come to, and which claims moved, for a person.
-pub(crate) fn finish(mut files: Vec<Rest>) -> (Vec<FileFindings>, Vec<String>) {
+/// What the leftovers of all files come to, and which claims moved, for a person. `elsewhere` says where claims
+/// stand that are not checked; asked only where one is gone.
+pub(crate) fn finish(
+    mut files: Vec<Rest>,
+    elsewhere: impl FnOnce() -> HashMap<Key, String>,
+) -> (Vec<FileFindings>, Vec<String>) {
     let (mut found, mut moved) = (vec![Vec::new(); files.len()], Vec::new());
     let names: Vec<String> = files.iter().map(|file| file.file.clone()).collect();
     let mut fresh = Fresh::default();
@@ -71,17 +82,19 @@ pub(crate) fn finish(mut files: Vec<Rest>) -> (Vec<FileFindings>, Vec<String>) {
         old.extend(file.old.drain(..).map(|claim| (i, claim)));
         fresh.claims.extend(file.fresh.drain(..).map(|(claim, node)| Some((i, claim, node))));
     }
+    let applied: Vec<bool> = files.iter().map(|file| file.applied).collect();
+    let is_applied = |i: usize| applied.get(i).copied().unwrap_or_default();
     let name_of = |i: usize| names.get(i).map_or("", String::as_str);
     // The same claim in another file.
     let mut places = fresh.index(|_, claim| Some(key(claim)));
     old.retain(|(from, before)| {
         let Some((to, claim, node)) = fresh.take(&mut places, &key(before)) else { return true };
-        if !is_yaml(Path::new(name_of(to))) && is_yaml(Path::new(name_of(*from))) {
+        if !is_applied(to) && is_applied(*from) {
             let how = format!(
                 "it moved to {}, which is applied by nobody who applies YAML files",
                 name_of(to)
             );
-            push(&mut found, *from, gone(before, &how));
+            push(&mut found, *from, hidden(before, &how));
         }
         extend(&mut found, to, transitions(before, &node, &claim));
         moved.push(format!(
@@ -90,6 +103,14 @@ pub(crate) fn finish(mut files: Vec<Rest>) -> (Vec<FileFindings>, Vec<String>) {
             name_of(*from),
             name_of(to)
         ));
+        false
+    });
+    // The same claim where nobody looks.
+    let hidden_at = if old.is_empty() { HashMap::new() } else { elsewhere() };
+    old.retain(|(from, before)| {
+        let Some(to) = hidden_at.get(&key(before)) else { return true };
+        let how = format!("it moved to {to}, which is left out of this check");
+        push(&mut found, *from, hidden(before, &how));
         false
     });
     // Another name: in its own file first.
@@ -114,15 +135,21 @@ pub(crate) fn finish(mut files: Vec<Rest>) -> (Vec<FileFindings>, Vec<String>) {
         }
     }
     for (i, before) in old {
-        let how = match files.get(i).is_some_and(|file| file.deleted) {
-            true => "this file was deleted",
-            false => "it is no longer in this file",
+        let end = files.get(i).and_then(|file| file.end);
+        let how = match end {
+            Some(End::Deleted) => "this file was deleted",
+            Some(End::Replaced) => "a link or a submodule stands in this file's place",
+            None => "it is no longer in this file",
         };
-        push(
-            &mut found,
-            i,
-            gone(&before, &format!("{how}, and no other file that was read has it")),
-        );
+        let how = format!("{how}, and no other file that was read has it");
+        let finding = match end {
+            Some(End::Replaced) => hidden(&before, &how),
+            _ => gone(&before, &how),
+        };
+        push(&mut found, i, finding);
+    }
+    for (to, claim, node) in fresh.claims.into_iter().flatten() {
+        extend(&mut found, to, beginnings(&node, &claim));
     }
     let all = files.into_iter().zip(found).filter(|(_, found)| !found.is_empty());
     let all = all.map(|(file, found)| FileFindings::new(file.file, file.source, found));
@@ -192,7 +219,17 @@ fn gone(claim: &Value, how: &str) -> Finding {
     Finding::new(&catalog::REMOVED, message).help(help)
 }
 
-fn key(claim: &Value) -> Key {
+/// A claim that is gone, though its text stands somewhere still, or what stands in its place is not read. Who
+/// means to delete a service can do so plainly.
+fn hidden(claim: &Value, how: &str) -> Finding {
+    let mut finding = gone(claim, how);
+    finding.severity = Severity::Error;
+    finding.help(
+        "delete the claim where its service is to go; else keep it in a .yaml file that is checked",
+    )
+}
+
+pub(crate) fn key(claim: &Value) -> Key {
     let text = |field: &str| claim.pointer(&format!("/metadata/{field}")).cloned();
     (text("namespace"), text("name"))
 }

@@ -7,8 +7,8 @@
 //!   itself discovers nothing: it would take any folder with `HEAD`, `objects` and `refs` for a bare
 //!   repository, and obey the `config` beside them.
 //! - No path of the tree reaches git. The revision's files are listed once, and read by object id.
-//! - Only `rev-parse`, `merge-base`, `ls-tree` and `cat-file` run, which know no index, attributes, filters or
-//!   hooks. What they could still run is a promisor remote, to fetch what a partial clone lacks:
+//! - Only `rev-parse`, `merge-base`, `ls-tree` and `cat-file` run, and `ls-files` for what the index alone knows:
+//!   which files a sparse checkout leaves out. None of them knows attributes, filters or hooks. What they could still run is a promisor remote, to fetch what a partial clone lacks:
 //!   `GIT_ALLOW_PROTOCOL` forbids every transport, and unlike `protocol.allow` no configuration
 //!   overrides it.
 //! - Neither the environment's `GIT_` variables nor the system's or the user's configuration counts, nor
@@ -56,6 +56,8 @@ pub(crate) struct Before {
     files: Files,
     /// Those of HEAD, where changes are looked for.
     head: Files,
+    /// Those that were not checked out, as the index has them: not there, and not deleted.
+    sparse: Files,
     blobs: Mutex<Blobs>,
 }
 
@@ -101,7 +103,8 @@ impl Before {
         let short: String = base.chars().take(12).collect();
         let name = format!("{name} ({short})");
         let (files, blobs) = (git.files(&base)?, Mutex::new(Blobs::open(&git)?));
-        Ok(Self { here: git.here, root: git.root, name, files, head, blobs })
+        let sparse = git.sparse()?;
+        Ok(Self { here: git.here, root: git.root, name, files, head, sparse, blobs })
     }
 
     /// What a file was.
@@ -141,7 +144,7 @@ impl Before {
     pub(crate) fn removed(&self) -> Vec<PathBuf> {
         let files = self.files.iter().filter(|(_, entry)| entry.kind == Kind::File);
         let removed = files.filter(|(path, entry)| match self.head.get(*path) {
-            Some(now) if now == *entry => !self.is_file(path),
+            Some(now) if now == *entry => !self.is_file(path) && !self.sparse.contains_key(*path),
             Some(now) => now.kind != Kind::File,
             None => true,
         });
@@ -177,9 +180,65 @@ impl Before {
         Ok(was != now)
     }
 
+    /// Files that the work tree lacks because they were not checked out, and their ids.
+    pub(crate) fn sparse(&self) -> Vec<(PathBuf, String)> {
+        let files = self.sparse.iter().filter(|(path, entry)| {
+            entry.kind == Kind::File && self.root.join(path).symlink_metadata().is_err()
+        });
+        let mut files: Vec<_> = files.map(|(path, e)| (self.shown(path), e.id.clone())).collect();
+        files.sort();
+        files
+    }
+
+    /// The links and submodules of the revision that HEAD has nothing in place of.
+    pub(crate) fn unlinked(&self) -> Vec<(PathBuf, Entry)> {
+        let old = self
+            .files
+            .iter()
+            .filter(|(path, entry)| entry.kind != Kind::File && !self.head.contains_key(*path));
+        let mut old: Vec<_> = old.map(|(path, entry)| (path.clone(), entry.clone())).collect();
+        old.sort_by(|a, b| a.0.cmp(&b.0));
+        old
+    }
+
+    /// Whether a link or a submodule stands where a file stood, or in place of a folder above it: in HEAD where
+    /// that counts, else in the work tree.
+    pub(crate) fn is_replaced(&self, path: &Path) -> bool {
+        let Some(inside) = self.inside(path) else { return false };
+        inside.ancestors().filter(|part| !part.as_os_str().is_empty()).any(|part| {
+            let in_head = self.head.get(part).is_some_and(|entry| entry.kind != Kind::File);
+            in_head || self.root.join(part).is_symlink()
+        })
+    }
+
+    /// What a link of a commit leads to within it: the files, each with its id. Nothing where it leads out, to
+    /// nothing, over another link, or to more than a person would look through.
+    pub(crate) fn behind(&self, link: &Path, target: &str, of_head: bool) -> Option<Vec<String>> {
+        const MOST: usize = 1000;
+        let files = if of_head { &self.head } else { &self.files };
+        let mut place = link.parent().map(Path::to_owned).unwrap_or_default();
+        for part in Path::new(target).components() {
+            match part {
+                Component::ParentDir if !place.pop() => return None,
+                Component::ParentDir | Component::CurDir => {}
+                Component::Normal(name) => place.push(name),
+                Component::RootDir | Component::Prefix(_) => return None,
+            }
+            if files.get(&place).is_some_and(|entry| entry.kind != Kind::File) {
+                return None;
+            }
+        }
+        let below = files.iter().filter(|(path, _)| path.starts_with(&place));
+        let below: Vec<&Entry> = below.map(|(_, entry)| entry).take(MOST + 1).collect();
+        let plain = below.iter().all(|entry| entry.kind == Kind::File);
+        (plain && !below.is_empty() && below.len() <= MOST)
+            .then(|| below.into_iter().map(|entry| entry.id.clone()).collect())
+    }
+
     /// The files of the revision that are no files any more.
     pub(crate) fn gone(&self) -> Vec<PathBuf> {
         let files = self.files.iter().filter(|(_, entry)| entry.kind == Kind::File);
+        let files = files.filter(|(path, _)| !self.sparse.contains_key(*path));
         let gone = files.map(|(path, _)| self.shown(path)).filter(|path| {
             !path.symlink_metadata().is_ok_and(|m| m.is_file()) || !self.stands_in(path)
         });
@@ -251,6 +310,20 @@ fn entry(line: &[u8]) -> Option<(PathBuf, Entry)> {
         (_, "blob") => Kind::File,
         (_, "commit") => Kind::Module,
         _ => return None,
+    };
+    let entry = Entry { kind, id: words.next()?.to_owned() };
+    Some((path_of(path.get(1..)?), entry))
+}
+
+/// `mode id stage<TAB>path`.
+fn indexed(line: &[u8]) -> Option<(PathBuf, Entry)> {
+    let tab = line.iter().position(|byte| *byte == b'\t')?;
+    let (head, path) = line.split_at_checked(tab)?;
+    let mut words = std::str::from_utf8(head).ok()?.split(' ');
+    let kind = match words.next()? {
+        "120000" => Kind::Link,
+        "160000" => Kind::Module,
+        _ => Kind::File,
     };
     let entry = Entry { kind, id: words.next()?.to_owned() };
     Some((path_of(path.get(1..)?), entry))
@@ -350,6 +423,16 @@ impl Git {
     fn files(&self, commit: &str) -> Result<Files> {
         let listing = self.answer(&["ls-tree", "-r", "-z", "--full-tree", commit])?;
         Ok(listing.split(|byte| *byte == 0).filter_map(entry).collect())
+    }
+
+    /// What the index has and the checkout was told to leave out. Without an index, nothing was checked out.
+    fn sparse(&self) -> Result<Files> {
+        let listing = self.answer(&["ls-files", "-t", "--stage", "-z"])?;
+        if listing.is_empty() {
+            return self.commit("HEAD").map_or_else(|_| Ok(Files::new()), |head| self.files(&head));
+        }
+        let lines = listing.split(|byte| *byte == 0);
+        Ok(lines.filter_map(|line| indexed(line.strip_prefix(b"S ")?)).collect())
     }
 
     /// The id of the commit that a name stands for.

@@ -12,6 +12,7 @@ use ignore::WalkBuilder;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use crate::git::{Before, Entry, Kind};
+use crate::inputs::{MAX_BYTES, MAX_LARGE, Source};
 
 /// A file to check.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub(crate) struct Unseen {
     pub(crate) path: PathBuf,
     pub(crate) message: String,
     pub(crate) help: &'static str,
+    /// Whether it is known to hold no claim.
+    pub(crate) harmless: bool,
 }
 
 impl Candidate {
@@ -99,6 +102,7 @@ impl Selection {
             let empty = |all: &Self| found == all.files.len() + all.deleted.len() + all.links.len();
             if path.is_dir() {
                 all.walk(path, exclude)?;
+                all.unchecked_out(path, exclude, before);
                 let below = gone.iter().filter(|file| is_yaml(file) && within(file, path));
                 all.deleted.extend(below.filter(|f| !exclude.covers(f, path, false)).cloned());
                 if empty(&all) {
@@ -107,11 +111,20 @@ impl Selection {
             } else if path == Path::new("-") {
                 all.files.push(Candidate::here(path, Origin::Named));
             } else if path.symlink_metadata().is_ok() {
-                if !exclude.covers(path, Path::new("."), false) {
-                    all.files.push(Candidate::here(path, origin));
+                if exclude.covers(path, Path::new("."), false) {
+                    continue;
+                }
+                // A shell writes out patterns, and names links as it does files.
+                match leads_out(path, before) {
+                    true => {
+                        all.deleted.extend(gone.iter().find(|f| same_place(f, path)).cloned());
+                        all.links.push(path.clone());
+                    }
+                    false => all.files.push(Candidate::here(path, origin)),
                 }
             } else if let Some(file) = gone.iter().find(|file| same_place(file, path)) {
                 all.deleted.push(file.clone());
+            } else if all.unchecked_out(path, exclude, before) > 0 {
             } else if !text.contains(['*', '?', '[']) {
                 // Reading it says what is wrong.
                 all.files.push(Candidate::here(path, origin));
@@ -132,7 +145,13 @@ impl Selection {
 
     /// The files that differ from a revision, whatever their names; only below `paths`, if any. Each is read
     /// from HEAD, which is what a pull request brings; what is not committed yet, from the work tree.
-    pub(crate) fn changed(before: &Before, paths: &[PathBuf], exclude: &Exclude) -> Result<Self> {
+    /// `holds` says whether a file holds a claim, or may.
+    pub(crate) fn changed(
+        before: &Before,
+        paths: &[PathBuf],
+        exclude: &Exclude,
+        holds: &dyn Fn(Vec<u8>) -> bool,
+    ) -> Result<Self> {
         let mut all = Self::default();
         let root = before.root();
         let wanted = |path: &Path| {
@@ -154,9 +173,13 @@ impl Selection {
                 all.files.push(candidate(&path, Version::Head(entry.id)));
                 all.files.extend(is_beside.then(|| candidate(&path, Version::Beside)));
             } else {
-                all.unseen.push(unseen(before, &path, &entry)?);
+                all.unseen.push(unseen(before, &path, &entry, true, holds)?);
             }
             changed.insert(path);
+        }
+        for (path, entry) in before.unlinked().into_iter().filter(|(path, _)| wanted(path)) {
+            let unseen = unseen(before, &path, &entry, false, holds)?;
+            all.unseen.extend((!unseen.harmless).then_some(Unseen { harmless: true, ..unseen }));
         }
         // What is not committed yet.
         let mut tree = Self::default();
@@ -175,6 +198,42 @@ impl Selection {
         let removed = before.removed().into_iter().filter(|path| wanted(path));
         all.deleted.extend(removed.map(|path| before.shown(&path)));
         Ok(all)
+    }
+
+    /// The texts of changed files, whatever the caller chose: where a claim may have gone to.
+    pub(crate) fn elsewhere(before: &Before) -> Result<Vec<(PathBuf, String)>> {
+        let mut all = Vec::new();
+        for (path, entry) in before.committed() {
+            if entry.kind == Kind::File {
+                let text = String::from_utf8(before.object(&entry.id, MAX_BYTES)?);
+                all.extend(text.ok().map(|text| (before.shown(&path), text)));
+            }
+        }
+        let mut tree = Self::default();
+        tree.walk(before.root(), &Exclude::new(&[])?)?;
+        for file in tree.files {
+            let path = file.path.strip_prefix(before.root()).unwrap_or(&file.path);
+            if before.is_file(path) && before.differs(path)? {
+                let text = Source::try_read(&file.path)?.ok();
+                all.extend(text.map(|source| (before.shown(path), source.text)));
+            }
+        }
+        Ok(all)
+    }
+
+    /// Adds the files at or below a path that a sparse checkout leaves out: they are there to whoever applies the
+    /// commit. How many.
+    fn unchecked_out(&mut self, path: &Path, exclude: &Exclude, before: Option<&Before>) -> usize {
+        let sparse = before.map(Before::sparse).unwrap_or_default().into_iter();
+        let below = sparse.filter(|(file, _)| is_yaml(file) && lies_in(file, path));
+        let below = below.filter(|(file, _)| !exclude.covers(file, path, false));
+        let already = self.files.len();
+        self.files.extend(below.map(|(path, id)| Candidate {
+            path,
+            origin: Origin::Found,
+            version: Version::Head(id),
+        }));
+        self.files.len() - already
     }
 
     fn walk(&mut self, root: &Path, exclude: &Exclude) -> Result<()> {
@@ -244,26 +303,78 @@ pub(crate) fn is_yaml(path: &Path) -> bool {
     extension.is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
 }
 
-/// Says of what is no file that it is not checked.
-fn unseen(before: &Before, path: &Path, entry: &Entry) -> Result<Unseen> {
-    let (message, help) = match entry.kind {
+/// Whether those who apply a folder read a file of this name: kubectl and Argo CD count letters' case.
+pub(crate) fn is_applied(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
+}
+
+/// Says of what is no file that it is not checked, or was not and is gone.
+fn unseen(
+    before: &Before,
+    path: &Path,
+    entry: &Entry,
+    of_head: bool,
+    holds: &dyn Fn(Vec<u8>) -> bool,
+) -> Result<Unseen> {
+    let (message, help, harmless) = match entry.kind {
         Kind::Module => (
-            "is a submodule: what it holds is not checked here".to_owned(),
-            "let its own repository check it",
+            "a submodule: what it holds is not checked here".to_owned(),
+            "let its own repository check it, and leave it out with --exclude",
+            false,
         ),
         Kind::Link | Kind::File => {
             const LONGEST: u64 = 4096;
             let target = before.object(&entry.id, LONGEST)?;
             let target = String::from_utf8_lossy(&target).into_owned();
-            (
-                format!(
-                    "is a symbolic link to {target:?}, and is not followed: what kubectl and Argo CD read under this name is not checked"
-                ),
-                "write the file itself",
-            )
+            let all = before.behind(path, &target, of_head);
+            let read = |id: &String| before.object(id, MAX_LARGE).ok();
+            let harmless =
+                all.is_some_and(|all| all.iter().all(|id| read(id).is_some_and(|b| !holds(b))));
+            let message = format!(
+                "a symbolic link to {target:?}, and is not followed: what kubectl and Argo CD read under this name is not checked"
+            );
+            (message, "write the file itself, or leave it out with --exclude", harmless)
         }
     };
-    Ok(Unseen { path: before.shown(path), message, help })
+    let message = match of_head {
+        true => format!("is {message}"),
+        false => format!("is gone, and was {message}; claims in it may be deleted"),
+    };
+    Ok(Unseen { path: before.shown(path), message, help, harmless })
+}
+
+/// Whether a link in the repository, or where there is none in the working directory, leads out of it. What is
+/// no link, or lies outside (`/dev/stdin`), does as its caller wishes.
+fn leads_out(path: &Path, before: Option<&Before>) -> bool {
+    let Ok(here) = std::env::current_dir().and_then(|here| here.canonicalize()) else {
+        return true;
+    };
+    let root = before.map_or_else(
+        || here.ancestors().find(|root| root.join(".git").exists()).unwrap_or(&here),
+        Before::root,
+    );
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let inside = lies_in(path, root) || folder.canonicalize().is_ok_and(|f| f.starts_with(root));
+    let links = std::path::absolute(path).unwrap_or_default();
+    let links = links.ancestors().take_while(|part| *part != root).any(Path::is_symlink);
+    inside && links && !path.canonicalize().is_ok_and(|target| target.starts_with(root))
+}
+
+/// Whether a path that need not be there is another, or lies below it, as it is written.
+fn lies_in(file: &Path, folder: &Path) -> bool {
+    let plain = |path: &Path| {
+        let mut plain = PathBuf::new();
+        for part in std::path::absolute(path).unwrap_or_default().components() {
+            match part {
+                std::path::Component::ParentDir => {
+                    plain.pop();
+                }
+                part => plain.push(part),
+            }
+        }
+        plain
+    };
+    plain(file).starts_with(plain(folder))
 }
 
 fn within(file: &Path, folder: &Path) -> bool {

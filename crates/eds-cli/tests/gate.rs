@@ -31,6 +31,11 @@ impl Tree {
         Self(Repository::new(name))
     }
 
+    fn write(&self, path: &str, text: impl AsRef<[u8]>) -> &Self {
+        self.0.write(path, text);
+        self
+    }
+
     fn link(&self, path: &str, target: &str) -> &Self {
         fs::create_dir_all(self.path(path).parent().unwrap()).unwrap();
         std::os::unix::fs::symlink(target, self.path(path)).unwrap();
@@ -364,7 +369,7 @@ fn links_and_special_files() {
         tree.check(&["claims", "--format", format], 0, &nothing);
         tree.check(&["claims", "--against", &base, "--format", format], 0, &nothing);
         tree.check(&["claims/*.yaml", "--format", format], 0, &nothing);
-        tree.check(&["--changed-since", &base, "--format", format], 0, &["!hunter2-of"]);
+        tree.check(&["--changed-since", &base, "--format", format], 1, &["!hunter2-of"]);
     }
     drop(socket);
     // A link that stays in the directory is a file like any other, but for the check, which sees the file.
@@ -376,7 +381,10 @@ fn links_and_special_files() {
     fs::write(tree.outside("other/good.yaml"), secret).unwrap();
     tree.link("claims", "../other");
     tree.commit();
-    tree.check(&["--changed-since", &base], 0, &["!hunter2-of", "EDS305", "claims/good.yaml"]);
+    let words =
+        ["!hunter2-of", "EDS305", "EDS006", "claims/good.yaml", "stands in this file's place"];
+    tree.check(&["--changed-since", &base], 1, &words);
+    tree.check(&["--against", &base, "claims/good.yaml"], 1, &["!hunter2-of", "EDS305"]);
 }
 
 /// No text from outside is obeyed by a terminal or a build log, in any format.
@@ -583,11 +591,11 @@ fn what_is_no_file_is_said() {
     for format in ["text", "github", "json", "sarif"] {
         let args = ["--changed-since", &base, "--exclude", "/fixtures/", "--format", format];
         let (code, out, said) = tree.eds(&args);
-        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(code, Some(1), "{said}");
         for word in ["EDS006", "claims/evil.yaml", "fixtures/evil.yaml", "folder", "vendor/sub"] {
             assert!(out.contains(word), "{format}: no {word}: {out}");
         }
-        assert!(said.contains("3 warnings"), "{said}");
+        assert!(said.contains("3 errors, 0 warnings"), "{said}");
     }
     tree.check(
         &[
@@ -676,11 +684,12 @@ fn a_claim_keeps_its_identity() {
         (
             "docs/orders.txt",
             orders.clone(),
-            0,
-            &["EDS305", "claims/a.yaml", "docs/orders.txt", "1 warning"],
+            1,
+            &["EDS305", "claims/a.yaml", "docs/orders.txt", "1 error, 0 warnings"],
         ),
-        ("docs/orders", orders.clone(), 0, &["EDS305", "1 warning"]),
-        ("claims/a.yaml.off", orders.clone(), 0, &["EDS305", "1 warning"]),
+        ("docs/orders", orders.clone(), 1, &["EDS305", "1 error, 0 warnings"]),
+        ("claims/a.yaml.off", orders.clone(), 1, &["EDS305", "1 error, 0 warnings"]),
+        ("claims/a.YAML", orders.clone(), 1, &["EDS305", "1 error, 0 warnings"]),
     ] {
         let tree = Tree::new("identity");
         tree.write("claims/a.yaml", &orders)
@@ -793,5 +802,240 @@ fn patches_of_kustomize() {
         tree.check(&["overlays"], status, words);
         tree.commit();
         tree.check(&["--changed-since", &base], status, words);
+    }
+}
+
+/// A claim that is gone without having been deleted: its text is kept where nobody looks, or a link or a submodule
+/// stands in its place. A plain deletion is a warning.
+#[test]
+fn what_hides_a_claim() {
+    type Step = fn(&Tree);
+    let table: [(&str, Step, &[&str], i32, &[&str]); 11] = [
+        (
+            "plain deletion",
+            |_| {},
+            &[],
+            0,
+            &["EDS305", "this file was deleted", "0 errors, 1 warning"],
+        ),
+        (
+            "to another name",
+            |t| {
+                t.write("claims/a.txt", CLAIM);
+            },
+            &[],
+            1,
+            &["EDS305", "claims/a.txt"],
+        ),
+        (
+            "to another name that a kustomization lists",
+            |t| {
+                t.write("claims/a.txt", CLAIM)
+                    .write("claims/kustomization.yaml", "resources: [a.txt]\n");
+            },
+            &[],
+            0,
+            &["!EDS305", "moved from claims/a.yaml to claims/a.txt"],
+        ),
+        (
+            "out of the watched folder",
+            |t| {
+                t.write("archive/a.yaml", CLAIM);
+            },
+            &["claims"],
+            1,
+            &["EDS305", "archive/a.yaml", "left out of this check", "1 error"],
+        ),
+        (
+            "to where it is excluded",
+            |t| {
+                t.write("archive/b.yaml", CLAIM);
+            },
+            &["--exclude=/archive/"],
+            1,
+            &["EDS305", "archive/b.yaml", "1 error"],
+        ),
+        (
+            "a link in its place",
+            |t| {
+                t.write("real/a.yaml", "a: b\n").link("claims/a.yaml", "../real/a.yaml");
+            },
+            &[],
+            1,
+            &["EDS305", "stands in this file's place", "EDS006"],
+        ),
+        (
+            "a link to its text in its place",
+            |t| {
+                t.write("real/a.txt", CLAIM).link("claims/a.yaml", "../real/a.txt");
+            },
+            &[],
+            1,
+            &["EDS305", "EDS006"],
+        ),
+        (
+            "a link out of the tree",
+            |t| {
+                t.link("claims/a.yaml", "/etc/passwd");
+            },
+            &[],
+            1,
+            &["EDS305", "EDS006"],
+        ),
+        (
+            "a link in its folder's place",
+            |t| {
+                fs::remove_dir_all(t.path("claims")).unwrap();
+                t.link("claims", "other");
+            },
+            &[],
+            1,
+            &["EDS305", "stands in this file's place", "EDS006"],
+        ),
+        (
+            "a link that holds no claim",
+            |t| {
+                t.write("claims/a.yaml", CLAIM)
+                    .write("AGENTS.md", "# x\n")
+                    .link("CLAUDE.md", "AGENTS.md");
+            },
+            &[],
+            0,
+            &["EDS006", "CLAUDE.md", "0 errors, 1 warning"],
+        ),
+        (
+            "a link to a folder that holds one",
+            |t| {
+                t.write("claims/a.yaml", CLAIM).link("live", "claims");
+            },
+            &[],
+            1,
+            &["EDS006", "live", "1 error"],
+        ),
+    ];
+    for (name, step, args, status, words) in table {
+        println!("{name}");
+        let tree = Tree::new("hides");
+        tree.write("claims/a.yaml", CLAIM).write("claims/README.md", "x");
+        let base = tree.start();
+        fs::remove_file(tree.path("claims/a.yaml")).unwrap();
+        step(&tree);
+        tree.commit();
+        tree.check(&[&["--changed-since", base.as_str()], args].concat(), status, words);
+    }
+    // A link or a submodule that is gone takes along what was read under its name.
+    let tree = Tree::new("unlinked");
+    tree.write("real/a.yaml", CLAIM).link("claims", "real").write("b.md", "x").link("a.md", "b.md");
+    let base = tree.start();
+    fs::remove_file(tree.path("claims")).unwrap();
+    fs::remove_file(tree.path("a.md")).unwrap();
+    tree.commit();
+    tree.check(&["--changed-since", &base], 0, &["EDS006", "is gone", "!a.md", "1 warning"]);
+}
+
+/// A shell writes out patterns: a link that it names is followed no more than one that is found.
+#[test]
+fn links_that_are_named() {
+    let tree = Tree::new("named");
+    let secret = "password: hunter2-of-a-file\n";
+    fs::write(tree.outside("outside.yaml"), secret).unwrap();
+    fs::create_dir(tree.outside("folder")).unwrap();
+    fs::write(tree.outside("folder/x.yaml"), secret).unwrap();
+    tree.write("claims/good.yaml", CLAIM);
+    let base = tree.start();
+    tree.link("claims/above", "../../folder").link("claims/also.yaml", "good.yaml");
+    for name in [
+        "a.yaml",
+        "a b.yaml",
+        "a[1].yaml",
+        "$(id).yaml",
+        "a'b\".yaml",
+        "*.yaml",
+        "-x.yaml",
+        "a\nb.yaml",
+    ] {
+        let link = format!("claims/{name}");
+        tree.link(&link, "../../outside.yaml");
+        for against in [&[][..], &["--against", base.as_str()]] {
+            let words = ["!hunter2-of", "was not followed", "1 claim"];
+            tree.check(&[against, &["claims/good.yaml", &link]].concat(), 0, &words);
+        }
+        tree.check(&[&link], 2, &["!hunter2-of", "was not followed"]);
+        fs::remove_file(tree.path(&link)).unwrap();
+    }
+    tree.check(
+        &["claims/good.yaml", "claims/above/x.yaml"],
+        0,
+        &["!hunter2-of", "was not followed"],
+    );
+    tree.check(&["claims/also.yaml"], 0, &["1 claim"]);
+}
+
+/// What a sparse checkout leaves out is not deleted, and is checked as the index has it.
+#[test]
+fn a_sparse_checkout() {
+    let tree = Tree::new("sparse");
+    let second = CLAIM.replace("hello-worker", "second-worker");
+    tree.write("claims/a.yaml", CLAIM).write("other/b.yaml", &second).write("x/y", "");
+    let base = tree.start();
+    tree.write("x/y", "z");
+    tree.commit();
+    tree.git(&["sparse-checkout", "set", "--cone", "x"]);
+    assert!(!tree.path("claims/a.yaml").exists());
+    let since = ["--changed-since", base.as_str()];
+    tree.check(&since, 0, &["!EDS305", "no claim changed"]);
+    for path in ["claims", "claims/a.yaml", "."] {
+        tree.check(&["--against", &base, path], 0, &["!EDS3", "0 warnings"]);
+    }
+    // What is changed, and what is deleted, is found all the same.
+    tree.git(&["sparse-checkout", "disable"]);
+    tree.write("claims/a.yaml", CLAIM.replace("hello-worker:1.0.0", "hello-worker:2.0.0"));
+    fs::remove_file(tree.path("other/b.yaml")).unwrap();
+    tree.commit();
+    tree.git(&["sparse-checkout", "set", "--cone", "x"]);
+    tree.check(&since, 0, &["EDS301", "claims/a.yaml", "EDS305", "other/b.yaml", "2 warnings"]);
+    tree.check(
+        &["--against", &base, "claims", "other/b.yaml"],
+        0,
+        &["EDS301", "EDS305", "2 warnings"],
+    );
+    // Nothing was checked out at all.
+    let clone = Tree::new("bare");
+    let url = format!("file://{}", tree.path("").display());
+    tree.git(&["clone", "--quiet", "--no-checkout", &url, &clone.path("").display().to_string()]);
+    clone.check(&["--changed-since", &base], 0, &["EDS301", "EDS305", "2 warnings"]);
+}
+
+/// What a new claim says of how Crossplane treats it, and a service that may sleep from now on.
+#[test]
+fn beginnings_and_sleep() {
+    let with = |metadata: &str, spec: &str| {
+        let claim = CLAIM.replace("hello-worker", "new-worker");
+        claim
+            .replace("  namespace:", &format!("{metadata}  namespace:"))
+            .replace("spec:\n", &format!("spec:\n{spec}"))
+    };
+    for (text, words) in [
+        (
+            with(
+                "",
+                "  resourceRef: {apiVersion: platform.bizmatters.io/v1alpha1, kind: XEventDrivenService, name: x}\n",
+            ),
+            "EDS307",
+        ),
+        (with("  annotations: {crossplane.io/paused: \"true\"}\n", ""), "EDS307"),
+        (with("  annotations: {crossplane.io/external-name: x}\n", ""), "EDS307"),
+        (with("", ""), "0 errors, 0 warnings"),
+        (with("", "  scaling: {minReplicas: 0}\n"), "0 errors, 0 warnings"),
+        (CLAIM.replace("spec:\n", "spec:\n  scaling: {minReplicas: 0}\n"), "EDS309"),
+    ] {
+        let tree = Tree::new("beginnings");
+        tree.write("claims/a.yaml", CLAIM);
+        let base = tree.start();
+        let name = if text.contains("new-worker") { "claims/b.yaml" } else { "claims/a.yaml" };
+        tree.write(name, text);
+        tree.commit();
+        tree.check(&["--changed-since", &base], 0, &[words]);
+        tree.check(&["--against", &base, "claims"], 0, &[words]);
     }
 }

@@ -1,5 +1,6 @@
 //! `eds validate`: every finding of every claim, with its line.
 
+use std::collections::{HashMap, HashSet};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,14 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 use eds_core::claims::{self, Options, Origin, Outcome as Checked};
-use eds_core::diagnostics::{self, FileFindings, Finding, Summary, catalog};
+use eds_core::diagnostics::{self, FileFindings, Finding, Severity, Summary, catalog};
 use eds_core::rules::{Identity, Together};
 use eds_core::schema::ClaimApi;
 
-use crate::compare::{self, Rest};
+use crate::compare::{self, End, Key, Rest};
 use crate::git::{Before, Was};
 use crate::inputs::{MAX_LARGE, Source, Unreadable};
-use crate::select::{Candidate, Exclude, Selection, Unseen, Version};
+use crate::select::{Candidate, Exclude, Selection, Unseen, Version, is_applied};
 use crate::{Outcome, api, kustomize, output};
 
 /// Check claims as the API server would, and for what only fails later.
@@ -78,9 +79,19 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         (None, None) => None,
     };
     let exclude = Exclude::new(&args.exclude)?;
+    let holds = |bytes: Vec<u8>| match Source::of(String::new(), bytes) {
+        Ok(Source { text, .. }) => {
+            let read = claims::check(&text, &api, EARLIER);
+            !read.claims.is_empty() || !read.findings.is_empty()
+        }
+        Err(Unreadable { text, is_other_json, finding, .. }) => {
+            let whole = finding.rule.code != catalog::LIMIT.code;
+            !is_other_json && claims::may_be_manifest(&text, &api, whole)
+        }
+    };
     let Selection { files: candidates, deleted, unseen, links } =
         match (&args.changed_since, &against) {
-            (Some(_), Some(before)) => Selection::changed(before, &args.paths, &exclude)?,
+            (Some(_), Some(before)) => Selection::changed(before, &args.paths, &exclude, &holds)?,
             (_, before) => Selection::named(&args.paths, &exclude, before.as_ref())?,
         };
     tell_links(&links);
@@ -97,8 +108,11 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         }
         Ok(())
     };
-    for Unseen { path, message, help } in unseen {
-        let finding = Finding::new(&catalog::UNSEEN, message).help(help);
+    for Unseen { path, message, help, harmless } in unseen {
+        let mut finding = Finding::new(&catalog::UNSEEN, message).help(help);
+        if harmless {
+            finding.severity = Severity::Warning;
+        }
         summary.count(std::slice::from_ref(&finding));
         write(FileFindings::new(job.label(&path), String::new(), vec![finding]), &mut out)?;
     }
@@ -121,7 +135,8 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     for path in &deleted {
         rests.extend(job.deleted(path)?);
     }
-    let (left, moved) = compare::finish(rests);
+    let elsewhere = || job.elsewhere(&candidates).unwrap_or_default();
+    let (left, moved) = compare::finish(rests, elsewhere);
     for file in left {
         summary.count(&file.findings);
         write(file, &mut out)?;
@@ -293,7 +308,9 @@ impl Job<'_> {
                 let message =
                     "is another text here than in HEAD, which was checked as well and compared";
                 let help = "commit it, or restore the file";
-                checked.findings.push(Finding::new(&catalog::UNSEEN, message).help(help));
+                let mut finding = Finding::new(&catalog::UNSEEN, message).help(help);
+                finding.severity = Severity::Warning;
+                checked.findings.push(finding);
             }
             checked.identities.clear();
         } else if let Some(before) = self.against
@@ -324,6 +341,7 @@ impl Job<'_> {
                 checked.findings.extend(findings);
                 if !left.is_empty() {
                     (left.file, left.source) = (name.clone(), text.clone());
+                    left.applied = is_applied(path) || self.is_resource(path, version);
                     rest = Some(left);
                 }
             }
@@ -344,14 +362,7 @@ impl Job<'_> {
         let Some(file) = path.file_name().filter(|_| checked.findings.iter().any(lacks)) else {
             return 0;
         };
-        let says = kustomize::NAMES.iter().find_map(|name| {
-            let beside = path.with_file_name(name);
-            match (version, self.against) {
-                (Version::Head(_), Some(before)) => before.at_head(&beside),
-                _ if beside.is_file() => Source::try_read(&beside).ok()?.ok().map(|s| s.text),
-                _ => None,
-            }
-        });
+        let says = self.beside(path, version);
         if !says.is_some_and(|says| kustomize::is_patch(&says, Path::new(file))) {
             return 0;
         }
@@ -363,6 +374,40 @@ impl Job<'_> {
         all - checked.claims.len()
     }
 
+    /// The kustomization beside a file.
+    fn beside(&self, path: &Path, version: &Version) -> Option<String> {
+        kustomize::NAMES.iter().find_map(|name| {
+            let beside = path.with_file_name(name);
+            match (version, self.against) {
+                (Version::Head(_), Some(before)) => before.at_head(&beside),
+                _ if beside.is_file() => Source::try_read(&beside).ok()?.ok().map(|s| s.text),
+                _ => None,
+            }
+        })
+    }
+
+    /// Whether the kustomization beside a file names it, whatever its name, among what is applied.
+    fn is_resource(&self, path: &Path, version: &Version) -> bool {
+        let file = path.file_name().map(Path::new);
+        let says = self.beside(path, version);
+        file.zip(says).is_some_and(|(file, says)| kustomize::is_resource(&says, file))
+    }
+
+    /// Where claims stand that are not among the files checked.
+    fn elsewhere(&self, checked: &[Candidate]) -> Result<HashMap<Key, String>> {
+        let Some(before) = self.against else { return Ok(HashMap::new()) };
+        let seen: HashSet<&Path> = checked.iter().map(|file| file.path.as_path()).collect();
+        let mut all = HashMap::new();
+        for (path, text) in Selection::elsewhere(before)? {
+            if !seen.contains(path.as_path()) {
+                for (claim, _) in claims::check(&text, self.api, EARLIER).claims {
+                    all.insert(compare::key(&claim.effective), self.label(&path));
+                }
+            }
+        }
+        Ok(all)
+    }
+
     /// The claims of a file that is there no more.
     fn deleted(&self, path: &Path) -> Result<Option<Rest>> {
         let Some(Was::Text(was)) = self.against.map(|before| before.read(path)).transpose()? else {
@@ -370,7 +415,9 @@ impl Job<'_> {
         };
         let was = claims::check(&was, self.api, EARLIER);
         let (_, mut rest) = compare::file(Some(was), &Checked::default());
-        (rest.file, rest.deleted) = (self.label(path), true);
+        let replaced = self.against.is_some_and(|before| before.is_replaced(path));
+        rest.end = Some(if replaced { End::Replaced } else { End::Deleted });
+        (rest.file, rest.applied) = (self.label(path), is_applied(path));
         Ok((!rest.is_empty()).then_some(rest))
     }
 }

@@ -60,9 +60,9 @@ rules! {
         "Bytes that are not UTF-8 text.",
         "Kubernetes takes UTF-8 only. Such a file is binary, or was saved in another encoding.",
         "\\xff\\xfe" => "text";
-    UNSEEN = "EDS006" "not-checked" Warning:
+    UNSEEN = "EDS006" "not-checked" Error:
         "Something that changed and is not checked: a symbolic link, a submodule, a text that is not the commit's.",
-        "kubectl, Argo CD and Kustomize may read a claim there that nobody has looked at.",
+        "kubectl, Argo CD and Kustomize may read a claim there that nobody has looked at. A warning where it is known to hold none, or where the commit's own text was checked.",
         "claims/a.yaml -> ../elsewhere.yaml" => "claims/a.yaml";
     NOT_AN_OBJECT = "EDS010" "not-an-object" Error:
         "A document that is no Kubernetes object: no mapping, or without apiVersion or kind.",
@@ -237,7 +237,7 @@ rules! {
         "secretRefs: [{name: db, …}] -> []" => "secretRefs unchanged";
     REMOVED = "EDS305" "removed" Warning:
         "A claim that is gone from its file.",
-        "Where files are applied with pruning, its service is deleted.",
+        "Where files are applied with pruning, its service is deleted. An error where its text still stands, under a name that nobody applies, or a link stands in its place: that is no plain deletion.",
         "(claim removed)" => "(claim kept)";
     OTHER_COMPOSITION = "EDS306" "other-composition" Warning:
         "A claim that chooses another Composition, or another revision of it.",
@@ -251,6 +251,10 @@ rules! {
         "A claim that reads another consumer than before.",
         "What waits in the old consumer is read by nobody, and no longer makes the service scale.",
         "consumer: a -> consumer: b" => "consumer unchanged";
+    MAY_SLEEP = "EDS309" "may-sleep" Warning:
+        "A minReplicas that became 0.",
+        "The service sleeps while no message waits: nothing of it answers, and the first message waits until a pod has started.",
+        "minReplicas: 1 -> 0" => "minReplicas: 2 -> 1";
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ mod variables;
 
 pub(crate) use reword::{refused_anyway, reword, said_again};
 pub use together::{Identity, Together};
-pub use transitions::{full_name, transitions};
+pub use transitions::{beginnings, full_name, transitions};
 pub(crate) use unknown::{explain, same_name};
 
 use serde_json::Value;

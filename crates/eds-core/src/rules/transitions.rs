@@ -1,4 +1,4 @@
-//! EDS301-308: what a change to a claim does to the service that runs already.
+//! EDS301-309: what a change to a claim does to the service that runs already.
 
 use serde_json::Value;
 
@@ -28,7 +28,9 @@ pub fn transitions(before: &Value, node: &Node, effective: &Value) -> Vec<Findin
     let claim = Claim { node, effective };
     // Another service is made: nothing else that changed changes the old one.
     if let Some(renamed) = renamed(before, &claim) {
-        return vec![renamed];
+        let mut out = vec![renamed];
+        crossplane(Some(before), &claim, &NEW, &mut out);
+        return out;
     }
     let mut out = Vec::new();
     for field in POD_FIELDS {
@@ -49,9 +51,28 @@ pub fn transitions(before: &Value, node: &Node, effective: &Value) -> Vec<Findin
             message,
         ));
     }
+    let minimum = |v: &Value| v.pointer("/spec/scaling/minReplicas").and_then(Value::as_i64);
+    if let (Some(old), Some(0)) = (minimum(before), minimum(effective))
+        && old > 0
+    {
+        let message = format!(
+            "was {old} and is 0: the service sleeps while no message waits, and wakes up only for the next"
+        );
+        let path = Path::fields("spec.scaling.minReplicas");
+        out.push(claim.finding(&catalog::MAY_SLEEP, &path, message));
+    }
     dropped_secrets(before, &claim, &mut out);
     backlog(before, &claim, &mut out);
-    crossplane(before, &claim, &mut out);
+    crossplane(Some(before), &claim, CHOICES.iter().chain(&NEW), &mut out);
+    out
+}
+
+/// What a claim that is new says of how Crossplane treats it, as far as that may touch what others made, or
+/// keeps it from being made.
+#[must_use]
+pub fn beginnings(node: &Node, effective: &Value) -> Vec<Finding> {
+    let mut out = Vec::new();
+    crossplane(None, &Claim { node, effective }, &NEW, &mut out);
     out
 }
 
@@ -102,61 +123,84 @@ fn backlog(before: &Value, claim: &Claim<'_>, out: &mut Vec<Finding>) {
     out.push(claim.finding(&catalog::BACKLOG, &path, message).help(help));
 }
 
+/// A field or annotation that Crossplane reads of any claim: where, its rule, what it says.
+struct Handling(&'static str, &'static Rule, &'static str);
+
+/// What chooses, or follows, a Composition; a choice like any other where the claim is new.
+const CHOICES: [Handling; 6] = [
+    Handling("spec.compositionRef", &catalog::OTHER_COMPOSITION, CHOOSES),
+    Handling("spec.compositionSelector", &catalog::OTHER_COMPOSITION, CHOOSES),
+    Handling("spec.compositionRevisionRef", &catalog::OTHER_COMPOSITION, CHOOSES),
+    Handling("spec.compositionRevisionSelector", &catalog::OTHER_COMPOSITION, CHOOSES),
+    Handling(
+        "spec.compositionUpdatePolicy",
+        &catalog::HANDLING,
+        "says whether the service follows new revisions of its Composition",
+    ),
+    Handling(
+        "spec.compositeDeletePolicy",
+        &catalog::HANDLING,
+        "says whether deleting the claim waits until its service is gone",
+    ),
+];
+
+/// What is worth a word in a new claim too.
+const NEW: [Handling; 4] = [
+    Handling(
+        "spec.resourceRef",
+        &catalog::HANDLING,
+        "names the composite that the claim owns: its own is left behind, and another's may be taken over",
+    ),
+    Handling(
+        "spec.resourceRefs",
+        &catalog::HANDLING,
+        "names what the composite made: another's objects may be taken over or deleted",
+    ),
+    Handling(
+        PAUSED,
+        &catalog::HANDLING,
+        "says whether Crossplane does anything about this claim at all",
+    ),
+    Handling(
+        "crossplane.io/external-name",
+        &catalog::HANDLING,
+        "is the name of the composite, which may be another claim's",
+    ),
+];
+
+const PAUSED: &str = "crossplane.io/paused";
+const CHOOSES: &str = "chooses what makes the service: another Composition, or another revision of it, makes \
+                       everything anew; what it does not make is deleted";
+
 /// What Crossplane reads of a claim, of any claim.
-fn crossplane(before: &Value, claim: &Claim<'_>, out: &mut Vec<Finding>) {
-    let other = "another Composition, or another revision of it, makes everything anew; what it does not \
-                 make is deleted";
-    let spec: [(&str, &'static Rule, &str); 7] = [
-        ("compositionRef", &catalog::OTHER_COMPOSITION, other),
-        ("compositionSelector", &catalog::OTHER_COMPOSITION, other),
-        ("compositionRevisionRef", &catalog::OTHER_COMPOSITION, other),
-        ("compositionRevisionSelector", &catalog::OTHER_COMPOSITION, other),
-        (
-            "compositionUpdatePolicy",
-            &catalog::HANDLING,
-            "says whether the service follows new revisions of its Composition",
-        ),
-        (
-            "resourceRef",
-            &catalog::HANDLING,
-            "names the composite that the claim owns: its own is left behind, and another's may be taken over",
-        ),
-        (
-            "compositeDeletePolicy",
-            &catalog::HANDLING,
-            "says whether deleting the claim waits until its service is gone",
-        ),
-    ];
-    let annotations = [
-        ("crossplane.io/paused", "says whether Crossplane does anything about this claim at all"),
-        (
-            "crossplane.io/external-name",
-            "is the name of the composite, which may be another claim's",
-        ),
-    ];
-    let mut one = |path: Path, pointer: String, rule, says: &str| {
-        let (old, new) = (before.pointer(&pointer), claim.effective.pointer(&pointer));
-        if old != new {
-            let how = match (old, new) {
-                (None, _) => "is new",
-                (_, None) => "is gone",
-                _ => "changed",
-            };
-            out.push(claim.finding(rule, &path, format!("{how}: this {says}")));
-        }
-    };
-    for (field, rule, says) in spec {
-        let says = if says == other {
-            "chooses what makes the service: ".to_owned() + says
+fn crossplane<'a>(
+    before: Option<&Value>,
+    claim: &Claim<'_>,
+    fields: impl IntoIterator<Item = &'a Handling>,
+    out: &mut Vec<Finding>,
+) {
+    for Handling(field, rule, says) in fields {
+        let (path, pointer) = if field.contains('/') {
+            let pointer = format!("/metadata/annotations/{}", field.replace('/', "~1"));
+            (Path::fields("metadata.annotations").key(field), pointer)
         } else {
-            says.to_owned()
+            (Path::fields(field), format!("/{}", field.replace('.', "/")))
         };
-        one(Path::fields("spec").key(field), format!("/spec/{field}"), rule, &says);
-    }
-    for (name, says) in annotations {
-        let pointer = format!("/metadata/annotations/{}", name.replace('/', "~1"));
-        let path = Path::fields("metadata.annotations").key(name);
-        one(path, pointer, &catalog::HANDLING, says);
+        let (old, new) =
+            (before.and_then(|b| b.pointer(&pointer)), claim.effective.pointer(&pointer));
+        // Only "true" pauses.
+        let means_nothing = before.is_none()
+            && *field == PAUSED
+            && new.and_then(Value::as_str).is_some_and(|text| text != "true");
+        if old == new || means_nothing {
+            continue;
+        }
+        let how = match (old, new) {
+            (None, _) => "is new",
+            (_, None) => "is gone",
+            _ => "changed",
+        };
+        out.push(claim.finding(rule, &path, format!("{how}: this {says}")));
     }
 }
 
@@ -231,6 +275,12 @@ mod tests {
             &[("EDS303", 3)],
         );
         check("spec: {scaling: {maxReplicas: 5}}", "spec: {scaling: {maxReplicas: 9}}", &[]);
+        let minimum = |n: i64| format!("spec:\n  scaling:\n    minReplicas: {n}");
+        check(&minimum(1), &minimum(0), &[("EDS309", 3)]);
+        check(&minimum(5), &minimum(0), &[("EDS309", 3)]);
+        check(&minimum(0), &minimum(0), &[]);
+        check(&minimum(0), &minimum(1), &[]);
+        check(&minimum(5), &minimum(1), &[]);
         check(
             "spec: {secretRefs: [{name: a}, {name: b, env: [{envName: X}]}]}",
             "spec:\n  secretRefs:\n  - name: b\n",
@@ -257,6 +307,32 @@ mod tests {
             "metadata: {name: a, namespace: x}\nspec: {image: a:1}",
             "metadata: {name: b, namespace: y}\nspec: {image: a:2}",
             &[("EDS302", 1)],
+        );
+    }
+
+    /// What a new claim must not bring without a word.
+    #[test]
+    fn a_new_claim() {
+        for (text, expected) in [
+            ("spec:\n  image: a:1", &[][..]),
+            ("spec:\n  resourceRef: {name: b}", &[("EDS307", 2)]),
+            ("spec:\n  resourceRefs: [{name: b}]", &[("EDS307", 2)]),
+            ("spec:\n  compositionRef: {name: b}\n  compositeDeletePolicy: Background", &[]),
+            ("metadata:\n  annotations:\n    crossplane.io/paused: \"true\"", &[("EDS307", 3)]),
+            ("metadata:\n  annotations:\n    crossplane.io/paused: \"false\"", &[]),
+            ("metadata:\n  annotations:\n    crossplane.io/external-name: b", &[("EDS307", 3)]),
+        ] {
+            let stream = yaml::parse(text);
+            let node = stream.documents.first().unwrap();
+            let found = beginnings(node, &node.to_json());
+            let found: Vec<_> = found.iter().map(|f| (f.rule.code, f.span.start.line)).collect();
+            assert_eq!(found, expected, "{text}");
+        }
+        // Under another name it is new as well.
+        check(
+            "metadata: {name: a}",
+            "metadata: {name: b}\nspec:\n  resourceRef: {name: c}",
+            &[("EDS302", 1), ("EDS307", 3)],
         );
     }
 
