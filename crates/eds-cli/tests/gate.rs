@@ -810,7 +810,8 @@ fn patches_of_kustomize() {
 #[test]
 fn what_hides_a_claim() {
     type Step = fn(&Tree);
-    let table: [(&str, Step, &[&str], i32, &[&str]); 11] = [
+    type Case<'a> = (&'a str, Step, &'a [&'a str], i32, &'a [&'a str]);
+    let table: [Case; 11] = [
         (
             "plain deletion",
             |_| {},
