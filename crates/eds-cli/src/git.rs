@@ -54,7 +54,9 @@ pub(crate) struct Before {
     /// Which revision, for a person.
     pub(crate) name: String,
     files: Files,
-    /// Those of HEAD, where changes are looked for.
+    /// Whether what HEAD has counts, and not what the work tree has.
+    fork: bool,
+    /// Those of HEAD, where it counts.
     head: Files,
     /// Those that were not checked out, as the index has them: not there, and not deleted.
     sparse: Files,
@@ -104,7 +106,7 @@ impl Before {
         let name = format!("{name} ({short})");
         let (files, blobs) = (git.files(&base)?, Mutex::new(Blobs::open(&git)?));
         let sparse = git.sparse()?;
-        Ok(Self { here: git.here, root: git.root, name, files, head, sparse, blobs })
+        Ok(Self { here: git.here, root: git.root, name, fork, files, head, sparse, blobs })
     }
 
     /// What a file was.
@@ -129,6 +131,38 @@ impl Before {
     pub(crate) fn at_head(&self, path: &Path) -> Option<String> {
         let entry = self.head.get(&self.inside(path)?).filter(|entry| entry.kind == Kind::File)?;
         String::from_utf8(self.object(&entry.id, MAX_BYTES).ok()?).ok()
+    }
+
+    /// The text of a file, by its path below the root, as it was.
+    pub(crate) fn was(&self, path: &Path) -> Option<String> {
+        self.text(self.files.get(path)?)
+    }
+
+    /// The text of a file, by its path below the root, as it is: HEAD's where HEAD counts and changed it, else the
+    /// work tree's.
+    pub(crate) fn is(&self, path: &Path) -> Option<String> {
+        let head = self.head.get(path);
+        if head.is_some_and(|entry| self.files.get(path) != Some(entry))
+            || head.is_none() && self.fork && self.files.contains_key(path)
+        {
+            return self.text(head?);
+        }
+        if self.is_file(path) {
+            let source = crate::inputs::Source::try_read(&self.root.join(path)).ok()?;
+            return source.ok().map(|source| source.text);
+        }
+        self.text(self.sparse.get(path)?)
+    }
+
+    fn text(&self, entry: &Entry) -> Option<String> {
+        let bytes = self.object(&entry.id, MAX_BYTES).ok().filter(|_| entry.kind == Kind::File)?;
+        String::from_utf8(bytes).ok().filter(|text| text.len() as u64 <= MAX_BYTES)
+    }
+
+    /// The names of all files that the revision had, or that there may be now.
+    pub(crate) fn names(&self, now: bool) -> impl Iterator<Item = &PathBuf> {
+        let now = [&self.head, &self.sparse].into_iter().filter(move |_| now);
+        self.files.keys().chain(now.flat_map(HashMap::keys))
     }
 
     /// What HEAD has and the revision has not, or another; by its path below the root.

@@ -1,14 +1,52 @@
 //! What a kustomization says of the files beside it.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
+pub(crate) use eds_core::kustomize::NAMES;
+use eds_core::kustomize::{self, Found, Tree};
+use eds_core::schema::ClaimApi;
 use eds_core::yaml::{self, Node};
 use serde_json::Value;
 
-/// The names that Kustomize looks for.
-pub(crate) const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+use crate::git::Before;
 
 const RESOURCES: [&str; 3] = ["resources", "bases", "components"];
+
+/// What changed kustomizations do to claims; `files` are those that are checked.
+pub(crate) fn changes<'a>(
+    before: &Before,
+    files: impl Iterator<Item = &'a Path>,
+    api: &ClaimApi,
+) -> Vec<Found> {
+    let files: BTreeSet<PathBuf> = files.filter_map(|file| before.inside(file)).collect();
+    let is_one = |file: &PathBuf| NAMES.iter().any(|name| file.ends_with(name));
+    if !before.names(true).chain(&files).any(is_one) {
+        return Vec::new();
+    }
+    // In a folder, a file without an extension is not looked for.
+    let beside = files.iter().flat_map(|file| NAMES.iter().map(|name| file.with_file_name(name)));
+    let old: BTreeSet<PathBuf> = before.names(false).cloned().collect();
+    let new: BTreeSet<PathBuf> =
+        before.names(true).cloned().chain(beside).chain(files.iter().cloned()).collect();
+    let kustomizations = |all: &BTreeSet<PathBuf>| -> Vec<PathBuf> {
+        all.iter().filter(|file| is_one(file)).cloned().collect()
+    };
+    let within = |all: &BTreeSet<PathBuf>, folder: &Path| -> Vec<PathBuf> {
+        all.iter().filter(|file| file.parent() == Some(folder)).cloned().collect()
+    };
+    let was = Tree {
+        kustomizations: kustomizations(&old),
+        read: &|path| before.was(path),
+        list: &|folder| within(&old, folder),
+    };
+    let is = Tree {
+        kustomizations: kustomizations(&new),
+        read: &|path| before.is(path),
+        list: &|folder| within(&new, folder),
+    };
+    kustomize::compare(&was, &is, api)
+}
 
 /// Whether a kustomization names a file beside it as a patch, and as nothing else: what is named as a
 /// resource too is one.

@@ -154,11 +154,7 @@ impl Selection {
     ) -> Result<Self> {
         let mut all = Self::default();
         let root = before.root();
-        let wanted = |path: &Path| {
-            let full = root.join(path);
-            (paths.is_empty() || paths.iter().any(|within_| within(&full, within_)))
-                && !exclude.covers(&full, root, false)
-        };
+        let wanted = |path: &Path| Self::asks_for(path, before, paths, exclude);
         let candidate = |path: &Path, version: Version| {
             let origin = if is_yaml(path) { Origin::Changed } else { Origin::Any };
             Candidate { path: before.shown(path), origin, version }
@@ -234,6 +230,18 @@ impl Selection {
             version: Version::Head(id),
         }));
         self.files.len() - already
+    }
+
+    /// Whether the caller asks for a file, which is named by its path below the root.
+    pub(crate) fn asks_for(
+        path: &Path,
+        before: &Before,
+        paths: &[PathBuf],
+        exclude: &Exclude,
+    ) -> bool {
+        let full = before.root().join(path);
+        (paths.is_empty() || paths.iter().any(|named| within(&full, named)))
+            && !exclude.covers(&full, before.root(), false)
     }
 
     fn walk(&mut self, root: &Path, exclude: &Exclude) -> Result<()> {

@@ -1040,3 +1040,232 @@ fn beginnings_and_sleep() {
         tree.check(&["--against", &base, "claims"], 0, &[words]);
     }
 }
+
+/// What a kustomization makes of claims is changed like a claim is: the same word, at the kustomization's line.
+#[test]
+fn kustomizations_change_claims() {
+    let claim = |name: &str| {
+        format!(
+            "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\n\
+             metadata: {{name: {name}, namespace: shop}}\n\
+             spec:\n  image: registry.example.com/shop/{name}:1.4.2\n  nats: {{stream: S, consumer: {name}}}\n"
+        )
+    };
+    let base_says = "resources:\n- orders.yaml\n- pay.yaml\n";
+    let over = "resources: [../../base]\nnamespace: prod\n";
+    let component = "kind: Component\nresources: [../extra]\n";
+    const BASE: &str = "base/kustomization.yaml";
+    const PROD: &str = "overlays/prod/kustomization.yaml";
+    let base = |more: &str| format!("{base_says}{more}");
+    let prod = |more: &str| format!("{over}{more}");
+    let patch = |target: &str, body: &str| {
+        format!("{over}patches:\n- target: {{{target}}}\n  patch: |-\n    {body}\n")
+    };
+    let own = "kind: EventDrivenService";
+    let named = |body: &str| {
+        format!(
+            "{over}patches:\n- patch: |-\n    apiVersion: platform.bizmatters.io/v1alpha1\n    kind: EventDrivenService\n    metadata: {{name: orders}}\n    {body}\n"
+        )
+    };
+    let gone = "";
+    for (file, text, status, words) in [
+        // Names.
+        (
+            PROD,
+            over.replace("prod", "live"),
+            1,
+            &[
+                "overlays/prod/kustomization.yaml:2:1",
+                "EDS302",
+                "prod/orders is now live/orders",
+                "2 errors, 0 warnings",
+            ][..],
+        ),
+        (
+            PROD,
+            over.replace("namespace: prod\n", ""),
+            1,
+            &["EDS302", "prod/pay is now shop/pay", "2 errors, 0 warnings"],
+        ),
+        (
+            PROD,
+            prod("namePrefix: eu-\n"),
+            1,
+            &["kustomization.yaml:3:1", "EDS302", "prod/orders is now prod/eu-orders", "2 errors"],
+        ),
+        (PROD, prod("nameSuffix: -v2\n"), 1, &["EDS302", "prod/orders-v2", "2 errors"]),
+        (
+            BASE,
+            base("namePrefix: eu-\n"),
+            1,
+            &["base/kustomization.yaml:4:1", "EDS302", "prod/eu-orders", "2 errors"],
+        ),
+        // What the overlay says anyway.
+        (BASE, base("namespace: other\n"), 0, &["0 errors, 0 warnings"]),
+        // Dropped.
+        (
+            BASE,
+            base_says.replace("- pay.yaml\n", ""),
+            0,
+            &["base/kustomization.yaml:1:1", "EDS305", "prod/pay", "0 errors, 1 warning"],
+        ),
+        (
+            PROD,
+            "resources: []\nnamespace: prod\n".into(),
+            0,
+            &["overlays/prod/kustomization.yaml:1:1", "EDS305", "2 warnings"],
+        ),
+        (PROD, "bases: [../../base]\nnamespace: prod\n".into(), 0, &["0 errors, 0 warnings"]),
+        (PROD, prod("components: []\n"), 0, &["0 errors, 0 warnings"]),
+        (
+            "overlays/test/kustomization.yaml",
+            "resources: [../../base]\n".into(),
+            0,
+            &["EDS305", "shop/late", "1 warning"],
+        ),
+        (
+            "parts/late/kustomization.yaml",
+            "kind: Component\n".into(),
+            0,
+            &["parts/late/kustomization.yaml", "EDS305", "shop/late", "1 warning"],
+        ),
+        (BASE, gone.into(), 0, &["base/kustomization.yaml", "EDS305", "2 warnings"]),
+        (
+            PROD,
+            patch(own, "{apiVersion: v1, kind: x, metadata: {name: x}, $patch: delete}"),
+            0,
+            &["EDS305", "2 warnings"],
+        ),
+        // What is warned of in the claim itself.
+        (
+            PROD,
+            prod("commonAnnotations: {crossplane.io/paused: \"true\"}\n"),
+            0,
+            &["kustomization.yaml:3:1", "EDS307", "prod/orders", "2 warnings"],
+        ),
+        (
+            PROD,
+            prod("commonAnnotations: {a: b}\ncommonLabels: {a: b}\nlabels: [{pairs: {c: d}}]\n"),
+            0,
+            &["0 errors, 0 warnings"],
+        ),
+        (
+            PROD,
+            prod("images: [{name: x, newTag: y}]\nreplicas: [{name: orders, count: 3}]\n"),
+            0,
+            &["0 errors, 0 warnings"],
+        ),
+        (
+            PROD,
+            named("spec: {resourceRef: {name: x}}"),
+            0,
+            &["kustomization.yaml:3:1", "EDS307", "resourceRef", "1 warning"],
+        ),
+        (PROD, named("spec: {scaling: {minReplicas: 0}}"), 0, &["EDS309", "1 warning"]),
+        (PROD, named("spec: {scaling: {maxReplicas: 2}}"), 0, &["EDS303", "1 warning"]),
+        (PROD, named("spec: {nats: {consumer: x}}"), 0, &["EDS301", "EDS308", "2 warnings"]),
+        (
+            PROD,
+            patch(own, "[{op: add, path: /spec/compositionRef, value: {name: x}}]"),
+            0,
+            &["EDS306", "2 warnings"],
+        ),
+        (
+            PROD,
+            patch("name: ord.*", "[{op: replace, path: /metadata/name, value: x}]"),
+            1,
+            &["EDS302", "prod/x", "1 error, 0 warnings"],
+        ),
+        (
+            PROD,
+            patch("kind: Deployment", "[{op: replace, path: /metadata/name, value: x}]"),
+            0,
+            &["0 errors, 0 warnings"],
+        ),
+        (
+            "overlays/prod/own.yaml",
+            "- {op: add, path: /metadata/annotations, value: {crossplane.io/external-name: x}}\n"
+                .into(),
+            0,
+            &["overlays/prod/kustomization.yaml", "EDS307", "2 warnings"],
+        ),
+        // What is not followed.
+        (
+            PROD,
+            prod("transformers: [x.yaml]\n"),
+            0,
+            &["kustomization.yaml:3:1", "EDS006", "transformers", "1 warning"],
+        ),
+        (
+            PROD,
+            over.replace("base]", "base, https://example.com/x]"),
+            0,
+            &["EDS006", "https://example.com/x", "1 warning"],
+        ),
+        // Another name of the kustomization, a new overlay.
+        (
+            "overlays/new/kustomization.yaml",
+            "resources: [../../base]\nnamePrefix: x-\n".into(),
+            0,
+            &["0 errors, 0 warnings"],
+        ),
+        (
+            "plain/kustomization.yaml",
+            "resources: [a.yaml]\nnamePrefix: x-\n".into(),
+            1,
+            &[
+                "plain/kustomization.yaml:2:1",
+                "EDS302",
+                "shop/x-a",
+                "EDS305",
+                "shop/b",
+                "1 error, 1 warning",
+            ],
+        ),
+    ] {
+        println!("{file}\n{text}");
+        let tree = Tree::new("kustomize");
+        tree.write("base/orders.yaml", claim("orders"))
+            .write("base/pay.yaml", claim("pay"))
+            .write(BASE, base_says)
+            .write("plain/a.yaml", claim("a"))
+            .write("plain/b.yaml", claim("b"))
+            .write("overlays/test/kustomization.yaml", "components: [../../parts/late]\n")
+            .write("parts/late/kustomization.yaml", component)
+            .write("parts/extra/kustomization.yaml", "resources: [late.yaml]\n")
+            .write("parts/extra/late.yaml", claim("late"))
+            .write("overlays/prod/own.yaml", "[]\n")
+            .write(
+                PROD,
+                if file.ends_with("own.yaml") {
+                    prod("patches: [{path: own.yaml, target: {kind: EventDrivenService}}]\n")
+                } else {
+                    over.to_owned()
+                },
+            );
+        let before = tree.start();
+        match text.is_empty() {
+            true => fs::remove_file(tree.path(file)).unwrap(),
+            false => {
+                tree.write(file, text);
+            }
+        }
+        tree.check(&["--against", &before, "."], status, words);
+        tree.commit();
+        tree.check(&["--changed-since", &before], status, words);
+    }
+    // A new claim in a folder whose kustomization pauses it; kustomizations that take in one another.
+    let tree = Tree::new("kustomize-new");
+    tree.write("a/kustomization.yaml", "resources: [../b, x.yaml]\n")
+        .write("b/kustomization.yaml", "resources: [../a]\n")
+        .write("c/kustomization.yaml", "resources: [../a, ../b, x.yaml]\ncommonAnnotations: {crossplane.io/paused: \"true\"}\n")
+        .write("a/x.yaml", claim("a"));
+    let before = tree.start();
+    tree.write(
+        "c/kustomization.yaml",
+        "resources: [x.yaml]\ncommonAnnotations: {crossplane.io/paused: \"true\"}\n",
+    )
+    .write("c/x.yaml", claim("c"));
+    tree.commit();
+    tree.check(&["--changed-since", &before], 0, &["EDS307", "shop/c", "c/kustomization.yaml:2:1"]);
+}

@@ -16,6 +16,7 @@ pub mod event_driven_service;
 pub mod fieldpath;
 pub mod functions;
 pub mod golang;
+pub mod kustomize;
 pub mod patch_and_transform;
 mod placeholder;
 pub mod printable;

@@ -142,6 +142,17 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         write(file, &mut out)?;
     }
     if let Some(before) = &against {
+        let files = candidates.iter().map(|file| file.path.as_path());
+        for (path, text, findings) in kustomize::changes(before, files, &api) {
+            let shown = before.shown(&path);
+            if Selection::asks_for(&path, before, &args.paths, &exclude)
+                || candidates.iter().any(|file| file.path == shown)
+            {
+                let file = FileFindings::new(job.label(&shown), text, findings);
+                summary.count(&file.findings);
+                write(file, &mut out)?;
+            }
+        }
         moved.iter().for_each(|line| output::note(line));
         output::note(&format!("compared with {}", before.name));
     }
@@ -181,6 +192,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let kind = &api.definition.kind;
     match &against {
         _ if claims > 0 || errors > 0 || all_patches > 0 => {}
+        Some(_) if args.changed_since.is_some() && warnings > 0 => {}
         Some(_) if args.changed_since.is_some() => {
             output::note("no claim changed: there is nothing to check")
         }
