@@ -29,6 +29,28 @@ pub(crate) struct Rest {
     fresh: Vec<(Value, Node)>,
 }
 
+/// A claim that stands in another file.
+pub(crate) struct Move {
+    claim: Value,
+    pub(crate) from: String,
+    pub(crate) to: String,
+}
+
+impl Move {
+    pub(crate) fn said(&self) -> String {
+        format!("claim {} moved from {} to {}", full_name(&self.claim), self.from, self.to)
+    }
+
+    /// Namespace and name, empty where it has none.
+    pub(crate) fn names(&self) -> (String, String) {
+        let text = |field: &str| {
+            let text = self.claim.pointer(&format!("/metadata/{field}")).and_then(Value::as_str);
+            text.unwrap_or_default().to_owned()
+        };
+        (text("namespace"), text("name"))
+    }
+}
+
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
@@ -73,7 +95,7 @@ pub(crate) fn file(before: Option<Checked>, now: &Checked) -> (Vec<Finding>, Res
 pub(crate) fn finish(
     mut files: Vec<Rest>,
     elsewhere: impl FnOnce() -> HashMap<Key, String>,
-) -> (Vec<FileFindings>, Vec<String>) {
+) -> (Vec<FileFindings>, Vec<Move>) {
     let (mut found, mut moved) = (vec![Vec::new(); files.len()], Vec::new());
     let names: Vec<String> = files.iter().map(|file| file.file.clone()).collect();
     let mut fresh = Fresh::default();
@@ -97,12 +119,8 @@ pub(crate) fn finish(
             push(&mut found, *from, hidden(before, &how));
         }
         extend(&mut found, to, transitions(before, &node, &claim));
-        moved.push(format!(
-            "claim {} moved from {} to {}",
-            full_name(before),
-            name_of(*from),
-            name_of(to)
-        ));
+        let file = |i: usize| name_of(i).to_owned();
+        moved.push(Move { claim: before.clone(), from: file(*from), to: file(to) });
         false
     });
     // The same claim where nobody looks.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub(crate) use eds_core::kustomize::NAMES;
-use eds_core::kustomize::{self, Found, Tree};
+use eds_core::kustomize::{self, Found, Moved, Tree};
 use eds_core::schema::ClaimApi;
 use eds_core::yaml::{self, Node};
 use serde_json::Value;
@@ -17,6 +17,7 @@ const RESOURCES: [&str; 3] = ["resources", "bases", "components"];
 pub(crate) fn changes<'a>(
     before: &Before,
     files: impl Iterator<Item = &'a Path>,
+    moved: &Moved,
     api: &ClaimApi,
 ) -> Vec<Found> {
     let files: BTreeSet<PathBuf> = files.filter_map(|file| before.inside(file)).collect();
@@ -45,7 +46,7 @@ pub(crate) fn changes<'a>(
         read: &|path| before.is(path),
         list: &|folder| within(&new, folder),
     };
-    kustomize::compare(&was, &is, api)
+    kustomize::compare(&was, &is, moved, api)
 }
 
 /// Whether a kustomization names a file beside it as a patch, and as nothing else: what is named as a

@@ -1254,6 +1254,25 @@ fn kustomizations_change_claims() {
         tree.commit();
         tree.check(&["--changed-since", &before], status, words);
     }
+    // Moved to a file that the kustomization does not take in, or takes in.
+    for (says, words) in [
+        ("resources: [orders.yaml]\n", &["EDS305", "shop/pay", "base/kustomization.yaml:1:1"][..]),
+        ("resources: [orders.yaml, new.yaml]\n", &["0 errors, 0 warnings"]),
+        ("resources: [orders.yaml, ../other/new.yaml]\n", &["EDS305"]),
+    ] {
+        let tree = Tree::new("kustomize-moved");
+        tree.write("base/orders.yaml", claim("orders"))
+            .write("base/pay.yaml", claim("pay"))
+            .write(BASE, base_says);
+        let before = tree.start();
+        fs::remove_file(tree.path("base/pay.yaml")).unwrap();
+        tree.write("base/new.yaml", claim("pay")).write(BASE, says);
+        tree.commit();
+        for format in ["text", "github"] {
+            let words: &[&str] = if format == "text" { words } else { &[] };
+            tree.check(&["--changed-since", &before, "--format", format], 0, words);
+        }
+    }
     // A new claim in a folder whose kustomization pauses it; kustomizations that take in one another.
     let tree = Tree::new("kustomize-new");
     tree.write("a/kustomization.yaml", "resources: [../b, x.yaml]\n")

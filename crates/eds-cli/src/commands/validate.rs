@@ -143,7 +143,15 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     }
     if let Some(before) = &against {
         let files = candidates.iter().map(|file| file.path.as_path());
-        for (path, text, findings) in kustomize::changes(before, files, &api) {
+        let path = |label: &str| match rooted {
+            true => Some(PathBuf::from(label)),
+            false => before.inside(Path::new(label)),
+        };
+        let went = moved.iter().filter_map(|claim| {
+            let (namespace, name) = claim.names();
+            Some(((path(&claim.from)?, namespace, name), path(&claim.to)?))
+        });
+        for (path, text, findings) in kustomize::changes(before, files, &went.collect(), &api) {
             let shown = before.shown(&path);
             if Selection::asks_for(&path, before, &args.paths, &exclude)
                 || candidates.iter().any(|file| file.path == shown)
@@ -153,7 +161,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
                 write(file, &mut out)?;
             }
         }
-        moved.iter().for_each(|line| output::note(line));
+        moved.iter().for_each(|claim| output::note(&claim.said()));
         output::note(&format!("compared with {}", before.name));
     }
     match args.format {

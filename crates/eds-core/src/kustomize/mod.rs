@@ -63,8 +63,11 @@ struct Says {
 
 type All = BTreeMap<PathBuf, Says>;
 
-/// Which claim it is, wherever it got other names: file, namespace, name.
-type From = (PathBuf, String, String);
+/// Which claim it is, wherever it got other names: the file in which it stood first, namespace, name.
+pub type From = (PathBuf, String, String);
+
+/// The claims that stand in another file now, and in which.
+pub type Moved = HashMap<From, PathBuf>;
 
 /// A claim on its way.
 #[derive(Clone)]
@@ -107,14 +110,14 @@ pub type Found = (PathBuf, String, Vec<Finding>);
 
 /// What changed kustomizations do to claims, by kustomization.
 #[must_use]
-pub fn compare(before: &Tree<'_>, after: &Tree<'_>, api: &ClaimApi) -> Vec<Found> {
+pub fn compare(before: &Tree<'_>, after: &Tree<'_>, moved: &Moved, api: &ClaimApi) -> Vec<Found> {
     let (old, new) = (load(before), load(after));
     let steps = steps(&old, &new);
     if steps.is_empty() {
         return Vec::new();
     }
-    let now = Claims { api, tree: after, also_in: None, read: RefCell::default() };
-    let was = Claims { api, tree: after, also_in: Some(before), read: RefCell::default() };
+    let now = Claims { api, tree: after, moved, also_in: None, read: RefCell::default() };
+    let was = Claims { api, tree: after, moved, also_in: Some(before), read: RefCell::default() };
     let left = Cell::new(MOST);
     let plain = |all: &All| -> State {
         all.iter().map(|(folder, says)| (folder.clone(), says.value.clone())).collect()
@@ -364,6 +367,7 @@ fn steps(old: &All, new: &All) -> Vec<Step> {
 struct Claims<'a> {
     api: &'a ClaimApi,
     tree: &'a Tree<'a>,
+    moved: &'a Moved,
     /// Only claims that this tree has in the same file.
     also_in: Option<&'a Tree<'a>>,
     read: RefCell<HashMap<PathBuf, Vec<Made>>>,
@@ -374,15 +378,32 @@ impl Claims<'_> {
         if let Some(made) = self.read.borrow().get(file) {
             return made.clone();
         }
-        let read = |tree: &Tree<'_>| -> Vec<Made> {
+        let read = |tree: &Tree<'_>, file: &Path| -> Vec<Made> {
             let text = (tree.read)(file).unwrap_or_default();
             let claims = claims::check(&text, self.api, EARLIER).claims.into_iter();
             claims.map(|(_, node)| Made::new(file, node.to_json())).collect()
         };
-        let mut made = read(self.tree);
+        let mut made = read(self.tree, file);
         if let Some(other) = self.also_in {
-            let other: BTreeSet<From> = read(other).into_iter().map(|made| made.from).collect();
+            let other: BTreeSet<From> =
+                read(other, file).into_iter().map(|made| made.from).collect();
             made.retain(|made| other.contains(&made.from));
+            // As it is where it stands now.
+            for from in other {
+                let Some(to) = self.moved.get(&from) else { continue };
+                let there = read(self.tree, to).into_iter();
+                let there = there.filter(|made| (&made.from.1, &made.from.2) == (&from.1, &from.2));
+                made.extend(there.map(|made| Made { from: from.clone(), ..made }));
+            }
+        } else {
+            for made in &mut made {
+                let mut came = self.moved.iter().filter(|(from, to)| {
+                    *to == file && (&from.1, &from.2) == (&made.from.1, &made.from.2)
+                });
+                if let Some((from, _)) = came.next() {
+                    made.from = from.clone();
+                }
+            }
         }
         self.read.borrow_mut().insert(file.to_owned(), made.clone());
         made
