@@ -3,11 +3,11 @@
 mod identity;
 
 use crate::diagnostics::catalog;
-use crate::diagnostics::{Finding, Summary};
+use crate::diagnostics::{Finding, Severity, Summary};
 use crate::rules;
 use crate::schema::path::Path;
 use crate::schema::{Checked, ClaimApi};
-use crate::yaml::{self, Content, Entry, Node, ProblemKind, Stream};
+use crate::yaml::{self, Content, Entry, Node, Position, ProblemKind, Stream};
 use identity::{Identity, identify};
 
 /// The group whose fields the [rules] speak of.
@@ -81,17 +81,39 @@ pub fn check(source: &str, api: &ClaimApi, options: Options) -> Outcome {
     let stream = yaml::parse(source);
     let mut outcome = Outcome::default();
     let unreadable = syntax(&stream);
-    for document in stream.documents {
+    // Where Kubernetes reads a document no further, and the findings of what it does read.
+    let cut: Vec<Position> = stream
+        .problems
+        .iter()
+        .filter(|problem| problem.kind == ProblemKind::Ignored)
+        .map(|problem| problem.span.start)
+        .collect();
+    let mut of_cut = Vec::new();
+    let mut documents = stream.documents.into_iter().peekable();
+    while let Some(document) = documents.next() {
         if outcome.findings.len() >= MAX_FINDINGS {
             let message = format!("{MAX_FINDINGS} findings: the file is not checked from here on");
             let found = Finding::new(&catalog::LIMIT, message).at(document.span, "");
             outcome.findings.push(found);
             break;
         }
+        let (start, before) = (document.span.start, outcome.findings.len());
+        let next = documents.peek().map(|next| next.span.start);
         objects(document, api, options, &mut outcome);
+        if cut.iter().any(|at| *at > start && next.is_none_or(|next| *at < next)) {
+            of_cut.push(before..outcome.findings.len());
+        }
     }
     let is_limit = |finding: &Finding| finding.rule.code == catalog::LIMIT.code;
     if expected(options, &outcome, || mentions(source, api)) {
+        // What is missing is in the part that is not read.
+        let mut index = 0;
+        outcome.findings.retain(|finding| {
+            let follows =
+                rules::is_missing(finding) && of_cut.iter().any(|range| range.contains(&index));
+            index += 1;
+            !follows
+        });
         outcome.findings.extend(unreadable);
     } else if matches!(options.origin, Origin::Changed | Origin::Any)
         && unreadable.iter().any(is_limit)
@@ -164,7 +186,7 @@ fn objects(mut node: Node, api: &ClaimApi, options: Options, outcome: &mut Outco
     }
     let text = |key: &str| node.get(key).and_then(Node::as_str);
     match identify(&node, api) {
-        Identity::Claim => claim(node, api, options, outcome),
+        Identity::Claim => claim(node, api, options, Vec::new(), outcome),
         Identity::Other => {
             outcome.skipped += 1;
             let of_our_api = text("apiVersion") == Some(api.api_version().as_str());
@@ -187,13 +209,9 @@ fn objects(mut node: Node, api: &ClaimApi, options: Options, outcome: &mut Outco
             outcome.findings.extend(findings);
         }
         Identity::NoObject(_) => outcome.foreign = true,
-        Identity::Wrong(findings, checked_too) => {
-            outcome.findings.extend(findings);
-            // What it is meant to be is clear, so the rest can be checked at once.
-            if checked_too {
-                claim(node, api, options, outcome);
-            }
-        }
+        // What it is meant to be is clear, so the rest can be checked at once.
+        Identity::Wrong(findings, true) => claim(node, api, options, findings, outcome),
+        Identity::Wrong(findings, false) => outcome.findings.extend(findings),
     }
 }
 
@@ -231,16 +249,31 @@ fn head(node: &Node) -> Option<(Entry, Entry)> {
     Some((node.entry("apiVersion")?.clone(), node.entry("kind")?.clone()))
 }
 
-fn claim(node: Node, api: &ClaimApi, options: Options, outcome: &mut Outcome) {
+/// Checks a claim. `of_identity` is what is wrong with its `apiVersion` and `kind`.
+fn claim(
+    node: Node,
+    api: &ClaimApi,
+    options: Options,
+    of_identity: Vec<Finding>,
+    outcome: &mut Outcome,
+) {
     let mut checked = match options.without_rules {
         true => api.check_without_rules(&node),
         false => api.check(&node),
     };
+    checked.findings.retain(|finding| !of_identity.iter().any(|own| own.path == finding.path));
+    checked.extend(of_identity);
     if api.definition.group == OWN_GROUP {
         let mut own = rules::check(&node, &checked.effective);
         own.retain(|finding| !rules::refused_anyway(finding, &checked.findings));
         checked.findings.retain(|finding| !rules::said_again(finding, &own));
+        let all = checked.findings.clone();
         rules::explain(&node, &mut checked.findings, &|name| api.places(name));
+        // Findings are said together, but what the API refuses stays refused.
+        let refused = |findings: &[Finding]| findings.iter().any(|f| f.severity == Severity::Error);
+        if refused(&all) && !refused(&checked.findings) {
+            checked.findings = all;
+        }
         rules::reword(&node, &checked.effective, &mut checked.findings);
         own.extend(merge_keys(&node));
         let more = own.len().saturating_sub(MAX_OWN);
@@ -252,7 +285,10 @@ fn claim(node: Node, api: &ClaimApi, options: Options, outcome: &mut Outcome) {
         checked.extend(own);
         outcome.identities.push(rules::Identity::of(&node, &checked.effective));
     }
-    outcome.findings.append(&mut checked.findings);
+    let found = std::mem::take(&mut checked.findings).into_iter().filter(|finding| {
+        !rules::is_missing(finding) || !rules::stands_in_the_other(&node, &finding.path)
+    });
+    outcome.findings.extend(found);
     outcome.claims.push((checked, node));
 }
 

@@ -133,6 +133,44 @@ pub(super) fn secret_key(one: &str, other: &str) -> String {
     format!("{{secretKey: {key}, envName: {variable}}}")
 }
 
+/// One key and its value as the entry of a list.
+pub(super) fn entry_of(level: &str, entry: &Entry) -> String {
+    let text = match &entry.value.content {
+        Content::Scalar(scalar) => scalar.text(),
+        _ => "...",
+    };
+    match level {
+        "spec.env[]" => format!("{{name: {}, value: {text:?}}}", entry.key),
+        "spec.secretRefs[].env[]" => secret_key(&entry.key, text),
+        "spec.secretRefs[]" => list("secretRefs", std::slice::from_ref(entry), &Path::default())
+            .and_then(|whole| {
+                Some(whole.strip_prefix("write secretRefs: [")?.strip_suffix(']')?.to_owned())
+            })
+            .unwrap_or_else(|| {
+                format!("{{name: {}, env: [{{secretKey: KEY, envName: VARIABLE}}]}}", entry.key)
+            }),
+        _ => format!("{{name: {}}}", entry.key),
+    }
+}
+
+/// The image whose parts stand in fields of their own.
+pub(super) fn image_of(entries: &[Entry]) -> Option<String> {
+    let part = |keys: &[&str]| {
+        let found = entries.iter().find(|entry| keys.contains(&entry.key.as_str()))?;
+        match &found.value.content {
+            Content::Scalar(scalar) => Some(scalar.text().to_owned()),
+            _ => None,
+        }
+    };
+    let name = part(&["repository", "imageRepository", "image"])?;
+    let registry = part(&["registry"]).map(|r| format!("{r}/")).unwrap_or_default();
+    let tag = part(&["tag", "imageTag", "version", "appVersion"]);
+    if name.rsplit('/').next().is_some_and(|last| last.contains([':', '@'])) {
+        return None;
+    }
+    Some(format!("{registry}{name}:{}", tag?))
+}
+
 /// A mapping where a text belongs.
 fn text_of(field: &str, entries: &[Entry], path: &Path, node: &Node) -> Option<String> {
     let part = |keys: &[&str]| {

@@ -18,6 +18,7 @@ mod placeholders;
 mod plain_secret;
 mod reword;
 mod servers;
+mod slip;
 mod system_account;
 mod together;
 mod transitions;
@@ -26,9 +27,10 @@ mod unused_cooldown;
 mod variables;
 
 pub(crate) use reword::{refused_anyway, reword, said_again};
+pub(crate) use slip::stands_in_the_other;
 pub use together::{Identity, Together};
 pub use transitions::{beginnings, full_name, transitions};
-pub(crate) use unknown::{explain, same_name};
+pub(crate) use unknown::{explain, is_missing, same_name};
 
 use serde_json::Value;
 

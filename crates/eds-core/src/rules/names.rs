@@ -11,11 +11,15 @@ pub(super) enum Advice {
     Called(&'static str),
     /// The API has something else: why it is not there, and what to do.
     Instead(&'static str, &'static str),
+    /// The same, of what people write in the place of these fields beside it.
+    InPlaceOf(&'static [&'static str], &'static str, &'static str),
     /// A variable that is taken from somewhere.
     ValueFrom,
+    /// The same, where the Secret is named already, or its keys are.
+    SecretFrom,
 }
 
-use Advice::{Called, Instead, ValueFrom};
+use Advice::{Called, InPlaceOf, Instead, SecretFrom, ValueFrom};
 
 /// Where it stands (list entries as `[]`), what it is called there, and what to say.
 type Row = (&'static str, &'static [&'static str], Advice);
@@ -65,6 +69,12 @@ const REPLICAS: Advice = Instead(
     "write spec.scaling: {minReplicas: 1, maxReplicas: 10}; the same number twice is a fixed number of \
      pods",
 );
+const MADE_TOP: Advice = InPlaceOf(
+    &["nats"],
+    "KEDA's trigger is made from spec.nats and spec.scaling",
+    "write stream and consumer under spec.nats, and the messages for each pod as \
+     spec.scaling.lagThreshold",
+);
 const MADE: Advice = Instead(
     "KEDA's trigger is made from spec.nats and spec.scaling",
     "write stream and consumer under spec.nats, and the messages for each pod as \
@@ -92,12 +102,21 @@ const SAME_AS_MAIN: Advice = Instead(
      are its own",
     "leave it out; what it needs goes to spec.image, spec.env or spec.secretRefs",
 );
-const SUBJECT: Advice = Instead(
+const SUBJECT_TOP: Advice = InPlaceOf(
+    &["nats"],
     "a claim names a stream and a consumer; which subjects they hold is their own setting in NATS",
-    "leave it out, and set the consumer's filter subject in NATS",
+    "leave this out, and set the consumer's filter subject in NATS",
 );
-const TAG: Advice =
-    Instead("registry, name and tag are one text", "write spec.image: REGISTRY/NAME:TAG");
+const SUBJECT: Advice = InPlaceOf(
+    &["stream", "consumer"],
+    "a claim names a stream and a consumer; which subjects they hold is their own setting in NATS",
+    "leave this out, and set the consumer's filter subject in NATS",
+);
+const TAG: Advice = InPlaceOf(
+    &["image"],
+    "registry, name and tag are one text",
+    "write spec.image: REGISTRY/NAME:TAG",
+);
 const WHOLE_SECRET: Advice = Instead(
     "whole Secrets are named under spec.secretRefs",
     "write spec.secretRefs: [{name: SECRET, envFrom: true}]",
@@ -173,7 +192,7 @@ pub(super) const ROWS: &[Row] = &[
         &["labels", "annotations", "podLabels", "podAnnotations", "podMetadata"],
         POD_METADATA,
     ),
-    ("spec", &["triggers", "trigger"], MADE),
+    ("spec", &["triggers", "trigger"], MADE_TOP),
     ("spec", &["scaleTargetRef", "metrics"], HPA),
     ("spec", &["containers", "container", "template", "podTemplate", "pod", "podSpec"], POD),
     (
@@ -229,11 +248,10 @@ pub(super) const ROWS: &[Row] = &[
         &["tag", "imageTag", "repository", "registry", "imageRepository", "version", "appVersion"],
         TAG,
     ),
-    (
-        "spec",
-        &["name", "namespace"],
-        Instead("name and namespace of a claim stand in metadata", "move it to metadata"),
-    ),
+    ("spec", &["name"], Called("metadata.name")),
+    ("spec", &["namespace"], Called("metadata.namespace")),
+    ("", &["meta", "metaData", "objectMeta", "meta-data"], Called("metadata")),
+    ("", &["specification", "specs"], Called("spec")),
     (
         "spec",
         &["natsUrl", "natsURL", "natsServer", "natsServers", "url", "broker"],
@@ -247,7 +265,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     ("spec", &["natsServerMonitoringEndpoint"], Called("spec.nats.monitoringEndpoint")),
     ("spec", &["jetstream", "messaging", "queue", "source", "eventSource"], Called("spec.nats")),
-    ("spec", &["subject", "subjects", "topic"], SUBJECT),
+    ("spec", &["subject", "subjects", "topic", "topics"], SUBJECT_TOP),
     (
         "spec",
         &[
@@ -279,7 +297,8 @@ pub(super) const ROWS: &[Row] = &[
     (
         "spec",
         &["kafka", "rabbitmq", "rabbitMQ", "sqs", "pubsub", "redis", "bootstrapServers"],
-        Instead(
+        InPlaceOf(
+            &["nats"],
             "these services read NATS JetStream, and nothing else",
             "write spec.nats: {stream: STREAM, consumer: CONSUMER}",
         ),
@@ -489,8 +508,18 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "spec.secretRefs[]",
-        &["secretName", "secret", "secretRef", "ref", "secretKeyRef"],
+        &["secretName", "secret", "secretRef", "ref"],
         Called("spec.secretRefs[].name"),
+    ),
+    ("spec.secretRefs[]", &["valueFrom", "secretKeyRef"], SecretFrom),
+    (
+        "spec.secretRefs[]",
+        &["stringData", "value", "values"],
+        InPlaceOf(
+            &["env"],
+            "a claim names a Secret that exists, and cannot hold its values",
+            "make the Secret beside the claim, and name its keys: env: [{secretKey: KEY, envName: VARIABLE}]",
+        ),
     ),
     (
         "spec.secretRefs[]",
@@ -542,14 +571,7 @@ pub(super) const ROWS: &[Row] = &[
         &["name", "env", "variable", "envVar", "as", "to", "target"],
         Called("spec.secretRefs[].env[].envName"),
     ),
-    (
-        "spec.secretRefs[].env[]",
-        &["valueFrom", "secretKeyRef"],
-        Instead(
-            "the Secret is the entry around this one; here stand only its key and the variable's name",
-            "write {secretKey: KEY, envName: VARIABLE}",
-        ),
-    ),
+    ("spec.secretRefs[].env[]", &["valueFrom", "secretKeyRef"], SecretFrom),
     (
         "spec.secretRefs[].env[]",
         &["optional"],
@@ -570,7 +592,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     ("spec.env[]", &["key", "envName", "variable", "var", "env"], Called("spec.env[].name")),
     ("spec.env[]", &["val", "default", "content", "data"], Called("spec.env[].value")),
-    ("spec.env[]", &["secretKey"], WHOLE_SECRET),
+    ("spec.env[]", &["secretKey"], SecretFrom),
     (
         "spec.imagePullSecrets[]",
         &["secretName", "secret", "ref"],

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::names::{Advice, ROWS};
+use super::slip::{self, Slip};
 use crate::diagnostics::{Finding, catalog};
 use crate::schema::path::{Path, Step};
 use crate::words;
@@ -23,6 +24,25 @@ struct Meant {
     name: String,
     /// Where it belongs, with the numbers of the list entries that it stands in.
     to: Path,
+    /// Whether it is only spelt nearly so.
+    near: bool,
+}
+
+/// What other findings say again.
+#[derive(Default)]
+pub(super) struct Said {
+    /// Findings of unknown fields that are said by another, by their number.
+    pub(super) gone: HashSet<usize>,
+    /// Fields that are missing because they stand elsewhere, or by another name.
+    pub(super) covered: HashSet<String>,
+    /// Mappings whose rules see nothing of what stands there by another name.
+    pub(super) misled: HashSet<String>,
+    /// Texts that were meant for another field, mappings that are empty because of a slip.
+    pub(super) other: HashSet<String>,
+    /// Unknown fields that are said with one beside them.
+    pub(super) siblings: HashSet<String>,
+    /// Lists whose entries lack what stands elsewhere by a slip.
+    pub(super) misled_lists: HashSet<String>,
 }
 
 /// Says of unknown fields what their writers mean. `places` gives the paths at which the API has a field
@@ -33,7 +53,10 @@ pub(crate) fn explain(
     places: &dyn Fn(&str) -> Vec<String>,
 ) {
     let mut meant: Vec<Meant> = Vec::new();
-    let mut covered: HashSet<String> = HashSet::new();
+    let mut said = Said::default();
+    let missing: Vec<String> =
+        findings.iter().filter(|f| is_missing(f)).take(MOST).map(|f| f.path.clone()).collect();
+    let mut slips: Vec<Slip> = Vec::new();
     let unknown = findings
         .iter_mut()
         .enumerate()
@@ -41,79 +64,88 @@ pub(crate) fn explain(
         .take(MOST);
     for (index, finding) in unknown {
         let Some((at, name)) = parse(&finding.path) else { continue };
+        if said.siblings.contains(&finding.path) {
+            continue;
+        }
         let level = general(&at);
         let advice = ROWS
             .iter()
             .find(|(place, names, _)| *place == level && names.contains(&name.as_str()))
             .map(|(_, _, advice)| *advice);
-        match advice {
-            Some(Advice::Instead(why, fix)) => {
-                finding.message = format!("there is no such field: {why}");
-                finding.help = Some(fix.to_owned());
-            }
-            Some(Advice::ValueFrom) => {
-                let (why, fix) = value_from(node, &at, &name);
-                finding.message = format!("there is no such field: {why}");
-                finding.help = Some(fix);
-                covered.insert(at.key("value").to_string());
-            }
-            Some(Advice::Called(to)) => {
-                meant.push(Meant { index, to: specific(to, &at), at, name });
-            }
-            None => {
-                let here = finding.help.as_deref().and_then(|h| h.strip_prefix("did you mean "));
-                if let Some(near) = here.and_then(|h| h.strip_suffix('?')) {
-                    covered.insert(at.key(near).to_string());
-                    if same_name(near, &name) {
-                        finding.message = format!("there is no such field: it is spelt {near}");
-                    }
-                    if !same_name(near, &name) || places(&name).len() != 1 {
-                        continue;
-                    }
-                }
-                if here.is_none()
-                    && let [only] = places(&name).as_slice()
-                {
-                    meant.push(Meant { index, to: specific(only, &at), at, name });
-                }
-            }
+        let here = finding.help.as_deref().and_then(|h| h.strip_prefix("did you mean "));
+        let near = here.and_then(|h| h.strip_suffix('?')).map(str::to_owned);
+        let to = match (advice, &near) {
+            (Some(Advice::Called(to)), _) => Some(specific(to, &at)),
+            (Some(_), _) => None,
+            (None, Some(near)) => Some(at.key(near)),
+            (None, None) => match slip::places(&level, &name, places).as_slice() {
+                [only] => Some(specific(only, &at)),
+                _ => None,
+            },
+        };
+        // What is missing below the field that is meant stands here.
+        let below = to.as_ref().map(|to| slip::below(node, &at.key(&name), to, &missing));
+        let below = below.unwrap_or_default();
+        let slip = Slip { index, at, name, advice };
+        if below.is_empty() && slip.explain(node, finding, &missing, &mut said) {
+            slips.push(slip);
+            continue;
         }
+        let Slip { at, name, advice, .. } = slip;
+        said.covered.extend(below);
+        let Some(to) = to else { continue };
+        if let (None, Some(near)) = (advice, &near) {
+            if same_name(near, &name) {
+                finding.message = format!("there is no such field: it is spelt {near}");
+            }
+            said.covered.insert(to.to_string());
+        }
+        meant.push(Meant { index, at, name, to, near: advice.is_none() && near.is_some() });
     }
-    let gone = together(node, findings, &meant, &mut covered);
+    slip::together(findings, &slips, &mut said);
+    together(node, findings, &meant, &mut said);
     // A rule about a mapping does not see what stands there by another name.
-    let misled: HashSet<String> = meant
-        .iter()
-        .filter(|one| one.at == parent(&one.to))
-        .map(|one| one.at.to_string())
-        .collect();
+    said.misled
+        .extend(meant.iter().filter(|one| one.at == parent(&one.to)).map(|one| one.at.to_string()));
+    slip::entries(findings, &mut said);
     let mut index = 0;
     findings.retain(|finding| {
-        let said = gone.contains(&index)
-            || (*finding.rule == catalog::REQUIRED && covered.contains(&finding.path))
-            || (*finding.rule == catalog::CEL && misled.contains(&finding.path));
+        let path = &finding.path;
+        let drop = said.gone.contains(&index)
+            || is_missing(finding) && said.covered.contains(path)
+            || *finding.rule == catalog::CEL && said.misled.contains(path)
+            || [&catalog::PATTERN, &catalog::NULL_FIELD, &catalog::TYPE]
+                .iter()
+                .any(|rule| *finding.rule == **rule)
+                && said.other.contains(path);
         index += 1;
-        !said
+        !drop
     });
+    slip::repeated(findings);
 }
 
-/// Fields of one mapping that belong to one other are one fault. Gives the findings that are said by
-/// another.
-fn together(
-    node: &Node,
-    findings: &mut [Finding],
-    meant: &[Meant],
-    covered: &mut HashSet<String>,
-) -> HashSet<usize> {
+/// Whether a finding says that something is not there.
+pub(crate) fn is_missing(finding: &Finding) -> bool {
+    *finding.rule == catalog::REQUIRED
+        || *finding.rule == catalog::NOT_AN_OBJECT && finding.message.starts_with("is missing")
+}
+
+/// Fields of one mapping that belong to one other are one fault.
+fn together(node: &Node, findings: &mut [Finding], meant: &[Meant], said: &mut Said) {
     let mut groups: HashMap<(String, String), Vec<&Meant>> = HashMap::new();
     for one in meant {
         let home = parent(&one.to);
         groups.entry((one.at.to_string(), home.to_string())).or_default().push(one);
     }
     let missing: HashSet<String> =
-        findings.iter().filter(|f| *f.rule == catalog::REQUIRED).map(|f| f.path.clone()).collect();
+        findings.iter().filter(|f| is_missing(f)).map(|f| f.path.clone()).collect();
+    let mistyped: HashMap<String, String> = findings
+        .iter()
+        .filter(|f| *f.rule == catalog::TYPE)
+        .map(|f| (f.path.clone(), f.message.clone()))
+        .collect();
     let places: HashMap<usize, Position> =
         findings.iter().enumerate().map(|(i, f)| (i, f.span.start)).collect();
-    let mut gone = HashSet::new();
     for group in groups.values() {
         let place = |one: &Meant| places.get(&one.index).copied().unwrap_or_default();
         let Some(first) = group.iter().min_by_key(|one| place(one)) else { continue };
@@ -121,21 +153,32 @@ fn together(
         for one in group {
             for path in ancestors(&one.to) {
                 required |= missing.contains(&path);
-                covered.insert(path);
+                said.covered.insert(path);
             }
             if one.index != first.index {
-                gone.insert(one.index);
+                said.gone.insert(one.index);
             }
         }
         let Some(finding) = findings.get_mut(first.index) else { continue };
-        let home = general(&parent(&first.to));
+        // A name that is nearly right has its words already.
+        if group.len() == 1 && first.near {
+            if same_name(&first.name, &last(&first.to)) || first.to.node(node).is_some() {
+                continue;
+            }
+            if let Some(Content::Sequence(_)) =
+                first.at.key(&first.name).node(node).map(|n| &n.content)
+                && let text = value_for(node, first)
+                && text != "..."
+            {
+                finding.help = Some(format!("write {}: {text}", last(&first.to)));
+            }
+            continue;
+        }
+        let home_path = parent(&first.to);
+        let home = general(&home_path);
         let mut ordered: Vec<&&Meant> = group.iter().collect();
         ordered.sort_by_key(|one| place(one));
         let renamed = first.at == parent(&first.to);
-        let last = |path: &Path| match path.0.last() {
-            Some(Step::Key(key)) => key.clone(),
-            _ => String::new(),
-        };
         let names: Vec<&str> = ordered.iter().map(|one| one.name.as_str()).collect();
         let ours: Vec<String> = ordered.iter().map(|one| last(&one.to)).collect();
         let needed = if required { ", and required" } else { "" };
@@ -160,23 +203,72 @@ fn together(
                 )
             }
         };
+        if !renamed && first.at != home_path {
+            let home = home_path.to_string();
+            if let Some(wrong) = mistyped.get(&home) {
+                finding.message += &format!("; {} {wrong}", general(&home_path));
+            }
+            said.other.insert(home);
+        }
         let entries: Vec<String> = ordered
             .iter()
             .zip(&ours)
-            .map(|(one, ours)| format!("{ours}: {}", value(node, &one.at.key(&one.name))))
+            .map(|(one, ours)| format!("{ours}: {}", value_for(node, one)))
             .collect();
+        let large = first.at.key(&first.name).node(node).is_some_and(|n| n.as_str().is_none());
+        let mapping = matches!(
+            first.at.key(&first.name).node(node).map(|n| &n.content),
+            Some(Content::Mapping(_))
+        );
         finding.help = Some(match (there, renamed) {
+            (true, _) if mapping && ordered.len() == 1 => {
+                format!("{} is written already; move these lines there", general(&first.to))
+            }
             (true, _) => format!("{} is written already; delete this one", general(&first.to)),
+            (false, false)
+                if home.is_empty() && large && entries.iter().all(|e| e.ends_with("...")) =>
+            {
+                format!(
+                    "move {} up to the margin, and all lines below by the same number of spaces",
+                    words::all(&names)
+                )
+            }
             (false, true) => format!("write {}", entries.join(", ")),
             (false, false) if home.is_empty() => format!("write {}", entries.join(", ")),
             (false, false) => format!("write it below {home}: {}", entries.join(", ")),
         });
     }
-    gone
+}
+
+fn last(path: &Path) -> String {
+    match path.0.last() {
+        Some(Step::Key(key)) => key.clone(),
+        _ => String::new(),
+    }
+}
+
+/// A value as one would write it where it belongs: of a list, the texts that a text can hold.
+fn value_for(node: &Node, one: &Meant) -> String {
+    let from = one.at.key(&one.name);
+    let Some(Content::Sequence(items)) = from.node(node).map(|n| &n.content) else {
+        return value(node, &from);
+    };
+    let texts: Vec<&str> = items.iter().filter_map(Node::as_str).collect();
+    let whole = !texts.is_empty() && texts.len() == items.len();
+    let text = match general(&one.to).as_str() {
+        "spec.nats.url" if whole && texts.iter().all(|text| !text.contains('@')) => texts.join(","),
+        "spec.nats.stream" | "spec.nats.consumer" | "spec.nats.account" | "spec.image"
+            if whole && texts.len() == 1 =>
+        {
+            texts.concat()
+        }
+        _ => return "...".to_owned(),
+    };
+    if text.chars().count() > 120 { "...".to_owned() } else { text }
 }
 
 /// A variable that is taken from somewhere, as Kubernetes writes it.
-fn value_from(node: &Node, at: &Path, name: &str) -> (String, String) {
+pub(super) fn value_from(node: &Node, at: &Path, name: &str) -> (String, String) {
     let text =
         |path: &Path, or: &str| path.node(node).and_then(Node::as_str).unwrap_or(or).to_owned();
     let from = if name == "valueFrom" { at.key(name) } else { at.clone() };
@@ -238,7 +330,7 @@ pub(crate) fn same_name(a: &str, b: &str) -> bool {
     plain(a) == plain(b)
 }
 
-fn parent(path: &Path) -> Path {
+pub(super) fn parent(path: &Path) -> Path {
     Path(path.0.split_last().map(|(_, rest)| rest.to_vec()).unwrap_or_default())
 }
 
@@ -248,7 +340,7 @@ fn ancestors(path: &Path) -> Vec<String> {
 }
 
 /// `spec.secretRefs[].env[]` of `spec.secretRefs[0].env[1]`.
-fn general(path: &Path) -> String {
+pub(super) fn general(path: &Path) -> String {
     let mut out = String::new();
     for step in &path.0 {
         match step {

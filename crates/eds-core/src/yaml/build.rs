@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::parser::Event;
 use super::resolve::{Meaning, literal, resolve};
+use super::slips;
 use super::{
     CORE_TAG, Content, Entry, MAX_ALIASED_BYTES, MAX_DEPTH, MAX_NODES, MAX_WORK, Node, Position,
     Problem, ProblemKind, Scalar, Span,
@@ -54,8 +55,10 @@ pub(super) fn build<'a>(
         built: Built { root: None, problems: Vec::new(), stopped: false },
         refused: false,
         more: 0,
+        again: Vec::new(),
     };
     let whole = builder.run(anchors);
+    slips::unseparated(&mut builder.built.problems, &builder.again);
     builder.built.stopped = !whole && builder.counts.work > MAX_WORK;
     if builder.more > 0 {
         let message = format!("{} more problems like these are not shown", builder.more);
@@ -161,6 +164,8 @@ struct Builder<'e, 'a, 'c> {
     refused: bool,
     /// Problems beyond those that are shown.
     more: usize,
+    /// Keys that stand twice at the top.
+    again: Vec<(String, Span)>,
 }
 
 /// A list or mapping that has not ended yet.
@@ -372,6 +377,7 @@ impl Builder<'_, '_, '_> {
 
     /// Adds a finished value to what is open.
     fn add(&mut self, node: Node, aliased: bool) {
+        let at_top = self.open.len() == 1;
         let Some(open) = self.open.last_mut() else {
             let empty = matches!(&node.content, Content::Scalar(s) if s.value.is_null());
             if !empty {
@@ -380,6 +386,7 @@ impl Builder<'_, '_, '_> {
             return;
         };
         let span = node.span;
+        let mut help = None;
         let problem = match &mut open.kind {
             OpenKind::Sequence(items) => {
                 items.push(node);
@@ -400,6 +407,13 @@ impl Builder<'_, '_, '_> {
                 Some(Key { text: Some(key), span, .. }) => {
                     let twice = (!mapping.is_fresh(&key)).then(|| {
                         let message = format!("key {key:?} stands twice in this mapping");
+                        if self.built.problems.len() < MAX_SHOWN {
+                            let other = mapping.entries.iter().rev().find(|e| e.key == key);
+                            help = other.and_then(|other| slips::joined_by(&key, other, &node));
+                            if at_top {
+                                self.again.push((key.clone(), span));
+                            }
+                        }
                         (ProblemKind::DuplicateKey, span, message)
                     });
                     mapping.entries.push(Entry { key, key_span: span, value: node, merged: false });
@@ -409,6 +423,9 @@ impl Builder<'_, '_, '_> {
         };
         if let Some((kind, span, message)) = problem {
             self.problem(kind, span, message);
+            if let Some(last) = self.built.problems.last_mut().filter(|last| last.span == span) {
+                last.help = help;
+            }
         }
     }
 }

@@ -5,7 +5,7 @@
 //! like another. What the whole file is comes first, then the line, then the scanner's own words.
 
 use super::fault::{Fault, SyntaxError};
-use super::{Position, Problem, ProblemKind, Span};
+use super::{Content, Entry, Node, Position, Problem, ProblemKind, Span};
 
 /// A slip: where, what it is, and what to do.
 struct Slip {
@@ -44,6 +44,32 @@ pub(super) fn explain(source: &str, error: &SyntaxError) -> Problem {
 pub(super) fn ignored(source: &str, at: Position) -> Problem {
     let line = source.lines().nth(at.line.saturating_sub(1)).unwrap_or_default();
     let indent = line.chars().take_while(|c| *c == ' ').count();
+    let above = source.lines().enumerate().take(at.line.saturating_sub(1));
+    let first = above
+        .filter(|(_, line)| !line.starts_with(['#', '%']) && !line.trim().is_empty())
+        .fold(None, |first, (i, line)| match line.trim_end() {
+            "---" => None,
+            _ => first.or(Some((i + 1, line.chars().take_while(|c| *c == ' ').count()))),
+        });
+    if let Some((from, deep)) = first.filter(|(_, deep)| *deep > indent)
+        && at.column == indent + 1
+    {
+        let (spaces, lines) = (deep - indent, at.line - from);
+        let spaces = if spaces == 1 { "the space".to_owned() } else { format!("{spaces} spaces") };
+        let these = match lines {
+            1 => format!("line {from}"),
+            _ => format!("lines {from} to {}", at.line - 1),
+        };
+        return Problem {
+            kind: ProblemKind::Ignored,
+            span: Span { start: at, end: at },
+            message: format!(
+                "line {from} is indented deeper than this one, so Kubernetes reads nothing of this document from \
+                 here on"
+            ),
+            help: Some(format!("remove {spaces} before {these}")),
+        };
+    }
     let help = match at.column == indent + 1 {
         true => "indent it like the first line of its document, or separate it with ---",
         false => "remove it, or separate it with a line ---",
@@ -53,6 +79,50 @@ pub(super) fn ignored(source: &str, at: Position) -> Problem {
         span: Span { start: at, end: at },
         message: "Kubernetes reads nothing of this document from here on".to_owned(),
         help: Some(help.to_owned()),
+    }
+}
+
+/// What to do about a key that stands twice, where both have lines of their own.
+pub(super) fn joined_by(key: &str, other: &Entry, later: &Node) -> Option<String> {
+    let line = other.key_span.start.line;
+    match (&other.value.content, &later.content) {
+        (Content::Mapping(_), Content::Mapping(_))
+        | (Content::Sequence(_), Content::Sequence(_)) => Some(format!(
+            "Kubernetes reads the later one alone; put what stands below both under the {key} of line {line}"
+        )),
+        _ => None,
+    }
+}
+
+/// Objects between which the `---` is missing: each key of the second stands twice. `again` are the keys
+/// that stand twice at the top, in the order of the file.
+pub(super) fn unseparated(problems: &mut Vec<Problem>, again: &[(String, Span)]) {
+    let mut rounds: Vec<Vec<&(String, Span)>> = Vec::new();
+    for one in again {
+        match rounds.last_mut() {
+            Some(round) if !round.iter().any(|(key, _)| *key == one.0) => round.push(one),
+            _ => rounds.push(vec![one]),
+        }
+    }
+    for round in rounds {
+        let has = |wanted: &str| round.iter().any(|(key, _)| key == wanted);
+        let Some((_, first)) = round.first().filter(|_| has("apiVersion") && has("kind")) else {
+            continue;
+        };
+        let of_round = |problem: &Problem| {
+            problem.kind == ProblemKind::DuplicateKey
+                && round.iter().any(|(_, span)| *span == problem.span)
+        };
+        let line = first.start.line;
+        if let Some(problem) = problems.iter_mut().find(|problem| of_round(problem)) {
+            problem.message =
+                "another object begins here, without a line --- before it; of both, Kubernetes reads the \
+                 later lines alone"
+                    .to_owned();
+            problem.help = Some(format!("write --- on a line of its own before line {line}"));
+        }
+        let mut kept = false;
+        problems.retain(|problem| !of_round(problem) || !std::mem::replace(&mut kept, true));
     }
 }
 

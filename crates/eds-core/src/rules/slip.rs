@@ -1,0 +1,520 @@
+//! One slip, one finding: what is missing is often there, within a field that the API does not have. A
+//! Deployment pasted whole, a block indented too far, an entry in another tool's form: each makes unknown
+//! fields, missing ones and broken rules at once. The unknown field stays, because that is where the cursor
+//! belongs, and says where its lines go; what only follows from it is not said again.
+
+use std::collections::HashMap;
+
+use super::forms;
+use super::names::{Advice, ROWS};
+use super::unknown::{Said, general, parent, parse, value, value_from};
+use crate::diagnostics::{Finding, catalog};
+use crate::schema::path::{Path, Step};
+use crate::words;
+use crate::yaml::{Content, Entry, Node};
+
+/// How deep below an unknown field, and among how many values, what is missing is looked for.
+const DEPTH: usize = 6;
+const VALUES: usize = 500;
+
+/// What every object has, and what of it stands in metadata.
+const TOP: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
+const METADATA: [&str; 5] = ["name", "namespace", "labels", "annotations", "generateName"];
+
+/// What a Deployment or a pod has beside its containers, pasted with them.
+const DEPLOYMENT: [&str; 36] = [
+    "replicas",
+    "selector",
+    "strategy",
+    "minReadySeconds",
+    "revisionHistoryLimit",
+    "progressDeadlineSeconds",
+    "paused",
+    "template",
+    "containers",
+    "container",
+    "podTemplate",
+    "pod",
+    "podSpec",
+    "initContainers",
+    "volumes",
+    "restartPolicy",
+    "activeDeadlineSeconds",
+    "dnsPolicy",
+    "nodeSelector",
+    "serviceAccountName",
+    "serviceAccount",
+    "automountServiceAccountToken",
+    "hostNetwork",
+    "securityContext",
+    "affinity",
+    "schedulerName",
+    "tolerations",
+    "priorityClassName",
+    "runtimeClassName",
+    "topologySpreadConstraints",
+    "resources",
+    "ports",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "volumeMounts",
+];
+/// Those that hold the containers.
+const PODS: [&str; 6] = ["template", "podTemplate", "podSpec", "pod", "containers", "container"];
+
+/// An unknown field that stands for something else than one field of ours.
+pub(super) struct Slip {
+    /// Its finding.
+    pub(super) index: usize,
+    pub(super) at: Path,
+    pub(super) name: String,
+    pub(super) advice: Option<Advice>,
+}
+
+/// Where a field of this name belongs that does not belong to `level`: those that the API has in `spec`,
+/// and those that every object has.
+pub(super) fn places(
+    level: &str,
+    name: &str,
+    in_spec: &dyn Fn(&str) -> Vec<String>,
+) -> Vec<String> {
+    let is = |own: &&&str| super::same_name(own, name);
+    if level.is_empty()
+        && let Some(own) = METADATA.iter().find(is)
+    {
+        return vec![format!("metadata.{own}")];
+    }
+    let around = level.split('.').next().unwrap_or_default();
+    match TOP.iter().find(is) {
+        Some(own) if !level.is_empty() && *own != around => vec![(*own).to_owned()],
+        _ => in_spec(name),
+    }
+}
+
+/// What is missing below `to` and stands at the same place below `from`.
+pub(super) fn below(node: &Node, from: &Path, to: &Path, missing: &[String]) -> Vec<String> {
+    let to = to.to_string() + ".";
+    let is_there = |path: &&String| {
+        path.strip_prefix(&to)
+            .is_some_and(|rest| !rest.contains('[') && from.with_fields(rest).node(node).is_some())
+    };
+    missing.iter().filter(is_there).cloned().collect()
+}
+
+impl Slip {
+    /// Says what is meant. `false` where nothing more is known than that there is no such field.
+    pub(super) fn explain(
+        &self,
+        node: &Node,
+        finding: &mut Finding,
+        missing: &[String],
+        said: &mut Said,
+    ) -> bool {
+        let no_field = |why: &str| format!("there is no such field: {why}");
+        match self.advice {
+            Some(Advice::ValueFrom) => {
+                let (why, fix) = value_from(node, &self.at, &self.name);
+                finding.message = no_field(&why);
+                finding.help = Some(fix);
+                said.covered.insert(self.at.key("value").to_string());
+                return true;
+            }
+            Some(Advice::SecretFrom) => {
+                if let Some((why, fix)) = self.secret(node, said) {
+                    finding.message = no_field(&why);
+                    finding.help = Some(fix);
+                    return true;
+                }
+            }
+            _ => {}
+        }
+        if let Some((message, fix)) = self.wrapped(node, missing, said) {
+            finding.message = message;
+            finding.help = Some(fix);
+            return true;
+        }
+        match self.advice {
+            Some(Advice::Instead(why, fix)) => {
+                finding.message = no_field(why);
+                finding.help = Some(fix.to_owned());
+                true
+            }
+            Some(Advice::InPlaceOf(fields, why, fix)) => {
+                finding.message = no_field(why);
+                let written = self.at.node(node).and_then(|around| match &around.content {
+                    Content::Mapping(entries) if fields == ["image"] => forms::image_of(entries),
+                    _ => None,
+                });
+                let mut lacks = Vec::new();
+                for field in fields {
+                    let path = self.at.key(field).to_string();
+                    if missing.contains(&path) && !matches!(*field, "image" | "nats" | "env") {
+                        lacks.push(format!("{field}: {}", field.to_uppercase()));
+                    }
+                    said.covered.insert(path);
+                }
+                finding.help = Some(match (written, lacks.is_empty()) {
+                    (Some(image), _) => format!("write spec.image: {image}"),
+                    (None, false) => format!("write {}; {fix}", lacks.join(", ")),
+                    (None, true) => fix.to_owned(),
+                });
+                true
+            }
+            None => self.entry(node, finding, missing, said),
+            _ => false,
+        }
+    }
+
+    /// A Secret's key in one of Kubernetes' forms, where our own form needs less or stands elsewhere.
+    fn secret(&self, node: &Node, said: &mut Said) -> Option<(String, String)> {
+        let text =
+            |path: Path, or: &str| path.node(node).and_then(Node::as_str).unwrap_or(or).to_owned();
+        let here = self.at.key(&self.name);
+        let key_ref = match self.name.as_str() {
+            "valueFrom" => here.key("secretKeyRef"),
+            _ => here,
+        };
+        let (secret, key) = (text(key_ref.key("name"), "SECRET"), text(key_ref.key("key"), "KEY"));
+        let around = self.at.to_string();
+        let variable = |field: &str| text(self.at.key(field), "VARIABLE");
+        match general(&self.at).as_str() {
+            "spec.secretRefs[]" => {
+                key_ref.key("key").node(node)?;
+                said.covered.insert(self.at.key("name").to_string());
+                said.other.insert(self.at.key("name").to_string());
+                said.misled.insert(around);
+                let name = variable("name");
+                Some((
+                    "an entry names a Secret, and under env its keys".to_owned(),
+                    format!(
+                        "write {{name: {secret}, env: [{{secretKey: {key}, envName: {name}}}]}}"
+                    ),
+                ))
+            }
+            "spec.secretRefs[].env[]" => {
+                for field in ["secretKey", "envName", "name"] {
+                    said.covered.insert(self.at.key(field).to_string());
+                }
+                said.siblings.insert(self.at.key("name").to_string());
+                let name = match self.at.key("envName").node(node) {
+                    Some(_) => variable("envName"),
+                    None => variable("name"),
+                };
+                Some((
+                    "the Secret is the entry around this one; here stand only its key and the \
+                     variable's name"
+                        .to_owned(),
+                    format!("write {{secretKey: {key}, envName: {name}}}"),
+                ))
+            }
+            _ => {
+                for field in ["name", "value"] {
+                    said.covered.insert(self.at.key(field).to_string());
+                }
+                said.siblings.insert(self.at.key("envName").to_string());
+                said.misled_lists.insert("spec.secretRefs".to_owned());
+                let (key, name) = (text(self.at.key("secretKey"), "KEY"), variable("envName"));
+                Some((
+                    "keys of a Secret stand under spec.secretRefs, in the env of its entry"
+                        .to_owned(),
+                    format!(
+                        "indent this env below the Secret's entry, or write spec.secretRefs: [{{name: \
+                         SECRET, env: [{{secretKey: {key}, envName: {name}}}]}}]"
+                    ),
+                ))
+            }
+        }
+    }
+
+    /// What is missing around this field, and stands within it.
+    fn wrapped(
+        &self,
+        node: &Node,
+        missing: &[String],
+        said: &mut Said,
+    ) -> Option<(String, String)> {
+        let here = self.at.key(&self.name);
+        let mut found: Vec<(Path, String, Path)> = Vec::new();
+        for path in missing {
+            let Some((home, key)) = parse(path).filter(|(home, _)| home.holds(&self.at)) else {
+                continue;
+            };
+            let same_home = found.first().is_none_or(|(first, ..)| *first == home);
+            if same_home && let Some(inner) = within(node, &here, &key) {
+                said.covered.insert(path.clone());
+                found.push((home, key, inner));
+            }
+        }
+        let (home, _, inner) = found.first()?;
+        found.iter().for_each(|(home, key, _)| _ = said.covered.insert(home.key(key).to_string()));
+        let keys: Vec<&str> = found.iter().map(|(_, key, _)| key.as_str()).collect();
+        let (belong, are) = if keys.len() == 1 { ("belongs", "is") } else { ("belong", "are") };
+        let entries: Vec<String> = found
+            .iter()
+            .map(|(_, key, path)| match key.as_str() {
+                "value" => "value: ...".to_owned(),
+                _ => format!("{key}: {}", value(node, path)),
+            })
+            .collect();
+        let of_pod = match self.advice {
+            Some(Advice::Instead(why, _)) if PODS.contains(&self.name.as_str()) => Some(why),
+            _ => None,
+        };
+        if let Some(why) = of_pod {
+            let beside = match parent(inner).node(node).map(|around| &around.content) {
+                Some(Content::Mapping(entries)) if entries.iter().any(|e| e.key == "env") => {
+                    " and env with its entries,"
+                }
+                _ => "",
+            };
+            let fix = format!(
+                "write {} below {},{beside} and leave the rest out",
+                entries.join(", "),
+                general(home)
+            );
+            return Some((format!("there is no such field: {why}"), fix));
+        }
+        let message = format!(
+            "there is no such field: {} in it {belong} to {}, and {are} required",
+            words::all(&keys),
+            general(home)
+        );
+        let fix = match *home == self.at {
+            true => format!("write {} in its place", entries.join(", ")),
+            false => format!("write below {}: {}", general(home), entries.join(", ")),
+        };
+        Some((message, fix))
+    }
+
+    /// An entry of a list whose keys are what should be its values: `- LOG_LEVEL: info`.
+    fn entry(
+        &self,
+        node: &Node,
+        finding: &mut Finding,
+        missing: &[String],
+        said: &mut Said,
+    ) -> bool {
+        let level = general(&self.at);
+        let Some(Content::Mapping(entries)) = self.at.node(node).map(|n| &n.content) else {
+            return false;
+        };
+        let (lacks, wanted): (&[&str], _) = match level.as_str() {
+            "spec.env[]" => (&["name", "value"], "an entry has a name and a value"),
+            "spec.secretRefs[].env[]" => {
+                (&["secretKey", "envName"], "an entry has a secretKey and an envName")
+            }
+            "spec.secretRefs[]" => (&["name"], "an entry has a name, and env or envFrom"),
+            "spec.imagePullSecrets[]" => (&["name"], "an entry has a name"),
+            _ => return false,
+        };
+        let known = |entry: &Entry| {
+            lacks.contains(&entry.key.as_str())
+                || ROWS
+                    .iter()
+                    .any(|(place, names, _)| *place == level && names.contains(&entry.key.as_str()))
+        };
+        let whole = lacks.iter().all(|field| missing.contains(&self.at.key(field).to_string()));
+        if !whole || entries.iter().any(known) {
+            return false;
+        }
+        for field in lacks {
+            said.covered.insert(self.at.key(field).to_string());
+        }
+        said.misled.insert(self.at.to_string());
+        for entry in entries.iter().filter(|entry| entry.key != self.name) {
+            said.siblings.insert(self.at.key(&entry.key).to_string());
+        }
+        let items: Vec<String> =
+            entries.iter().take(3).map(|entry| forms::entry_of(&level, entry)).collect();
+        finding.message = format!("there is no such field: {wanted}");
+        finding.help = Some(format!("write - {}", items.join(", - ")));
+        true
+    }
+}
+
+/// The first field of this name within a value, nearest to its top. Of a list, its first entries.
+fn within(node: &Node, here: &Path, key: &str) -> Option<Path> {
+    let mut level = vec![(here.clone(), here.node(node)?)];
+    let mut left = VALUES;
+    for _ in 0..DEPTH {
+        let mut next = Vec::new();
+        for (path, value) in level {
+            match &value.content {
+                Content::Mapping(entries) => {
+                    if value.entry(key).is_some() {
+                        return Some(path.key(key));
+                    }
+                    next.extend(entries.iter().take(left).map(|e| (path.key(&e.key), &e.value)));
+                }
+                Content::Sequence(items) => {
+                    let items = items.iter().enumerate().take(left.min(3));
+                    next.extend(items.map(|(i, item)| (path.index(i), item)));
+                }
+                Content::Scalar(_) => {}
+            }
+            left = left.saturating_sub(next.len());
+        }
+        level = next;
+    }
+    None
+}
+
+/// Fields of one mapping about which the same is to be said, and those that came with a pasted pod.
+pub(super) fn together(findings: &mut [Finding], slips: &[Slip], said: &mut Said) {
+    let pod =
+        slips.iter().find(|one| general(&one.at) == "spec" && PODS.contains(&one.name.as_str()));
+    let mut groups: HashMap<(String, &str), Vec<&Slip>> = HashMap::new();
+    for one in slips {
+        if said.siblings.contains(&one.at.key(&one.name).to_string()) {
+            continue;
+        }
+        let why = match one.advice {
+            Some(Advice::Instead(why, _) | Advice::InPlaceOf(_, why, _)) => why,
+            _ => continue,
+        };
+        let pasted =
+            pod.is_some_and(|pod| pod.at == one.at) && DEPLOYMENT.contains(&one.name.as_str());
+        let why = if pasted { "" } else { why };
+        groups.entry((one.at.to_string(), why)).or_default().push(one);
+    }
+    for ((_, why), group) in &groups {
+        let stays = match (why.is_empty(), pod) {
+            (true, Some(pod)) => pod.index,
+            _ => group.iter().map(|one| one.index).min().unwrap_or_default(),
+        };
+        if group.len() < 2 {
+            continue;
+        }
+        said.gone.extend(group.iter().map(|one| one.index).filter(|index| *index != stays));
+        let names: Vec<&str> = group.iter().map(|one| one.name.as_str()).collect();
+        let Some(finding) = findings.get_mut(stays) else { continue };
+        if let Some(rest) = finding.message.strip_prefix("there is no such field: ") {
+            let rest = if why.is_empty() {
+                rest.replacen("this is a Deployment's", "they are a Deployment's", 1)
+            } else {
+                rest.to_owned()
+            };
+            finding.message = format!("there are no fields {}: {rest}", words::all(&names));
+        }
+        if why.is_empty()
+            && names.contains(&"replicas")
+            && let Some(help) = &mut finding.help
+        {
+            *help += "; how many pods run is said by spec.scaling";
+        }
+    }
+    for (index, finding) in findings.iter().enumerate() {
+        if *finding.rule == catalog::UNKNOWN_FIELD && said.siblings.contains(&finding.path) {
+            said.gone.insert(index);
+        }
+    }
+}
+
+/// A rule about an entry of a list cannot be judged while something in it is unknown: what it would say is
+/// said there.
+pub(super) fn entries(findings: &mut [Finding], said: &mut Said) {
+    let broken: HashMap<String, Option<String>> = findings
+        .iter()
+        .filter(|f| *f.rule == catalog::CEL && f.path.ends_with(']'))
+        .map(|f| (f.path.clone(), f.help.clone().or_else(|| fix_of(&f.message))))
+        .collect();
+    if broken.is_empty() {
+        return;
+    }
+    let mut said_here = Vec::new();
+    for (index, finding) in findings.iter_mut().enumerate() {
+        if *finding.rule != catalog::UNKNOWN_FIELD || said.gone.contains(&index) {
+            continue;
+        }
+        let Some((around, _)) = finding.path.rsplit_once('.') else { continue };
+        let (Some(fix), false) = (broken.get(around), said.misled.contains(around)) else {
+            continue;
+        };
+        said_here.push(around.to_owned());
+        if let (Some(help), Some(fix)) = (&mut finding.help, fix)
+            && !help.contains("env:")
+        {
+            *help += &format!("; {fix}");
+        }
+    }
+    said.misled.extend(said_here);
+    let lists = &said.misled_lists;
+    let of_list =
+        |path: &&String| path.rsplit_once('[').is_some_and(|(list, _)| lists.contains(list));
+    let more: Vec<String> = broken.keys().filter(of_list).cloned().collect();
+    said.misled.extend(more);
+}
+
+/// The fix in one of the API's own messages.
+fn fix_of(message: &str) -> Option<String> {
+    message.split_once("; ").map(|(_, fix)| fix.to_owned())
+}
+
+/// Whether a field that is missing stands in a mapping whose key is written twice, of which Kubernetes reads
+/// the later: the key is the fault.
+pub(crate) fn stands_in_the_other(node: &Node, path: &str) -> bool {
+    fn holds(node: &Node, steps: &[Step]) -> bool {
+        match (steps.split_first(), &node.content) {
+            (None, Content::Scalar(scalar)) => !scalar.value.is_null(),
+            (None, _) => true,
+            (Some((Step::Key(key), rest)), Content::Mapping(entries)) => {
+                entries.iter().filter(|e| e.key == *key).any(|e| holds(&e.value, rest))
+            }
+            (Some((Step::Index(index), rest)), Content::Sequence(items)) => {
+                items.get(*index).is_some_and(|item| holds(item, rest))
+            }
+            _ => false,
+        }
+    }
+    parse(path).is_some_and(|(at, name)| holds(node, &at.key(&name).0))
+}
+
+/// The same slip in each entry of a list is one habit, and said once.
+pub(super) fn repeated(findings: &mut Vec<Finding>) {
+    let mut first: HashMap<(String, String), usize> = HashMap::new();
+    let mut more: HashMap<usize, usize> = HashMap::new();
+    let mut kept: Vec<Finding> = Vec::new();
+    for finding in findings.drain(..) {
+        let whole = *finding.rule == catalog::TYPE && finding.path.ends_with(']');
+        let listed = finding.path.contains('[')
+            && parse_any(&finding.path)
+            && (whole || *finding.rule == catalog::UNKNOWN_FIELD);
+        if listed {
+            // Keys that should be values differ from entry to entry.
+            let path = match finding.path.rsplit_once('.') {
+                Some((entry, _)) if finding.message.contains(": an entry has ") => entry,
+                _ => finding.path.as_str(),
+            };
+            let key = (without_numbers(path), finding.message.clone());
+            if let Some(index) = first.get(&key) {
+                *more.entry(*index).or_default() += 1;
+                continue;
+            }
+            first.insert(key, kept.len());
+        }
+        kept.push(finding);
+    }
+    for (index, count) in more {
+        if let Some(finding) = kept.get_mut(index) {
+            let entries = if count == 1 { "entry" } else { "entries" };
+            finding.message += &format!("; the same stands in {count} more {entries}");
+        }
+    }
+    *findings = kept;
+}
+
+/// Whether a path is of fields and numbers alone: a key may hold brackets of its own.
+fn parse_any(path: &str) -> bool {
+    parse(&format!("{path}.x")).is_some()
+}
+
+fn without_numbers(path: &str) -> String {
+    match parse(&format!("{path}.x")) {
+        Some((at, _)) => {
+            let index = matches!(at.0.last(), Some(Step::Index(_)));
+            general(&at) + if index { "#" } else { "" }
+        }
+        None => path.to_owned(),
+    }
+}
