@@ -192,6 +192,14 @@ fn text_of(field: &str, entries: &[Entry], path: &Path, node: &Node) -> Option<S
         let digest = part(&["digest", "sha"]).map(|d| format!("@{d}")).unwrap_or_default();
         return Some(format!("write image: {registry}{name}{tag}{digest}"));
     }
+    if matches!(path.0.as_slice(), [Step::Key(top), ..] if top == "metadata")
+        && entries.len() == 1
+        && let Some(entry) = entries.first()
+        && let Content::Scalar(scalar) = &entry.value.content
+        && let Some(Step::Key(first)) = path.0.last()
+    {
+        return Some(format!("write it as one key: {first}/{}: {:?}", entry.key, scalar.text()));
+    }
     if path.0.iter().any(|step| *step == Step::Key("annotations".to_owned())) {
         return Some(
             "write the whole key on one line, and its value as one text in quotes".to_owned(),
@@ -285,9 +293,13 @@ pub(super) fn size(text: &str) -> Option<String> {
 /// A finding's path, of a field or of a list's entry.
 fn any_path(path: &str) -> Option<Path> {
     if let Some((list, index)) = path.strip_suffix(']').and_then(|path| path.rsplit_once('['))
-        && let (Some((at, name)), Ok(index)) = (parse(list), index.parse())
+        && let Some((at, name)) = parse(list)
     {
-        return Some(at.key(&name).index(index));
+        // A key that is no name stands in brackets too.
+        return Some(match index.parse() {
+            Ok(index) => at.key(&name).index(index),
+            Err(_) => at.key(&name).key(index),
+        });
     }
     parse(path).map(|(at, name)| at.key(&name))
 }

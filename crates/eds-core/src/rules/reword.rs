@@ -9,7 +9,7 @@ use crate::diagnostics::catalog::{ADMISSION, CEL, ENUM, METADATA, PATTERN, TYPE}
 use crate::diagnostics::{Finding, catalog};
 use crate::placeholder;
 use crate::schema::path::Path;
-use crate::yaml::Node;
+use crate::yaml::{Content, Node};
 
 const SCHEMES: [&str; 4] = ["nats", "tls", "ws", "wss"];
 
@@ -25,6 +25,8 @@ pub(crate) fn reword(node: &Node, effective: &Value, findings: &mut [Finding]) {
             effective.pointer(&pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
         };
         let said = match finding.path.as_str() {
+            _ if null_word(node, finding).is_some() => null_word(node, finding),
+            "metadata.name" if *rule == ADMISSION => name(&text()),
             "spec.scaling" if *rule == CEL => replicas(node, effective, finding),
             "spec.size" if *rule == ENUM => forms::size(&text()).map(|help| (None, help)),
             _ if *rule == TYPE && forms::value(node, finding).is_some() => {
@@ -64,6 +66,40 @@ pub(crate) fn reword(node: &Node, effective: &Value, findings: &mut [Finding]) {
         }
         finding.help = Some(help);
     }
+}
+
+/// `null` and `~` where a text belongs, which YAML reads as nothing.
+fn null_word(node: &Node, finding: &Finding) -> Option<Said> {
+    if *finding.rule != catalog::REQUIRED {
+        return None;
+    }
+    let path = parse(&finding.path).map(|(at, name)| at.key(&name))?;
+    let Content::Scalar(scalar) = &path.node(node)?.content else { return None };
+    let text = scalar.text();
+    (scalar.plain && !text.is_empty()).then(|| {
+        let message = format!("is required, and YAML reads {text} as no value");
+        (Some(message), format!("quote it where the text is meant: \"{text}\""))
+    })
+}
+
+/// A name that no Service can have.
+fn name(text: &str) -> Option<Said> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let plain: String = text.chars().map(|c| if allowed(c) { c } else { '-' }).collect();
+    if text.chars().count() > 63 {
+        return None;
+    }
+    let why = "it is also a Service's name: lower-case letters, digits and dashes, beginning with a letter";
+    if let Some((i, c)) = text.chars().enumerate().find(|(_, c)| !allowed(*c)) {
+        let message = format!("{text:?}: {c:?} is not allowed here (character {}): {why}", i + 1);
+        return Some((Some(message), format!("write {plain}")));
+    }
+    let first = text.chars().next().filter(|c| !c.is_ascii_lowercase())?;
+    let message = format!("{text:?}: {first:?} cannot be the first character: {why}");
+    Some((
+        Some(message),
+        format!("begin with a letter, for example svc-{}", text.trim_start_matches('-')),
+    ))
 }
 
 pub(super) type Said = (Option<String>, String);

@@ -138,6 +138,9 @@ struct Nearby<'a> {
 const FINDERS: &[fn(&Nearby<'_>) -> Option<Slip>] = &[
     conflict,
     patch,
+    heredoc,
+    quoted,
+    separator,
     markdown,
     template,
     lookalike,
@@ -146,6 +149,7 @@ const FINDERS: &[fn(&Nearby<'_>) -> Option<Slip>] = &[
     open_quote,
     no_space,
     envsubst,
+    placeholder,
     joined,
     json_comment,
 ];
@@ -259,6 +263,49 @@ fn patch(nearby: &Nearby<'_>) -> Option<Slip> {
     Some(at_line(line, text, message, "apply it with git apply, and check the file it changes"))
 }
 
+/// `kubectl apply -f - <<EOF`: the file is a shell's.
+fn heredoc(nearby: &Nearby<'_>) -> Option<Slip> {
+    let first = nearby.source.lines().find(|line| !line.trim().is_empty())?;
+    let (line, text) = first_line(nearby.source, |line| {
+        line.split_once("<<").is_some_and(|(before, word)| {
+            let word = word.trim_start_matches('-').trim().trim_matches(['"', '\'']);
+            !before.is_empty()
+                && !word.is_empty()
+                && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        })
+    })?;
+    if text != first && !first.starts_with("#!") {
+        return None;
+    }
+    let word = text.rsplit("<<").next()?.trim_start_matches('-').trim().trim_matches(['"', '\'']);
+    let help = format!("keep only the lines between this one and {word}");
+    Some(at_line(line, text, "this is a command of a shell, not a manifest", &help))
+}
+
+/// `> ` before each line, as mail quotes.
+fn quoted(nearby: &Nearby<'_>) -> Option<Slip> {
+    let mut lines = nearby.source.lines().filter(|line| !line.trim().is_empty());
+    if !lines.clone().take(2).all(|line| line.starts_with('>')) || lines.nth(1).is_none() {
+        return None;
+    }
+    let (line, text) = first_line(nearby.source, |line| line.starts_with('>'))?;
+    let message = "these lines are quoted as in mail";
+    Some(at_line(line, text, message, "remove the > and the space before each line"))
+}
+
+/// `--`, or dashes that only look like ours, alone on a line: three of ours part documents.
+fn separator(nearby: &Nearby<'_>) -> Option<Slip> {
+    let is_dash =
+        |c: char| "-\u{2010}\u{2011}\u{2012}\u{2013}\u{2014}\u{2015}\u{2212}\u{ff0d}".contains(c);
+    let fits = |text: &str| {
+        let text = text.trim_end();
+        !text.is_empty() && text != "-" && text.chars().all(is_dash) && !text.starts_with("---")
+    };
+    let (line, text) = nearby.lines.iter().copied().find(|(_, text)| fits(text))?;
+    let message = "documents are separated by three dashes alone on a line";
+    Some(at_line(line, text, message, "write ---"))
+}
+
 fn markdown(nearby: &Nearby<'_>) -> Option<Slip> {
     let (line, text) = first_line(nearby.source, |line| {
         line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~")
@@ -314,6 +361,17 @@ fn envsubst(nearby: &Nearby<'_>) -> Option<Slip> {
         format!("{part} is a variable that was not replaced: this is a file for envsubst");
     let help = "check what comes out of it: envsubst < FILE | eds validate -";
     Some(at_part(line, text, byte, part, message, help))
+}
+
+/// Any other placeholder where it breaks the YAML: `@IMAGE@`, `%TAG%`.
+fn placeholder(nearby: &Nearby<'_>) -> Option<Slip> {
+    let (line, text, found) = nearby.lines.iter().find_map(|(line, text)| {
+        let found = crate::placeholder::find(before_comment(text)).filter(|found| found.certain)?;
+        Some((*line, *text, found))
+    })?;
+    let message = format!("{} looks like a placeholder that nothing replaced", found.text);
+    let help = "write what belongs there; where a tool fills it in, validate what the tool gives";
+    Some(at_part(line, text, found.at, found.text, message, help))
 }
 
 /// Characters that look like one of ASCII, with its name and what is meant.
@@ -445,6 +503,18 @@ fn no_space(nearby: &Nearby<'_>) -> Option<Slip> {
     ) {
         return None;
     }
+    // Words at the end that are no key: "Thanks!"
+    let last = nearby.source.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).last();
+    if let Some((index, text)) = last
+        && nearby.error.fault == Fault::NoColon
+        && nearby.error.at.line > index
+        && !text.contains(':')
+        && !text.starts_with([' ', '-'])
+        && text.contains(|c: char| c == ' ' || "!.,?".contains(c))
+    {
+        let message = "this line is no key and its value";
+        return Some(at_line(index + 1, text, message, "remove it, or make it a comment with #"));
+    }
     let first = nearby.error.context.line.min(nearby.error.at.line);
     let mut lines: Vec<_> =
         nearby.lines.iter().filter(|(line, _)| *line >= first.saturating_sub(1)).collect();
@@ -545,6 +615,16 @@ fn joined(nearby: &Nearby<'_>) -> Option<Slip> {
         return Some(at_line(line, text, &message, "give both lines the same number of spaces"));
     }
     let byte = before.len() - value.len();
+    // An image and its tag have one colon, and no space.
+    if key.trim().trim_start_matches("- ") == "image" {
+        let whole = before_comment(text.get(byte..).unwrap_or_default()).trim_end();
+        let joined: String = whole.split_whitespace().collect();
+        let (message, help) = match joined.strip_suffix(':') {
+            Some(_) => ("the tag is missing after the colon", format!("write {joined}TAG")),
+            None => ("a space stands between the image and its tag", format!("write {joined}")),
+        };
+        return Some(at_part(line, text, byte, whole, message.to_owned(), &help));
+    }
     let message =
         "a colon with a space after it stands in this value, which has no quotes".to_owned();
     let whole = text.get(byte..).unwrap_or_default().trim_end();
