@@ -274,6 +274,18 @@ fn claim(
         if refused(&all) && !refused(&checked.findings) {
             checked.findings = all;
         }
+        // A number that is out of its own bounds is compared with no other.
+        let bounds: Vec<String> = checked
+            .findings
+            .iter()
+            .filter(|f| *f.rule == catalog::RANGE && f.severity == Severity::Error)
+            .map(|f| f.path.clone())
+            .collect();
+        checked.findings.retain(|f| {
+            *f.rule != catalog::CEL
+                || f.path != "spec.scaling"
+                || !bounds.iter().any(|path| path.starts_with("spec.scaling."))
+        });
         rules::reword(&node, &checked.effective, &mut checked.findings);
         own.extend(merge_keys(&node));
         let more = own.len().saturating_sub(MAX_OWN);
