@@ -1,11 +1,13 @@
 //! Where functions are computed: on threads of their own, so that whatever a request costs, the
-//! threads that talk to clients stay free for health checks, signals and other connections.
+//! threads that talk to clients stay free for health checks, signals and other connections. Only what
+//! takes no more than a [`MOMENT`] is computed where it arrived, because to wake a thread would cost as
+//! much again.
 //!
 //! A request that cannot start at once waits its turn. One whose client has gone is never started, or
 //! stopped. One that is not done after a [`SLICE`] leaves its place to those who wait, and goes on among
 //! its like, who take turns: what is quickly answered is quickly answered, whatever else is computed.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -25,6 +27,10 @@ const WAITING: usize = 1000;
 /// How long a request is computed before it takes turns with others. Most take a millisecond.
 const SLICE: Duration = Duration::from_millis(50);
 
+/// How long a request may keep the thread that talks to its client. One that takes longer is begun again
+/// on another, and until it is done nothing is computed where it arrives.
+const MOMENT: Duration = Duration::from_millis(4);
+
 /// How many may be begun and wait for their next turn.
 const BEGUN: usize = 64;
 
@@ -35,6 +41,8 @@ pub struct Computing {
     entrance: Arc<Semaphore>,
     /// One permit for each thread.
     threads: Arc<Semaphore>,
+    /// How many threads there are.
+    places: usize,
     /// What a thread needs besides for each slice; `None`: the first slice is free, and the last.
     turns: Option<Arc<Semaphore>>,
     waiting: Arc<AtomicUsize>,
@@ -87,6 +95,7 @@ impl Computing {
         Self {
             entrance: Arc::new(Semaphore::new(threads + WAITING)),
             threads: Arc::new(Semaphore::new(threads)),
+            places: threads,
             turns,
             waiting: Arc::default(),
         }
@@ -96,6 +105,22 @@ impl Computing {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Is nothing computed on a thread?
+    pub(crate) fn idle(&self) -> bool {
+        self.threads.available_permits() == self.places
+    }
+
+    /// Compute on this thread. `None`: it was stopped because it takes longer than a [`MOMENT`].
+    pub(crate) fn at_once<T>(work: impl FnOnce(GoOn<'_>) -> T) -> Option<T> {
+        let end = Instant::now() + MOMENT;
+        let stopped = Cell::new(false);
+        let computed = work(&|| {
+            stopped.set(stopped.get() || Instant::now() >= end);
+            !stopped.get()
+        });
+        (!stopped.get()).then_some(computed)
     }
 
     /// Compute on a thread that may block. Dropped while it waits, nothing is computed; dropped

@@ -81,6 +81,13 @@ pub struct Lane {
     pub long: Option<Box<Lane>>,
 }
 
+impl Lane {
+    /// Is this the lane of what is quickly computed, and nothing takes long at the moment?
+    pub(crate) fn is_idle(&self) -> bool {
+        self.long.as_ref().is_some_and(|long| self.computing.idle() && long.computing.idle())
+    }
+}
+
 /// All that is shared.
 #[derive(Debug, Clone)]
 pub struct Limits {

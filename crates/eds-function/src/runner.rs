@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 use crate::arrivals::Arrivals;
 use crate::body::{Gated, Ticket};
 use crate::bounded::Held;
-use crate::computing::{Computed, Onward};
+use crate::computing::{Computed, Computing, Onward};
 use crate::connections::{self, Activity, Connections};
 use crate::limits::{Lane, Limits};
 use crate::outline::outline;
@@ -159,9 +159,13 @@ async fn compute_in(
             drop(message);
             Ok(Some(service.answer(request, go_on).encode_to_vec()))
         };
-        let computed = match lane.computing.run(taken, onward, work).await? {
-            Computed::Done(computed) => computed?,
-            Computed::NoRoom => return Ok(None),
+        let at_once = lane.is_idle().then(|| Computing::at_once(work.clone())).flatten();
+        let computed = match at_once {
+            Some(computed) => computed?,
+            None => match lane.computing.run(taken, onward, work).await? {
+                Computed::Done(computed) => computed?,
+                Computed::NoRoom => return Ok(None),
+            },
         };
         match computed {
             Some(bytes) => return Ok(Some(bytes.into())),
