@@ -101,24 +101,55 @@ fn figures(run: &str) -> String {
     )
 }
 
-/// Writes them with `EDS_UPDATE_GOLDEN=1`.
+/// The part of a page between two marks is `expect`; `EDS_UPDATE_GOLDEN=1` writes it there.
+fn shown(page: &str, mark: &str, expect: &str) {
+    let path = root().join(page);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (begin, end) = (format!("<!-- {mark} -->\n"), format!("<!-- /{mark} -->"));
+    let (before, rest) = text.split_once(&begin).unwrap();
+    let (shown, after) = rest.split_once(&end).unwrap();
+    if std::env::var("EDS_UPDATE_GOLDEN").as_deref() == Ok("1") {
+        std::fs::write(&path, [before, &begin, expect, &end, after].concat()).unwrap();
+        return;
+    }
+    assert_eq!(shown, expect, "EDS_UPDATE_GOLDEN=1 cargo test -p eds-cli --test readme writes it");
+}
+
 #[test]
 fn the_figures_are_those_of_the_recorded_runs() {
-    const BEGIN: &str = "<!-- losses -->\n";
-    const END: &str = "<!-- /losses -->";
     let runs = ["50", "50-from-zero", "5000-faults", "3000-rolling-update"];
     let mut table =
         "| messages | during the run | drained after | replicas | effect | deliveries at most |\n\
                      |---|---|---|---|---|---|\n"
             .to_owned();
     table.extend(runs.map(|run| figures(&format!("autoscaling-{run}"))));
-    let path = root().join("README.md");
-    let readme = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = readme.split_once(BEGIN).unwrap();
-    let (shown, after) = rest.split_once(END).unwrap();
-    if std::env::var("EDS_UPDATE_GOLDEN").as_deref() == Ok("1") {
-        std::fs::write(&path, [before, BEGIN, &table, END, after].concat()).unwrap();
-        return;
+    shown("README.md", "losses", &table);
+}
+
+/// One server's figures in an attack.
+fn outcome(outcome: &Value) -> String {
+    let number = |key: &str| outcome[key].as_f64().unwrap();
+    let died = if outcome["survived"].as_bool().unwrap() { "" } else { "**died**, " };
+    format!(
+        "{died}{:.0} MiB, {:.2} s, {:.0} ms",
+        number("peak_mib"),
+        number("cpu_s"),
+        number("worst_ms")
+    )
+}
+
+#[test]
+fn the_attacks_are_those_of_the_recorded_run() {
+    let text = std::fs::read(root().join("bench/recorded/attack.json")).unwrap();
+    let recorded: Value = serde_json::from_slice(&text).unwrap();
+    assert_eq!(recorded["limited"], true, "with the pod's memory");
+    let mut table =
+        "| attack | ours: peak, CPU, slowest beside | the Go function |\n|---|---|---|\n"
+            .to_owned();
+    for row in recorded["rows"].as_array().unwrap() {
+        let name = row["attack"].as_str().unwrap();
+        assert_eq!(row["faults"], serde_json::json!([]), "{name}");
+        table += &format!("| {name} | {} | {} |\n", outcome(&row["ours"]), outcome(&row["go"]));
     }
-    assert_eq!(shown, table, "EDS_UPDATE_GOLDEN=1 cargo test -p eds-cli --test readme writes them");
+    shown("bench/README.md", "attacks", &table);
 }

@@ -6,6 +6,10 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
+/// Connections that may wait to be accepted. A client that finds no room tries again after a second. As
+/// many as Go asks for; the kernel lowers it to its own limit (`net.core.somaxconn`).
+const BACKLOG: i32 = 65_535;
+
 /// Which IP versions to listen on: Go's network names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Network {
@@ -62,7 +66,7 @@ fn bind(network: Network, address: SocketAddr) -> io::Result<TcpListener> {
     // A restarted function must not wait for connections of the one before to time out.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
-    socket.listen(1024)?;
+    socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     TcpListener::from_std(socket.into())
 }
