@@ -87,7 +87,11 @@ fn run(flags: Flags) -> Result<(), String> {
     let memory =
         flags.memory_limit.and_then(|limit| usize::try_from(limit).ok()).map(|it| it << 20);
     let options = Options { certificates, max_message, limits: Limits::of_this_process(memory) };
+    // They compute what takes a moment, too: as many as processors would wait for each other's memory and
+    // wake each other. What takes longer has threads of its own.
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(processors.div_ceil(2))
         .enable_all()
         .thread_stack_size(STACK_SIZE)
         .build()
