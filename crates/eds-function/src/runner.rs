@@ -140,11 +140,6 @@ async fn compute_in(
     loop {
         let budget_now = budget.min(lane.objects.all());
         let taken = lane.objects.take(budget_now).await.map_err(stopping)?;
-        let onward = lane.long.as_ref().map(|long| Onward {
-            computing: long.computing.clone(),
-            objects: long.objects.clone(),
-            bytes: budget_now,
-        });
         let (service, message) = (*service, message.clone());
         let work = move |go_on: GoOn<'_>| -> Result<Option<Vec<u8>>, Status> {
             // Half of what was taken is for what the function makes of the objects.
@@ -162,10 +157,17 @@ async fn compute_in(
         let at_once = lane.is_idle().then(|| Computing::at_once(work.clone())).flatten();
         let computed = match at_once {
             Some(computed) => computed?,
-            None => match lane.computing.run(taken, onward, work).await? {
-                Computed::Done(computed) => computed?,
-                Computed::NoRoom => return Ok(None),
-            },
+            None => {
+                let onward = lane.long.as_ref().map(|long| Onward {
+                    computing: long.computing.clone(),
+                    objects: long.objects.clone(),
+                    bytes: budget_now,
+                });
+                match lane.computing.run(taken, onward, work).await? {
+                    Computed::Done(computed) => computed?,
+                    Computed::NoRoom => return Ok(None),
+                }
+            }
         };
         match computed {
             Some(bytes) => return Ok(Some(bytes.into())),

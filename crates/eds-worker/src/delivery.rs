@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use async_nats::client::{Request, RequestError, RequestErrorKind};
+use async_nats::client::{Request, RequestErrorKind};
 use async_nats::header::{HeaderMap, NATS_MESSAGE_ID};
 use async_nats::jetstream::{self, AckKind};
 use async_nats::{Client, Message, Subject};
@@ -72,19 +72,6 @@ impl Delivery {
         })
     }
 
-    /// Say `kind` once. `None` if the server did not answer.
-    ///
-    /// # Errors
-    /// Another reason why it was not confirmed.
-    async fn say(&self, kind: AckKind, patience: Duration) -> Result<Option<()>, RequestError> {
-        let request = Request::new().payload(kind.into()).timeout(Some(CONFIRM.min(patience)));
-        match self.client.send_request(self.reply.clone(), request).await {
-            Ok(_) => Ok(Some(())),
-            Err(error) if error.kind() == RequestErrorKind::TimedOut => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Say `kind` until the server confirms it, or until our patience is over. Returns whether it did.
     ///
     /// A server that was killed may not know of its last deliveries when it is back: it never answers
@@ -94,27 +81,28 @@ impl Delivery {
         let patience = shared.patience();
         let until = Instant::now() + patience;
         loop {
-            let cause = match self.say(kind, patience).await {
-                Ok(Some(())) => return true,
-                Ok(None) if self.forgotten(shared).await => {
-                    "it does not know of this delivery: it was restarted".to_owned()
-                }
-                Ok(None) if Instant::now() >= until => "no answer".to_owned(),
-                Err(error) if Instant::now() >= until => error.to_string(),
-                Ok(None) | Err(_) => {
-                    tracing::debug!(id = self.id, ?kind, "saying it again");
-                    sleep(Duration::from_millis(250)).await;
-                    continue;
-                }
+            let request = Request::new().payload(kind.into()).timeout(Some(CONFIRM.min(patience)));
+            let Err(error) = self.client.send_request(self.reply.clone(), request).await else {
+                return true;
             };
-            tracing::warn!(
-                id = self.id,
-                sequence = self.sequence,
-                ?kind,
-                cause,
-                "NATS did not confirm; the message will be delivered again"
-            );
-            return false;
+            let unanswered = error.kind() == RequestErrorKind::TimedOut;
+            let forgotten = unanswered && self.forgotten(shared).await;
+            if forgotten || Instant::now() >= until {
+                let cause = match forgotten {
+                    true => "it does not know of this delivery: it was restarted".to_owned(),
+                    false => error.to_string(),
+                };
+                tracing::warn!(
+                    id = self.id,
+                    sequence = self.sequence,
+                    ?kind,
+                    cause,
+                    "NATS did not confirm; the message will be delivered again"
+                );
+                return false;
+            }
+            tracing::debug!(id = self.id, ?kind, %error, "saying it again");
+            sleep(Duration::from_millis(250)).await;
         }
     }
 
