@@ -11,8 +11,6 @@ use serde_json::Value;
 
 use crate::git::Before;
 
-const RESOURCES: [&str; 3] = ["resources", "bases", "components"];
-
 /// What changed kustomizations do to claims; `files` are those that are checked.
 pub(crate) fn changes<'a>(
     before: &Before,
@@ -58,7 +56,7 @@ pub(crate) fn is_patch(kustomization: &str, file: &Path) -> bool {
 
 /// Whether a kustomization names a file beside it as what it is made of.
 pub(crate) fn is_resource(kustomization: &str, file: &Path) -> bool {
-    names(kustomization, &RESOURCES, file)
+    names(kustomization, &kustomize::RESOURCES, file)
 }
 
 /// Whether one of these lists names a file.

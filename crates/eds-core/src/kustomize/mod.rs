@@ -22,7 +22,8 @@ use crate::yaml::{self, Node};
 /// The names that Kustomize looks for.
 pub const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
-const RESOURCES: [&str; 3] = ["resources", "bases", "components"];
+/// The fields that name what is taken in.
+pub const RESOURCES: [&str; 3] = ["resources", "bases", "components"];
 
 /// What may touch claims in ways that are not followed here.
 const OPAQUE: [&str; 9] = [
