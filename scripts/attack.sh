@@ -5,7 +5,7 @@
 #
 # On loopback, for a few minutes. Root sets the memory limit (control groups); without it the run says so.
 # Without the Go function ours is attacked alone, loudly. Table on stdout, JSON in bench/out/attack.json.
-# Exit 0: held; 1: ours died or was worse; 2: could not attack.
+# Exit 0: held; 1: ours failed or was worse; 2: could not attack.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -56,8 +56,8 @@ enum Load {
     Frames { flood: floods::Flood, connections: usize },
     /// The same at a server with mutual TLS.
     Tls { flood: floods::Flood, connections: usize },
-    /// SIGTERM while one connection is open and idle.
-    Stop,
+    /// SIGTERM while one connection is open and idle, or this request is computed, which must be answered.
+    Stop { under_way: Option<fn() -> Result<Bytes, Failure>> },
 }
 
 const ATTACKS: &[(&str, Load)] = &[
@@ -100,7 +100,8 @@ const ATTACKS: &[(&str, Load)] = &[
         Load::Tls { flood: floods::half_open_handshakes, connections: 20 },
     ),
     ("TLS: 2,000 handshakes given up", Load::Tls { flood: floods::handshakes, connections: 4 }),
-    ("SIGTERM with an idle connection", Load::Stop),
+    ("SIGTERM with an idle connection", Load::Stop { under_way: None }),
+    ("SIGTERM with a request under way", Load::Stop { under_way: Some(requests::slow) }),
 ];
 
 const fn requests_of(
@@ -121,6 +122,7 @@ const TRIES: u32 = 3;
 /// What one server did under one attack.
 #[derive(Debug, Default)]
 struct Outcome {
+    /// It lives and answers; for SIGTERM: it answered what was under way, and ended.
     survived: bool,
     peak_mib: f64,
     cpu_s: f64,
@@ -168,8 +170,8 @@ pub(crate) fn run(attack: &Attack) -> Result<bool, Failure> {
 
 fn text(outcome: &Outcome) -> String {
     let Outcome { survived, peak_mib, cpu_s, worst_ms } = outcome;
-    let died = if *survived { "" } else { "**died**, " };
-    format!("{died}{peak_mib:.0} MiB, {cpu_s:.2} s, {worst_ms:.0} ms")
+    let failed = if *survived { "" } else { "**failed**, " };
+    format!("{failed}{peak_mib:.0} MiB, {cpu_s:.2} s, {worst_ms:.0} ms")
 }
 
 fn as_json(outcome: &Outcome) -> Value {
@@ -183,7 +185,7 @@ fn as_json(outcome: &Outcome) -> Value {
 fn faults(ours: &Outcome, go: Option<&Outcome>) -> Vec<&'static str> {
     let mut faults = Vec::new();
     if !ours.survived {
-        faults.push("DIED");
+        faults.push("FAILED");
     }
     let Some(go) = go.filter(|go| go.survived) else { return faults };
     if ours.peak_mib > go.peak_mib * TOLERANCE + 4.0 {
@@ -212,12 +214,20 @@ async fn one(name: &'static str, program: &Path, load: &Load) -> Result<Outcome,
     let cpu = server.cpu_s()?;
     let small = requests::small()?;
     let mut outcome = Outcome::default();
-    if matches!(load, Load::Stop) {
+    if let Load::Stop { under_way } = load {
         let _idle = std::net::TcpStream::connect(address)?;
-        sleep(Duration::from_millis(100)).await;
+        let mut client = connect(address).await?;
+        let request = under_way.map(|request| request()).transpose()?;
+        let answer = request
+            .map(|request| tokio::spawn(async move { call(&mut client, &request).await.is_ok() }));
+        sleep(Duration::from_millis(30)).await;
         let start = Instant::now();
         server.terminate()?;
-        outcome.survived = server.ends_within(Duration::from_secs(25));
+        let answered = match answer {
+            Some(answer) => answer.await?,
+            None => true,
+        };
+        outcome.survived = server.ends_within(Duration::from_secs(25)) && answered;
         outcome.worst_ms = start.elapsed().as_secs_f64() * 1e3;
         outcome.peak_mib = group.peak_mib().unwrap_or_default();
         return Ok(outcome);
@@ -306,7 +316,7 @@ async fn attack(address: SocketAddr, load: &Load) -> Result<(), Failure> {
                 });
             }
         }
-        Load::Stop => {}
+        Load::Stop { .. } => {}
     }
     while tasks.join_next().await.is_some() {}
     Ok(())

@@ -129,9 +129,9 @@ fn the_figures_are_those_of_the_recorded_runs() {
 /// One server's figures in an attack.
 fn outcome(outcome: &Value) -> String {
     let number = |key: &str| outcome[key].as_f64().unwrap();
-    let died = if outcome["survived"].as_bool().unwrap() { "" } else { "**died**, " };
+    let failed = if outcome["survived"].as_bool().unwrap() { "" } else { "**failed**, " };
     format!(
-        "{died}{:.0} MiB, {:.2} s, {:.0} ms",
+        "{failed}{:.0} MiB, {:.2} s, {:.0} ms",
         number("peak_mib"),
         number("cpu_s"),
         number("worst_ms")
