@@ -64,7 +64,7 @@ generate-check: ## are the committed schemas what their pinned sources say?
 	go=$$(scripts/tools.sh go) && cd tools/conformance && "$$go" run ./cmd/manifest-schemas -check -out ../../tests/conformance/schemas
 
 .PHONY: schema
-schema: ## write the claim's JSON Schema from the XRD (ARGS=--check compares)
+schema: ## write the claim's JSON Schema and the page of its fields from the XRD (ARGS=--check compares)
 	scripts/publish-schema.sh $(ARGS)
 
 .PHONY: schema-test

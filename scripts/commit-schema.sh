@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Commits the schema to a pull request's branch, if it changed. For CI.
+# Commits what is made from the XRD (the schema, the page of fields) to a pull request's branch, if it
+# changed. For CI.
 #
 #   BRANCH=feature OWN=true GH_TOKEN=… scripts/commit-schema.sh
 #
@@ -10,26 +11,31 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
-file=platform/04-apis/schemas/eventdrivenservice.schema.json
+files=(platform/04-apis/schemas/eventdrivenservice.schema.json platform/04-apis/docs/fields.md)
 : "${BRANCH:?the branch to commit to}"
 git check-ref-format --branch "$BRANCH" > /dev/null || { echo "commit-schema: $BRANCH is no branch" >&2; exit 1; }
 
 # The branch is not ours: no hook, monitor or attribute of it has a say, and no link leads elsewhere.
 git() { command git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.attributesFile=/dev/null "$@"; }
-[ ! -L "$file" ] || { echo "commit-schema: $file is a link" >&2; exit 1; }
+for file in "${files[@]}"; do
+  [ ! -L "$file" ] || { echo "commit-schema: $file is a link" >&2; exit 1; }
+done
 
-if [ -z "$(git status --porcelain -- "$file")" ]; then
+if [ -z "$(git status --porcelain -- "${files[@]}")" ]; then
   echo 'the schema is up to date' >&2
   exit 0
 fi
 if [ "${OWN:-false}" != true ]; then
-  echo "::error file=$file::is not up to date; run scripts/publish-schema.sh and commit it"
-  git diff --stat -- "$file" >&2
+  for file in "${files[@]}"; do
+    [ -n "$(git status --porcelain -- "$file")" ] || continue
+    echo "::error file=$file::is not up to date; run scripts/publish-schema.sh and commit it"
+  done
+  git diff --stat -- "${files[@]}" >&2
   exit 1
 fi
-git add -- "$file"
+git add -- "${files[@]}"
 git -c user.name='github-actions[bot]' -c user.email='41898282+github-actions[bot]@users.noreply.github.com' \
-  commit --quiet -m 'Publish the schema of the changed definitions' -- "$file"
+  commit --quiet -m 'Publish the schema of the changed definitions' -- "${files[@]}"
 if [ -n "${GH_TOKEN:-}" ]; then
   # Over the environment: an argument would show in the process list.
   export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=http.https://github.com/.extraheader

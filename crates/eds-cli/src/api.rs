@@ -30,11 +30,16 @@ fn compile(file: Option<&Path>, source: &Source, xrd: &Value) -> Result<ClaimApi
     let mut api =
         ClaimApi::from_xrd(xrd).map_err(|e| anyhow!(e)).with_context(|| source.name.clone())?;
     if file.is_none() {
-        for policy in &yaml::parse(embedded::CLAIM_NAMES).documents {
-            api = api.with_policy(&policy.to_json());
+        for policy in policies() {
+            api = api.with_policy(&policy);
         }
     }
     Ok(api)
+}
+
+/// The admission policies that are installed beside the built-in API.
+pub(crate) fn policies() -> Vec<Value> {
+    yaml::parse(embedded::CLAIM_NAMES).documents.iter().map(yaml::Node::to_json).collect()
 }
 
 fn source(file: Option<&Path>) -> Result<Source> {

@@ -13,6 +13,7 @@ use scratch::Repository;
 use serde_json::Value;
 
 const SCHEMA: &str = "platform/04-apis/schemas/eventdrivenservice.schema.json";
+const FIELDS: &str = "platform/04-apis/docs/fields.md";
 const XRD: &str = "platform/04-apis/definitions/xeventdrivenservices.yaml";
 
 /// A checkout with the scripts and the API, its first commit on `main`, and a bare `origin`.
@@ -134,13 +135,17 @@ fn a_changed_definition_publishes_its_schema() {
     let fork = [("BRANCH", "feature/x"), ("OWN", "false")];
     let (status, out, said) = here.step(steps, &fork);
     assert_eq!(status, Some(1), "{said}");
-    assert!(out.contains(&format!("::error file={SCHEMA}::is not up to date")), "{out}");
+    for file in [SCHEMA, FIELDS] {
+        assert!(out.contains(&format!("::error file={file}::is not up to date")), "{out}");
+    }
     assert_eq!(here.git(&["rev-parse", "HEAD"]), changed);
 
     let (status, out, said) = here.step(steps, &own);
     assert_eq!(status, Some(0), "{out}{said}");
-    assert_eq!(here.git(&["diff", "--name-only", &changed, "HEAD"]), SCHEMA);
-    assert!(here.read(SCHEMA).contains("What to run, what it reads"));
+    assert_eq!(here.git(&["diff", "--name-only", &changed, "HEAD"]), format!("{FIELDS}\n{SCHEMA}"));
+    for file in [SCHEMA, FIELDS] {
+        assert!(here.read(file).contains("What to run, what it reads"));
+    }
     let pushed = here.git(&["ls-remote", "origin", "refs/heads/feature/x"]);
     assert!(pushed.starts_with(&here.git(&["rev-parse", "HEAD"])), "{pushed}");
 

@@ -1,4 +1,4 @@
-//! `eds publish-schema`: the claim's schema as JSON Schema 2020-12.
+//! `eds publish-schema`: the claim's schema as JSON Schema 2020-12, or as a page of its fields.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -10,7 +10,8 @@ use eds_core::schema::{Schema, publish};
 use crate::inputs::Source;
 use crate::{Outcome, api, embedded, output};
 
-/// Print the claim's JSON Schema (2020-12), made from the XRD as the API server would serve it.
+/// Print the claim's JSON Schema (2020-12), made from the XRD as the API server would serve it; or its
+/// fields as Markdown, for people.
 ///
 /// Works on any XRD or CRD. With --check nothing is written: exit status 1 says that the file
 /// differs, and the difference is printed.
@@ -23,12 +24,34 @@ pub(crate) struct Args {
     /// the repository's own file, in this directory or above it.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// What to make of it.
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    format: Format,
     /// Compare with the file instead of writing it.
     #[arg(long)]
     check: bool,
     /// The schema of the composite instead of the claim's.
     #[arg(long)]
     composite: bool,
+}
+
+/// What is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// JSON Schema 2020-12, for editors and validators.
+    Json,
+    /// The fields in tables, for people.
+    Markdown,
+}
+
+impl Format {
+    /// Where `scripts/publish-schema.sh` writes it.
+    const fn committed(self) -> &'static str {
+        match self {
+            Self::Json => "platform/04-apis/schemas/eventdrivenservice.schema.json",
+            Self::Markdown => "platform/04-apis/docs/fields.md",
+        }
+    }
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
@@ -44,10 +67,12 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     Schema::compile(&definition.schema)
         .map_err(|e| anyhow!("the schema of {}: {e}", definition.kind))
         .with_context(|| source.name.clone())?;
-    let mut text = serde_json::to_string_pretty(&publish::json_schema(&definition))?;
-    text.push('\n');
+    let text = match args.format {
+        Format::Json => serde_json::to_string_pretty(&publish::json_schema(&definition))? + "\n",
+        Format::Markdown => publish::markdown(&definition, &api::policies()),
+    };
     let path = match &args.output {
-        None if args.check => Some(committed()?),
+        None if args.check => Some(committed(args.format)?),
         path => path.clone(),
     };
     let Some(path) = &path else {
@@ -79,11 +104,9 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     Ok(Outcome::Findings)
 }
 
-/// Where `scripts/publish-schema.sh` writes.
-const COMMITTED: &str = "platform/04-apis/schemas/eventdrivenservice.schema.json";
-
-fn committed() -> Result<PathBuf> {
+fn committed(format: Format) -> Result<PathBuf> {
+    let file = format.committed();
     let here = std::env::current_dir().context("cannot tell the current directory")?;
-    let found = here.ancestors().map(|folder| folder.join(COMMITTED)).find(|file| file.is_file());
-    found.ok_or_else(|| anyhow!("found no {COMMITTED} here or above; name a file with --output"))
+    let found = here.ancestors().map(|folder| folder.join(file)).find(|file| file.is_file());
+    found.ok_or_else(|| anyhow!("found no {file} here or above; name a file with --output"))
 }

@@ -18,11 +18,14 @@
 //! an editor would offer `null` everywhere otherwise.
 
 mod descriptions;
+mod patterns;
+mod reference;
 mod rules;
 
 use serde_json::{Map, Value, json};
 
 use super::Definition;
+pub use reference::markdown;
 
 /// The schema of whole objects of this kind.
 #[must_use]

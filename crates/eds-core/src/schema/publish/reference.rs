@@ -1,0 +1,293 @@
+//! The claim's fields as a page for people: a table for each object, with what is refused below it.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+
+use super::super::{AdmissionPolicy, Definition, crd};
+use super::{descriptions, patterns};
+
+/// The page, as GitHub renders it. Of `policies`, those that hold for this kind: what they say stands with
+/// the metadata, because that is what admission policies are for here.
+#[must_use]
+pub fn markdown(definition: &Definition, policies: &[Value]) -> String {
+    let Definition { group, version, kind, schema, .. } = definition;
+    let mut schema = schema.clone();
+    descriptions::fill(&mut schema);
+    let mut page = Page::default();
+    for part in ["spec", "status"] {
+        if let Some(part_schema) = schema.pointer(&format!("/properties/{part}")) {
+            page.object(part, part_schema, false);
+        }
+    }
+    let mut text = format!(
+        "<!-- Made by `eds publish-schema --format markdown`, of the definition. Do not edit it. -->\n\n\
+         # Fields of {kind}\n\n"
+    );
+    let about = words(&schema, "description");
+    if !about.is_empty() {
+        let _ = writeln!(text, "{}\n", prose(about));
+    }
+    let _ = writeln!(
+        text,
+        "API version `{group}/{version}`. **Bold** fields are required. Below each table stands what is \
+         refused beyond it, in the words in which the API server and `eds validate` say it.\n"
+    );
+    let links: Vec<String> = page.sections.iter().map(|s| link(&s.title, &s.title)).collect();
+    let _ = writeln!(text, "{}\n", links.join(" · "));
+    text.push_str(&metadata(definition, policies));
+    for section in &page.sections {
+        let _ = write!(text, "\n## {}\n\n{}", section.title, section.body);
+    }
+    if !page.machinery.is_empty() {
+        let _ = write!(
+            text,
+            "\n## Crossplane's own fields\n\nEvery claim has them; hardly anybody writes them.\n\n\
+             | field | what it is |\n|---|---|\n{}",
+            page.machinery
+        );
+    }
+    text
+}
+
+fn metadata(definition: &Definition, policies: &[Value]) -> String {
+    let messages: Vec<&str> = policies
+        .iter()
+        .filter(|policy| AdmissionPolicy::of(policy, definition).is_some())
+        .filter_map(|policy| policy.pointer("/spec/validations")?.as_array())
+        .flatten()
+        .map(|validation| words(validation, "message"))
+        .filter(|message| !message.is_empty())
+        .collect();
+    let what = match definition.namespaced {
+        true => "`name` and `namespace`, as of any object; labels and annotations are your own.",
+        false => "`name`, as of any object; labels and annotations are your own.",
+    };
+    let mut text = format!("## metadata\n\n{what}\n");
+    refused(&mut text, messages.iter().map(|message| prose(message)));
+    text
+}
+
+struct Section {
+    title: String,
+    body: String,
+}
+
+#[derive(Default)]
+struct Page {
+    sections: Vec<Section>,
+    machinery: String,
+}
+
+impl Page {
+    /// An object: a table of its fields, what is refused, then the objects below it.
+    fn object(&mut self, path: &str, schema: &Value, required: bool) {
+        let empty = Map::new();
+        let fields = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
+        let needed = |name: &str| {
+            let list = schema.get("required").and_then(Value::as_array);
+            list.is_some_and(|list| list.iter().any(|n| n == name))
+        };
+        let (mut rows, mut rules, mut below) = (String::new(), said(schema, None), Vec::new());
+        let (first, rest): (Vec<_>, Vec<_>) = fields.iter().partition(|(name, _)| needed(name));
+        for (name, field) in first.into_iter().chain(rest) {
+            let at = format!("{path}.{name}");
+            if path == "spec" && crd::is_machinery(name) {
+                let _ = writeln!(self.machinery, "| `{at}` | {} |", cell(field, None));
+                continue;
+            }
+            let inner = innermost(field, &at);
+            let has_section = inner.1.get("properties").is_some();
+            if has_section {
+                below.push((inner, needed(name)));
+            }
+            // An object without a table says here what is refused; a list says so of the whole list.
+            if !has_section || field.get("type").and_then(Value::as_str) == Some("array") {
+                rules.extend(said(field, Some(name)));
+            }
+            let (name, default) = match (needed(name), field.get("default")) {
+                (true, _) => (format!("**`{name}`**"), "required".to_owned()),
+                (false, Some(default)) if default.as_object().is_none_or(|d| !d.is_empty()) => {
+                    (format!("`{name}`"), code(default))
+                }
+                (false, _) => (format!("`{name}`"), String::new()),
+            };
+            let target = has_section.then(|| innermost(field, &at).0);
+            let _ = writeln!(
+                rows,
+                "| {name} | {} | {default} | {} | {} |",
+                kind(field, target.as_deref()),
+                bounds(field).join("; "),
+                cell(field, field.get("example")),
+            );
+        }
+        let mut body = String::new();
+        let about = words(schema, "description");
+        if !about.is_empty() {
+            let must = if required { " Required." } else { "" };
+            let _ = writeln!(body, "{}{must}\n", prose(about));
+        }
+        let _ = write!(
+            body,
+            "| field | type | default | must be | what it is |\n|---|---|---|---|---|\n{rows}"
+        );
+        refused(&mut body, rules.into_iter());
+        self.sections.push(Section { title: path.to_owned(), body });
+        for ((path, schema), required) in below {
+            self.object(&path, schema, required);
+        }
+    }
+}
+
+/// What a list holds in the end, and its path; the schema itself where it is no list.
+fn innermost<'a>(schema: &'a Value, path: &str) -> (String, &'a Value) {
+    match schema.get("items") {
+        Some(items) => innermost(items, &format!("{path}[]")),
+        None => (path.to_owned(), schema),
+    }
+}
+
+/// The messages of a schema's rules.
+fn said(schema: &Value, of: Option<&str>) -> Vec<String> {
+    let rules = schema.get("x-kubernetes-validations").and_then(Value::as_array);
+    let message = |rule: &Value| match words(rule, "message") {
+        "" => format!("`{}`", words(rule, "rule")),
+        message => prose(message),
+    };
+    let of = of.map(|name| format!("`{name}`: ")).unwrap_or_default();
+    rules.into_iter().flatten().map(|rule| format!("{of}{}", message(rule))).collect()
+}
+
+fn refused(text: &mut String, messages: impl ExactSizeIterator<Item = String>) {
+    if messages.len() > 0 {
+        text.push_str("\nRefused:\n\n");
+    }
+    for message in messages {
+        let _ = writeln!(text, "- {message}");
+    }
+}
+
+/// The type in a word; `target` is the section that says more.
+fn kind(schema: &Value, target: Option<&str>) -> String {
+    let linked = |word: &str| target.map_or(word.to_owned(), |target| link(word, target));
+    let plural = |schema: &Value| match words(schema, "type") {
+        "string" => "texts".to_owned(),
+        "integer" | "number" => "numbers".to_owned(),
+        "object" => linked("objects"),
+        other => other.to_owned(),
+    };
+    if schema.get("x-kubernetes-int-or-string") == Some(&Value::Bool(true)) {
+        return "number or text".to_owned();
+    }
+    match words(schema, "type") {
+        "string" => "text".to_owned(),
+        "integer" => "whole number".to_owned(),
+        "boolean" => "true or false".to_owned(),
+        "array" => format!("list of {}", schema.get("items").map(plural).unwrap_or_default()),
+        "object" => match schema.get("additionalProperties") {
+            Some(values @ Value::Object(_)) => format!("map of {}", plural(values)),
+            _ => linked("object"),
+        },
+        "" => "anything".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// Bounds of a value in words; of a list, those of its texts too.
+fn bounds(schema: &Value) -> Vec<String> {
+    let number = |key: &str| schema.get(key).and_then(Value::as_i64);
+    let mut all = Vec::new();
+    if let Some(values) = schema.get("enum").and_then(Value::as_array) {
+        all.push(values.iter().map(code).collect::<Vec<_>>().join(", "));
+    }
+    all.extend(match words(schema, "pattern") {
+        "" => None,
+        pattern => Some(patterns::in_words(pattern).map_or_else(|| raw(pattern), str::to_owned)),
+    });
+    all.extend(between(number("minimum"), number("maximum"), ""));
+    all.extend(between(number("minLength"), number("maxLength"), " characters"));
+    all.extend(between(number("minItems"), number("maxItems"), " entries"));
+    if let Some(items) = schema.get("items").filter(|items| items.get("properties").is_none()) {
+        all.extend(bounds(items).into_iter().map(|bound| format!("each {bound}")));
+    }
+    all
+}
+
+fn between(least: Option<i64>, most: Option<i64>, what: &str) -> Option<String> {
+    match (least, most) {
+        (Some(least), Some(most)) => Some(format!("{least} to {most}{what}")),
+        (Some(least), None) => Some(format!("at least {least}{what}")),
+        (None, Some(most)) => Some(format!("at most {most}{what}")),
+        (None, None) => None,
+    }
+}
+
+fn words<'a>(schema: &'a Value, key: &str) -> &'a str {
+    schema.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// What a field is, with its example.
+fn cell(schema: &Value, example: Option<&Value>) -> String {
+    let mut text = prose(words(schema, "description"));
+    if let Some(example) = example {
+        let _ = write!(text, " Example: {}", code(example));
+    }
+    text.trim().to_owned()
+}
+
+/// A value as YAML's flow style shows it.
+fn code(value: &Value) -> String {
+    raw(&flow(value))
+}
+
+fn flow(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.is_empty() || text.starts_with(['-', '{', '[']) => {
+            format!("{text:?}")
+        }
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", "))
+        }
+        Value::Object(fields) => {
+            let each = fields.iter().map(|(key, value)| format!("{key}: {}", flow(value)));
+            format!("{{{}}}", each.collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Text as code in a table: its own bars are no borders.
+fn raw(text: &str) -> String {
+    format!("`{}`", text.replace('|', r"\|"))
+}
+
+/// A sentence whose characters mean nothing to Markdown, in a table or out of one.
+fn prose(text: &str) -> String {
+    let mut out = String::new();
+    // What the author marked as code already is code.
+    for (i, part) in text.split('`').enumerate() {
+        if i % 2 == 1 {
+            out.push_str(&raw(part));
+            continue;
+        }
+        for c in part.chars() {
+            if matches!(c, '|' | '<' | '>' | '*' | '_' | '[' | ']' | '$' | '~') {
+                out.push('\\');
+            }
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// A link to a section, by the anchor that GitHub gives its title.
+fn link(word: &str, title: &str) -> String {
+    let anchor: String = title
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect();
+    format!("[{}](#{anchor})", word.replace('[', r"\[").replace(']', r"\]"))
+}
