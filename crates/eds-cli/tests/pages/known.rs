@@ -1,0 +1,51 @@
+//! What this test cannot run itself, and who tries it instead.
+
+/// A command that only a cluster, or another tool, can try.
+pub(crate) struct Held {
+    /// How it begins.
+    begin: &'static str,
+    /// What carries it out; empty where that is nothing of ours.
+    pub(crate) proof: &'static str,
+}
+
+const fn held_by(begin: &'static str, proof: &'static str) -> Held {
+    Held { begin, proof }
+}
+
+const GUIDE: &str = "testbed/proofs/readiness";
+
+/// What this test runs itself.
+pub(crate) const HERE: &[&str] = &["eds ", "diff "];
+
+const HELD: &[Held] = &[
+    held_by("kubectl apply -f orders-claim.yaml", GUIDE),
+    held_by("kubectl -n shop wait --for=condition=Ready", GUIDE),
+    held_by("kubectl -n shop get eds", GUIDE),
+];
+
+pub(crate) fn held(command: &str) -> Option<&'static Held> {
+    HELD.iter().find(|held| command.starts_with(held.begin))
+}
+
+/// Blocks that are neither commands nor YAML: how they begin, and why that is enough.
+pub(crate) const BLOCKS: &[(&str, &str, &str)] = &[
+    (
+        "lua",
+        "vim.lsp.config('yamlls', {",
+        "Neovim is not run here; the server that it starts is asked by platform/04-apis/tests/editor.test.mjs",
+    ),
+    (
+        "text",
+        "nothing is composed: ServiceAccount orders and Service orders",
+        "crates/eds-core/tests/event_driven_service/ownership.rs holds the sentence, testbed/proofs/ownership reads it",
+    ),
+];
+
+/// Objects of others that the pages show.
+pub(crate) const KINDS: &[&str] = &["Secret", "ExternalSecret"];
+
+/// What the picture of `eds validate` makes of the first page's claim.
+pub(crate) const MISTAKES: (&str, &str) = ("  size: small\n", "  size: smal\n  replicas: 3\n");
+
+/// Pictures of a terminal: the file, and the command, or what was recorded.
+pub(crate) const PICTURES: &[(&str, &str)] = &[("validate.svg", "eds validate orders-claim.yaml")];
