@@ -11,12 +11,18 @@ ARGS ?=
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
+.PHONY: demo
+demo: ## the main job, shown: a claim checked, its manifests, a mistake explained (builds eds, about a minute and a half)
+	scripts/demo.sh
+
 .PHONY: build
 build: ## release binaries: target/release/eds, target/release/eds-function
 	$(CARGO) build --release --locked
 
 .PHONY: test
-test: lint ## everything that must pass before a change lands: lint, all Rust tests, conformance
+test: ## everything that must pass before a change lands: lint, all Rust tests, conformance
+	scripts/needs.sh test
+	$(MAKE) --no-print-directory lint
 	$(CARGO) test --workspace --locked
 	package/test
 	scripts/conformance.sh
