@@ -1,6 +1,6 @@
 // Does an editor help with claims? Asks the real yaml-language-server over LSP, with the settings of
 // .vscode/settings.json: completion of field names and of values, hover, errors on wrong values, none
-// on the examples and valid fixtures.
+// on the examples and valid fixtures; and with a modeline in place of settings.
 //
 //   node editor.test.mjs PATH-OF-yaml-language-server
 //
@@ -64,8 +64,8 @@ setTimeout(() => { console.error('editor test: no answer within 60 s'); process.
 
 let files = 0;
 // Opens a text and gives its URI and the errors that the server sends for it.
-async function open(text) {
-  const uri = pathToFileURL(join(root, `editor-test-${files++}.yaml`)).href;
+async function open(text, extension = 'yaml') {
+  const uri = pathToFileURL(join(root, `editor-test-${files++}.${extension}`)).href;
   const errors = new Promise((done) => diagnostics.set(uri, done));
   send({ method: 'textDocument/didOpen', params: { textDocument: { uri, languageId: 'yaml', version: 1, text } } });
   return { uri, errors: await errors };
@@ -114,6 +114,14 @@ for (const [name, text] of [
   const { errors } = await open(text);
   check(`marks ${name} on its line`, errors.some((e) => e.range.start.line === line), errors);
 }
+// The settings above name *.yaml: a .yml has no schema but the one that its first line names.
+const modeline = '# yaml-language-server: $schema=./platform/04-apis/schemas/eventdrivenservice.schema.json\n';
+let { errors } = await open(`${modeline}${head}  size: medum\n`, 'yml');
+check('marks a wrong value by the modeline alone', errors.some((e) => e.range.start.line === line + 1), errors);
+({ errors } = await open(`${modeline}${head}  size: small\n`, 'yml'));
+check('nothing to say about a claim with a modeline', errors.length === 0, errors);
+({ errors } = await open(`${head}  size: medum\n`, 'yml'));
+check('knows no schema without one', errors.length === 0, errors);
 for (const folder of ['examples', 'tests/fixtures/valid']) {
   for (const file of readdirSync(join(api, folder)).filter((f) => f.endsWith('.yaml'))) {
     // Not claims alone, or a status, which only the API server drops.

@@ -4,7 +4,7 @@
 pub(crate) struct Held {
     /// How it begins.
     begin: &'static str,
-    /// What carries it out; empty where that is nothing of ours.
+    /// What carries it out.
     pub(crate) proof: &'static str,
 }
 
@@ -12,15 +12,23 @@ const fn held_by(begin: &'static str, proof: &'static str) -> Held {
     Held { begin, proof }
 }
 
-const GUIDE: &str = "testbed/proofs/readiness";
-
 /// What this test runs itself.
 pub(crate) const HERE: &[&str] = &["eds ", "diff "];
+/// Of those, the ones for which exit status 1 is no failure.
+pub(crate) const ANSWERS: &[&str] = &["eds adopt ", "eds diff "];
+/// What carries out the steps of the page on migration.
+pub(crate) const STEPS: &str = "testbed/proofs/migration";
+
+/// What types the other commands as they stand on the pages.
+pub(crate) const GUIDE: &str = "testbed/proofs/guide";
 
 const HELD: &[Held] = &[
     held_by("kubectl apply -f orders-claim.yaml", GUIDE),
     held_by("kubectl -n shop wait --for=condition=Ready", GUIDE),
     held_by("kubectl -n shop get eds", GUIDE),
+    held_by("eds doctor shop/orders", GUIDE),
+    held_by("kubectl get eds agent-executor", STEPS),
+    held_by("eds doctor intelligence-deepagents/agent-executor", STEPS),
 ];
 
 pub(crate) fn held(command: &str) -> Option<&'static Held> {
@@ -33,6 +41,11 @@ pub(crate) const BLOCKS: &[(&str, &str, &str)] = &[
         "lua",
         "vim.lsp.config('yamlls', {",
         "Neovim is not run here; the server that it starts is asked by platform/04-apis/tests/editor.test.mjs",
+    ),
+    (
+        "sh",
+        "NAMESPACE=intelligence-deepagents",
+        "names for the steps below, as testbed/proofs/migration sets its own",
     ),
     (
         "text",

@@ -103,8 +103,16 @@ pub(crate) fn commands(text: &str) -> Vec<(String, String)> {
     all
 }
 
-/// Whether `text` is what is shown; a line `...` stands for any lines.
+/// Whether `text` is what is shown; a line `...` stands for any lines, and `…` at a line's end for the rest of it.
 pub(crate) fn matches(shown: &str, text: &str) -> bool {
+    let cut: Vec<Option<&str>> = shown.lines().map(|line| line.strip_suffix('…')).collect();
+    if cut.iter().any(Option::is_some) {
+        let (lines, texts) = (shown.lines().count(), text.lines().count());
+        let same = |((cut, shown), text): ((&Option<&str>, &str), &str)| {
+            cut.map_or(shown == text, |begin| text.starts_with(begin))
+        };
+        return lines == texts && cut.iter().zip(shown.lines()).zip(text.lines()).all(same);
+    }
     let mut parts = shown.split("...\n");
     let Some(first) = parts.next() else { return text.is_empty() };
     let Some(mut rest) = text.strip_prefix(first) else { return false };
