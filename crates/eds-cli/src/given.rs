@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
+use eds_core::adopt;
 use eds_core::claims;
 use eds_core::composition::{self, Composition, Inputs};
 use eds_core::diagnostics::FileFindings;
 use eds_core::protocol::{Object, normalize};
+use eds_core::schema::ClaimApi;
 use eds_core::yaml;
 use serde_json::{Value, json};
 
@@ -74,20 +76,44 @@ pub(crate) fn built_in_composition() -> Result<Value> {
     built_in.context("the built-in Composition is empty")
 }
 
+/// The built-in API and Composition.
+pub(crate) struct Platform {
+    pub(crate) api: ClaimApi,
+    composition: Composition,
+    composite_kind: String,
+}
+
+impl Platform {
+    pub(crate) fn built_in() -> Result<Self> {
+        let (api, composite) = api::load_with_composite(None)?;
+        let source = Source {
+            name: "the built-in Composition".to_owned(),
+            text: embedded::COMPOSITION.to_owned(),
+        };
+        let composition = Composition::parse(&Value::Object(inputs::single(&source)?))
+            .map_err(|e| anyhow!(e))
+            .with_context(|| source.name.clone())?;
+        Ok(Self { api, composition, composite_kind: composite.kind })
+    }
+
+    /// For manifests, of which some name no namespace.
+    pub(crate) fn for_namespace<'a>(&'a self, namespace: &'a str) -> adopt::Platform<'a> {
+        let Self { api, composition, composite_kind } = self;
+        adopt::Platform { api, composition, composite_kind, namespace }
+    }
+
+    /// The manifests that a claim with its defaults becomes.
+    pub(crate) fn manifests(&self, claim: &Value) -> Result<Vec<Value>> {
+        let mut claim: Object = claim.as_object().cloned().unwrap_or_default();
+        claim.values_mut().for_each(normalize);
+        let composite = composition::composite_of(&claim, &self.composite_kind);
+        let inputs = Inputs { composite, ..Inputs::default() };
+        let rendered = composition::render(&self.composition, &inputs)?;
+        Ok(rendered.manifests().cloned().map(Value::Object).collect())
+    }
+}
+
 /// The manifests that the built-in Composition makes of a claim with its defaults.
 pub(crate) fn manifests(claim: &Value) -> Result<Vec<Value>> {
-    let (_, composite) = api::load_with_composite(None)?;
-    let source = Source {
-        name: "the built-in Composition".to_owned(),
-        text: embedded::COMPOSITION.to_owned(),
-    };
-    let composition = Composition::parse(&Value::Object(inputs::single(&source)?))
-        .map_err(|e| anyhow!(e))
-        .with_context(|| source.name.clone())?;
-    let mut claim: Object = claim.as_object().cloned().unwrap_or_default();
-    claim.values_mut().for_each(normalize);
-    let composite = composition::composite_of(&claim, &composite.kind);
-    let inputs = Inputs { composite, ..Inputs::default() };
-    let rendered = composition::render(&composition, &inputs)?;
-    Ok(rendered.manifests().cloned().map(Value::Object).collect())
+    Platform::built_in()?.manifests(claim)
 }

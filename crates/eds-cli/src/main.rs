@@ -15,6 +15,7 @@ mod git;
 mod given;
 mod inputs;
 mod kustomize;
+mod manifests;
 mod output;
 mod select;
 
@@ -39,6 +40,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Adopt(commands::adopt::Args),
     Completions(commands::completions::Args),
     Doctor(commands::doctor::Args),
     PublishSchema(commands::publish_schema::Args),
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> ExitCode {
     let result = match &cli.command {
+        Command::Adopt(args) => commands::adopt::run(args),
         Command::Completions(args) => commands::completions::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::PublishSchema(args) => commands::publish_schema::run(args),

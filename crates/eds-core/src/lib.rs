@@ -9,9 +9,11 @@
 //! The three doors (`eds render`, the gRPC function, `eds verify`) call the same functions with
 //! the same [`protocol`] types.
 
+pub mod adopt;
 pub mod claims;
 pub mod composition;
 pub mod diagnostics;
+pub mod difference;
 pub mod event_driven_service;
 pub mod fieldpath;
 pub mod functions;

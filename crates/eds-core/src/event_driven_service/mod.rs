@@ -43,7 +43,7 @@ use crate::protocol::{
 
 pub use image::Image;
 pub use input::{API_VERSION, KIND};
-pub use ownership::{ADOPT, ON_DELETE};
+pub use ownership::{ADOPT, ON_DELETE, obstacle};
 pub use readiness::Paused;
 
 use diagnosis::Diagnosis;

@@ -226,11 +226,17 @@ impl Composer<'_> {
                  remove that annotation, or choose the Composition that composes Objects"
             ));
         }
-        match Kind::of(desired) {
-            Kind::Deployment => deployment_obstacle(desired, live),
-            Kind::Other if text(desired, &["kind"]) == "Service" => service_obstacle(desired, live),
-            _ => None,
-        }
+        obstacle(desired, live)
+    }
+}
+
+/// Why an object could not become the claim's, whoever allowed it: what its own text says against it.
+#[must_use]
+pub fn obstacle(desired: &Object, live: &Object) -> Option<String> {
+    match Kind::of(desired) {
+        Kind::Deployment => deployment_obstacle(desired, live),
+        Kind::Other if text(desired, &["kind"]) == "Service" => service_obstacle(desired, live),
+        _ => None,
     }
 }
 

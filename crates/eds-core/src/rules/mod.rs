@@ -26,6 +26,7 @@ mod unknown;
 mod unused_cooldown;
 mod variables;
 
+pub(crate) use plain_secret::looks_secret;
 pub(crate) use reword::{refused_anyway, reword, said_again};
 pub(crate) use slip::stands_in_the_other;
 pub use together::{Identity, Together};

@@ -71,6 +71,12 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     }
 }
 
+/// Whether a variable of this name and value holds a secret as plain text.
+pub(crate) fn looks_secret(name: &str, value: &str) -> bool {
+    let named = secret_name(name) && holds_text(value) && !matches!(value, "true" | "false");
+    named || secret_value(value).is_some()
+}
+
 /// What a value holds that is a secret whatever its name is.
 fn secret_value(value: &str) -> Option<&'static str> {
     let value = value.trim();

@@ -6,9 +6,9 @@
 
 use serde_json::{Value, json};
 
-use super::difference::{differences, same_quantity};
 use super::object::{list, name, text};
 use super::{Check, Report};
+use crate::difference::{differences, same_quantity};
 
 /// What was found.
 #[derive(Debug, Clone)]

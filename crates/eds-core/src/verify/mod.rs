@@ -7,7 +7,6 @@ pub mod bystanders;
 pub mod claim;
 pub mod composition;
 pub mod deployment;
-mod difference;
 pub mod endpoint;
 pub mod keda;
 pub mod load;
@@ -21,7 +20,7 @@ mod rows;
 mod shared;
 mod unread;
 
-pub use difference::differences;
+pub use crate::difference::differences;
 pub use endpoint::Endpoint;
 pub use report::{Report, Section};
 pub use rows::Rows;

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::super::Check;
-use super::super::difference::differences;
 use super::super::object::{Condition, name, text};
 use super::Facts;
+use crate::difference::differences;
 
 pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     facts.rendered.iter().map(|rendered| check(facts, rendered)).collect()

@@ -1,0 +1,70 @@
+//! `eds adopt`: manifests of a worker that runs already become a claim, and nothing of them is dropped silently.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+
+use anyhow::{Result, anyhow};
+use clap::ValueEnum;
+use eds_core::adopt;
+use eds_core::diagnostics;
+
+use crate::manifests::{self, Manifests};
+use crate::{Outcome, given};
+
+/// Make claims of the manifests of workers that run already.
+///
+/// Reads Deployments with their Services, ServiceAccounts, ScaledObjects, ConfigMaps, Secrets and
+/// PodDisruptionBudgets, from files, directories and standard input (`helm template . | eds adopt -`).
+/// Writes a claim for each worker to standard output, and to standard error what becomes of every field:
+/// lost, replaced, added or kept, with its line, the reason, and what to do. Changes nothing.
+/// Exit status: 0 nothing is lost, 1 something is lost or refused, 2 it could not be told.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Files, directories, patterns, or `-` for standard input.
+    #[arg(value_name = "MANIFESTS", required = true)]
+    paths: Vec<PathBuf>,
+    /// How to print the report.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    report: Format,
+    /// Namespace of manifests that name none.
+    #[arg(short, long, default_value = "default")]
+    namespace: String,
+    /// Leave out files that this pattern matches, written as in a .gitignore. May be repeated.
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a person.
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    tell(manifests::read(&args.paths, &args.exclude)?, args)
+}
+
+fn tell(manifests: Manifests, args: &Args) -> Result<Outcome> {
+    let platform = given::Platform::built_in()?;
+    let adoption = adopt::adopt(&manifests.all, &platform.for_namespace(&args.namespace));
+    let mut adoption = adoption.map_err(|e| anyhow!(e))?;
+    adoption.notes = manifests.notes;
+    let mut out = std::io::stdout().lock();
+    out.write_all(adoption.claims().as_bytes())?;
+    out.flush()?;
+    let mut report = std::io::stderr().lock();
+    match args.report {
+        Format::Text => {
+            let color = std::io::stderr().is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            report.write_all(adopt::text(&adoption, color).as_bytes())?;
+        }
+        Format::Json => {
+            diagnostics::write_json(&mut report, &adopt::json(&adoption))?;
+            writeln!(report)?;
+        }
+    }
+    Ok(if adoption.is_whole() { Outcome::Fine } else { Outcome::Findings })
+}

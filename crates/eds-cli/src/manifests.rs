@@ -1,0 +1,77 @@
+//! Manifests that the user names: files, directories, patterns, standard input.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use eds_core::adopt::{self, Manifest};
+use eds_core::claims::Origin;
+use eds_core::diagnostics::FileFindings;
+
+use crate::inputs::{Source, Unreadable};
+use crate::output;
+use crate::select::{Candidate, Exclude, Selection};
+
+/// More is not held at once.
+const MOST: usize = 200_000;
+
+/// What was read, and what to know about it.
+pub(crate) struct Manifests {
+    pub(crate) all: Vec<Manifest>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Reads all objects. What cannot be read is said with its place, and ends it: half of a worker's manifests make a
+/// wrong claim.
+pub(crate) fn read(paths: &[PathBuf], exclude: &[String]) -> Result<Manifests> {
+    let Selection { files, links, .. } = Selection::named(paths, &Exclude::new(exclude)?, None)?;
+    let link =
+        |link: &PathBuf| format!("{} is a symbolic link, and was not followed", link.display());
+    let mut notes: Vec<String> = links.iter().map(link).collect();
+    let mut all = Vec::new();
+    let (mut unread, mut foreign) = (0, 0);
+    for Candidate { path, origin, .. } in files {
+        // Of several files that are named, each is meant.
+        let named = origin == Origin::Named || paths.contains(&path);
+        let (name, text, mut found) = match Source::try_read(&path)? {
+            Ok(Source { name, text }) => {
+                let read = adopt::read(&name, &text, named);
+                (name, text, read)
+            }
+            Err(Unreadable { name, text, finding, .. }) => {
+                let mut read = adopt::Read::default();
+                if named {
+                    read.findings.push(*finding);
+                } else {
+                    read.foreign += 1;
+                }
+                (name, text, read)
+            }
+        };
+        foreign += found.foreign;
+        all.append(&mut found.manifests);
+        if all.len() > MOST {
+            bail!("more than {MOST} objects: name fewer manifests at once");
+        }
+        if !found.findings.is_empty() {
+            unread += 1;
+            output::findings(&FileFindings::new(name, text, found.findings));
+        }
+    }
+    if unread > 0 {
+        let (files, are) = if unread == 1 { ("file", "is") } else { ("files", "are") };
+        bail!("{unread} {files} cannot be read, so nothing {are} made of the others either");
+    }
+    if foreign > 0 {
+        let s = if foreign == 1 { " was" } else { "s were" };
+        notes.push(format!("{foreign} document{s} skipped, which hold no Kubernetes object"));
+    }
+    if all.iter().any(|manifest| {
+        manifest.kind() == "Kustomization" && manifest.value.get("resources").is_some()
+    }) {
+        notes.push(
+            "there is a kustomization: give what it makes, `kubectl kustomize DIRECTORY |`, and -"
+                .to_owned(),
+        );
+    }
+    Ok(Manifests { all, notes })
+}

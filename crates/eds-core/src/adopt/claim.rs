@@ -1,0 +1,464 @@
+//! The claim that says what a worker's manifests say.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Map, Value, json};
+
+use super::input::{Manifest, list, text};
+use super::nats::{self, Setting, Settings};
+use super::size::{self, Size};
+use super::variables::{Environment, Origin, Variable};
+use super::workers::Group;
+use super::write::{Item, Tree};
+use super::{Guess, Namespace, Platform};
+use crate::rules::looks_secret;
+
+/// A claim to be written, and what was decided on the way.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) tree: Tree,
+    pub(super) guesses: Vec<Guess>,
+    /// The container that becomes `main`, and the one that becomes `init`.
+    pub(super) container: String,
+    pub(super) init: Option<String>,
+    /// The Secret to be made of what stood as plain text: its name, and its keys.
+    pub(super) secret: Option<(String, Vec<String>)>,
+}
+
+/// The claim's name: the worker's, where that can be a claim's.
+pub(super) fn name(workload: &str) -> (String, Option<String>) {
+    const LONGEST: usize = 56;
+    let mut name: String = workload
+        .chars()
+        .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' })
+        .skip_while(|c| !c.is_ascii_lowercase())
+        .take(LONGEST)
+        .collect();
+    name.truncate(name.trim_end_matches('-').len());
+    if name.is_empty() || name == "default" || name == "kubernetes" {
+        name = format!("{name}-worker").trim_start_matches('-').to_owned();
+    }
+    let why = (name != workload).then(|| {
+        format!("{workload} cannot be a claim's name: at most {LONGEST} lower-case letters, digits and dashes, from a letter on")
+    });
+    (name, why)
+}
+
+/// Entries of `spec.secretRefs`, in the order in which the Secrets appear.
+#[derive(Default)]
+struct Secrets(Vec<(String, Vec<Value>, bool)>, HashMap<String, usize>);
+
+impl Secrets {
+    /// Changes the entry of a Secret, which is made where there is none.
+    fn with(&mut self, name: &str, change: impl FnOnce(&mut Vec<Value>, &mut bool)) {
+        let at = match self.1.get(name) {
+            Some(at) => *at,
+            None => {
+                self.1.insert(name.to_owned(), self.0.len());
+                self.0.push((name.to_owned(), Vec::new(), false));
+                self.0.len() - 1
+            }
+        };
+        if let Some((_, keys, whole)) = self.0.get_mut(at) {
+            change(keys, whole);
+        }
+    }
+
+    fn key(&mut self, secret: &str, key: &str, variable: &str) {
+        let entry = json!({"secretKey": key, "envName": variable});
+        self.with(secret, |keys, _| keys.push(entry));
+    }
+}
+
+/// Writes the claim of a worker.
+pub(super) fn draft(
+    group: &Group,
+    namespace: &Namespace<'_>,
+    naming: Option<String>,
+    sizes: &[Size],
+    platform: &Platform<'_>,
+) -> Option<Draft> {
+    let get = |at: Option<usize>| at.and_then(|at| namespace.index.get(at)).map(|m| &m.value);
+    let workload = namespace.index.get(group.workload)?;
+    let pod = workload.value.pointer("/spec/template/spec")?;
+    let container = list(pod, "/containers").nth(group.container)?;
+    let (scaler, autoscaler, account) =
+        (get(group.scaler), get(group.autoscaler), get(group.account));
+    let trigger = scaler.and_then(|scaler| {
+        list(scaler, "/spec/triggers").find(|trigger| text(trigger, "/type") == nats::TRIGGER)
+    });
+    let mut environment = Environment::of(container, pod, namespace);
+    let init = init_container(pod, container);
+    if let Some(init) = init {
+        join(&mut environment, Environment::of(init, pod, namespace));
+    }
+    let default = |field: &str| {
+        let at =
+            format!("/properties/spec/properties/{}/default", field.replace('.', "/properties/"));
+        platform.api.definition.schema.pointer(&at).cloned()
+    };
+    let url = default("nats.url");
+    let url = url.as_ref().and_then(Value::as_str).unwrap_or_default();
+    let settings = nats::settings(namespace.claim, container, &environment, trigger, url);
+    let most = |field: &str| {
+        let at = format!("/properties/spec/properties/{field}/maxItems");
+        let most = platform.api.definition.schema.pointer(&at).and_then(Value::as_u64);
+        most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX)
+    };
+
+    let mut guesses = Vec::new();
+    let mut guess = |path: &str, value: &str, comment: &Option<String>| {
+        let why = comment.clone().unwrap_or_default().trim_start_matches("guess: ").to_owned();
+        guesses.push(Guess { path: path.to_owned(), value: value.to_owned(), why });
+    };
+    let mut metadata = vec![Item::scalar("name", namespace.claim, naming)];
+    if let Some(own) = workload.namespace() {
+        metadata.push(Item::scalar("namespace", own, None));
+    }
+    let resources = container.get("resources").unwrap_or(&Value::Null);
+    let medium = default("size");
+    let size =
+        size::choose(resources, sizes, medium.as_ref().and_then(Value::as_str).unwrap_or("medium"));
+    if size.guess {
+        guess("spec.size", &size.name, &size.comment);
+    }
+    for (path, setting) in [
+        ("spec.nats.url", &settings.url),
+        ("spec.nats.stream", &settings.stream),
+        ("spec.nats.consumer", &settings.consumer),
+    ] {
+        if setting.guess {
+            guess(path, &setting.value, &setting.comment);
+        }
+    }
+    let mut spec = vec![
+        Item::scalar("image", text(container, "/image"), None),
+        Item::scalar("size", size.name, size.comment),
+        Item::field("nats", nats_items(settings), None),
+    ];
+
+    let mut secrets = Secrets::default();
+    let adopted = free_name(namespace);
+    let mut made = Vec::new();
+    let mut plain = Vec::new();
+    let said = environment.variables.iter().filter(|v| !nats::OWN.contains(&v.name.as_str()));
+    for Variable { name, origin, comment } in said.clone().filter(|v| !v.is_plain_secret()) {
+        match origin {
+            Origin::Plain(value) => {
+                plain.push(Item::listed(Tree::Inline(ordered(name, value)), comment.clone()))
+            }
+            Origin::Secret { name: secret, key } => secrets.key(secret, key, name),
+            Origin::Unsaid(what) => plain.push(Item::Comment(format!("{name}: {what}"))),
+        }
+    }
+    for secret in &environment.whole {
+        secrets.with(secret, |_, whole| *whole = true);
+    }
+    for variable in said.filter(|v| v.is_plain_secret()) {
+        secrets.key(&adopted, &variable.name, &variable.name);
+        made.push(variable.name.clone());
+    }
+    plain.extend(environment.unsaid.into_iter().map(Item::Comment));
+    let arguments = init.map(|init| arguments(init, &mut secrets, &adopted, &mut made));
+
+    let refs = secrets.0.into_iter().map(|(name, env, whole)| {
+        let comment = (name == adopted).then(|| {
+            "make this Secret first: what it holds stood in the manifests as plain text".to_owned()
+        });
+        let limit = most("secretRefs/items/properties/env");
+        let entries =
+            bounded(env.into_iter().map(|e| Item::listed(Tree::Inline(e), None)).collect(), limit);
+        let mut fields = vec![Item::scalar("name", name, None)];
+        if !entries.is_empty() {
+            fields.push(Item::field("env", Tree::List(entries), None));
+        }
+        if whole {
+            fields.push(Item::scalar("envFrom", true, None));
+        }
+        Item::listed(Tree::Map(fields), comment)
+    });
+    push_list(&mut spec, "secretRefs", bounded(refs.collect(), most("secretRefs")));
+    push_list(&mut spec, "env", bounded(plain, most("env")));
+    let pulls = pull_secrets(pod, account);
+    let pulls = pulls.map(|name| Item::listed(Tree::Inline(json!({"name": name})), None));
+    push_list(&mut spec, "imagePullSecrets", bounded(pulls.collect(), most("imagePullSecrets")));
+    if let Some(fields) = arguments {
+        spec.push(Item::field("initContainer", Tree::Map(fields), None));
+    }
+    let scaling = scaling(&workload.value, scaler, autoscaler, trigger, &default, &mut guess);
+    if !scaling.is_empty() {
+        spec.push(Item::field("scaling", Tree::Map(scaling), None));
+    }
+    if let Some(item) = grace(pod, platform) {
+        spec.push(item);
+    }
+
+    let tree = Tree::Map(vec![
+        Item::Comment(format!("Written by eds adopt from {}", place(workload))),
+        Item::scalar("apiVersion", platform.api.api_version(), None),
+        Item::scalar("kind", platform.api.definition.kind.clone(), None),
+        Item::field("metadata", Tree::Map(metadata), None),
+        Item::field("spec", Tree::Map(spec), None),
+    ]);
+    let secret = (!made.is_empty()).then_some((adopted, made));
+    let init = init.map(|init| text(init, "/name").to_owned());
+    Some(Draft { tree, guesses, container: text(container, "/name").to_owned(), init, secret })
+}
+
+fn place(workload: &Manifest) -> String {
+    let namespace = workload.namespace().map(|n| format!("{n}/")).unwrap_or_default();
+    format!(
+        "{} {namespace}{} ({}:{})",
+        workload.kind(),
+        workload.name(),
+        workload.file,
+        workload.line()
+    )
+}
+
+/// `{name, value}` in this order, which is also the alphabet's.
+fn ordered(name: &str, value: &str) -> Value {
+    json!({"name": name, "value": value})
+}
+
+/// A list, unless there is nothing in it. Without entries its comments stand alone.
+fn push_list(spec: &mut Vec<Item>, key: &str, items: Vec<Item>) {
+    if items.iter().any(|item| matches!(item, Item::Entry { .. })) {
+        spec.push(Item::field(key, Tree::List(items), None));
+    } else {
+        spec.extend(items.into_iter().map(|item| match item {
+            Item::Comment(comment) => Item::Comment(format!("{key}: {comment}")),
+            entry => entry,
+        }));
+    }
+}
+
+/// What a claim's list takes at most; the rest is said in a comment.
+fn bounded(mut items: Vec<Item>, most: usize) -> Vec<Item> {
+    let entries = items.iter().filter(|item| matches!(item, Item::Entry { .. })).count();
+    if entries > most {
+        let mut kept = 0;
+        items.retain(|item| {
+            kept += usize::from(matches!(item, Item::Entry { .. }));
+            matches!(item, Item::Entry { .. }) && kept <= most
+        });
+        let more = entries - most;
+        items
+            .push(Item::Comment(format!("{more} more are left out: a claim takes at most {most}")));
+    }
+    items
+}
+
+/// A name for the Secret that is to be made, which no Secret of the manifests has.
+fn free_name(namespace: &Namespace<'_>) -> String {
+    let name = format!("{}-env", namespace.claim);
+    match namespace.secret(&name) {
+        None => name,
+        Some(_) => format!("{}-adopted", namespace.claim),
+    }
+}
+
+fn nats_items(settings: Settings) -> Tree {
+    let Settings { url, stream, consumer, account, endpoint } = settings;
+    let item =
+        |key: &str, Setting { value, comment, .. }: Setting| Item::scalar(key, value, comment);
+    let mut items = vec![item("url", url), item("stream", stream), item("consumer", consumer)];
+    let usual = |setting: &Setting| setting.value == "$G" && setting.comment.is_none();
+    items.extend(account.filter(|a| !usual(a)).map(|setting| item("account", setting)));
+    items.extend(endpoint.map(|setting| item("monitoringEndpoint", setting)));
+    Tree::Map(items)
+}
+
+/// The init container that a claim can say: it ends, runs the worker's image, and something else than the worker.
+fn init_container<'a>(pod: &'a Value, main: &Value) -> Option<&'a Value> {
+    list(pod, "/initContainers").find(|init| {
+        let own = list(init, "/command").chain(list(init, "/args")).next().is_some();
+        text(init, "/restartPolicy") != "Always" && init.get("image") == main.get("image") && own
+    })
+}
+
+/// Both containers of a claim have one environment.
+fn join(environment: &mut Environment, init: Environment) {
+    let names: HashSet<String> =
+        environment.variables.iter().map(|variable| variable.name.clone()).collect();
+    environment.variables.extend(
+        init.variables.into_iter().filter(|v| !names.contains(&v.name)).map(|mut v| {
+            v.comment = Some("the init container's alone, until now".to_owned());
+            v
+        }),
+    );
+    for secret in init.whole {
+        if !environment.whole.contains(&secret) {
+            environment.whole.push(secret);
+        }
+    }
+    for unsaid in init.unsaid {
+        if !environment.unsaid.contains(&unsaid) {
+            environment.unsaid.push(unsaid);
+        }
+    }
+}
+
+/// Command and arguments of the init container; a secret among them becomes a variable.
+fn arguments(
+    init: &Value,
+    secrets: &mut Secrets,
+    adopted: &str,
+    made: &mut Vec<String>,
+) -> Vec<Item> {
+    let mut fields = Vec::new();
+    let mut before = String::new();
+    for field in ["command", "args"] {
+        let mut texts = Vec::new();
+        for word in list(init, &format!("/{field}")) {
+            let word = word.as_str().map_or_else(|| word.to_string(), str::to_owned);
+            let (option, value) = word.split_once('=').unwrap_or((&before, &word));
+            let names = option.starts_with('-') && !value.starts_with('-');
+            if looks_secret("", &word)
+                || names && looks_secret(option.trim_start_matches('-'), value)
+            {
+                let variable = format!("INIT_ARGUMENT_{}", made.len() + 1);
+                secrets.key(adopted, &variable, &variable);
+                let kept =
+                    if word.contains('=') && names { format!("{option}=") } else { String::new() };
+                texts.push(json!(format!("{kept}$({variable})")));
+                made.push(variable);
+            } else {
+                texts.push(json!(word));
+            }
+            before = word;
+        }
+        if !texts.is_empty() {
+            fields.push(Item::scalar(field, Value::Array(texts), None));
+        }
+    }
+    fields
+}
+
+/// A pod's own, or else its ServiceAccount's.
+fn pull_secrets<'a>(pod: &'a Value, account: Option<&'a Value>) -> impl Iterator<Item = &'a str> {
+    let names =
+        |value: &'a Value| list(value, "/imagePullSecrets").map(|secret| text(secret, "/name"));
+    let mut own: Vec<&str> = names(pod).collect();
+    if own.is_empty() {
+        own.extend(account.into_iter().flat_map(names));
+    }
+    let mut seen = HashSet::new();
+    own.retain(|name| !name.is_empty() && seen.insert(*name));
+    own.into_iter()
+}
+
+/// A whole number, also where it is written as text.
+fn whole(value: Option<&Value>) -> Option<i64> {
+    match value? {
+        Value::String(text) => text.parse().ok(),
+        value => value.as_i64(),
+    }
+}
+
+fn scaling(
+    workload: &Value,
+    scaler: Option<&Value>,
+    autoscaler: Option<&Value>,
+    trigger: Option<&Value>,
+    default: &impl Fn(&str) -> Option<Value>,
+    guess: &mut impl FnMut(&str, &str, &Option<String>),
+) -> Vec<Item> {
+    let replicas = whole(workload.pointer("/spec/replicas")).unwrap_or(1);
+    let number =
+        |object: Option<&Value>, at: &str| whole(object.and_then(|object| object.pointer(at)));
+    let (min, max, comment) = match (scaler, autoscaler) {
+        // KEDA's own defaults.
+        (Some(_), _) => (
+            number(scaler, "/spec/minReplicaCount").unwrap_or(0),
+            number(scaler, "/spec/maxReplicaCount").unwrap_or(100),
+            None,
+        ),
+        (None, Some(_)) => (
+            number(autoscaler, "/spec/minReplicas").unwrap_or(1),
+            number(autoscaler, "/spec/maxReplicas").unwrap_or(replicas.max(1)),
+            Some("the HorizontalPodAutoscaler's; it is the lag that scales now".to_owned()),
+        ),
+        (None, None) if replicas == 0 => (
+            0,
+            1,
+            Some("guess: the Deployment was stopped (replicas: 0); this starts a pod when messages wait".to_owned()),
+        ),
+        (None, None) => (
+            replicas,
+            replicas,
+            Some("nothing scaled the Deployment, so nothing does here; raise maxReplicas to let the lag do it".to_owned()),
+        ),
+    };
+    if comment.as_deref().is_some_and(|comment| comment.starts_with("guess")) {
+        guess("spec.scaling.minReplicas", &min.to_string(), &comment);
+    }
+    let max = max.max(min).max(1);
+    let metadata = |key: &str| whole(trigger.and_then(|trigger| trigger.get("metadata")?.get(key)));
+    let mut items = Vec::new();
+    let mut say = |key: &str, value: i64, comment: Option<String>| {
+        let usual = default(&format!("scaling.{key}")).and_then(|value| value.as_i64());
+        if usual != Some(value) || comment.is_some() {
+            items.push(Item::scalar(key, value, comment));
+        }
+    };
+    say("minReplicas", min, comment);
+    say("maxReplicas", max, None);
+    if trigger.is_some() {
+        // KEDA's own defaults are 10 and 0.
+        say("lagThreshold", metadata("lagThreshold").unwrap_or(10), None);
+        say("activationLagThreshold", metadata("activationLagThreshold").unwrap_or(0), None);
+    }
+    for (key, at) in
+        [("pollingInterval", "/spec/pollingInterval"), ("cooldownPeriod", "/spec/cooldownPeriod")]
+    {
+        if let Some(value) = number(scaler, at) {
+            say(key, value, None);
+        }
+    }
+    items
+}
+
+fn grace(pod: &Value, platform: &Platform<'_>) -> Option<Item> {
+    const FIELD: &str = "terminationGracePeriodSeconds";
+    let schema =
+        platform.api.definition.schema.pointer(&format!("/properties/spec/properties/{FIELD}"))?;
+    let bound = |key: &str| schema.get(key).and_then(Value::as_i64);
+    let written = whole(pod.get(FIELD))?;
+    let seconds =
+        written.max(bound("minimum").unwrap_or(written)).min(bound("maximum").unwrap_or(written));
+    let comment = (seconds != written)
+        .then(|| format!("the manifest says {written}; this is the nearest that a claim takes"));
+    (bound("default") != Some(seconds)).then(|| Item::scalar(FIELD, seconds, comment))
+}
+
+/// Fields without which a claim is none: what is wrong with them is for a person to mend.
+const NEEDED: [&str; 9] = [
+    "",
+    "apiVersion",
+    "kind",
+    "metadata",
+    "spec",
+    "spec.image",
+    "spec.nats",
+    "spec.nats.stream",
+    "spec.nats.consumer",
+];
+
+impl Draft {
+    /// Leaves out what the platform refuses, with a comment in its place. False where that is not possible.
+    pub(super) fn leave_out(&mut self, path: &str, why: &str) -> bool {
+        !NEEDED.contains(&path)
+            && !path.starts_with("metadata")
+            && self.tree.replace(path, &format!("left out, because the platform refuses it: {why}"))
+    }
+}
+
+/// The claim as values.
+pub(super) fn without_namespace(claim: &Map<String, Value>, namespace: &str) -> Map<String, Value> {
+    let mut claim = claim.clone();
+    if let Some(metadata) = claim.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.entry("namespace").or_insert_with(|| json!(namespace));
+    }
+    claim
+}

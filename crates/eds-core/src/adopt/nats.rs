@@ -1,0 +1,380 @@
+//! NATS settings, wherever they stand: in KEDA's trigger, in the environment under whatever names, in arguments.
+
+use serde_json::Value;
+
+use super::input::{list, text};
+use super::variables::{Environment, Variable, config_value};
+use crate::secrets::user_info;
+
+/// KEDA's trigger for JetStream.
+pub(super) const TRIGGER: &str = "nats-jetstream";
+
+/// Variables that the platform sets from `spec.nats`.
+pub(super) const OWN: [&str; 3] = ["NATS_URL", "NATS_STREAM_NAME", "NATS_CONSUMER_GROUP"];
+
+/// One setting, and what a person should know about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Setting {
+    pub(super) value: String,
+    pub(super) comment: Option<String>,
+    /// Whether nothing but guesswork says it.
+    pub(super) guess: bool,
+}
+
+/// What `spec.nats` says.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) url: Setting,
+    pub(super) stream: Setting,
+    pub(super) consumer: Setting,
+    pub(super) account: Option<Setting>,
+    pub(super) endpoint: Option<Setting>,
+}
+
+impl Setting {
+    fn known(value: &str) -> Self {
+        Self { value: value.to_owned(), comment: None, guess: false }
+    }
+
+    fn with(value: &str, comment: String) -> Self {
+        Self { value: value.to_owned(), comment: Some(comment), guess: false }
+    }
+
+    fn guess(value: String, why: &str) -> Self {
+        Self { value, comment: Some(format!("guess: {why}")), guess: true }
+    }
+}
+
+/// How much of a container speaks of NATS.
+pub(super) fn signs<'a>(container: &Value, config: &impl Fn(&str) -> Option<&'a Value>) -> usize {
+    let speaks = |name: &str, value: &str| {
+        is_server(value) || words(name).iter().any(|word| word == "NATS" || word == "JETSTREAM")
+    };
+    let named = list(container, "/env").filter(|entry| {
+        let from = text(entry, "/valueFrom/configMapKeyRef/name");
+        let key = text(entry, "/valueFrom/configMapKeyRef/key");
+        let value = config(from).and_then(|config| config_value(config, key));
+        speaks(text(entry, "/name"), value.unwrap_or(text(entry, "/value")))
+    });
+    let whole = list(container, "/envFrom").map(|source| {
+        let data =
+            config(text(source, "/configMapRef/name")).and_then(|c| c.get("data")?.as_object());
+        let data = data.into_iter().flatten();
+        data.filter(|(key, value)| speaks(key, value.as_str().unwrap_or_default())).count()
+    });
+    let args = list(container, "/args").chain(list(container, "/command"));
+    let args = args.filter_map(Value::as_str).filter(|arg| {
+        let (option, value) = arg.split_once('=').unwrap_or((arg, arg));
+        is_server(value) || option.starts_with('-') && speaks(&option.replace('-', "_"), "")
+    });
+    named.count() + whole.sum::<usize>() + args.count()
+}
+
+fn is_server(value: &str) -> bool {
+    ["nats://", "tls://", "ws://", "wss://"].iter().any(|scheme| value.starts_with(scheme))
+}
+
+/// The words of a variable's name, in upper case.
+fn words(name: &str) -> Vec<String> {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_ascii_uppercase).collect()
+}
+
+/// What a claim needs to know, from everything that speaks of it.
+pub(super) fn settings(
+    name: &str,
+    container: &Value,
+    environment: &Environment,
+    trigger: Option<&Value>,
+    default_url: &str,
+) -> Settings {
+    // What stands where a name should stand, and is none.
+    let no_name = |kind: Kind| {
+        let all = environment
+            .variables
+            .iter()
+            .filter(|v| kind.rank(&v.name).is_some_and(|rank| rank < 2));
+        let mut all = all.filter_map(|v| Some((v.name.as_str(), v.value()?)));
+        let (variable, value) = all.find(|(_, value)| !value.is_empty() && !is_name(value))?;
+        Some(format!(
+            "{variable} says {value}, which NATS takes for no name; this is the worker's name"
+        ))
+    };
+    let said = |key: &str| {
+        let value = trigger.and_then(|trigger| trigger.get("metadata")?.get(key));
+        value.and_then(Value::as_str).filter(|value| !value.is_empty())
+    };
+    let stream = choose(Kind::Stream, said("stream"), container, environment);
+    let consumer = choose(Kind::Consumer, said("consumer"), container, environment);
+    Settings {
+        url: url(container, environment, default_url),
+        stream: stream.unwrap_or_else(|| {
+            let guess = name.to_ascii_uppercase().replace(['-', '.'], "_");
+            let why = no_name(Kind::Stream);
+            let why = why.as_deref();
+            Setting::guess(
+                guess,
+                why.unwrap_or(
+                    "nothing in the manifests names the stream; this is the worker's name",
+                ),
+            )
+        }),
+        consumer: consumer.unwrap_or_else(|| {
+            let guess = name.replace('.', "-");
+            let why = no_name(Kind::Consumer);
+            let why = why.as_deref();
+            Setting::guess(
+                guess,
+                why.unwrap_or(
+                    "nothing in the manifests names the consumer; this is the worker's name",
+                ),
+            )
+        }),
+        account: said("account").map(|account| match account.to_ascii_uppercase().as_str() {
+            "$SYS" => Setting::with(
+                "$G",
+                "the trigger said $SYS, where NATS has no JetStream: it has never scaled anything"
+                    .to_owned(),
+            ),
+            _ => Setting::known(account),
+        }),
+        endpoint: said("natsServerMonitoringEndpoint").map(Setting::known),
+    }
+}
+
+fn url(container: &Value, environment: &Environment, default: &str) -> Setting {
+    let own = OWN[0];
+    let mut servers: Vec<&Variable> = environment
+        .variables
+        .iter()
+        .filter(|variable| variable.value().is_some_and(is_server))
+        .collect();
+    servers.sort_by_key(|variable| match variable.name.as_str() {
+        name if name == own => 0,
+        name if words(name).iter().any(|word| word == "NATS") => 1,
+        _ => 2,
+    });
+    let arguments =
+        list(container, "/command").chain(list(container, "/args")).filter_map(Value::as_str);
+    let mut arguments = arguments.map(|arg| arg.split_once('=').map_or(arg, |(_, value)| value));
+    let argument = arguments.find(|value| is_server(value));
+    let found = servers
+        .first()
+        .map(|variable| (variable.name.as_str(), variable.value().unwrap_or_default()));
+    if let Some((name, value)) = found.or(argument.map(|value| ("an argument", value))) {
+        return without_credentials(name, value);
+    }
+    if let Some(variable) = environment.get(own)
+        && variable.value().is_none()
+    {
+        return Setting::guess(
+            default.to_owned(),
+            "NATS_URL came from a Secret, and the platform sets it from here: write the server without user and \
+             password, and let the worker take these from variables of their own",
+        );
+    }
+    // A host without a scheme, or a host and a port.
+    let by_name = |wanted: &[&str]| {
+        environment.variables.iter().find_map(|variable| {
+            let words = words(&variable.name);
+            let last = words.last()?;
+            let value = variable.value().filter(|value| !value.is_empty())?;
+            let host = !value.contains([' ', '/', '$', '@']);
+            (words.iter().any(|word| word == "NATS") && wanted.contains(&last.as_str()) && host)
+                .then_some((variable.name.as_str(), value))
+        })
+    };
+    if let Some((_, value)) =
+        by_name(&["URL", "URLS", "SERVER", "SERVERS", "ADDRESS", "ADDR", "URI", "BROKER"])
+    {
+        let servers: Vec<String> =
+            value.split(',').map(|server| format!("nats://{}", server.trim())).collect();
+        return Setting::known(&servers.join(","));
+    }
+    if let Some((_, host)) = by_name(&["HOST", "HOSTNAME"]) {
+        let port = by_name(&["PORT"]).map_or("4222", |(_, port)| port);
+        return Setting::known(&format!("nats://{host}:{port}"));
+    }
+    Setting::guess(
+        default.to_owned(),
+        "nothing in the manifests names the server; this is the platform's",
+    )
+}
+
+/// Credentials do not belong into a claim, and a variable in NATS_URL is not resolved.
+fn without_credentials(name: &str, value: &str) -> Setting {
+    let servers: Vec<String> = value
+        .split(',')
+        .map(|server| match (server.split_once("://"), user_info(server)) {
+            (Some((scheme, rest)), Some(user)) => {
+                format!(
+                    "{scheme}://{}",
+                    rest.strip_prefix(user).unwrap_or(rest).trim_start_matches('@')
+                )
+            }
+            _ => server.trim().to_owned(),
+        })
+        .collect();
+    let plain = servers.join(",");
+    if plain == value {
+        return Setting::known(value);
+    }
+    let comment = format!(
+        "{name} also held user and password: let the worker take them from variables of their own, by secretRefs"
+    );
+    Setting::with(&plain, comment)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Stream,
+    Consumer,
+}
+
+/// Words of names that hold something else of a stream or a consumer.
+const OTHER: [&str; 28] = [
+    "DLQ",
+    "DEAD",
+    "LETTER",
+    "RESULT",
+    "RESULTS",
+    "OUT",
+    "OUTPUT",
+    "PUBLISH",
+    "TARGET",
+    "SINK",
+    "RETRY",
+    "ERROR",
+    "ERRORS",
+    "SUBJECT",
+    "SUBJECTS",
+    "URL",
+    "MAX",
+    "MIN",
+    "SIZE",
+    "TIMEOUT",
+    "ENABLED",
+    "REPLICAS",
+    "CONCURRENCY",
+    "WAIT",
+    "BATCH",
+    "RESPONSE",
+    "POLICY",
+    "INTERVAL",
+];
+
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Stream => "stream",
+            Self::Consumer => "consumer",
+        }
+    }
+
+    /// How surely a name is this setting's: 0 is the surest.
+    fn rank(self, name: &str) -> Option<usize> {
+        let words = words(name);
+        let has = |word: &str| words.iter().any(|known| known == word);
+        if words.iter().any(|word| OTHER.contains(&word.as_str())) {
+            return None;
+        }
+        let last = words.last().map(String::as_str).unwrap_or_default();
+        let nats = has("NATS") || has("JETSTREAM") || has("JS");
+        match self {
+            Self::Stream => match (has("STREAM"), matches!(last, "STREAM" | "NAME")) {
+                (true, true) if nats => Some(0),
+                (true, true) if words.len() <= 2 => Some(1),
+                (true, true) => Some(2),
+                _ => None,
+            },
+            Self::Consumer => {
+                let is_consumer = has("CONSUMER") || has("DURABLE");
+                let ends = matches!(last, "CONSUMER" | "DURABLE" | "NAME" | "GROUP");
+                match (is_consumer, ends) {
+                    (true, true) if nats => Some(0),
+                    (true, true) if words.len() <= 2 => Some(1),
+                    (true, true) => Some(2),
+                    _ if has("QUEUE") && last == "GROUP" => Some(3),
+                    _ => None,
+                }
+            }
+        }
+    }
+}
+
+/// Whether NATS takes it for a name.
+fn is_name(value: &str) -> bool {
+    let bad = |c: char| c <= ' ' || ".*>/\\$\u{7f}".contains(c);
+    !value.is_empty()
+        && !value.contains(bad)
+        && value.parse::<f64>().is_err()
+        && !matches!(value, "true" | "false")
+}
+
+/// From the trigger, which names what is scaled on, and from the worker's own settings, which name what is read.
+fn choose(
+    kind: Kind,
+    said: Option<&str>,
+    container: &Value,
+    environment: &Environment,
+) -> Option<Setting> {
+    let mut own: Vec<(usize, String, String)> = environment
+        .variables
+        .iter()
+        .filter_map(|variable| {
+            let value = variable.value().filter(|value| is_name(value))?;
+            Some((kind.rank(&variable.name)?, variable.name.clone(), value.to_owned()))
+        })
+        .collect();
+    let args: Vec<&str> = list(container, "/command")
+        .chain(list(container, "/args"))
+        .filter_map(Value::as_str)
+        .collect();
+    for (i, arg) in args.iter().enumerate().filter(|(_, arg)| arg.starts_with('-')) {
+        let (option, value) = match arg.split_once('=') {
+            Some((option, value)) => (option, value),
+            None => (*arg, args.get(i + 1).copied().unwrap_or_default()),
+        };
+        if let Some(rank) = kind.rank(option).filter(|_| is_name(value) && !value.starts_with('-'))
+        {
+            own.push((rank.min(1), option.to_owned(), value.to_owned()));
+        }
+    }
+    own.sort_by_key(|(rank, ..)| *rank);
+    let what = kind.word();
+    match (said, own.first()) {
+        (Some(said), _) if own.iter().any(|(_, _, value)| value == said) => {
+            let differs =
+                own.iter().find(|(_, name, value)| OWN.contains(&name.as_str()) && value != said);
+            Some(match differs {
+                None => Setting::known(said),
+                Some((_, name, value)) => Setting::with(
+                    said,
+                    format!(
+                        "the worker had {name}={value}, which the platform sets to this {what}"
+                    ),
+                ),
+            })
+        }
+        (Some(said), Some((rank, name, value))) if *rank <= 1 => Some(Setting::with(
+            value,
+            format!(
+                "the trigger says {said}, but the worker's {name} says {value}: the worker reads {value}, so its lag \
+                 is what should scale it"
+            ),
+        )),
+        (Some(said), Some((_, name, value))) => Some(Setting::with(
+            said,
+            format!(
+                "from the trigger; the worker's {name} says {value}: is that the {what} it reads?"
+            ),
+        )),
+        (Some(said), None) => Some(Setting::known(said)),
+        (None, Some((0, ..))) => own.first().map(|(_, _, value)| Setting::known(value)),
+        (None, Some((_, name, value))) => Some(Setting::guess(
+            value.clone(),
+            &format!("from {name}; is that the {what} it reads?"),
+        )),
+        (None, None) => None,
+    }
+}

@@ -1,0 +1,103 @@
+//! Which items of two lists belong together: Kubernetes' merge keys.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use serde_json::Value;
+
+/// How the items of a list are told apart.
+enum Identity {
+    /// By one field; items with another value of it are others.
+    Name(&'static str),
+    /// By the field; those left over are paired in their order, because each is the one thing that was meant.
+    Paired(&'static str),
+    /// By the Secret or ConfigMap that it takes whole.
+    Source,
+    /// By what an item is as a whole; those left over are paired in their order.
+    Whole,
+    /// By place.
+    Place,
+}
+
+/// `k8s.io/api`'s `patchMergeKey`s, and what KEDA's lists mean.
+fn identity(pattern: &str) -> Identity {
+    let last = pattern.rsplit(['.', ']']).next().unwrap_or_default();
+    match last {
+        "containers"
+        | "initContainers"
+        | "ephemeralContainers"
+        | "volumes"
+        | "env"
+        | "imagePullSecrets"
+        | "secrets" => Identity::Name("name"),
+        "volumeMounts" => Identity::Name("mountPath"),
+        "topologySpreadConstraints" => Identity::Name("topologyKey"),
+        "triggers" => Identity::Name("type"),
+        "conditions" => Identity::Name("type"),
+        "ports" if pattern.contains("ontainers[]") => Identity::Paired("containerPort"),
+        "ports" => Identity::Paired("port"),
+        "command" | "args" => Identity::Place,
+        "envFrom" => Identity::Source,
+        _ => Identity::Whole,
+    }
+}
+
+/// Whether a field names a port by number or by name.
+pub(super) fn is_port(pattern: &str) -> bool {
+    let last = pattern.rsplit(['.', ']']).next().unwrap_or_default();
+    matches!(last, "port" | "targetPort") && !pattern.ends_with("ports[].port")
+}
+
+/// For each item of `before`, its counterpart in `after`. No item of `after` is two items' counterpart.
+pub(super) fn pairs(
+    pattern: &str,
+    before: &[Value],
+    after: &[Value],
+    renamed: &BTreeMap<String, String>,
+) -> Vec<Option<usize>> {
+    let (field, rest) = match identity(pattern) {
+        Identity::Place => {
+            return (0..before.len()).map(|i| (i < after.len()).then_some(i)).collect();
+        }
+        Identity::Name(field) => (Some(field), false),
+        Identity::Paired(field) => (Some(field), true),
+        Identity::Source => (None, false),
+        Identity::Whole => (None, true),
+    };
+    let source = |item: &Value| {
+        let at = |pointer: &str| item.pointer(pointer).map(Value::to_string).unwrap_or_default();
+        format!("{} {} {}", at("/secretRef/name"), at("/configMapRef/name"), at("/prefix"))
+    };
+    let key = |item: &Value| match field {
+        Some(field) => item.get(field).map(Value::to_string),
+        None if rest => Some(item.to_string()),
+        None => Some(source(item)),
+    };
+    let mut open: HashMap<String, VecDeque<usize>> = HashMap::new();
+    for (j, item) in after.iter().enumerate() {
+        if let Some(key) = key(item) {
+            open.entry(key).or_default().push_back(j);
+        }
+    }
+    let containers = pattern.ends_with("ontainers");
+    // Of variables that are set twice, the last counts.
+    let mut found = vec![None; before.len()];
+    for (i, item) in before.iter().enumerate().rev() {
+        let new = item.get("name").and_then(Value::as_str).and_then(|name| renamed.get(name));
+        let key = match new.filter(|_| containers) {
+            Some(new) => Some(Value::from(new.as_str()).to_string()),
+            None => key(item),
+        };
+        let counterpart = key.and_then(|key| open.get_mut(&key)?.pop_back());
+        if let Some(place) = found.get_mut(i) {
+            *place = counterpart;
+        }
+    }
+    if rest {
+        let met: HashSet<usize> = found.iter().flatten().copied().collect();
+        let mut left: VecDeque<usize> = (0..after.len()).filter(|j| !met.contains(j)).collect();
+        for place in found.iter_mut().filter(|place| place.is_none()) {
+            *place = left.pop_front();
+        }
+    }
+    found
+}
