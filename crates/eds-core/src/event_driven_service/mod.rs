@@ -102,6 +102,7 @@ pub fn run(req: RunFunctionRequest) -> RunFunctionResponse {
     let composer = Composer {
         claim: &spec.claim,
         uid: text(composite, &["metadata", "uid"]),
+        in_cluster: !text(composite, &["metadata", "creationTimestamp"]).is_empty(),
         objects: input.provider_config.is_some(),
     };
     let ownership =

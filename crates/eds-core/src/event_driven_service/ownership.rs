@@ -36,6 +36,9 @@ pub(super) struct Composer<'a> {
     pub(super) claim: &'a ClaimRef,
     /// uid of the composite; empty where there is no cluster.
     pub(super) uid: &'a str,
+    /// Whether an API server has made the composite. The Crossplane CLI gives one that it renders a uid,
+    /// but no time of creation.
+    pub(super) in_cluster: bool,
     /// Whether manifests are wrapped into Objects.
     pub(super) objects: bool,
 }

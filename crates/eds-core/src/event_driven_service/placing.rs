@@ -3,13 +3,16 @@
 //! - Nothing in the way: everything.
 //! - A new service with anything in the way, or not known yet: nothing. Half a service beside
 //!   somebody else's objects is worth nothing, and its scaler would scale their Deployment.
+//! - A new service whose ServiceAccount is not there yet: all but what runs by it. A ReplicaSet that
+//!   comes before its ServiceAccount writes that down as its failure, and keeps it for as long as it
+//!   fails, whatever is in its way by then (a quota, a policy): the claim could not say the cause.
 //! - A service that runs, one of whose objects was replaced by somebody else's: its own are kept,
 //!   nothing new is made, and the Object of the foreign one may only look at it. Left out, it would
 //!   be garbage to Crossplane, and the provider would delete the foreign object with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::manifest::Kind;
+use super::manifest::{Kind, text};
 use super::objects::{self, Management};
 use super::ownership::{self, Composer, Ownership, Standing};
 use crate::protocol::Resource;
@@ -69,6 +72,10 @@ impl Placing {
                 Standing::Open { keep: false } | Standing::Unknown => {}
             }
         }
+        // A rendering shows everything at once.
+        if composer.in_cluster {
+            left_out.extend(before_its_account(desired, observed));
+        }
         if deployment_is_foreign {
             // By the Deployment's name, our scaler would scale it.
             let ours = of_kind(Kind::ScaledObject).filter(|(name, _)| !is_foreign(name));
@@ -95,4 +102,30 @@ impl Placing {
             objects::wrap(resource, provider_config, management);
         }
     }
+}
+
+/// The Deployment that is not composed yet, nor its scaler, because the ServiceAccount that this claim
+/// brings is not there.
+fn before_its_account(
+    desired: &BTreeMap<String, Resource>,
+    observed: &BTreeMap<String, Resource>,
+) -> Vec<String> {
+    let exists = |name: &str| observed.get(name).and_then(|r| r.resource.as_ref());
+    let manifests = || desired.iter().filter_map(|(name, r)| Some((name, r.resource.as_ref()?)));
+    let missing = |account: &str| {
+        manifests().any(|(name, manifest)| {
+            text(manifest, &["kind"]) == "ServiceAccount"
+                && text(manifest, &["metadata", "name"]) == account
+                && exists(name).and_then(objects::live).is_none()
+        })
+    };
+    let waits = manifests().any(|(name, manifest)| {
+        Kind::of(manifest) == Kind::Deployment
+            && exists(name).is_none()
+            && missing(text(manifest, &["spec", "template", "spec", "serviceAccountName"]))
+    });
+    let new = manifests().filter(|(name, manifest)| {
+        waits && exists(name).is_none() && Kind::of(manifest) != Kind::Other
+    });
+    new.map(|(name, _)| name.clone()).collect()
 }

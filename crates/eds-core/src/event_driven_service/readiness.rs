@@ -141,7 +141,7 @@ pub(super) fn replica_failure(live: &Object, has_account: bool) -> Option<Failur
     if has_account {
         return Some(pods::stale_failure());
     }
-    // The four manifests are applied in no order; a Deployment may come before its ServiceAccount.
+    // It has been deleted, and comes again.
     Some(Failure {
         reason: "Progressing",
         message: "the ServiceAccount has not been created yet".to_owned(),

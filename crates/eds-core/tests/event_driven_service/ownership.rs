@@ -168,6 +168,56 @@ fn what_runs_is_not_asked_for_again() {
 }
 
 #[test]
+fn a_deployment_waits_for_its_service_account() {
+    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": "worker", "namespace": "workers"}});
+    let with_account = |mut request: RunFunctionRequest| {
+        let composite = request.observed.composite.as_mut().unwrap().resource.as_mut().unwrap();
+        composite["metadata"]["creationTimestamp"] = json!("2026-01-02T03:04:05Z");
+        let deployment = request.desired.resources.get_mut("deployment").unwrap();
+        let template = &mut deployment.resource.as_mut().unwrap()["spec"]["template"]["spec"];
+        template["serviceAccountName"] = json!("worker");
+        request.desired.resources.insert("account".to_owned(), resource(&account));
+        request
+    };
+    for objects in [DIRECT, OBJECTS] {
+        let new = with_account(of_a_cluster(objects));
+        let response = run_beside(&new, &[]);
+        assert_eq!(composed(&response), ["account", "service"]);
+        let composite = response.desired.composite.as_ref().unwrap();
+        assert_eq!(composite.ready, Ready::False, "the half of it that is there may be ready");
+
+        let observed = |live: &Value| {
+            let mut request = new.clone();
+            request.observed.resources.insert("account".to_owned(), resource(live));
+            composed(&run_beside(&request, &[]))
+        };
+        let mut live = account.clone();
+        let record = if objects { "" } else { UID };
+        lay(&mut live, &controlled_by("XEventDrivenService", "worker-abcde", record));
+        lay(&mut live, &applied_by("provider-kubernetes/worker-abcde-account", "Apply"));
+        if objects {
+            let made = object_of("account", &live);
+            assert_eq!(observed(&made), ["account", "deployment", "scaled-object", "service"]);
+            // The Object is there, what it shall make is not.
+            assert_eq!(observed(&object_of("account", &json!({}))), ["account", "service"]);
+        } else {
+            assert_eq!(observed(&live), ["account", "deployment", "scaled-object", "service"]);
+        }
+
+        // Of a service that runs, nothing is taken away because its account is.
+        let all = ["account", "deployment", "scaled-object", "service"];
+        assert_eq!(composed(&run_beside(&with_account(running(objects)), &[])), all);
+    }
+    // A rendering without a cluster shows everything at once, also where it makes up a uid.
+    let mut offline = with_account(of_a_cluster(DIRECT));
+    let composite = offline.observed.composite.as_mut().unwrap().resource.as_mut().unwrap();
+    composite["metadata"].as_object_mut().unwrap().remove("creationTimestamp");
+    let all = ["account", "deployment", "scaled-object", "service"];
+    assert_eq!(composed(&run_beside(&offline, &[])), all);
+}
+
+#[test]
 fn a_foreign_object_leaves_the_claim_with_nothing() {
     let fix = |what: &str, them: &str| {
         format!(
