@@ -12,8 +12,8 @@ cd "$root"
 if [ -z "${EDS:-}" ]; then
   scripts/needs.sh demo
   # eds alone, without optimization: what is shown takes milliseconds either way, and linking it all takes minutes.
-  cargo build --locked --bin eds || exit 2
-  EDS=${CARGO_TARGET_DIR:-target}/debug/eds
+  cargo build --locked --profile demo --bin eds || exit 2
+  EDS=${CARGO_TARGET_DIR:-target}/demo/eds
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -257,9 +257,14 @@ fn flow(value: &Value) -> String {
     }
 }
 
-/// Text as code in a table: its own bars are no borders.
+/// Text as code in a table: its own bars are no borders, its own backticks end no code.
 fn raw(text: &str) -> String {
-    format!("`{}`", text.replace('|', r"\|"))
+    let text = text.replace('|', r"\|").replace(['\n', '\r'], " ");
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    match longest {
+        0 => format!("`{text}`"),
+        _ => format!("{0} {text} {0}", "`".repeat(longest + 1)),
+    }
 }
 
 /// A sentence whose characters mean nothing to Markdown, in a table or out of one.
@@ -272,6 +277,10 @@ fn prose(text: &str) -> String {
             continue;
         }
         for c in part.chars() {
+            if matches!(c, '\n' | '\r') {
+                out.push(' ');
+                continue;
+            }
             if matches!(c, '|' | '<' | '>' | '*' | '_' | '[' | ']' | '$' | '~') {
                 out.push('\\');
             }
@@ -290,4 +299,62 @@ fn link(word: &str, title: &str) -> String {
         .map(|c| if c == ' ' { '-' } else { c })
         .collect();
     format!("[{}](#{anchor})", word.replace('[', r"\[").replace(']', r"\]"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A field of a definition's spec, and its row.
+    #[track_caller]
+    fn check(field: &Value, expected: &str) {
+        let definition = Definition {
+            group: "example.org".to_owned(),
+            version: "v1".to_owned(),
+            kind: "Thing".to_owned(),
+            plural: "things".to_owned(),
+            namespaced: true,
+            status_is_subresource: true,
+            schema: json!({"type": "object", "properties": {
+                "spec": {"type": "object", "properties": {"field": field}},
+            }}),
+        };
+        let page = markdown(&definition, &[]);
+        let row = page.lines().find(|line| line.starts_with("| `field` |"));
+        assert_eq!(row, Some(expected), "{page}");
+    }
+
+    #[test]
+    fn a_row_for_each_kind_of_field() {
+        check(
+            &json!({"type": "string", "pattern": "^a|b$", "description": "One\n| two *three* <four>."}),
+            r"| `field` | text |  | `^a\|b$` | One \| two \*three\* \<four\>. |",
+        );
+        check(
+            &json!({"type": "integer", "minimum": 1, "maximum": 9, "default": 3, "example": 4}),
+            "| `field` | whole number | `3` | 1 to 9 | Example: `4` |",
+        );
+        check(
+            &json!({"type": "string", "enum": ["a", "b`c"], "default": ""}),
+            r#"| `field` | text | `""` | `a`, `` b`c `` |  |"#,
+        );
+        check(
+            &json!({"type": "array", "items": {"type": "string", "maxLength": 4}, "maxItems": 2}),
+            "| `field` | list of texts |  | at most 2 entries; each at most 4 characters |  |",
+        );
+        check(
+            &json!({"type": "array", "items": {"type": "object", "properties": {"x": {"type": "boolean"}}}}),
+            "| `field` | list of [objects](#specfield) |  |  |  |",
+        );
+        check(
+            &json!({"type": "object", "additionalProperties": {"type": "string"}}),
+            "| `field` | map of texts |  |  |  |",
+        );
+        check(
+            &json!({"x-kubernetes-int-or-string": true}),
+            "| `field` | number or text |  |  |  |",
+        );
+    }
 }
