@@ -12,7 +12,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 .PHONY: demo
-demo: ## the main job, shown: a claim checked, its manifests, a mistake explained (builds eds, about a minute and a half)
+demo: ## the main job, shown: a claim checked, its manifests, a mistake explained (builds eds, under two minutes)
 	scripts/demo.sh
 
 .PHONY: build

@@ -41,9 +41,9 @@ fn updating() -> bool {
     std::env::var("EDS_UPDATE_GOLDEN").as_deref() == Ok("1")
 }
 
-/// Every page that git knows, or would.
+/// Every page that git knows: a new one is added first.
 fn pages() -> Vec<String> {
-    let list = ["ls-files", "--cached", "--others", "--exclude-standard", "*.md"];
+    let list = ["ls-files", "*.md"];
     let listed = Command::new("git").args(list).current_dir(root()).output().unwrap();
     let mut pages: Vec<String> =
         String::from_utf8(listed.stdout).unwrap().lines().map(str::to_owned).collect();
@@ -81,6 +81,50 @@ fn links_lead_somewhere() {
         }
     }
     assert_eq!(broken, [""; 0]);
+}
+
+/// A command of eds that is named in a sentence is one, with the options that are named with it.
+#[test]
+fn commands_in_sentences_are_commands() {
+    let help = |words: &[&str]| {
+        let mut eds = Command::new(env!("CARGO_BIN_EXE_eds"));
+        let output = eds.args(words).arg("--help").output().unwrap();
+        output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+    };
+    let (mut wrong, mut tried) = (Vec::new(), 0);
+    // What is planned is no command yet.
+    let readme = read("README.md");
+    let planned = readme.split_once("## What is not here yet").map_or("", |(_, rest)| rest);
+    for page in pages() {
+        for (line, code) in Page::read(&read(&page)).codes {
+            let Some(command) = code.strip_prefix("eds ") else { continue };
+            let name = command.split(' ').next().unwrap_or_default();
+            if planned.contains(&format!("`eds {name}`")) {
+                continue;
+            }
+            let mut words: Vec<&str> = command.split_whitespace().collect();
+            let options: Vec<&str> =
+                words.iter().filter(|w| w.starts_with("--")).copied().collect();
+            // A command, and below `verify` another one.
+            let lower = |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+            words.retain(|word| !word.starts_with('-'));
+            words = words.into_iter().take_while(lower).take(2).collect();
+            if words.first() != Some(&"verify") {
+                words.truncate(1);
+            }
+            tried += 1;
+            let known = help(&words);
+            let lacks = |option: &&&str| {
+                let option = option.split('=').next().unwrap_or_default();
+                !known.as_ref().is_some_and(|help| help.contains(option))
+            };
+            if words.is_empty() || known.is_none() || options.iter().find(lacks).is_some() {
+                wrong.push(format!("{page}:{line}: {code}"));
+            }
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+    assert!(tried > 20, "only {tried} commands are named");
 }
 
 /// The pages an application developer is sent to: all that they show is held.

@@ -21,6 +21,8 @@ pub(crate) struct Page {
     pub(crate) blocks: Vec<Block>,
     pub(crate) links: Vec<Link>,
     pub(crate) anchors: Vec<String>,
+    /// Inline code, with its line.
+    pub(crate) codes: Vec<(usize, String)>,
 }
 
 impl Page {
@@ -65,6 +67,8 @@ impl Page {
     /// Links and pictures outside of inline code.
     fn links(&mut self, line: &str, number: usize) {
         // Every second part stands between backticks. A code's text may be a link's.
+        let codes = line.split('`').enumerate().filter(|(i, _)| i % 2 == 1);
+        self.codes.extend(codes.map(|(_, code)| (number, code.to_owned())));
         let prose: Vec<&str> =
             line.split('`').enumerate().map(|(i, p)| if i % 2 == 0 { p } else { "" }).collect();
         let prose = prose.concat();
