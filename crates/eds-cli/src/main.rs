@@ -42,6 +42,7 @@ struct Cli {
 enum Command {
     Adopt(commands::adopt::Args),
     Completions(commands::completions::Args),
+    Diff(commands::diff::Args),
     Doctor(commands::doctor::Args),
     PublishSchema(commands::publish_schema::Args),
     Render(commands::render::Args),
@@ -64,6 +65,7 @@ fn run(cli: &Cli) -> ExitCode {
     let result = match &cli.command {
         Command::Adopt(args) => commands::adopt::run(args),
         Command::Completions(args) => commands::completions::run(args),
+        Command::Diff(args) => commands::diff::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::PublishSchema(args) => commands::publish_schema::run(args),
         Command::Render(args) => commands::render::run(args),

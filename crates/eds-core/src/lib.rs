@@ -13,6 +13,7 @@ pub mod adopt;
 pub mod claims;
 pub mod composition;
 pub mod diagnostics;
+pub mod diff;
 pub mod difference;
 pub mod event_driven_service;
 pub mod fieldpath;

@@ -8,11 +8,11 @@ use super::input::{Manifest, list, text};
 use super::variables::config_value;
 use super::workers::{self, Index};
 use super::{Owner, Worker, reasons};
-use crate::difference::{self, Options, Row, State};
+use crate::difference::{
+    self, Options, Row, State, masked_value, pattern, recreates, restarts, shown, value_at,
+};
 use crate::golang::quantity;
-use crate::rules::looks_secret;
 use crate::schema::path::{Path, Step};
-use crate::secrets::masked;
 
 /// What becomes of a leaf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,11 +143,11 @@ fn object(
         let value = value_at(&manifest.value, &path);
         let row = rows.get(&path);
         let verdict = context.verdict(&path, value, row);
-        let old = value.map(|value| shown(manifest, &path, value));
+        let old = value.map(|value| shown(&manifest.value, &path, value));
         let new = match verdict.new {
             Some(new) => Some(masked_value(&new)),
             None if verdict.kind == Kind::Replaced => {
-                row.and_then(|row| row.after).map(|value| shown(manifest, &path, value))
+                row.and_then(|row| row.after).map(|value| shown(&manifest.value, &path, value))
             }
             None => None,
         };
@@ -206,93 +206,6 @@ fn added(rendered: &Value, worker: &Worker, row: &Row<'_>) -> Field {
 fn identity(object: &Value) -> [String; 4] {
     ["/apiVersion", "/kind", "/metadata/namespace", "/metadata/name"]
         .map(|at| text(object, at).to_owned())
-}
-
-fn restarts(kind: &str, pattern: &str) -> bool {
-    kind == "Deployment" && pattern.starts_with("spec.template.")
-}
-
-/// Fields that the API server lets nobody change.
-fn recreates(kind: &str, pattern: &str, value: Option<&Value>) -> bool {
-    match kind {
-        "Deployment" => pattern.starts_with("spec.selector"),
-        "Service" => {
-            pattern.starts_with("spec.clusterIP") && value.and_then(Value::as_str) == Some("None")
-        }
-        _ => false,
-    }
-}
-
-/// `spec.template.spec.containers[].image`
-pub(super) fn pattern(path: &Path) -> String {
-    let mut out = String::new();
-    for step in &path.0 {
-        match step {
-            Step::Key(key) if out.is_empty() => out.push_str(key),
-            Step::Key(key) => {
-                out.push('.');
-                out.push_str(key);
-            }
-            Step::Index(_) => out.push_str("[]"),
-        }
-    }
-    out
-}
-
-fn value_at<'a>(root: &'a Value, path: &Path) -> Option<&'a Value> {
-    path.0.iter().try_fold(root, |value, step| match step {
-        Step::Key(key) => value.get(key),
-        Step::Index(index) => value.get(index),
-    })
-}
-
-/// A value as it may be shown: without secrets, and not longer than anybody reads.
-fn shown(manifest: &Manifest, path: &Path, value: &Value) -> Value {
-    const CONCEALED: &str = "***";
-    let Value::String(text) = value else { return masked_value(value) };
-    let key = path.0.iter().rev().find_map(|step| match step {
-        Step::Key(key) => Some(key.as_str()),
-        Step::Index(_) => None,
-    });
-    let key = key.unwrap_or_default();
-    let top = path.0.first();
-    let is = |name: &str| top == Some(&Step::Key(name.to_owned()));
-    let secret = manifest.kind() == "Secret" && !is("apiVersion") && !is("kind") && !is("type");
-    let secret = secret && !(is("metadata") && matches!(key, "name" | "namespace"));
-    if secret || key == "kubectl.kubernetes.io/last-applied-configuration" {
-        return json!(CONCEALED);
-    }
-    let name = match key {
-        // A variable's name stands beside its value.
-        "value" => {
-            let parent = Path(path.0.iter().take(path.0.len() - 1).cloned().collect());
-            value_at(&manifest.value, &parent)
-                .map(|entry| super::input::text(entry, "/name"))
-                .unwrap_or_default()
-        }
-        key if is("data") => key,
-        _ => "",
-    };
-    if looks_secret(name, text) { json!(CONCEALED) } else { masked_value(value) }
-}
-
-fn masked_value(value: &Value) -> Value {
-    const LONGEST: usize = 300;
-    match value {
-        Value::String(text) => {
-            let text = masked(text).unwrap_or_else(|| text.clone());
-            let text = if looks_secret("", &text) { "***".to_owned() } else { text };
-            match text.char_indices().nth(LONGEST) {
-                Some((at, _)) => json!(format!("{}…", text.get(..at).unwrap_or_default())),
-                None => json!(text),
-            }
-        }
-        Value::Array(items) => items.iter().map(masked_value).collect(),
-        Value::Object(entries) => Value::Object(
-            entries.iter().map(|(key, value)| (key.clone(), masked_value(value))).collect(),
-        ),
-        other => other.clone(),
-    }
 }
 
 /// What an object is to the claim.
@@ -433,26 +346,8 @@ impl Context<'_> {
         }
     }
 
-    /// The pattern with the container's role in the place of its list: `main.livenessProbe.periodSeconds`.
     fn place(&self, path: &Path, pattern: &str) -> String {
-        if self.manifest.kind() != "Deployment" {
-            return pattern.to_owned();
-        }
-        for (list, other) in [("containers", "sidecar"), ("initContainers", "otherinit")] {
-            let Some(rest) = pattern.strip_prefix(&format!("spec.template.spec.{list}[]")) else {
-                continue;
-            };
-            let at = Path(path.0.iter().take(5).cloned().collect());
-            let name =
-                value_at(&self.manifest.value, &at).map(|c| text(c, "/name")).unwrap_or_default();
-            let role = self.options.renamed.get(name).map(String::as_str);
-            let role = role.filter(|role| (*role == "main") == (list == "containers"));
-            return format!("{}{rest}", role.unwrap_or(other));
-        }
-        match pattern.strip_prefix("spec.template.spec.") {
-            Some(rest) => format!("pod.{rest}"),
-            None => pattern.to_owned(),
-        }
+        difference::place(&self.manifest.value, path, pattern, &self.options.renamed)
     }
 
     /// Of a variable's leaf: the variable.

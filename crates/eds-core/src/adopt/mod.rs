@@ -17,7 +17,7 @@ mod claim;
 mod fields;
 mod input;
 mod nats;
-mod reasons;
+pub(crate) mod reasons;
 mod report;
 mod size;
 mod steps;

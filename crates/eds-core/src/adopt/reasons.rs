@@ -75,7 +75,12 @@ const LOST: &[Row] = &[
         "pods are replaced a quarter at a time, also where it said Recreate",
         "two versions run side by side for a moment: the worker must bear that",
     ),
-    ("Deployment", "spec.revisionHistoryLimit", "a claim cannot say it", ""),
+    (
+        "Deployment",
+        "spec.revisionHistoryLimit",
+        "a claim cannot say it; it only bounds how many old ReplicaSets are kept",
+        "",
+    ),
     ("Deployment", "spec.progressDeadlineSeconds", "a claim cannot say it", ""),
     ("Deployment", "spec.minReadySeconds", "a pod counts as available once it is ready", ""),
     ("Deployment", "spec.paused", "a claim's rollout cannot be held", ""),
@@ -667,7 +672,19 @@ const ADDED: &[Row] = &[
         "the init container has the worker's environment, figures and restrictions",
         "",
     ),
+    (
+        "Service",
+        "spec.selector*",
+        "the claim's Service finds the pods by the platform's labels",
+        "",
+    ),
     ("Service", "*", "the claim's Service: ClusterIP, port 8080", ""),
+    (
+        "ScaledObject",
+        "spec.advanced.horizontalPodAutoscalerConfig.name",
+        "KEDA's own name for it would be too long for long claims, so it has the claim's",
+        "",
+    ),
     (
         "ScaledObject",
         "*",
@@ -686,20 +703,20 @@ fn find(rows: &[Row], kind: &str, place: &str) -> Option<Reason> {
     Some((why, Some(*todo).filter(|todo| !todo.is_empty())))
 }
 
-pub(super) fn lost(kind: &str, place: &str) -> Option<Reason> {
+pub(crate) fn lost(kind: &str, place: &str) -> Option<Reason> {
     find(LOST, kind, place)
 }
 
-pub(super) fn replaced(kind: &str, place: &str) -> Option<Reason> {
+pub(crate) fn replaced(kind: &str, place: &str) -> Option<Reason> {
     find(REPLACED, kind, place)
 }
 
-pub(super) fn added(kind: &str, place: &str) -> Option<Reason> {
+pub(crate) fn added(kind: &str, place: &str) -> Option<Reason> {
     find(ADDED, kind, place)
 }
 
 /// Why a leaf is not a person's: `kubectl get -o yaml` shows what the API server and controllers wrote.
-pub(super) fn server(kind: &str, pattern: &str, value: Option<&Value>) -> Option<&'static str> {
+pub(crate) fn server(kind: &str, pattern: &str, value: Option<&Value>) -> Option<&'static str> {
     const METADATA: [&str; 8] = [
         "uid",
         "resourceVersion",

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::{Adoption, Field, Kind, Worker};
 use crate::diagnostics;
 use crate::diagnostics::Severity;
+use crate::difference::pointer;
 use crate::printable::printable;
-use crate::schema::path::{Path, Step};
+use crate::schema::path::Path;
 
 /// The report as one JSON document:
 ///
@@ -91,18 +92,6 @@ fn field_json(field: &Field) -> Value {
         "restartsPods": field.restarts_pods,
         "recreates": field.recreates,
     })
-}
-
-/// RFC 6901.
-pub(crate) fn pointer(path: &Path) -> String {
-    let mut out = String::new();
-    for step in &path.0 {
-        let _ = match step {
-            Step::Key(key) => write!(out, "/{}", key.replace('~', "~0").replace('/', "~1")),
-            Step::Index(index) => write!(out, "/{index}"),
-        };
-    }
-    out
 }
 
 /// The report for a person. `color` adds ANSI escapes.

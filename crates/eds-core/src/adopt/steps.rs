@@ -63,6 +63,16 @@ pub(super) fn tell(
             remove.push(format!("scaledobject/{}", scaler.name()));
         }
     }
+    let restores = "/spec/advanced/restoreToOriginalReplicaCount";
+    if let Some(scaler) = get(group.scaler)
+        && scaler.value.pointer(restores).and_then(serde_json::Value::as_bool) == Some(true)
+    {
+        steps.push(format!(
+            "keep the number of pods when the scaler goes: kubectl{space} patch scaledobject/{} --type=merge -p \
+             '{{\"spec\":{{\"advanced\":{{\"restoreToOriginalReplicaCount\":false}}}}}}'",
+            scaler.name()
+        ));
+    }
     if !remove.is_empty() {
         steps
             .push(format!("make room (the pods stay): kubectl{space} delete {}", remove.join(" ")));

@@ -11,6 +11,8 @@
 
 mod defaults;
 mod lists;
+mod places;
+mod shown;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -22,6 +24,8 @@ use crate::golang::quantity;
 use crate::schema::path::{Path, Step};
 
 pub(crate) use defaults::default;
+pub(crate) use places::{pattern, place, pointer, recreates, restarts, value_at};
+pub(crate) use shown::{masked_value, shown};
 
 /// What became of a leaf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

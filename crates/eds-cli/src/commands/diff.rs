@@ -1,0 +1,192 @@
+//! `eds diff`: what applying a claim would change, beside manifests, a git revision, or the cluster.
+
+use std::collections::HashMap;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::{ArgGroup, ValueEnum};
+use eds_core::claims::{self, Outcome as Checked};
+use eds_core::diagnostics::{self, FileFindings};
+use eds_core::diff::{self, Base, Diff};
+use eds_core::rules::transitions;
+use serde_json::{Value, json};
+
+use crate::compare::{self, Key};
+use crate::git::{Before, Was};
+use crate::given::Platform;
+use crate::inputs::Source;
+use crate::{Outcome, manifests, output};
+
+/// Show what applying a claim would change, field by field.
+///
+/// In kubectl's direction: `-` as it is, `+` as the claim has it, with what restarts pods, what cannot be changed, what
+/// is renamed and what is deleted. Defaults, other spellings of the same, and what the API server writes are no
+/// difference. Changes nothing.
+/// Exit status: 0 the same, 1 different, 2 it could not be told.
+#[derive(clap::Args)]
+#[command(group = ArgGroup::new("base").required(true))]
+pub(crate) struct Args {
+    /// Files with claims; `-` is standard input.
+    #[arg(value_name = "CLAIM", required = true)]
+    claims: Vec<PathBuf>,
+    /// Compare with manifests (files, directories, `-`), or with what the claim was at this git revision. May be
+    /// repeated for manifests.
+    #[arg(long, value_name = "MANIFESTS|REF", group = "base")]
+    against: Vec<String>,
+    /// How to print the difference.
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    output: Format,
+    /// Exit with 0 also where it differs, as long as every difference has a reason that the platform knows.
+    #[arg(long)]
+    explained: bool,
+    /// Namespace of claims and manifests that name none.
+    #[arg(short, long, default_value = "default")]
+    namespace: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a person.
+    Text,
+    /// One JSON document.
+    Json,
+    /// A table of every difference with its reason.
+    Markdown,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    let platform = Platform::built_in()?;
+    let mut files = Vec::new();
+    for path in &args.claims {
+        let source = Source::read(path)?;
+        let checked = check(&platform, source)?;
+        files.push((path.clone(), checked));
+    }
+    let render = |claim: &Value| platform.manifests(&placed(claim, &args.namespace));
+    let mut after = Vec::new();
+    for (checked, _) in files.iter().flat_map(|(_, checked)| &checked.claims) {
+        after.extend(render(&checked.effective)?);
+    }
+    if after.is_empty() {
+        bail!("found no {} to compare", platform.api.definition.kind);
+    }
+    let diff = match against(args)? {
+        Against::Manifests(paths) => {
+            if paths.iter().chain(&args.claims).filter(|path| path.as_os_str() == "-").count() > 1 {
+                bail!("standard input is either claims or manifests");
+            }
+            let read = manifests::read(&paths, &[])?;
+            let before: Vec<Value> = read.all.into_iter().map(|manifest| manifest.value).collect();
+            let mut diff = Diff::of(&before, &after, Base::Manifests);
+            diff.notes = read.notes;
+            diff
+        }
+        Against::Revision(before) => {
+            let mut was = HashMap::new();
+            for (path, _) in &files {
+                if let Was::Text(text) = before.read(path)? {
+                    let name = format!("{} as it was", path.display());
+                    for (claim, _) in check(&platform, Source { name, text })?.claims {
+                        was.insert(compare::key(&claim.effective), claim.effective);
+                    }
+                }
+            }
+            let mut earlier = Vec::new();
+            for claim in was.values() {
+                earlier.extend(render(claim)?);
+            }
+            let mut diff = Diff::of(&earlier, &after, Base::Claims);
+            diff.notes = known(&files, &was);
+            diff
+        }
+    };
+    print(args, &diff)
+}
+
+/// Claims of a text, which must all be valid.
+fn check(platform: &Platform, source: Source) -> Result<Checked> {
+    let checked = claims::check(&source.text, &platform.api, claims::Options::default());
+    if checked.claims.iter().any(|(claim, _)| claim.claim().is_none()) || checked.claims.is_empty()
+    {
+        let name = source.name.clone();
+        let is_none = checked.claims.is_empty() && checked.findings.is_empty();
+        output::findings(&FileFindings::new(source.name, source.text, checked.findings));
+        match is_none {
+            true => bail!("{name}: holds no {}", platform.api.definition.kind),
+            false => bail!("{name}: the claim is not valid, so what it becomes cannot be told"),
+        }
+    }
+    Ok(checked)
+}
+
+/// The claim in a namespace.
+fn placed(claim: &Value, namespace: &str) -> Value {
+    let mut claim = claim.clone();
+    if let Some(metadata) = claim.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.entry("namespace").or_insert_with(|| json!(namespace));
+    }
+    claim
+}
+
+/// What `eds validate --against` knows of the same change.
+fn known(files: &[(PathBuf, Checked)], was: &HashMap<Key, Value>) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (path, checked) in files {
+        for (claim, node) in &checked.claims {
+            let Some(before) = was.get(&compare::key(&claim.effective)) else { continue };
+            let findings = transitions(before, node, &claim.effective);
+            let findings = FileFindings::new(String::new(), String::new(), findings).findings;
+            notes.extend(findings.iter().map(|f| {
+                format!("{}:{}: {} {}", path.display(), f.span.start.line, f.path, f.message)
+            }));
+        }
+    }
+    notes
+}
+
+enum Against {
+    Manifests(Vec<PathBuf>),
+    Revision(Before),
+}
+
+fn against(args: &Args) -> Result<Against> {
+    let is_path = |text: &String| {
+        text == "-" || std::path::Path::new(text).exists() || text.contains(['*', '?'])
+    };
+    match args.against.as_slice() {
+        [one] if !is_path(one) => {
+            let before = Before::open(one, false);
+            let before =
+                before.with_context(|| format!("{one} is neither a file nor a revision of git"));
+            Ok(Against::Revision(before?))
+        }
+        all => Ok(Against::Manifests(all.iter().map(PathBuf::from).collect())),
+    }
+}
+
+fn print(args: &Args, diff: &Diff) -> Result<Outcome> {
+    let mut out = std::io::stdout().lock();
+    match args.output {
+        Format::Text => {
+            let color = std::io::stdout().is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            out.write_all(diff::text(diff, color).as_bytes())?;
+        }
+        Format::Markdown => out.write_all(diff::markdown(diff).as_bytes())?,
+        Format::Json => {
+            diagnostics::write_json(&mut out, &diff::json(diff))?;
+            writeln!(out)?;
+        }
+    }
+    out.flush()?;
+    drop(out);
+    let fields = diff.objects.iter().map(|object| object.changes.len()).sum::<usize>();
+    let (s, are) = if fields == 1 { ("", "differs") } else { ("s", "differ") };
+    match diff.is_same() {
+        true => output::note("the same"),
+        false => output::note(&format!("{fields} field{s} {are}")),
+    }
+    let fine = diff.is_same() || args.explained && diff.is_explained();
+    Ok(if fine { Outcome::Fine } else { Outcome::Findings })
+}

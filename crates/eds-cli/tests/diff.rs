@@ -1,0 +1,248 @@
+//! `eds diff` as a person runs it: a claim beside manifests and beside what it was.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
+mod scratch;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use scratch::Repository;
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+fn eds(directory: &Path, args: &[&str]) -> Output {
+    let mut eds = Command::new(env!("CARGO_BIN_EXE_eds"));
+    eds.args(args).current_dir(directory).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+const CLAIM: &str = "platform/04-apis/examples/full-claim.yaml";
+const MANIFESTS: &str = "platform/04-apis/tests/golden/full.manifests.yaml";
+
+/// The example's own manifests with one text replaced, and what must be said of them.
+#[track_caller]
+fn check(name: &str, replace: [&str; 2], says: &[&str], code: i32) {
+    let scratch = Repository::new(&format!("diff-{name}"));
+    let manifests = fs::read_to_string(root().join(MANIFESTS)).unwrap();
+    assert!(manifests.contains(replace[0]), "{}", replace[0]);
+    let file = scratch.outside("manifests.yaml");
+    fs::write(&file, manifests.replacen(replace[0], replace[1], 1)).unwrap();
+    let output = eds(&root(), &["diff", CLAIM, "--against", file.to_str().unwrap()]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(code), "{said}{}", text(&output.stderr));
+    let mut rest = said;
+    for part in says {
+        let (_, after) =
+            rest.split_once(part).unwrap_or_else(|| panic!("{part:?} is not in {said}"));
+        rest = after;
+    }
+    assert_eq!(said.is_empty(), says.is_empty(), "{said}");
+}
+
+#[test]
+fn beside_manifests() {
+    check("same", ["cpu: 500m", "cpu: 0.5"], &[], 0);
+    check("default", ["\n    protocol: TCP\n", "\n"], &[], 0);
+    check(
+        "server",
+        [
+            "  name: order-processor\n",
+            "  name: order-processor\n  uid: x\n  managedFields: [{manager: y}]\n",
+        ],
+        &[],
+        0,
+    );
+    check(
+        "image",
+        ["order-processor:v2.3.1", "order-processor:v2.3.0"],
+        &[
+            "Deployment workers/order-processor changes, and its pods start again\n",
+            "containers[0].image  [restarts pods]\n  - \"registry.example.com:5000/orders/order-processor:v2.3.0\"\n  + \"registry",
+        ],
+        1,
+    );
+    check(
+        "selector",
+        ["    matchLabels:\n", "    matchLabels:\n      app: x\n"],
+        &[
+            "has to be made again",
+            "spec.selector.matchLabels.app  [cannot be changed]\n  - \"x\"\n",
+        ],
+        1,
+    );
+    check(
+        "rename",
+        ["name: order-processor-scaler", "name: orders"],
+        &[
+            "ScaledObject workers/orders is replaced by order-processor-scaler; whoever made the old one deletes it",
+        ],
+        1,
+    );
+    check(
+        "scaling",
+        ["maxReplicaCount: 20", "maxReplicaCount: 5"],
+        &["ScaledObject", "  - 5\n  + 20\n"],
+        1,
+    );
+    check(
+        "password",
+        ["value: info", "value: \"postgres://u:hunter2@h/x\""],
+        &["  - \"***\"\n  + \"info\"\n"],
+        1,
+    );
+    check(
+        "other",
+        ["kind: Service\n", "kind: Ingress\n"],
+        &["Service workers/order-processor is made"],
+        1,
+    );
+}
+
+#[test]
+fn beside_what_it_was() {
+    let scratch = Repository::new("diff-revision");
+    scratch.init();
+    let claim = fs::read_to_string(root().join(CLAIM)).unwrap();
+    scratch.write("claim.yaml", &claim).commit();
+    let here = scratch.path("");
+    let diff = |expected: i32| {
+        let output = eds(&here, &["diff", "claim.yaml", "--against", "HEAD", "--output", "json"]);
+        assert_eq!(output.status.code(), Some(expected), "{}", text(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    assert_eq!(diff(0)["summary"]["same"], true);
+    scratch.write("claim.yaml", claim.replace("maxReplicas: 20", "maxReplicas: 4"));
+    let lower = diff(1);
+    assert_eq!(lower["objects"][3]["changes"][0]["path"], "spec.maxReplicaCount");
+    assert_eq!(lower["summary"]["restartsPods"], false);
+    // What `eds validate --against` knows.
+    assert!(lower["notes"][0].as_str().unwrap().contains("pods above it are stopped"), "{lower}");
+    scratch.write("claim.yaml", claim.replacen("name: order-processor", "name: orders", 1));
+    let renamed = diff(1);
+    assert_eq!(renamed["summary"]["renames"], 4, "{renamed}");
+    scratch.write("claim.yaml", claim.replace("size: medium", "size: enormous"));
+    let output = eds(&here, &["diff", "claim.yaml", "--against", "HEAD"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("claim.yaml:10:9"), "{}", text(&output.stderr));
+    scratch.write("claim.yaml", &claim);
+    let output = eds(&here, &["diff", "claim.yaml", "--against", "no-such-thing"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text(&output.stderr).contains("neither a file nor a revision"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+/// What `eds adopt` writes becomes what it was made of, but for what its report says.
+#[test]
+fn adopt_and_diff_agree() {
+    let fixtures = root().join("platform/04-apis/tests/fixtures/adopt");
+    for file in ["keda-nats.yaml", "ours-already.yaml", "no-autoscaling.yaml", "live.yaml"] {
+        let adopted = eds(&fixtures, &["adopt", "--report", "json", file]);
+        let report: Value = serde_json::from_slice(&adopted.stderr).unwrap();
+        let scratch = Repository::new("diff-adopted");
+        scratch.write("claim.yaml", &adopted.stdout);
+        let claim = scratch.path("claim.yaml");
+        let diff = eds(
+            &fixtures,
+            &["diff", claim.to_str().unwrap(), "--against", file, "--output", "json"],
+        );
+        let diff: Value = serde_json::from_slice(&diff.stdout).unwrap();
+        let mut changed: Vec<(String, String)> = Vec::new();
+        for object in diff["objects"].as_array().unwrap() {
+            let changes =
+                object["changes"].as_array().unwrap().iter().filter(|c| !c["before"].is_null());
+            let kind = object["kind"].as_str().unwrap().to_owned();
+            changed
+                .extend(changes.map(|c| (kind.clone(), c["pointer"].as_str().unwrap().to_owned())));
+        }
+        let told = report["fields"].as_array().unwrap().iter();
+        let told = told.filter(|f| matches!(f["kind"].as_str(), Some("lost" | "replaced")));
+        let mut told: Vec<(String, String)> = told
+            .map(|f| {
+                [&f["object"]["kind"], &f["pointer"]].map(|v| v.as_str().unwrap().to_owned()).into()
+            })
+            // KEDA's number of pods is nobody's to change.
+            .filter(|(_, pointer): &(String, String)| pointer != "/spec/replicas")
+            .collect();
+        changed.sort();
+        told.sort();
+        assert_eq!(changed, told, "{file}");
+    }
+}
+
+fn migration(direct: &Path, args: &[&str]) -> Output {
+    let script = root().join("platform/04-apis/tests/test-agent-executor-migration.sh");
+    let mut bash = Command::new(script);
+    bash.args(args).current_dir("/").env("DIRECT", direct).env("EDS", env!("CARGO_BIN_EXE_eds"));
+    bash.output().unwrap()
+}
+
+#[test]
+fn each_difference_of_agent_executor_has_its_reason() {
+    let direct = root().join("platform/04-apis/tests/fixtures/direct");
+    let output = migration(&direct, &[]);
+    let table = text(&output.stdout);
+    assert!(output.status.success(), "{table}{}", text(&output.stderr));
+    for same in [
+        "containers[].image",
+        "containers[].resources",
+        "containers[].env",
+        "containers[].envFrom",
+        "containers[].livenessProbe",
+        "containers[].readinessProbe",
+        "initContainers[].command",
+        "initContainers[].args",
+        "imagePullSecrets",
+        "spec.triggers",
+    ] {
+        assert!(table.contains(&format!("`{same}`")), "{same} differs: {table}");
+    }
+    // The page carries the same table.
+    let page = root().join("platform/04-apis/docs/differences.md");
+    let shown = fs::read_to_string(&page).unwrap();
+    let (begin, end) = ("<!-- differences -->\n", "<!-- /differences -->");
+    let (before, rest) = shown.split_once(begin).unwrap();
+    let (between, after) = rest.split_once(end).unwrap();
+    let wanted = format!("\n{table}\n");
+    if std::env::var_os("EDS_UPDATE_GOLDEN").is_some() {
+        fs::write(page, [before, begin, &wanted, end, after].concat()).unwrap();
+        return;
+    }
+    assert_eq!(between, wanted, "EDS_UPDATE_GOLDEN=1 cargo test -p eds-cli --test diff writes it");
+}
+
+#[test]
+fn a_difference_without_a_reason_fails() {
+    let direct = root().join("platform/04-apis/tests/fixtures/direct");
+    let scratch = Repository::new("diff-direct");
+    for file in fs::read_dir(direct).unwrap() {
+        let file = file.unwrap();
+        let mut manifest = fs::read_to_string(file.path()).unwrap();
+        if file.file_name() == "deployment.yaml" {
+            manifest = manifest.replace("  replicas: 1\n", "  replicas: 1\n  somethingNew: 5\n");
+        }
+        scratch.write(file.file_name().to_str().unwrap(), manifest);
+    }
+    let output = migration(&scratch.path(""), &[]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+    assert!(
+        text(&output.stdout).contains("`spec.somethingNew`: 5 → - | **no reason is known**"),
+        "{}",
+        text(&output.stdout)
+    );
+}
