@@ -147,7 +147,7 @@ fn known(files: &[(PathBuf, Checked)], was: &HashMap<Key, Value>) -> Vec<String>
 
 enum Against {
     Manifests(Vec<PathBuf>),
-    Revision(Before),
+    Revision(Box<Before>),
 }
 
 fn against(args: &Args) -> Result<Against> {
@@ -159,7 +159,7 @@ fn against(args: &Args) -> Result<Against> {
             let before = Before::open(one, false);
             let before =
                 before.with_context(|| format!("{one} is neither a file nor a revision of git"));
-            Ok(Against::Revision(before?))
+            Ok(Against::Revision(Box::new(before?)))
         }
         all => Ok(Against::Manifests(all.iter().map(PathBuf::from).collect())),
     }
