@@ -33,21 +33,29 @@ enum Format {
     Json,
 }
 
+/// Connects to the cluster of a context, and runs `work` to its end. The runtime lives only here: the other commands
+/// start without one.
+pub(crate) fn connected<T>(
+    context: Option<&str>,
+    work: impl AsyncFnOnce(Cluster) -> Result<T>,
+) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("cannot start the runtime")?;
+    runtime.block_on(async { work(Cluster::connect(context).await?).await })
+}
+
 impl ClusterArgs {
     /// The limit of each wait.
     pub(crate) fn limit(&self) -> Duration {
         Duration::from_secs(self.timeout)
     }
 
-    /// Connects, and runs `work` to its end. The runtime lives only here: the other commands start
-    /// without one.
+    /// Connects, and runs `work` to its end.
     pub(crate) fn with_cluster<T>(
         &self,
         work: impl AsyncFnOnce(Cluster) -> Result<T>,
     ) -> Result<T> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.context("cannot start the runtime")?;
-        runtime.block_on(async { work(Cluster::connect(self.context.as_deref()).await?).await })
+        connected(self.context.as_deref(), work)
     }
 
     /// Runs `body` in a namespace of its own, prints its report, and says with which status to end.

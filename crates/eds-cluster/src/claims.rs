@@ -174,9 +174,9 @@ const BYSTANDERS: [&Kind; 14] = [
 pub async fn bystanders(cluster: &Cluster) -> Result<Snapshot> {
     let mut objects = Vec::new();
     for kind in BYSTANDERS {
-        objects.extend(cluster.list_metadata(kind).await?);
+        objects.extend(cluster.list_metadata(kind, None).await?);
     }
-    Ok(Snapshot::of(&cluster.list_metadata(&kinds::NAMESPACE).await?, &objects))
+    Ok(Snapshot::of(&cluster.list_metadata(&kinds::NAMESPACE, None).await?, &objects))
 }
 
 /// A claim by namespace and name, with the defaults that the API server has filled in.

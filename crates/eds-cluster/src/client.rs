@@ -165,14 +165,14 @@ impl Cluster {
         self.items(kind, self.json("GET", &url, None).await)
     }
 
-    /// Names, labels, owners and UIDs of all objects of a kind in all namespaces, without what they
+    /// Names, labels, owners and UIDs of all objects of a kind, in one namespace or in all, without what they
     /// hold: a Secret's values stay where they are.
     ///
     /// # Errors
     /// As [`Cluster::list`].
-    pub async fn list_metadata(&self, kind: &Kind) -> Result<Vec<Value>> {
+    pub async fn list_metadata(&self, kind: &Kind, namespace: Option<&str>) -> Result<Vec<Value>> {
         const METADATA: &str = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
-        let request = Request::get(kind.url(None, None)).header("Accept", METADATA);
+        let request = Request::get(kind.url(namespace, None)).header("Accept", METADATA);
         let mut items = self.items(kind, self.answer(request.body(Vec::new())?).await)?;
         for item in &mut items {
             // They say PartialObjectMetadata.
@@ -209,6 +209,18 @@ impl Cluster {
         let url = with_query(&url, &[("fieldManager", FIELD_MANAGER), ("force", "true")]);
         let sent = self.send("PATCH", &url, "application/apply-patch+yaml", Some(object)).await;
         sent.with_context(|| format!("cannot apply {} {name}", kind.kind))
+    }
+
+    /// What an object would be after [`Cluster::apply`] by a field manager. Nothing is written.
+    ///
+    /// # Errors
+    /// As [`Cluster::apply`].
+    pub async fn would_be(&self, object: &Value, manager: &str) -> Result<Value> {
+        let (kind, namespace, name) = address(object)?;
+        let url = kind.url(namespace, Some(name));
+        let query = [("fieldManager", manager), ("force", "true"), ("dryRun", "All")];
+        let url = with_query(&url, &query);
+        self.send("PATCH", &url, "application/apply-patch+yaml", Some(object)).await
     }
 
     /// Creates an object; one that exists is a [`Refused`] with code 409.

@@ -48,18 +48,30 @@ kinds! {
     SERVICE_ACCOUNT = "" "v1" "ServiceAccount" "serviceaccounts" true;
     /// `Deployment`
     DEPLOYMENT = "apps" "v1" "Deployment" "deployments" true;
+    /// `DaemonSet`
+    DAEMON_SET = "apps" "v1" "DaemonSet" "daemonsets" true;
     /// `ReplicaSet`
     REPLICA_SET = "apps" "v1" "ReplicaSet" "replicasets" true;
     /// `StatefulSet`
     STATEFUL_SET = "apps" "v1" "StatefulSet" "statefulsets" true;
     /// `HorizontalPodAutoscaler`
     HPA = "autoscaling" "v2" "HorizontalPodAutoscaler" "horizontalpodautoscalers" true;
+    /// `CronJob`
+    CRON_JOB = "batch" "v1" "CronJob" "cronjobs" true;
+    /// `NetworkPolicy`
+    NETWORK_POLICY = "networking.k8s.io" "v1" "NetworkPolicy" "networkpolicies" true;
+    /// `PodDisruptionBudget`
+    DISRUPTION_BUDGET = "policy" "v1" "PodDisruptionBudget" "poddisruptionbudgets" true;
+    /// `RoleBinding`
+    ROLE_BINDING = "rbac.authorization.k8s.io" "v1" "RoleBinding" "rolebindings" true;
     /// `Job`
     JOB = "batch" "v1" "Job" "jobs" true;
     /// `EndpointSlice`
     ENDPOINT_SLICE = "discovery.k8s.io" "v1" "EndpointSlice" "endpointslices" true;
     /// KEDA's `ScaledObject`
     SCALED_OBJECT = "keda.sh" "v1alpha1" "ScaledObject" "scaledobjects" true;
+    /// KEDA's `TriggerAuthentication`
+    TRIGGER_AUTHENTICATION = "keda.sh" "v1alpha1" "TriggerAuthentication" "triggerauthentications" true;
     /// `APIService`
     API_SERVICE = "apiregistration.k8s.io" "v1" "APIService" "apiservices" false;
     /// `CustomResourceDefinition`

@@ -6,6 +6,8 @@
 //! claims   what a claim needs beforehand, what it made, what is left of it
 //! lines    what the pods of a claim print, kept beyond the pods
 //! once     a command in a pod like those of a Deployment
+//! plan     what an object would be if a claim's manifest were applied, by a dry run
+//! workers  the manifests of workers that run in a namespace
 //! gather   facts for `eds_core::verify`
 //! run      a namespace of one's own for a test, gone again on every exit
 //! ```
@@ -22,7 +24,9 @@ pub mod kinds;
 pub mod lines;
 pub mod nats;
 pub mod once;
+pub mod plan;
 pub mod run;
+pub mod workers;
 
 pub use client::{Cluster, Refused};
 pub use kinds::Kind;

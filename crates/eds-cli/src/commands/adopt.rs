@@ -3,13 +3,13 @@
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use clap::ValueEnum;
-use eds_core::adopt;
+use eds_core::adopt::{self, Manifest};
 use eds_core::diagnostics;
 
 use crate::manifests::{self, Manifests};
-use crate::{Outcome, given};
+use crate::{Outcome, cluster, given, output};
 
 /// Make claims of the manifests of workers that run already.
 ///
@@ -21,8 +21,15 @@ use crate::{Outcome, given};
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Files, directories, patterns, or `-` for standard input.
-    #[arg(value_name = "MANIFESTS", required = true)]
+    #[arg(value_name = "MANIFESTS", required_unless_present = "from_cluster")]
     paths: Vec<PathBuf>,
+    /// Read the workers of this namespace of the cluster, or the one of this name, instead of files. Secrets are
+    /// read by name only.
+    #[arg(long, value_name = "NAMESPACE[/NAME]", conflicts_with = "paths")]
+    from_cluster: Option<String>,
+    /// Context of the kubeconfig, instead of the current one. KUBECONFIG names the file.
+    #[arg(long, value_name = "NAME", requires = "from_cluster")]
+    context: Option<String>,
     /// How to print the report.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     report: Format,
@@ -43,7 +50,28 @@ enum Format {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
-    tell(manifests::read(&args.paths, &args.exclude)?, args)
+    match &args.from_cluster {
+        Some(place) => tell(running(place, args)?, args),
+        None => tell(manifests::read(&args.paths, &args.exclude)?, args),
+    }
+}
+
+/// The manifests of what runs in a cluster.
+fn running(place: &str, args: &Args) -> Result<Manifests> {
+    let (namespace, name) = match place.split_once('/') {
+        Some((namespace, name)) => (namespace, Some(name)),
+        None => (place, None),
+    };
+    let found = cluster::connected(args.context.as_deref(), async |cluster| {
+        eds_cluster::workers::workers(&cluster, namespace, name).await
+    })?;
+    let all = found.objects.iter().filter_map(|object| Manifest::of("in the cluster", object));
+    let all = adopt::belonging(all.collect(), namespace).map_err(|e| anyhow!(e))?;
+    if all.is_empty() {
+        found.notes.iter().for_each(|note| output::note(note));
+        bail!("{place}: nothing runs there that could become a claim");
+    }
+    Ok(Manifests { all, notes: found.notes })
 }
 
 fn tell(manifests: Manifests, args: &Args) -> Result<Outcome> {

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{ArgGroup, ValueEnum};
+use eds_cluster::plan::{self, Plan};
 use eds_core::claims::{self, Outcome as Checked};
 use eds_core::diagnostics::{self, FileFindings};
 use eds_core::diff::{self, Base, Diff};
+use eds_core::event_driven_service::{ADOPT, obstacle as obstacle_of};
 use eds_core::rules::transitions;
 use serde_json::{Value, json};
 
@@ -16,7 +18,7 @@ use crate::compare::{self, Key};
 use crate::git::{Before, Was};
 use crate::given::Platform;
 use crate::inputs::Source;
-use crate::{Outcome, manifests, output};
+use crate::{Outcome, cluster, manifests, output};
 
 /// Show what applying a claim would change, field by field.
 ///
@@ -34,6 +36,13 @@ pub(crate) struct Args {
     /// repeated for manifests.
     #[arg(long, value_name = "MANIFESTS|REF", group = "base")]
     against: Vec<String>,
+    /// Compare with the cluster: a dry run of what the provider or Crossplane would apply, so that nothing that the
+    /// API server fills in is a difference.
+    #[arg(long, group = "base")]
+    live: bool,
+    /// Context of the kubeconfig, instead of the current one. KUBECONFIG names the file.
+    #[arg(long, value_name = "NAME", requires = "live")]
+    context: Option<String>,
     /// How to print the difference.
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     output: Format,
@@ -72,6 +81,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         bail!("found no {} to compare", platform.api.definition.kind);
     }
     let diff = match against(args)? {
+        Against::Live => live(args, &after)?,
         Against::Manifests(paths) => {
             if paths.iter().chain(&args.claims).filter(|path| path.as_os_str() == "-").count() > 1 {
                 bail!("standard input is either claims or manifests");
@@ -146,6 +156,7 @@ fn known(files: &[(PathBuf, Checked)], was: &HashMap<Key, Value>) -> Vec<String>
 }
 
 enum Against {
+    Live,
     Manifests(Vec<PathBuf>),
     Revision(Box<Before>),
 }
@@ -155,6 +166,7 @@ fn against(args: &Args) -> Result<Against> {
         text == "-" || std::path::Path::new(text).exists() || text.contains(['*', '?'])
     };
     match args.against.as_slice() {
+        [] => Ok(Against::Live),
         [one] if !is_path(one) => {
             let before = Before::open(one, false);
             let before =
@@ -163,6 +175,51 @@ fn against(args: &Args) -> Result<Against> {
         }
         all => Ok(Against::Manifests(all.iter().map(PathBuf::from).collect())),
     }
+}
+
+/// What the API server says that applying these manifests would change.
+fn live(args: &Args, after: &[Value]) -> Result<Diff> {
+    let plans = cluster::connected(args.context.as_deref(), async |cluster| {
+        let mut plans = Vec::new();
+        for manifest in after {
+            plans.push(plan::plan(&cluster, manifest).await?);
+        }
+        Ok(plans)
+    })?;
+    let mut all = Diff::default();
+    for (Plan { live, after: would_be, is_claims, refused }, manifest) in plans.iter().zip(after) {
+        let text =
+            |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let what =
+            format!("{} {}/{}", text("/kind"), text("/metadata/namespace"), text("/metadata/name"));
+        let base = if refused.is_some() { Base::Manifests } else { Base::Live };
+        if let Some(live) = live.as_ref().filter(|_| !is_claims) {
+            let obstacle = manifest.as_object().zip(live.as_object());
+            let obstacle = obstacle.and_then(|(manifest, live)| obstacle_of(manifest, live));
+            let annotation = live.pointer("/metadata/annotations").and_then(|a| a.get(ADOPT));
+            let handed_over = annotation.and_then(Value::as_str) == Some(claim_of(manifest));
+            match (obstacle, handed_over) {
+                (Some(why), _) => all.notes.push(format!("{what} was not made by a claim, and {why}")),
+                (None, true) => {}
+                (None, false) => all.notes.push(format!(
+                    "{what} was not made by a claim: nothing is composed until it is handed over or deleted; \
+                     eds adopt --from-cluster says how"
+                )),
+            }
+        }
+        if let Some(refused) = refused {
+            all.notes.push(format!("{what}: the API server refuses it as it is: {refused}"));
+        }
+        let before: Vec<Value> = live.iter().cloned().collect();
+        all.objects.extend(Diff::of(&before, std::slice::from_ref(would_be), base).objects);
+    }
+    Ok(all)
+}
+
+/// The claim that a manifest is of.
+fn claim_of(manifest: &Value) -> &str {
+    let label = manifest.pointer("/metadata/labels/app.kubernetes.io~1name");
+    label.and_then(Value::as_str).unwrap_or_default()
 }
 
 fn print(args: &Args, diff: &Diff) -> Result<Outcome> {

@@ -207,13 +207,11 @@ pub(super) fn draft(
 
 fn place(workload: &Manifest) -> String {
     let namespace = workload.namespace().map(|n| format!("{n}/")).unwrap_or_default();
-    format!(
-        "{} {namespace}{} ({}:{})",
-        workload.kind(),
-        workload.name(),
-        workload.file,
-        workload.line()
-    )
+    let line = match workload.line() {
+        0 => String::new(),
+        line => format!(":{line}"),
+    };
+    format!("{} {namespace}{} ({}{line})", workload.kind(), workload.name(), workload.file)
 }
 
 /// `{name, value}` in this order, which is also the alphabet's.

@@ -377,6 +377,9 @@ impl Context<'_> {
         let (_, worker) = self.owner?;
         let part = |kind: &str| worker.rendered.iter().find(|object| text(object, "/kind") == kind);
         let value = row.before?;
+        if let Some(verdict) = self.naming(path, pattern, part(self.manifest.kind())) {
+            return Some(verdict);
+        }
         match self.manifest.kind() {
             "ServiceAccount" if pattern.starts_with("imagePullSecrets") => {
                 let pod = part("Deployment")?.pointer("/spec/template/spec")?;
@@ -482,6 +485,24 @@ impl Context<'_> {
             return self.whole_source(path, pattern, deployment);
         }
         None
+    }
+
+    /// A label that only says what the object is: the platform has labels of its own for that.
+    fn naming(&self, path: &Path, pattern: &str, rendered: Option<&Value>) -> Option<Verdict> {
+        let at = ["metadata.labels.", "spec.template.metadata.labels."];
+        let at = at.into_iter().find(|at| pattern.starts_with(at))?;
+        let Some(Step::Key(key)) = path.0.last() else { return None };
+        let naming = ["app", "name", "component", "k8s-app", "helm.sh/chart"]
+            .contains(&key.as_str())
+            || key.starts_with("app.kubernetes.io/");
+        let labels =
+            rendered?.pointer(&format!("/{}", at.trim_end_matches('.').replace('.', "/")))?;
+        naming.then(|| {
+            let name = labels.get("app.kubernetes.io/name").cloned().unwrap_or_default();
+            let why = "the platform's labels say what it is: app.kubernetes.io/name and its like";
+            let todo = "who selects by it selects by app.kubernetes.io/name";
+            Verdict::replaced(json!({"app.kubernetes.io/name": name}), why).todo(todo)
+        })
     }
 
     /// The labels by which the Deployment knew its pods: the platform has labels of its own for that.

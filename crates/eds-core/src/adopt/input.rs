@@ -16,6 +16,8 @@ pub struct Manifest {
     /// The object.
     pub value: Value,
     node: Node,
+    /// Whether it stands in a file, on lines.
+    has_lines: bool,
     /// Whether it is only the list around other objects.
     pub(super) is_list: bool,
 }
@@ -78,7 +80,9 @@ fn object(file: &str, mut node: Node, named: bool, read: &mut Read) {
     let is_list = kind.ends_with("List");
     let items = is_list.then(|| take_items(&mut node)).flatten();
     let value = node.to_json();
-    read.manifests.push(Manifest { file: file.to_owned(), value, node, is_list: items.is_some() });
+    let file_name = file.to_owned();
+    let is_list = items.is_some();
+    read.manifests.push(Manifest { file: file_name, value, node, has_lines: true, is_list });
     for item in items.into_iter().flatten() {
         object(file, item, true, read);
     }
@@ -100,7 +104,13 @@ impl Manifest {
     pub fn of(file: &str, value: &Value) -> Option<Self> {
         let text = value.to_string();
         let node = yaml::parse(&text).documents.into_iter().next()?;
-        Some(Self { file: file.to_owned(), value: value.clone(), node, is_list: false })
+        Some(Self {
+            file: file.to_owned(),
+            value: value.clone(),
+            node,
+            has_lines: false,
+            is_list: false,
+        })
     }
 
     /// `kind`.
@@ -133,7 +143,7 @@ impl Manifest {
     /// The line on which the object begins.
     #[must_use]
     pub fn line(&self) -> usize {
-        Path::default().span(&self.node).start.line
+        if self.has_lines { Path::default().span(&self.node).start.line } else { 0 }
     }
 
     /// Every leaf and where it stands, in the order of the file.
@@ -141,6 +151,9 @@ impl Manifest {
     pub fn leaves(&self) -> Vec<(Path, Span)> {
         let mut found = Vec::new();
         leaves(&self.node, self.node.span, &mut Path::default(), &mut found);
+        if !self.has_lines {
+            found.iter_mut().for_each(|(_, span)| *span = Span::default());
+        }
         found
     }
 }

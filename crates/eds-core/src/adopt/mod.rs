@@ -25,6 +25,8 @@ mod variables;
 mod workers;
 mod write;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::claims;
@@ -200,6 +202,22 @@ pub fn adopt(manifests: &[Manifest], platform: &Platform<'_>) -> Result<Adoption
         steps::tell(worker, group, draft.as_ref(), &namespace);
     }
     Ok(Adoption { workers, fields, notes: Vec::new() })
+}
+
+/// Of a namespace's objects, those that are workers or belong to one: the rest is no business of a claim.
+///
+/// # Errors
+/// Where there are more workers than can be looked at.
+pub fn belonging(manifests: Vec<Manifest>, namespace: &str) -> Result<Vec<Manifest>, String> {
+    let index = Index::new(&manifests, namespace);
+    let mut kept = BTreeSet::new();
+    for group in workers::find(&index)? {
+        let parts =
+            [Some(group.workload), group.scaler, group.autoscaler, group.service, group.account];
+        kept.extend(parts.into_iter().flatten().chain(group.beside));
+    }
+    let numbered = manifests.into_iter().enumerate();
+    Ok(numbered.filter(|(at, _)| kept.contains(at)).map(|(_, manifest)| manifest).collect())
 }
 
 /// Writes the claim, leaves out of it what the platform refuses, and renders it.

@@ -154,8 +154,8 @@ fn title_of([_, kind, namespace, name]: &[String; 4], fields: &[&Field]) -> Stri
 
 fn head(out: &mut String, worker: &Worker, paint: &impl Fn(&str, &str) -> String) {
     let namespace = worker.namespace.as_ref().map(|n| format!("{n}/")).unwrap_or_default();
-    let title =
-        format!("{} {namespace}{} ({}:{})", worker.kind, worker.name, worker.file, worker.line);
+    let line = if worker.line > 0 { format!(":{}", worker.line) } else { String::new() };
+    let title = format!("{} {namespace}{} ({}{line})", worker.kind, worker.name, worker.file);
     let _ = writeln!(out, "{}", paint("1", &printable(&title)));
     if let Some(why) = &worker.refused {
         let _ = writeln!(out, "  {} {}", paint("1;31", "no claim:"), printable(why));

@@ -1,10 +1,16 @@
 //! How to get from the manifests to the claim without losing a message.
+//!
+//! The Deployment is let go of, never handed over: what the claim does not say (a variable, a volume, a sidecar) would
+//! stay in it, because server-side apply takes away only what it has written itself. Its pods go on working until
+//! those of the claim's Deployment are ready; both read from one consumer, and NATS hands a message to one of them.
+
+use serde_json::Value;
 
 use super::claim::Draft;
 use super::input::{list, text};
 use super::workers::Group;
 use super::{Namespace, Worker};
-use crate::event_driven_service::{ADOPT, obstacle};
+use crate::event_driven_service::ADOPT;
 
 /// Fills in the worker's notes and steps.
 pub(super) fn tell(
@@ -14,17 +20,18 @@ pub(super) fn tell(
     namespace: &Namespace<'_>,
 ) {
     let Some(draft) = draft else { return };
-    let index = namespace.index;
-    let get = |at: Option<usize>| at.and_then(|at| index.get(at));
-    let Some(workload) = index.get(group.workload) else { return };
-    let space = workload.namespace().map(|n| format!(" -n {n}")).unwrap_or_default();
+    let get = |at: Option<usize>| at.and_then(|at| namespace.index.get(at));
+    let Some(workload) = get(Some(group.workload)) else { return };
+    let space = workload.namespace().map(|n| format!(" -n {}", quoted(n))).unwrap_or_default();
     let claim = namespace.claim;
+    let same_name = workload.name() == claim;
     let mut steps = Vec::new();
     if let Some((secret, keys)) = &draft.secret {
         let literals: Vec<String> =
-            keys.iter().map(|key| format!("--from-literal={key}=…")).collect();
+            keys.iter().map(|key| format!("--from-literal={}=…", quoted(key))).collect();
         steps.push(format!(
-            "make the Secret of what stood in the manifests as plain text: kubectl{space} create secret generic {secret} {}",
+            "make the Secret of what stood in the manifests as plain text: kubectl{space} create secret generic \
+             {secret} {}",
             literals.join(" ")
         ));
     }
@@ -32,104 +39,58 @@ pub(super) fn tell(
         "take the old manifests out of git, or stop Argo CD, Flux or Helm from applying them again"
             .to_owned(),
     );
-    let mut hand_over = Vec::new();
-    let mut remove = Vec::new();
-    let mut replaced = None;
-    for at in [group.account, group.service, Some(group.workload)].into_iter().flatten() {
-        let Some(live) = index.get(at) else { continue };
-        let of_kind = worker.rendered.iter().find(|object| text(object, "/kind") == live.kind());
-        let Some(desired) = of_kind.filter(|object| text(object, "/metadata/name") == live.name())
-        else {
-            continue;
-        };
-        let (Some(desired), Some(value)) = (desired.as_object(), live.value.as_object()) else {
-            continue;
-        };
-        let name = format!("{}/{}", live.kind().to_lowercase(), live.name());
-        match obstacle(desired, value) {
-            None => hand_over.push(name),
-            Some(why) if live.kind() == "Deployment" => replaced = Some(why),
-            Some(_) => remove.push(name),
-        }
-    }
-    if let Some(autoscaler) = get(group.autoscaler) {
-        remove.push(format!("horizontalpodautoscaler/{}", autoscaler.name()));
-    }
-    if let Some(scaler) = get(group.scaler) {
-        // KEDA refuses two for one Deployment. The pods stay as many as they are.
-        if scaler.name() == format!("{claim}-scaler") && replaced.is_none() {
-            hand_over.push(format!("scaledobject/{}", scaler.name()));
-        } else {
-            remove.push(format!("scaledobject/{}", scaler.name()));
-        }
-    }
+    let scaler = get(group.scaler);
     let restores = "/spec/advanced/restoreToOriginalReplicaCount";
-    if let Some(scaler) = get(group.scaler)
-        && scaler.value.pointer(restores).and_then(serde_json::Value::as_bool) == Some(true)
-    {
+    if let Some(scaler) = scaler.filter(|s| s.value.pointer(restores) == Some(&Value::Bool(true))) {
         steps.push(format!(
             "keep the number of pods when the scaler goes: kubectl{space} patch scaledobject/{} --type=merge -p \
              '{{\"spec\":{{\"advanced\":{{\"restoreToOriginalReplicaCount\":false}}}}}}'",
-            scaler.name()
+            quoted(scaler.name())
         ));
     }
-    if !remove.is_empty() {
-        steps
-            .push(format!("make room (the pods stay): kubectl{space} delete {}", remove.join(" ")));
+    // KEDA refuses two scalers of one Deployment, and a Service keeps what the claim does not say.
+    let service = get(group.service);
+    let mut old = Vec::new();
+    old.extend(scaler.map(|m| format!("scaledobject/{}", quoted(m.name()))));
+    old.extend(
+        get(group.autoscaler).map(|m| format!("horizontalpodautoscaler/{}", quoted(m.name()))),
+    );
+    old.extend(service.map(|m| format!("service/{}", quoted(m.name()))));
+    if same_name && !old.is_empty() {
+        steps.push(format!("make room (the pods stay): kubectl{space} delete {}", old.join(" ")));
     }
-    if let Some(why) = &replaced {
-        worker.notes.push(format!(
-            "Deployment {} cannot be taken over, it has to be replaced: it {}",
-            workload.name(),
-            why.split("; delete it").next().unwrap_or(why),
-        ));
+    if get(group.account).is_some_and(|account| account.name() == claim) {
         steps.push(format!(
-            "let go of the pods, which run on: kubectl{space} delete deployment {} --cascade=orphan",
-            workload.name()
-        ));
-    } else if workload.name() != claim {
-        worker.notes.push(format!(
-            "the claim is called {claim}, so its Deployment stands beside {}: delete the old one when the new one is ready",
-            workload.name()
+            "hand over the ServiceAccount: kubectl{space} annotate serviceaccount/{claim} {ADOPT}={claim}"
         ));
     }
-    if !hand_over.is_empty() {
+    if same_name {
         steps.push(format!(
-            "hand over: kubectl{space} annotate {} {ADOPT}={claim}",
-            hand_over.join(" ")
+            "let go of the pods, which work on: kubectl{space} delete deployment {claim} --cascade=orphan"
         ));
     }
     steps.push(format!(
         "apply the claim, and wait: kubectl apply -f CLAIM.yaml && kubectl{space} wait --for=condition=Ready \
          --timeout=5m eventdrivenservice/{claim}"
     ));
-    if replaced.is_some() {
-        let labels =
-            workload.value.pointer("/spec/selector/matchLabels").and_then(|l| l.as_object());
-        let labels = labels.into_iter().flatten();
-        let labels =
-            labels.map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()));
-        let labels: Vec<String> =
-            labels.chain(["app.kubernetes.io/component!=event-driven-worker".to_owned()]).collect();
+    let scaled = worker.rendered.iter().find(|object| text(object, "/kind") == "ScaledObject");
+    let least = scaled.and_then(|s| s.pointer("/spec/minReplicaCount")?.as_i64()).unwrap_or(1);
+    if least > 1 {
         steps.push(format!(
-            "end the old pods, which hand back what they hold: kubectl{space} delete replicaset -l '{}'",
-            labels.join(",")
+            "wait until {least} of its pods are ready: kubectl{space} get deployment {claim} \
+             -o jsonpath='{{.status.readyReplicas}}'"
         ));
     }
-    let mut left = Vec::new();
-    for at in [group.service, Some(group.workload)].into_iter().flatten() {
-        let manifest = index
-            .get(at)
-            .filter(|m| m.name() != claim && !(m.kind() == "Deployment" && replaced.is_some()));
-        left.extend(manifest.map(|m| format!("{}/{}", m.kind().to_lowercase(), m.name())));
-    }
-    if !left.is_empty() {
-        steps.push(format!(
-            "delete what is left of the old: kubectl{space} delete {}",
-            left.join(" ")
+    if same_name {
+        steps.extend(end(worker, workload, &space));
+    } else {
+        worker.notes.push(format!(
+            "the claim is called {claim}, so what it becomes stands beside the old until that is deleted"
         ));
+        old.push(format!("deployment/{}", quoted(workload.name())));
+        steps.push(format!("delete the old: kubectl{space} delete {}", old.join(" ")));
     }
-    let pod = workload.value.pointer("/spec/template/spec").unwrap_or(&serde_json::Value::Null);
+    let pod = workload.value.pointer("/spec/template/spec").unwrap_or(&Value::Null);
     if list(pod, "/containers").count() > 1 {
         worker.notes.push(format!(
             "of its containers, {} is taken for the worker: most of what speaks of NATS stands there",
@@ -137,4 +98,33 @@ pub(super) fn tell(
         ));
     }
     worker.steps = steps;
+}
+
+/// Ends the pods that were let go of. Those that the claim's Deployment selects it takes for an old revision, and
+/// replaces by itself.
+fn end(worker: &Worker, workload: &super::Manifest, space: &str) -> Option<String> {
+    let desired = worker.rendered.iter().find(|object| text(object, "/kind") == "Deployment")?;
+    let selector = workload.value.pointer("/spec/selector");
+    if selector == desired.pointer("/spec/selector") {
+        return None;
+    }
+    let what = "end the old pods, which hand back what they hold";
+    let labels = selector.and_then(|s| s.get("matchLabels")?.as_object()).filter(|l| !l.is_empty());
+    let Some(labels) = labels else {
+        return Some(format!("{what}: kubectl{space} get replicaset, and delete the old one"));
+    };
+    let labels =
+        labels.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()));
+    let own = ["app.kubernetes.io/component!=event-driven-worker".to_owned()];
+    let labels: Vec<String> = labels.chain(own).collect();
+    Some(format!("{what}: kubectl{space} delete replicaset -l {}", quoted(&labels.join(","))))
+}
+
+/// A word of a shell, whatever the manifests say.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._/-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) && !word.starts_with('-') {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }

@@ -60,7 +60,7 @@ impl<'a> Index<'a> {
 /// What runs pods, and why a claim cannot be it. None for a Deployment.
 fn workload(manifest: &Manifest) -> Option<Option<&'static str>> {
     Some(match (manifest.group(), manifest.kind()) {
-        ("apps", "Deployment") => None,
+        ("apps" | "extensions", "Deployment") => None,
         ("apps", "StatefulSet") => Some(
             "a claim becomes a Deployment: its pods are alike, and have no names and no volumes of their own. Keep \
              the StatefulSet, or make the worker one that needs neither",
