@@ -246,3 +246,29 @@ fn a_difference_without_a_reason_fails() {
         text(&output.stdout)
     );
 }
+
+/// What a claim becomes, adopted, is a claim that becomes the same.
+#[test]
+fn there_and_back_again() {
+    let golden = root().join("platform/04-apis/tests/golden");
+    let entries = fs::read_dir(&golden).unwrap().map(|entry| entry.unwrap().path());
+    let sets: Vec<PathBuf> =
+        entries.filter(|path| path.to_str().unwrap().ends_with(".manifests.yaml")).collect();
+    assert!(sets.len() > 10, "{sets:?}");
+    for set in sets {
+        let adopted = eds(&golden, &["adopt", set.to_str().unwrap()]);
+        let report = text(&adopted.stderr);
+        assert_eq!(adopted.status.code(), Some(0), "{}: {report}", set.display());
+        assert!(
+            !report.contains("\nReplaced") && !report.contains("\nAdded"),
+            "{}: {report}",
+            set.display()
+        );
+        let scratch = Repository::new("diff-back");
+        scratch.write("claim.yaml", &adopted.stdout);
+        let claim = scratch.path("claim.yaml");
+        let same =
+            eds(&golden, &["diff", claim.to_str().unwrap(), "--against", set.to_str().unwrap()]);
+        assert_eq!(same.status.code(), Some(0), "{}: {}", set.display(), text(&same.stdout));
+    }
+}

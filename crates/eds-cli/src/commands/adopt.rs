@@ -45,7 +45,9 @@ pub(crate) struct Args {
 enum Format {
     /// For a person.
     Text,
-    /// One JSON document.
+    /// One JSON document: summary, notes, workers (claim, why refused, guesses, findings, notes, steps), and fields,
+    /// every leaf of the manifests once (kind, object, path, pointer, file, line, old, new, why, todo, restartsPods,
+    /// recreates).
     Json,
 }
 

@@ -18,6 +18,8 @@ use crate::rules::looks_secret;
 pub(super) struct Draft {
     pub(super) tree: Tree,
     pub(super) guesses: Vec<Guess>,
+    /// What to know about what it says.
+    pub(super) notes: Vec<String>,
     /// The container that becomes `main`, and the one that becomes `init`.
     pub(super) container: String,
     pub(super) init: Option<String>,
@@ -106,7 +108,7 @@ pub(super) fn draft(
         most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX)
     };
 
-    let mut guesses = Vec::new();
+    let (mut guesses, mut notes) = (Vec::new(), Vec::new());
     let mut guess = |path: &str, value: &str, comment: &Option<String>| {
         let why = comment.clone().unwrap_or_default().trim_start_matches("guess: ").to_owned();
         guesses.push(Guess { path: path.to_owned(), value: value.to_owned(), why });
@@ -129,6 +131,8 @@ pub(super) fn draft(
     ] {
         if setting.guess {
             guess(path, &setting.value, &setting.comment);
+        } else if let Some(comment) = &setting.comment {
+            notes.push(format!("{path} is {}: {comment}", setting.value));
         }
     }
     let mut spec = vec![
@@ -202,7 +206,14 @@ pub(super) fn draft(
     ]);
     let secret = (!made.is_empty()).then_some((adopted, made));
     let init = init.map(|init| text(init, "/name").to_owned());
-    Some(Draft { tree, guesses, container: text(container, "/name").to_owned(), init, secret })
+    Some(Draft {
+        tree,
+        guesses,
+        notes,
+        container: text(container, "/name").to_owned(),
+        init,
+        secret,
+    })
 }
 
 fn place(workload: &Manifest) -> String {

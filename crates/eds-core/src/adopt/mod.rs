@@ -5,7 +5,7 @@
 //!       -> workers    which of them are workers, and what belongs to each
 //!       -> claim      what the manifests say, as a claim (variables, nats, size), written with comments
 //!       -> rendered   what the claim becomes: by the engine that Crossplane runs
-//!       -> fields     every leaf of the manifests, compared with that (difference, reasons)
+//!       -> fields     every leaf of the manifests, compared with that (difference; verdict, elsewhere, beside, reasons)
 //!       -> steps      how to get there without losing a message
 //!       -> report     all of it, for a person or a program
 //! ```
@@ -13,7 +13,9 @@
 //! The report cannot promise what the claim does not keep: it is the difference between the manifests and what the
 //! claim becomes. A leaf that nobody thought of is in it all the same.
 
+mod beside;
 mod claim;
+mod elsewhere;
 mod fields;
 mod input;
 mod nats;
@@ -22,6 +24,7 @@ mod report;
 mod size;
 mod steps;
 mod variables;
+mod verdict;
 mod workers;
 mod write;
 
@@ -191,6 +194,7 @@ pub fn adopt(manifests: &[Manifest], platform: &Platform<'_>) -> Result<Adoption
         };
         if let Some(draft) = &draft {
             worker.guesses.clone_from(&draft.guesses);
+            worker.notes.clone_from(&draft.notes);
         }
         let draft = draft.map(|draft| finish(draft, &mut worker, platform));
         owners.push((group, draft, name));

@@ -321,6 +321,12 @@ const LOST: &[Row] = &[
     ),
     (
         "Deployment",
+        "pod.hostAliases*",
+        "the pods know names by DNS alone",
+        "make a Service (ExternalName, or with Endpoints) of that name",
+    ),
+    (
+        "Deployment",
         "pod.hostNetwork",
         "the pods have a network of their own",
         "the worker must do without the node's",

@@ -10,7 +10,6 @@ use crate::diagnostics;
 use crate::diagnostics::Severity;
 use crate::difference::pointer;
 use crate::printable::printable;
-use crate::schema::path::Path;
 
 /// The report as one JSON document:
 ///
@@ -134,8 +133,7 @@ pub fn text(adoption: &Adoption, color: bool) -> String {
             let fields = by_object.get(object).map(Vec::as_slice).unwrap_or_default();
             let _ = writeln!(out, "  {}", paint("1", &title_of(object, fields)));
             match kind {
-                Kind::Server => few(&mut out, fields),
-                Kind::Kept => fields.iter().for_each(|field| kept(&mut out, field)),
+                Kind::Server | Kind::Kept => fields.iter().for_each(|field| kept(&mut out, field)),
                 _ => reasons(&mut out, fields),
             }
         }
@@ -207,22 +205,6 @@ fn kept(out: &mut String, field: &Field) {
 
 fn at(field: &Field) -> String {
     if field.line == 0 { String::new() } else { format!("  :{}", field.line) }
-}
-
-/// Counted by their first two steps.
-fn few(out: &mut String, fields: &[&Field]) {
-    let mut counts: Vec<(String, usize)> = Vec::new();
-    for field in fields {
-        let start = Path(field.path.0.iter().take(2).cloned().collect()).to_string();
-        match counts.last_mut().filter(|(last, _)| *last == start) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((start, 1)),
-        }
-    }
-    for (path, count) in counts {
-        let more = if count > 1 { format!(" ({count} fields)") } else { String::new() };
-        let _ = writeln!(out, "    {}{more}", printable(&path));
-    }
 }
 
 /// Fields that follow one another for one reason are said with it once.

@@ -79,15 +79,21 @@ pub(super) fn pairs(
         }
     }
     let containers = pattern.ends_with("ontainers");
-    // Of variables that are set twice, the last counts.
     let mut found = vec![None; before.len()];
-    for (i, item) in before.iter().enumerate().rev() {
+    // Of variables that are set twice, the last counts; of other things, the first is meant.
+    let last_counts = pattern.ends_with(".env");
+    let order = (0..before.len()).map(|i| if last_counts { before.len() - 1 - i } else { i });
+    for i in order {
+        let Some(item) = before.get(i) else { continue };
         let new = item.get("name").and_then(Value::as_str).and_then(|name| renamed.get(name));
         let key = match new.filter(|_| containers) {
             Some(new) => Some(Value::from(new.as_str()).to_string()),
             None => key(item),
         };
-        let counterpart = key.and_then(|key| open.get_mut(&key)?.pop_back());
+        let counterpart = key.and_then(|key| match last_counts {
+            true => open.get_mut(&key)?.pop_back(),
+            false => open.get_mut(&key)?.pop_front(),
+        });
         if let Some(place) = found.get_mut(i) {
             *place = counterpart;
         }

@@ -1,0 +1,193 @@
+//! What becomes of one leaf: what it is of decides who judges it.
+
+use serde_json::Value;
+
+use super::fields::Kind;
+use super::input::{Manifest, text};
+use super::workers::Index;
+use super::{Owner, Worker, reasons};
+use crate::difference::{self, Options, Row, State, pattern, value_at};
+use crate::golang::quantity;
+use crate::schema::path::Path;
+
+/// What an object is to the claim.
+pub(super) enum Role<'a> {
+    /// The claim makes one of its kind.
+    Composed(&'a Value),
+    /// Its workload, or what belongs to it, cannot become a claim: why.
+    Refused(&'a str),
+    /// The claim was not composed, because it is not valid.
+    Invalid,
+    /// KEDA makes one of its own.
+    Autoscaler,
+    /// It stays, and still means the worker.
+    Beside,
+    /// It has nothing to do with a worker.
+    Other,
+    /// The list around other objects.
+    List,
+}
+
+impl<'a> Role<'a> {
+    pub(super) fn of(
+        at: usize,
+        manifest: &Manifest,
+        owner: Option<(&'a Owner, &'a Worker)>,
+    ) -> Self {
+        if manifest.is_list {
+            return Self::List;
+        }
+        let Some(((group, ..), worker)) = owner else { return Self::Other };
+        let named = [Some(group.workload), group.service, group.account, group.scaler];
+        let composed = named.contains(&Some(at));
+        let autoscaler = group.autoscaler == Some(at);
+        if let Some(why) = &worker.refused {
+            return if composed || autoscaler { Self::Refused(why) } else { Self::Beside };
+        }
+        if autoscaler {
+            return Self::Autoscaler;
+        }
+        if !composed {
+            return Self::Beside;
+        }
+        let kind = manifest.kind();
+        let rendered = worker.rendered.iter().find(|object| text(object, "/kind") == kind);
+        rendered.map_or(Self::Invalid, Self::Composed)
+    }
+}
+
+/// What was found about a leaf.
+pub(super) struct Verdict {
+    pub(super) kind: Kind,
+    pub(super) new: Option<Value>,
+    pub(super) why: String,
+    pub(super) todo: Option<String>,
+}
+
+impl Verdict {
+    pub(super) fn new(kind: Kind, why: impl Into<String>) -> Self {
+        Self { kind, new: None, why: why.into(), todo: None }
+    }
+
+    pub(super) fn replaced(new: Value, why: impl Into<String>) -> Self {
+        Self { kind: Kind::Replaced, new: Some(new), why: why.into(), todo: None }
+    }
+
+    pub(super) fn todo(mut self, todo: &str) -> Self {
+        self.todo = Some(todo.to_owned());
+        self
+    }
+}
+
+/// All that a leaf is judged by.
+pub(super) struct Context<'a> {
+    pub(super) index: &'a Index<'a>,
+    pub(super) manifest: &'a Manifest,
+    pub(super) owner: Option<(&'a Owner, &'a Worker)>,
+    pub(super) role: &'a Role<'a>,
+    pub(super) options: &'a Options,
+}
+
+impl Context<'_> {
+    pub(super) fn verdict(
+        &self,
+        path: &Path,
+        value: Option<&Value>,
+        row: Option<&Row<'_>>,
+    ) -> Verdict {
+        let pattern = pattern(path);
+        let kind = self.manifest.kind();
+        if let Some(why) = reasons::server(kind, &pattern, value) {
+            return Verdict::new(Kind::Server, why);
+        }
+        match self.role {
+            Role::List => Verdict::new(Kind::Server, "the list around the objects, which kubectl makes"),
+            Role::Other => Verdict::new(Kind::Kept, "belongs to no worker: it stays as it is"),
+            Role::Refused(why) => Verdict::new(Kind::Lost, format!("no claim is written: {why}"))
+                .todo("keep the manifest; nothing of it changes"),
+            Role::Invalid => Verdict::new(
+                Kind::Lost,
+                "the claim is not valid yet, so it becomes nothing: see what eds validate says of it",
+            )
+            .todo("mend the claim, and compare again: eds diff CLAIM --against MANIFESTS"),
+            Role::Autoscaler => self.autoscaler(&pattern),
+            Role::Beside => self.beside(path, &pattern, value),
+            Role::Composed(_) => match row {
+                Some(row) => self.composed(path, &pattern, row),
+                // Nothing is left out, even where the comparison should have missed it.
+                None => Verdict::new(Kind::Lost, reasons::GENERAL.0).todo(reasons::GENERAL.1),
+            },
+        }
+    }
+    fn composed(&self, path: &Path, pattern: &str, row: &Row<'_>) -> Verdict {
+        let kind = self.manifest.kind();
+        let place = self.place(path, pattern);
+        match row.state {
+            State::Same | State::Added => Verdict::new(Kind::Kept, "what the claim becomes says the same"),
+            State::Changed if self.variable(path, pattern) == Some("NATS_URL")
+                && row.before.and_then(Value::as_str).is_some_and(|url| url.contains('@')) =>
+            {
+                Verdict::new(Kind::Lost, "user and password in NATS_URL no longer reach the worker: the platform sets it \
+                                          from spec.nats.url, where they do not belong")
+                    .todo("let the worker take them from variables of their own, by spec.secretRefs")
+            }
+            State::Changed if place.starts_with("main.resources.") && smaller(row) => {
+                Verdict::new(Kind::Replaced, "less than the manifest says: the largest size has no more")
+                    .todo("see whether the worker can do with it, else keep its manifests")
+            }
+            State::Changed => {
+                let (why, todo) = self.env_reason(path, pattern).or_else(|| reasons::replaced(kind, &place)).unwrap_or((
+                    "the platform says it differently",
+                    None,
+                ));
+                Verdict { todo: todo.map(str::to_owned), ..Verdict::new(Kind::Replaced, why) }
+            }
+            State::Removed => {
+                if let Some(verdict) = self.elsewhere(path, pattern, row) {
+                    return verdict;
+                }
+                let (why, todo) = reasons::lost(kind, &place).unwrap_or(reasons::GENERAL_LOST);
+                let why = match &row.default {
+                    Some(default) => format!("{why}; the default is {default}"),
+                    None => why.to_owned(),
+                };
+                Verdict { kind: Kind::Lost, new: None, why, todo: todo.map(str::to_owned) }
+            }
+        }
+    }
+
+    pub(super) fn place(&self, path: &Path, pattern: &str) -> String {
+        difference::place(&self.manifest.value, path, pattern, &self.options.renamed)
+    }
+
+    /// Of a variable's leaf: the variable.
+    pub(super) fn variable<'v>(&'v self, path: &Path, pattern: &str) -> Option<&'v str> {
+        let rest = pattern.strip_prefix("spec.template.spec.")?;
+        let rest =
+            rest.strip_prefix("containers[]").or_else(|| rest.strip_prefix("initContainers[]"))?;
+        rest.strip_prefix(".env[]")?;
+        let entry = Path(path.0.iter().take(7).cloned().collect());
+        Some(text(value_at(&self.manifest.value, &entry)?, "/name"))
+    }
+
+    fn env_reason(
+        &self,
+        path: &Path,
+        pattern: &str,
+    ) -> Option<(&'static str, Option<&'static str>)> {
+        let name = self.variable(path, pattern)?;
+        super::nats::OWN.contains(&name).then_some((
+            "the platform sets this variable from spec.nats",
+            Some("look at spec.nats in the claim, and at its comments"),
+        ))
+    }
+}
+
+/// Whether the platform gives less.
+fn smaller(row: &Row<'_>) -> bool {
+    let amount = |value: Option<&Value>| match value? {
+        Value::String(text) => quantity::parse_to_float(text).ok(),
+        value => value.as_f64(),
+    };
+    amount(row.after) < amount(row.before)
+}
