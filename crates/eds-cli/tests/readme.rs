@@ -58,6 +58,43 @@ fn every_command_of_the_readme_works() {
     assert!(run >= 5, "only {run} commands were run");
 }
 
+/// `make demo`: a claim is checked, rendered, and a mistake in it explained.
+#[test]
+fn the_demo_shows_the_main_job() {
+    let demo = Command::new(root().join("scripts/demo.sh"))
+        .env("EDS", env!("CARGO_BIN_EXE_eds"))
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&demo.stdout);
+    assert!(demo.status.success(), "{shown}{}", String::from_utf8_lossy(&demo.stderr));
+    for part in ["  Deployment hello-worker\n", "lagThreshold: \"5\"", "help: did you mean stream?"]
+    {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+}
+
+/// Who may not install what `make test` needs is told in one line.
+#[test]
+fn what_is_missing_is_said_in_one_line() {
+    let bin = std::env::temp_dir().join(format!("eds-needs-{}", std::process::id()));
+    std::fs::create_dir_all(&bin).unwrap();
+    for name in ["bash", "id", "git"] {
+        let found = Command::new("which").arg(name).output().unwrap();
+        let path = String::from_utf8(found.stdout).unwrap();
+        std::os::unix::fs::symlink(path.trim(), bin.join(name)).unwrap();
+    }
+    let mut needs = Command::new(bin.join("bash"));
+    let needs = needs.args(["scripts/needs.sh", "test"]).current_dir(root()).env("PATH", &bin);
+    let needs = needs.output().unwrap();
+    std::fs::remove_dir_all(&bin).unwrap();
+    assert_eq!(needs.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8(needs.stderr).unwrap(),
+        "needs: not installed: cc go jq. Debian and Ubuntu: sudo apt-get install gcc libc6-dev golang-go \
+         ca-certificates jq\n"
+    );
+}
+
 /// A number with commas between thousands.
 fn thousands(number: u64) -> String {
     let digits = number.to_string();

@@ -224,11 +224,18 @@ fn writer(object: &Object, annotation: &str) -> Option<String> {
 }
 
 /// KEDA sets `Ready` to False with reason `TriggerError` when a trigger's scaler fails, and says no
-/// more; the trigger tells what it asked for.
+/// more; the trigger tells what it asked for. Each reconcile of its operator sets it back to True until the
+/// next look at the trigger, up to a polling interval later: measured on a cluster, a claim on a wrong endpoint
+/// was Ready every other half minute. The autoscaler, which asks for the same lag, has not forgotten.
 fn scaled_object(live: &Object) -> Verdict {
     let ready = condition(live, "Ready");
+    let autoscaler = condition(live, "HPAActive");
+    let blind = autoscaler.is_some_and(|hpa| {
+        text(hpa, &["status"]) == "False" && text(hpa, &["reason"]) == "FailedGetExternalMetric"
+    });
     let of = |key| ready.map(|r| text(r, &[key])).unwrap_or_default();
     match (of("status"), of("reason")) {
+        ("True", _) if blind => Verdict::NotReady("ScalerFailed", trigger_error(live)),
         ("True", _) => Verdict::Ready,
         ("False", "TriggerError") => Verdict::NotReady("ScalerFailed", trigger_error(live)),
         ("False", _) if !of("message").is_empty() => Verdict::NotReady(

@@ -308,6 +308,20 @@ fn scaled_objects() {
          account $G at nats:8222: one of them does not exist, or NATS cannot be reached \
          (scaled-object)",
     );
+    // KEDA's operator has set it back; the autoscaler still cannot read the lag.
+    let hpa = |status: &str, reason: &str| {
+        json!([{"type": "Ready", "status": "True", "reason": "ScaledObjectReady"},
+               {"type": "HPAActive", "status": status, "reason": reason}])
+    };
+    check(
+        hpa("False", "FailedGetExternalMetric"),
+        "False ScalerFailed: KEDA cannot read the lag of consumer worker on stream ORDERS in \
+         account $G at nats:8222: one of them does not exist, or NATS cannot be reached \
+         (scaled-object)",
+    );
+    for (status, reason) in [("True", "HPAActive"), ("False", "ScalingDisabled"), ("Unknown", "")] {
+        check(hpa(status, reason), "True Available");
+    }
 }
 
 #[test]

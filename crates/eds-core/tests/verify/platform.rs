@@ -194,6 +194,22 @@ fn all_is_well() {
     assert_eq!(titles, expected);
 }
 
+/// `nats` for `nats-headless`: the mistake is in the claim, and not in NATS.
+#[test]
+fn an_endpoint_at_the_service_for_clients() {
+    let fix = |cluster_ip: &str| {
+        let mut facts = well();
+        let service = facts.nats.headless.as_mut().unwrap();
+        *at(service, "/spec/ports/0/port") = json!(4222);
+        service["spec"]["clusterIP"] = json!(cluster_ip);
+        let report = report(&facts);
+        let check = report.checks().find(|check| check.name == "monitoring port").unwrap();
+        check.fix.clone().unwrap()
+    };
+    assert!(fix("10.0.0.1").starts_with("name the headless Service"), "{}", fix("10.0.0.1"));
+    assert!(fix("None").starts_with("offer port 8222"), "{}", fix("None"));
+}
+
 #[test]
 fn kubernetes() {
     check(

@@ -141,6 +141,14 @@ fn monitoring(facts: &Facts) -> Check {
         return Check::failed(NAME, format!("no Service answers to {endpoint}"), fix);
     };
     if !has_port(service, port) {
+        // The ordinary Service is for clients; its name is written where the headless one belongs.
+        let fix = match is_headless(service) {
+            true => fix,
+            false => {
+                "name the headless Service and its monitoring port, as in \
+                 nats-headless.nats.svc.cluster.local:8222; or leave spec.nats.monitoringEndpoint out"
+            }
+        };
         let ports: Vec<String> =
             list(service, "/spec/ports").map(|p| number(p, "/port").to_string()).collect();
         let cause = format!("Service {} has only {}", name(service), ports.join(", "));
