@@ -62,8 +62,8 @@ pub(crate) fn read(paths: &[PathBuf], exclude: &[String]) -> Result<Manifests> {
         bail!("{unread} {files} cannot be read, so nothing {are} made of the others either");
     }
     if foreign > 0 {
-        let s = if foreign == 1 { " was" } else { "s were" };
-        notes.push(format!("{foreign} document{s} skipped, which hold no Kubernetes object"));
+        let s = if foreign == 1 { "" } else { "s" };
+        notes.push(format!("passed over {foreign} document{s} without a Kubernetes object"));
     }
     if all.iter().any(|manifest| {
         manifest.kind() == "Kustomization" && manifest.value.get("resources").is_some()

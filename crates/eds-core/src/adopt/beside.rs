@@ -96,6 +96,12 @@ impl Context<'_> {
                 self.config_key(path, group.workload, deployment)
             }
             "ConfigMap" => Verdict::new(Kind::Kept, "the object stays; the claim does not make ConfigMaps"),
+            "Secret" if self.is_overruled(path, deployment) => Verdict::new(
+                Kind::Lost,
+                "the platform sets this variable from spec.nats, before the Secret's keys: this value no longer \
+                 reaches the worker",
+            )
+            .todo("write the server under spec.nats.url; let the worker take user and password from other keys"),
             "Secret" => Verdict::new(Kind::Kept, "the claim makes no Secrets: this one stays, and the claim names it"),
             "PersistentVolumeClaim" => Verdict::new(Kind::Lost, "a claim mounts no volumes: nothing uses it any more")
                 .todo("keep what the worker must remember in a database or an object store"),
@@ -107,6 +113,16 @@ impl Context<'_> {
             }
             _ => Verdict::new(Kind::Kept, "the claim does not make it: it stays as it is"),
         }
+    }
+
+    /// Whether a key of a Secret that is taken whole has the name of a variable that the platform sets itself.
+    fn is_overruled(&self, path: &Path, deployment: Option<&Value>) -> bool {
+        let [Step::Key(field), Step::Key(key)] = path.0.as_slice() else { return false };
+        let main = deployment.and_then(|d| d.pointer("/spec/template/spec/containers/0"));
+        let mut whole = main.into_iter().flat_map(|main| list(main, "/envFrom"));
+        matches!(field.as_str(), "data" | "stringData")
+            && nats::OWN.contains(&key.as_str())
+            && whole.any(|source| text(source, "/secretRef/name") == self.manifest.name())
     }
 
     /// One key of a ConfigMap that the worker uses.

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::input::{list, text};
-use super::variables::{Environment, Variable, config_value};
-use crate::secrets::user_info;
+use super::variables::{Environment, Variable, config_value, keys};
+use crate::secrets::{masked, user_info};
 
 /// KEDA's trigger for JetStream.
 pub(super) const TRIGGER: &str = "nats-jetstream";
@@ -46,7 +46,11 @@ impl Setting {
 }
 
 /// How much of a container speaks of NATS.
-pub(super) fn signs<'a>(container: &Value, config: &impl Fn(&str) -> Option<&'a Value>) -> usize {
+pub(super) fn signs<'a>(
+    container: &Value,
+    config: &impl Fn(&str) -> Option<&'a Value>,
+    secret: &impl Fn(&str) -> Option<&'a Value>,
+) -> usize {
     let speaks = |name: &str, value: &str| {
         is_server(value) || words(name).iter().any(|word| word == "NATS" || word == "JETSTREAM")
     };
@@ -67,7 +71,15 @@ pub(super) fn signs<'a>(container: &Value, config: &impl Fn(&str) -> Option<&'a 
         let (option, value) = arg.split_once('=').unwrap_or((arg, arg));
         is_server(value) || option.starts_with('-') && speaks(&option.replace('-', "_"), "")
     });
-    named.count() + whole.sum::<usize>() + args.count()
+    let secrets = list(container, "/envFrom").map(|source| {
+        let object = secret(text(source, "/secretRef/name"));
+        object
+            .into_iter()
+            .flat_map(|object| keys(object, &["data", "stringData"]))
+            .filter(|key| speaks(key, ""))
+            .count()
+    });
+    named.count() + secrets.sum::<usize>() + whole.sum::<usize>() + args.count()
 }
 
 fn is_server(value: &str) -> bool {
@@ -88,8 +100,14 @@ pub(super) fn settings(
     trigger: Option<&Value>,
     default_url: &str,
 ) -> Settings {
-    // What stands where a name should stand, and is none.
+    // What stands where a name should stand, and is none, or may not be read.
     let no_name = |kind: Kind| {
+        let hidden = environment.hidden.iter().find(|(variable, _)| kind.rank(variable).is_some());
+        if let Some((variable, place)) = hidden {
+            return Some(format!(
+                "{variable} comes from {place}, which is not read here: write its value"
+            ));
+        }
         let all = environment
             .variables
             .iter()
@@ -195,10 +213,27 @@ fn url(container: &Value, environment: &Environment, default: &str) -> Setting {
         let port = by_name(&["PORT"]).map_or("4222", |(_, port)| port);
         return Setting::known(&format!("nats://{host}:{port}"));
     }
-    Setting::guess(
-        default.to_owned(),
-        "nothing in the manifests names the server; this is the platform's",
-    )
+    let hidden = environment.hidden.iter().find(|(variable, _)| {
+        let words = words(variable);
+        words.iter().any(|word| word == "NATS")
+            && words
+                .last()
+                .is_some_and(|last| ["URL", "URLS", "SERVER", "SERVERS"].contains(&last.as_str()))
+    });
+    let said = environment.get(own).and_then(Variable::value).filter(|value| !value.is_empty());
+    let why = match (hidden, said) {
+        (Some((variable, place)), _) => format!(
+            "{variable} comes from {place}, which is not read here: write the server, without user and password"
+        ),
+        (None, Some(value)) => {
+            let value = masked(value).unwrap_or_else(|| value.to_owned());
+            format!("NATS_URL says {value}, which is no server of NATS; this is the platform's")
+        }
+        (None, None) => {
+            "nothing in the manifests names the server; this is the platform's".to_owned()
+        }
+    };
+    Setting::guess(default.to_owned(), &why)
 }
 
 /// Credentials do not belong into a claim, and a variable in NATS_URL is not resolved.

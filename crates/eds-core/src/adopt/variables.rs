@@ -54,6 +54,8 @@ pub(super) struct Environment {
     pub(super) variables: Vec<Variable>,
     /// Secrets that are taken whole.
     pub(super) whole: Vec<String>,
+    /// Variables whose values stand in Secrets, and where.
+    pub(super) hidden: Vec<(String, String)>,
     /// What cannot be said, a line each.
     pub(super) unsaid: Vec<String>,
 }
@@ -76,6 +78,9 @@ impl Environment {
                 continue;
             }
             let (origin, comment) = origin(entry, pod, namespace);
+            if let Origin::Secret { name: secret, .. } = &origin {
+                all.hidden.push((name.to_owned(), format!("Secret {secret}")));
+            }
             found.push(Variable { name: name.to_owned(), origin, comment });
         }
         // The last of a name counts, at the place of the first.
@@ -100,6 +105,9 @@ impl Environment {
             if !self.whole.iter().any(|known| known == secret) {
                 self.whole.push(secret.to_owned());
             }
+            let object = namespace.secret(secret).into_iter();
+            let keys = object.flat_map(|object| keys(object, &["data", "stringData"]));
+            self.hidden.extend(keys.map(|key| (key.to_owned(), format!("Secret {secret}"))));
         } else if !secret.is_empty() {
             let Some(object) = namespace.secret(secret) else {
                 self.unsaid.push(format!(
@@ -135,7 +143,8 @@ pub(super) fn config_value<'a>(config: &'a Value, key: &str) -> Option<&'a str> 
     config.get("data")?.get(key)?.as_str()
 }
 
-fn keys<'a>(object: &'a Value, fields: &[&str]) -> Vec<&'a str> {
+/// The keys of a ConfigMap or a Secret.
+pub(super) fn keys<'a>(object: &'a Value, fields: &[&str]) -> Vec<&'a str> {
     let mut keys: Vec<&str> = fields
         .iter()
         .filter_map(|field| object.get(field)?.as_object())

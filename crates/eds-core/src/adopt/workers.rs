@@ -353,7 +353,11 @@ fn judge(index: &Index<'_>, group: &mut Group) {
         let at = index.find(index.namespace(workload), "ConfigMap", name)?;
         index.get(at).map(|found| &found.value)
     };
-    let signs: Vec<usize> = containers.iter().map(|c| nats::signs(c, &config)).collect();
+    let secret = |name: &str| {
+        let at = index.find(index.namespace(workload), "Secret", name)?;
+        index.get(at).map(|found| &found.value)
+    };
+    let signs: Vec<usize> = containers.iter().map(|c| nats::signs(c, &config, &secret)).collect();
     let score = |i: usize| {
         let container = containers.get(i).copied().unwrap_or(&Value::Null);
         let named = ["main", "worker", "app", "consumer", name].contains(&text(container, "/name"));
