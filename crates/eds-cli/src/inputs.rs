@@ -1,6 +1,6 @@
 //! Reading what the user names: files, or standard input as `-`.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::Path;
 use std::string::FromUtf8Error;
@@ -54,9 +54,13 @@ impl Source {
         let read = if is_stdin {
             std::io::stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut bytes)
         } else {
-            if let Some(what) = never_ends(path) {
+            let metadata = path.metadata().ok();
+            if let Some(what) = metadata.as_ref().and_then(|found| never_ends(path, found)) {
                 bail!("{name} is {what}: name a file, or write - for standard input");
             }
+            // One more, by which its end is noticed.
+            let length = metadata.map_or(0, |found| found.len().min(MAX_BYTES)) + 1;
+            bytes.reserve(usize::try_from(length).unwrap_or_default());
             File::open(path).and_then(|file| {
                 let mut file = file.take(MAX_BYTES + 1);
                 file.read_to_end(&mut bytes)?;
@@ -128,13 +132,13 @@ impl Source {
 /// What a path names that may keep its reader waiting for ever. What the shell opened for us
 /// (`<(command)`) has a writer.
 #[cfg(unix)]
-fn never_ends(path: &Path) -> Option<&'static str> {
+fn never_ends(path: &Path, found: &Metadata) -> Option<&'static str> {
     use std::os::unix::fs::FileTypeExt;
     let given = ["/dev/fd", "/dev/stdin", "/dev/null", "/proc/self/fd"];
     if given.iter().any(|given| path.starts_with(given)) {
         return None;
     }
-    let kind = path.metadata().ok()?.file_type();
+    let kind = found.file_type();
     match () {
         () if kind.is_fifo() => Some("a named pipe"),
         () if kind.is_socket() => Some("a socket"),
@@ -144,7 +148,7 @@ fn never_ends(path: &Path) -> Option<&'static str> {
 }
 
 #[cfg(not(unix))]
-fn never_ends(_: &Path) -> Option<&'static str> {
+fn never_ends(_: &Path, _: &Metadata) -> Option<&'static str> {
     None
 }
 

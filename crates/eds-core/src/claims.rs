@@ -104,13 +104,21 @@ pub fn check(source: &str, api: &ClaimApi, options: Options) -> Outcome {
             of_cut.push(before..outcome.findings.len());
         }
     }
+    if outcome.findings.iter().any(is_no_object)
+        && let Some(problem) = yaml::foreign(source)
+    {
+        outcome.findings.retain(|finding| !is_no_object(finding));
+        let said = unreadable.iter().any(|finding| finding.message == problem.message);
+        outcome.findings.extend((!said).then(|| unread(&problem)));
+    }
     let is_limit = |finding: &Finding| finding.rule.code == catalog::LIMIT.code;
     if expected(options, &outcome, || mentions(source, api)) {
-        // What is missing is in the part that is not read.
+        // What is missing is in the part that is not read; of what is no manifest, that is all there is to say.
+        let is_foreign = !of_cut.is_empty() && yaml::foreign(source).is_some();
         let mut index = 0;
         outcome.findings.retain(|finding| {
-            let follows =
-                rules::is_missing(finding) && of_cut.iter().any(|range| range.contains(&index));
+            let follows = (is_foreign || rules::is_missing(finding))
+                && of_cut.iter().any(|range| range.contains(&index));
             index += 1;
             !follows
         });
@@ -218,6 +226,7 @@ fn objects(mut node: Node, api: &ClaimApi, options: Options, outcome: &mut Outco
 /// The items of a list, as kubectl takes it apart: whatever the kind, if it has `items`; an item
 /// without a kind of its own is of the list's, without the `List`.
 fn take_list(node: &mut Node) -> Option<Vec<Node>> {
+    node.entry("items")?;
     let (version, kind) = head(node)?;
     let Content::Mapping(entries) = &mut node.content else { return None };
     let items = entries.iter_mut().rfind(|entry| entry.key == "items")?;
@@ -304,23 +313,29 @@ fn claim(
     outcome.claims.push((checked, node));
 }
 
-/// Syntax problems as findings, each with its help.
+fn is_no_object(finding: &Finding) -> bool {
+    finding.rule.code == catalog::NOT_AN_OBJECT.code
+}
+
+/// Syntax problems as findings.
 fn syntax(stream: &Stream) -> Vec<Finding> {
-    let findings = stream.problems.iter().map(|problem| {
-        let rule = match problem.kind {
-            ProblemKind::Syntax | ProblemKind::Ignored => &catalog::SYNTAX,
-            ProblemKind::DuplicateKey => &catalog::DUPLICATE_KEY,
-            ProblemKind::Limit => &catalog::LIMIT,
-            ProblemKind::Structure => &catalog::STRUCTURE,
-        };
-        let finding = Finding::new(rule, problem.message.clone()).at(problem.span, "");
-        match (problem.kind, &problem.help) {
-            (_, Some(help)) => finding.help(help.clone()),
-            (ProblemKind::DuplicateKey, None) => finding.help("keep one of them"),
-            _ => finding,
-        }
-    });
-    findings.collect()
+    stream.problems.iter().map(unread).collect()
+}
+
+/// A syntax problem as a finding, with its help.
+fn unread(problem: &yaml::Problem) -> Finding {
+    let rule = match problem.kind {
+        ProblemKind::Syntax | ProblemKind::Ignored => &catalog::SYNTAX,
+        ProblemKind::DuplicateKey => &catalog::DUPLICATE_KEY,
+        ProblemKind::Limit => &catalog::LIMIT,
+        ProblemKind::Structure => &catalog::STRUCTURE,
+    };
+    let finding = Finding::new(rule, problem.message.clone()).at(problem.span, "");
+    match (problem.kind, &problem.help) {
+        (_, Some(help)) => finding.help(help.clone()),
+        (ProblemKind::DuplicateKey, None) => finding.help("keep one of them"),
+        _ => finding,
+    }
 }
 
 /// Merge keys, at the first entry that each mapping got from one.

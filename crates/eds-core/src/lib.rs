@@ -10,6 +10,7 @@
 //! the same [`protocol`] types.
 
 pub mod adopt;
+mod characters;
 pub mod claims;
 pub mod composition;
 pub mod diagnostics;

@@ -39,6 +39,11 @@ const WORDS: [&str; 8] = [
 
 /// The first placeholder of a text. Linear in its length.
 pub(crate) fn find(text: &str) -> Option<Placeholder<'_>> {
+    // What most texts have nothing of.
+    let may_be = |b: u8| matches!(b, b'$' | b'{' | b'<' | b'[' | b'%' | b'@' | b'_');
+    if !text.bytes().any(may_be) {
+        return word(text);
+    }
     let marked = MARKS.iter().filter_map(|(open, close)| between(text, open, close));
     let paired = PAIRED.iter().filter_map(|mark| around(text, mark));
     let first = marked.chain(paired).chain(dollar(text)).min_by_key(|found| found.at);
@@ -116,8 +121,15 @@ fn word(text: &str) -> Option<Placeholder<'_>> {
     if text.len() > 1024 {
         return None;
     }
-    let upper = text.to_ascii_uppercase();
-    let found = WORDS.iter().find_map(|word| Some((upper.find(word)?, word.len())));
+    let begins = |at: usize, word: &&&str| {
+        text.get(at..at + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word))
+    };
+    let found = text.bytes().enumerate().find_map(|(at, byte)| {
+        // The first letters of them.
+        let may_be = matches!(byte.to_ascii_uppercase(), b'C' | b'R' | b'P' | b'F');
+        let word = may_be.then(|| WORDS.iter().find(|word| begins(at, word)))?;
+        word.map(|word| (at, word.len()))
+    });
     if let Some((at, length)) = found {
         return Some(Placeholder { at, text: text.get(at..at + length)?, certain: true });
     }

@@ -4,6 +4,7 @@
 //! that looks for claims would pass over it without a word.
 
 use super::{Content, Finding, Node, catalog};
+use crate::characters;
 use crate::schema::{ClaimApi, nearest};
 
 pub(super) enum Identity {
@@ -32,8 +33,9 @@ pub(super) fn identify(node: &Node, api: &ClaimApi) -> Identity {
     let (own_kind, own_version) = (api.definition.kind.as_str(), api.api_version());
     let Content::Mapping(_) = &node.content else {
         let message = "a Kubernetes object is a mapping with apiVersion and kind";
+        let help = format!("a claim begins with apiVersion: {own_version} and kind: {own_kind}");
         return Identity::NoObject(vec![
-            Finding::new(&catalog::NOT_AN_OBJECT, message).at(node.span, ""),
+            Finding::new(&catalog::NOT_AN_OBJECT, message).at(node.span, "").help(help),
         ]);
     };
     let (version_key, kind_key) = (key(node, "apiVersion"), key(node, "kind"));
@@ -60,7 +62,7 @@ pub(super) fn identify(node: &Node, api: &ClaimApi) -> Identity {
     if !meant {
         return match (version, kind) {
             (Some(_), Some(_)) => Identity::Other,
-            _ => Identity::NoObject(missing(node, api)),
+            _ => Identity::NoObject(wrapped(node).map_or_else(|| missing(node, api), |f| vec![f])),
         };
     }
     let mut findings = misnamed_keys(node, version_key, kind_key);
@@ -80,9 +82,10 @@ pub(super) fn identify(node: &Node, api: &ClaimApi) -> Identity {
                 format!("write kind: {own_kind}"),
             ),
             false => (
-                format!("{kind:?} is no kind of {own_version}"),
+                odd(kind).unwrap_or_else(|| format!("{kind:?} is no kind of {own_version}")),
                 match near_kind {
                     Near::Far => format!("write kind: {own_kind}"),
+                    _ if odd(kind).is_some() => format!("type it anew: {own_kind}"),
                     _ => format!("did you mean {own_kind}?"),
                 },
             ),
@@ -92,7 +95,8 @@ pub(super) fn identify(node: &Node, api: &ClaimApi) -> Identity {
     if let Some(version) = version
         && near_version != Near::Same
     {
-        let message = format!("{version:?} is not the API of {own_kind}");
+        let message =
+            odd(version).unwrap_or_else(|| format!("{version:?} is not the API of {own_kind}"));
         findings.push(wrong(version_key, message, format!("write apiVersion: {own_version}")));
     }
     Identity::Wrong(findings, keys_are_ours && !composite)
@@ -310,6 +314,28 @@ fn span(node: &Node, key: &str) -> crate::yaml::Span {
     )
 }
 
+/// What is in a name that it only seems not to have: a letter of another alphabet, a character that nobody sees.
+fn odd(name: &str) -> Option<String> {
+    let unseen = || {
+        let (_, character) = characters::first_sign(name)?;
+        Some(format!("{name:?} holds {}", characters::named(character)?))
+    };
+    characters::said(name).map(|(message, _)| message).or_else(unseen)
+}
+
+/// An object that stands below a key of its own, as in a file of values.
+fn wrapped(node: &Node) -> Option<Finding> {
+    let Content::Mapping(entries) = &node.content else { return None };
+    let [only] = entries.as_slice() else { return None };
+    if only.value.entry("apiVersion").is_none() || only.value.entry("kind").is_none() {
+        return None;
+    }
+    let key = &only.key;
+    let message = format!("the object stands below the key {key}, so kubectl sees none");
+    let help = format!("remove {key}: and the indentation of the lines below it");
+    Some(Finding::new(&catalog::NOT_AN_OBJECT, message).at(only.key_span, key).help(help))
+}
+
 /// `apiversion`, `Kind`: keys count to the letter.
 fn misnamed_keys(node: &Node, version_key: &str, kind_key: &str) -> Vec<Finding> {
     [("apiVersion", version_key), ("kind", kind_key)]
@@ -317,8 +343,9 @@ fn misnamed_keys(node: &Node, version_key: &str, kind_key: &str) -> Vec<Finding>
         .filter(|(wanted, written)| wanted != written)
         .filter_map(|(wanted, written)| {
             let place = node.entry(written)?.key_span;
-            let message =
-                format!("Kubernetes knows no key {written:?} here: case and letters count");
+            let message = odd(written).unwrap_or_else(|| {
+                format!("Kubernetes knows no key {written:?} here: case and letters count")
+            });
             let finding = Finding::new(&catalog::NOT_AN_OBJECT, message).at(place, written);
             Some(finding.help(format!("write {wanted}")))
         })

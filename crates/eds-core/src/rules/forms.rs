@@ -1,9 +1,11 @@
 //! What to write in the place of a value that the API refuses, in the writer's own words: the parts that belong
 //! there are there, in another form.
 
+use super::names::SIZES;
 use super::reword::Said;
 use super::unknown::{parse, value as written};
 use crate::diagnostics::Finding;
+use crate::schema::nearest;
 use crate::schema::path::{Path, Step};
 use crate::yaml::{Content, Entry, Node};
 
@@ -13,18 +15,72 @@ pub(super) fn value(node: &Node, finding: &Finding) -> Option<String> {
     let here = path.node(node)?;
     let field = last_key(&path)?;
     let wanted = finding.message.strip_prefix("must be ")?;
+    let is_entry = matches!(path.0.last(), Some(Step::Index(_)));
     match (&here.content, field) {
-        (Content::Scalar(scalar), "size") if !scalar.value.is_string() => {
-            Some("choose small, medium or large".to_owned())
+        (Content::Scalar(scalar), _)
+            if !scalar.plain && wanted.starts_with("a mapping") && scalar.text().contains(": ") =>
+        {
+            Some("remove the | or the quotes, which make a text of what is a mapping".to_owned())
         }
+        (Content::Scalar(scalar), "minReplicas" | "maxReplicas")
+            if range(scalar.text()).is_some() =>
+        {
+            let (least, most) = range(scalar.text())?;
+            Some(format!("write minReplicas: {least}, maxReplicas: {most}"))
+        }
+        (Content::Sequence(items), "scaling")
+            if items.len() == 2 && whole_numbers(items).is_some() =>
+        {
+            let numbers = whole_numbers(items)?;
+            let [least, most] = numbers.as_slice() else { return None };
+            Some(format!("write scaling: {{minReplicas: {least}, maxReplicas: {most}}}"))
+        }
+        (Content::Scalar(scalar), _)
+            if wanted.starts_with("a mapping") && field.ends_with("Ref") =>
+        {
+            Some(format!("write {field}: {{name: {}}}", scalar.text()))
+        }
+        (Content::Scalar(scalar), "secretRefs" | "imagePullSecrets")
+            if scalar.value.is_string() =>
+        {
+            let more = if field == "secretRefs" { ", envFrom: true" } else { "" };
+            let entry = format!("{{name: {}{more}}}", scalar.text());
+            Some(if is_entry {
+                format!("write - {entry}")
+            } else {
+                format!("write {field}: [{entry}]")
+            })
+        }
+        (Content::Scalar(scalar), "metadata") => {
+            Some(format!("write metadata: {{name: {}}}", scalar.text()))
+        }
+        (Content::Scalar(scalar), "initContainer") if scalar.value.is_string() => {
+            Some(format!("write initContainer: {{command: {}}}", words(scalar.text())))
+        }
+        (Content::Sequence(items), "initContainer")
+            if items.iter().all(|item| item.as_str().is_some()) =>
+        {
+            let texts: Vec<&str> = items.iter().filter_map(Node::as_str).collect();
+            Some(format!("write initContainer: {{command: {}}}", list_of(&texts)))
+        }
+        (Content::Sequence(_) | Content::Mapping(_), "envFrom")
+            if wanted.starts_with("a boolean") =>
+        {
+            Some("write envFrom: true; the Secret is the entry around it".to_owned())
+        }
+        (Content::Scalar(scalar), "size") if !scalar.value.is_string() => Some(SIZES.to_owned()),
         (Content::Scalar(scalar), "image") if !scalar.value.is_string() => {
             Some("write the whole reference: REGISTRY/NAME:TAG".to_owned())
         }
+        (Content::Scalar(_), "command" | "args") if is_entry => None,
         (Content::Scalar(scalar), "command" | "args") => {
             let text = scalar.text();
             (!text.is_empty()).then(|| format!("write {field}: {}", words(text)))
         }
-        (Content::Scalar(_), "env") => entry(here).map(|entry| format!("write - {entry}")),
+        (Content::Scalar(_), "env") => entry(here, path.0.len() > 3).map(|entry| match is_entry {
+            true => format!("write - {entry}"),
+            false => format!("write env: [{entry}]"),
+        }),
         (Content::Mapping(entries), _) if wanted.starts_with("a list") => {
             list(field, entries, &path)
         }
@@ -48,7 +104,9 @@ pub(super) fn value(node: &Node, finding: &Finding) -> Option<String> {
                 _ if matches!(field, "labels" | "annotations") => {
                     Some(format!("write {field}: {{NAME: VALUE}}, without dashes"))
                 }
-                _ => None,
+                _ => joined(items).map(|all| {
+                    format!("remove the dashes, this is one mapping: write {field}: {{{all}}}")
+                }),
             }
         }
         _ => None,
@@ -62,20 +120,64 @@ fn words(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     match of_shell && words.len() > 1 {
         true => format!("[sh, -c, {text:?}]"),
-        false => {
-            let quoted = |word: &&str| match word.contains([',', ':', '#', '[', ']', '{', '}']) {
-                true => format!("{word:?}"),
-                false => (*word).to_owned(),
-            };
-            format!("[{}]", words.iter().map(quoted).collect::<Vec<_>>().join(", "))
-        }
+        false => list_of(&words),
     }
 }
 
-/// `NAME=value` and `NAME: value` as an entry of `env`.
-fn entry(node: &Node) -> Option<String> {
+fn list_of(words: &[&str]) -> String {
+    let quoted = |word: &&str| match word.contains([',', ':', '#', '[', ']', '{', '}', ' ']) {
+        true => format!("{word:?}"),
+        false => (*word).to_owned(),
+    };
+    format!("[{}]", words.iter().map(quoted).collect::<Vec<_>>().join(", "))
+}
+
+/// Two numbers with something between them: `1-5`, `1..5`, `1:5`.
+fn range(text: &str) -> Option<(u64, u64)> {
+    let mut parts = text.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty());
+    let (least, most) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let between = |c: char| c.is_ascii_digit() || "-.:/ ,".contains(c);
+    let is_range =
+        parts.next().is_none() && text.chars().all(between) && text.parse::<f64>().is_err();
+    (is_range && least <= most).then_some((least, most))
+}
+
+fn whole_numbers(items: &[Node]) -> Option<Vec<u64>> {
+    let number = |item: &Node| match &item.content {
+        Content::Scalar(scalar) => scalar.value.as_u64(),
+        _ => None,
+    };
+    items.iter().map(number).collect()
+}
+
+/// The entries of mappings that stand in a list, each of which has its own.
+fn joined(items: &[Node]) -> Option<String> {
+    let mut all = Vec::new();
+    for item in items {
+        let Content::Mapping(entries) = &item.content else { return None };
+        for entry in entries {
+            let value = match &entry.value.content {
+                Content::Scalar(_) => written(&entry.value, &Path::default()),
+                _ => "...".to_owned(),
+            };
+            all.push(format!("{}: {value}", entry.key));
+        }
+    }
+    (1..=6).contains(&all.len()).then(|| all.join(", "))
+}
+
+/// `NAME=value` and `NAME: value` as an entry of `env`; of a Secret's, a key alone too.
+fn entry(node: &Node, in_secret: bool) -> Option<String> {
     let text = node.as_str()?;
+    if in_secret && !text.contains(['=', ':', ' ']) {
+        let variable = text.replace(['-', '.'], "_").to_uppercase();
+        let key = if variable == text { "KEY" } else { text };
+        return Some(format!("{{secretKey: {key}, envName: {variable}}}"));
+    }
     let (name, value) = text.split_once('=').or_else(|| text.split_once(": "))?;
+    if matches!(name.trim(), "name" | "value") {
+        return Some(format!("{}: {}", name.trim(), value.trim()));
+    }
     Some(format!("{{name: {}, value: {:?}}}", name.trim(), value.trim()))
 }
 
@@ -219,6 +321,66 @@ pub(super) fn image(text: &str) -> Option<Said> {
         let message = format!("{scheme}:// does not belong to an image");
         return Some((Some(message), format!("write {rest}")));
     }
+    let tag =
+        text.rsplit('/').next().and_then(|last| last.split_once(':')).map_or("", |(_, tag)| tag);
+    let length = tag.split('@').next().unwrap_or_default().chars().count();
+    if length > 128 && !tag.starts_with("sha256:") {
+        return said(
+            &format!("the tag has {length} characters; at most 128 are allowed"),
+            "shorten the tag".to_owned(),
+        );
+    }
+    if let Some((before, _)) = text.split_once('#') {
+        return said(
+            "an image holds no #",
+            format!("a comment has a space before it: write image: {}", before.trim_end()),
+        );
+    }
+    if text.starts_with("git@") || text.ends_with(".git") {
+        return said(
+            "this is a git repository, not an image",
+            "write REGISTRY/NAME:TAG".to_owned(),
+        );
+    }
+    if let Some((_, digest)) = text.split_once('@').filter(|(_, digest)| digest.contains(':')) {
+        if !digest.contains('/') {
+            return said("this is no digest", super::image::DIGEST_FIX.to_owned());
+        }
+    }
+    let (host, path) = text.split_once('/').unwrap_or_default();
+    if let Some((host, port)) = host.split_once(':')
+        && (port.is_empty() || port.chars().any(|c| !c.is_ascii_digit()))
+    {
+        return said(
+            "the port of a registry is a number",
+            format!("write {host}:PORT/{path}, or {host}/{path}"),
+        );
+    }
+    if !text.contains('/') && text.split(':').next().is_some_and(|name| name != name.to_lowercase())
+    {
+        let (name, tag) = text.split_once(':').unwrap_or((text, "TAG"));
+        return said(
+            "an image's name is written in lower case",
+            format!("write {}:{tag}", name.to_lowercase()),
+        );
+    }
+    let plain = text.trim_matches([',', ';', '`', '"', '\'', '.']);
+    if plain != text && !plain.is_empty() {
+        let ends = [text.chars().next(), text.chars().next_back()];
+        let odd = ends.into_iter().flatten().find(|c| ",;`\"'.".contains(*c)).unwrap_or_default();
+        return said(&format!("a {odd} does not belong to an image"), format!("write {plain}"));
+    }
+    if let Some((before, _)) = text.split_once('?') {
+        return said("an image has no query", format!("write {before}"));
+    }
+    if let Some(rest) = text.strip_prefix("~/").or_else(|| text.strip_prefix("./")) {
+        return said("this is a path of files, not a registry's", format!("write REGISTRY/{rest}"));
+    }
+    if tag.starts_with(['.', '-']) {
+        let plain = tag.trim_start_matches(['.', '-']);
+        let name = text.get(..text.len() - tag.len()).unwrap_or_default();
+        return said("a tag begins with a letter, a digit or _", format!("write {name}{plain}"));
+    }
     if text.contains(char::is_whitespace) {
         let joined: String = text.split_whitespace().collect();
         return Some((None, format!("remove the space: write {joined}")));
@@ -276,6 +438,14 @@ pub(super) fn size(text: &str) -> Option<String> {
             before.trim()
         ));
     }
+    let first = text.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    let first = first.to_lowercase();
+    if matches!(first.as_str(), "small" | "medium" | "large")
+        && (text.trim() == first || text.contains([' ', '(', ',', ';']))
+        && !text.contains('|')
+    {
+        return Some(format!("write size: {first}, and nothing after it"));
+    }
     let plain = text.trim_matches(|c: char| !c.is_ascii_alphanumeric());
     if plain != text && matches!(plain, "small" | "medium" | "large") {
         let first = text.chars().find(|c| !c.is_ascii())?;
@@ -286,7 +456,14 @@ pub(super) fn size(text: &str) -> Option<String> {
         "s" | "S" | "xs" | "XS" | "micro" | "tiny" | "nano" => Some("write small".to_owned()),
         "m" | "M" | "default" | "normal" => Some("write medium".to_owned()),
         "l" | "L" | "xl" | "XL" | "huge" => Some("write large, which is the largest".to_owned()),
-        _ => None,
+        _ if text.len() > 24 || text.chars().any(char::is_control) => None,
+        _ if ["small", "medium", "large"]
+            .iter()
+            .any(|size| nearest(text, [*size].into_iter()).is_some()) =>
+        {
+            None
+        }
+        _ => Some(SIZES.to_owned()),
     }
 }
 

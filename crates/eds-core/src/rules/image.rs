@@ -7,10 +7,14 @@ use crate::diagnostics::{Finding, catalog};
 use crate::event_driven_service::Image;
 use crate::schema::path::Path;
 
+/// What to do about a digest that is none.
+pub(super) const DIGEST_FIX: &str =
+    "copy the digest anew from the registry: sha256: and 64 characters of 0-9 and a-f";
+
 const DIGESTS: [(&str, usize); 3] = [("sha256", 64), ("sha384", 96), ("sha512", 128)];
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
-    let Some(Ok(image)) = claim.text("/spec/image").map(Image::parse) else { return };
+    let Some(Ok(image)) = claim.text("spec.image").map(Image::parse) else { return };
     let text = image.reference.as_str();
     let path = Path::fields("spec.image");
     let mut refuse = |part: &str, message: String, fix: String| {
@@ -22,19 +26,17 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     if let Some(digest) = image.digest.as_deref() {
         let (algorithm, hex) = digest.split_once(':').unwrap_or((digest, ""));
         let length = DIGESTS.iter().find(|(name, _)| *name == algorithm).map(|(_, length)| *length);
-        let copy =
-            "copy the digest anew from the registry: sha256: and 64 characters of 0-9 and a-f";
         match length {
             None => {
                 let message = format!("no node knows digests of {algorithm}");
-                refuse(digest, message, copy.to_owned());
+                refuse(digest, message, DIGEST_FIX.to_owned());
             }
             Some(length) if hex.len() != length => {
                 let message = format!(
                     "a digest of {algorithm} has {length} characters after the colon, and this one {}",
                     hex.len()
                 );
-                refuse(digest, message, copy.to_owned());
+                refuse(digest, message, DIGEST_FIX.to_owned());
             }
             Some(_) if hex.chars().any(|c| c.is_ascii_uppercase()) => {
                 let message = "a digest is written in lower case".to_owned();

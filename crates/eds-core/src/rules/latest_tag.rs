@@ -6,7 +6,7 @@ use crate::event_driven_service::Image;
 use crate::schema::path::Path;
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
-    let Some(image) = claim.text("/spec/image").filter(|i| !i.is_empty()) else { return };
+    let Some(image) = claim.text("spec.image").filter(|i| !i.is_empty()) else { return };
     // The pull policy asks the same question: may the same reference name other code tomorrow?
     if Image::parse(image).is_ok_and(|image| image.pull_policy() != "Always") {
         return;

@@ -1,96 +1,39 @@
 //! EDS216: letters of other alphabets that look like ours, where both stand in one name. `ORDERS` with a
-//! Cyrillic O is another stream to NATS. A name that is written wholly in another alphabet is meant so.
+//! Cyrillic O is another stream to NATS. A name that is written wholly in another alphabet is meant so. And
+//! typographic quotes around a value, which YAML takes for a part of it.
 
 use super::Claim;
+use crate::characters::{self, foreign_letter, said};
 use crate::diagnostics::{Finding, catalog};
 use crate::schema::path::Path;
 
-/// Ours, and the letters of the Greek and Cyrillic alphabets that look the same.
-const ALIKE: [(char, &str); 38] = [
-    ('a', "\u{430}\u{3b1}"),
-    ('c', "\u{441}\u{3f2}"),
-    ('d', "\u{501}"),
-    ('e', "\u{435}\u{4bd}"),
-    ('h', "\u{4bb}"),
-    ('i', "\u{456}\u{3b9}\u{131}"),
-    ('j', "\u{458}\u{3f3}"),
-    ('k', "\u{43a}\u{3ba}"),
-    ('l', "\u{4cf}"),
-    ('m', "\u{43c}"),
-    ('o', "\u{43e}\u{3bf}"),
-    ('p', "\u{440}\u{3c1}"),
-    ('q', "\u{51b}"),
-    ('r', "\u{433}"),
-    ('s', "\u{455}"),
-    ('t', "\u{442}"),
-    ('u', "\u{3c5}"),
-    ('v', "\u{3bd}"),
-    ('w', "\u{51d}"),
-    ('x', "\u{445}\u{3c7}"),
-    ('y', "\u{443}\u{3b3}"),
-    ('A', "\u{410}\u{391}"),
-    ('B', "\u{412}\u{392}"),
-    ('C', "\u{421}\u{3f9}"),
-    ('E', "\u{415}\u{395}"),
-    ('H', "\u{41d}\u{397}"),
-    ('I', "\u{406}\u{399}"),
-    ('J', "\u{408}"),
-    ('K', "\u{41a}\u{39a}"),
-    ('M', "\u{41c}\u{39c}"),
-    ('N', "\u{39d}"),
-    ('O', "\u{41e}\u{39f}"),
-    ('P', "\u{420}\u{3a1}"),
-    ('S', "\u{405}"),
-    ('T', "\u{422}\u{3a4}"),
-    ('X', "\u{425}\u{3a7}"),
-    ('Y', "\u{4ae}\u{3a5}"),
-    ('Z', "\u{396}"),
-];
-
-/// The first letter of another alphabet that looks like one of ours, beside some of ours: its byte, itself,
-/// and ours.
-pub(crate) fn lookalike(text: &str) -> Option<(usize, char, char)> {
-    if text.is_ascii() || !text.contains(|c: char| c.is_ascii_alphabetic()) {
-        return None;
-    }
-    text.char_indices().find_map(|(at, letter)| Some((at, letter, ours(letter)?)))
-}
-
-/// Our letter for one that looks like it.
-fn ours(letter: char) -> Option<char> {
-    ALIKE.iter().find(|(_, others)| others.contains(letter)).map(|(ours, _)| *ours)
-}
-
-/// Text with our letters in the place of those that look like them.
-pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_ascii() { c } else { ours(c).unwrap_or(c) }).collect()
-}
-
-/// The cause and the fix.
-pub(super) fn said(text: &str) -> Option<(String, String)> {
-    let (_, letter, ours) = lookalike(text)?;
-    let alphabet = match letter {
-        '\u{370}'..='\u{3ff}' => "the Greek",
-        '\u{400}'..='\u{52f}' => "the Cyrillic",
-        _ => "the foreign",
-    };
-    let code = u32::from(letter);
-    let message = format!(
-        "{text:?} holds {alphabet} letter {letter} (U+{code:04X}), which only looks like {ours}"
-    );
-    Some((message, format!("type it anew: {}", plain(text))))
-}
-
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
-    for field in ["stream", "consumer", "account", "url"] {
-        let text = claim.text(&format!("/spec/nats/{field}")).unwrap_or_default();
-        let Some((at, letter, _)) = lookalike(text) else { continue };
+    let fields = ["spec.nats.stream", "spec.nats.consumer", "spec.nats.account", "spec.nats.url"];
+    for field in fields {
+        let text = claim.text(field).unwrap_or_default();
+        let Some((at, letter, _)) = foreign_letter(text) else { continue };
         let Some((message, fix)) = said(text) else { continue };
-        let path = Path::fields("spec.nats").key(field);
+        let path = Path::fields(field);
         let mut finding = claim.finding(&catalog::LOOKALIKE, &path, message).help(fix);
         let part = letter.to_string();
         finding.span = path.part(claim.node, text, at, &part).unwrap_or(finding.span);
         out.push(finding);
+    }
+    for (i, entry) in claim.list("env").iter().enumerate() {
+        let value = entry.get("value").and_then(|value| value.as_str()).unwrap_or_default();
+        let quoted = [('\u{201c}', '\u{201d}'), ('\u{201e}', '\u{201c}'), ('\u{2018}', '\u{2019}')];
+        let is_quoted = |(open, close): &(char, char)| {
+            value.strip_prefix(*open).is_some_and(|rest| rest.ends_with([*close, *open]))
+        };
+        if let Some((open, _)) = quoted.iter().find(|pair| is_quoted(pair)) {
+            let path = Path::fields("spec.env").index(i).key("value");
+            let message = format!(
+                "{} belongs to the value here: it is no quote of YAML",
+                characters::named(*open).unwrap_or_default()
+            );
+            let fix = "write \" around the value, or nothing";
+            out.push(claim.finding(&catalog::LOOKALIKE, &path, message).help(fix));
+        }
     }
 }
 
@@ -110,5 +53,10 @@ mod tests {
             "  nats: {stream: ORDERS, consumer: gr\u{f6}\u{df}e, account: \u{417}\u{430}\u{43a}\u{430}\u{437}}\n",
             &[],
         );
+        check(
+            "  env: [{name: A, value: \u{201c}b\u{201d}}]\n",
+            &[("EDS216", 2, "no quote of YAML")],
+        );
+        check("  env: [{name: A, value: a \u{201c}b\u{201d} c}]\n", &[]);
     }
 }

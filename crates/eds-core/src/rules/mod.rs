@@ -49,8 +49,9 @@ pub(crate) struct Claim<'a> {
 }
 
 impl Claim<'_> {
-    fn text(&self, pointer: &str) -> Option<&str> {
-        self.effective.pointer(pointer)?.as_str()
+    /// The text of a field, such as `spec.nats.url`.
+    fn text(&self, field: &str) -> Option<&str> {
+        field_of(self.effective, field)?.as_str()
     }
 
     /// A list under `spec`, of the claim as written: empty where it is no list.
@@ -61,8 +62,9 @@ impl Claim<'_> {
 
     /// The texts of the init container's `command` or `args`.
     fn init_texts(&self, field: &str) -> Vec<&str> {
-        let list = self.effective.pointer(&format!("/spec/initContainer/{field}"));
-        let texts = list.and_then(Value::as_array).into_iter().flatten();
+        let container = field_of(self.effective, "spec.initContainer");
+        let list = container.and_then(|container| container.get(field)?.as_array());
+        let texts = list.into_iter().flatten();
         texts.map(|text| text.as_str().unwrap_or_default()).collect()
     }
 
@@ -74,6 +76,11 @@ impl Claim<'_> {
     fn line(&self, path: &Path) -> usize {
         path.span(self.node).start.line
     }
+}
+
+/// A field by its path, without lists. Rules ask for one for each claim, and a JSON pointer is copied to be read.
+fn field_of<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('.').try_fold(value, |value, key| value.get(key))
 }
 
 type Check = fn(&Claim<'_>, &mut Vec<Finding>);

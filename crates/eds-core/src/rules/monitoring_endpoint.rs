@@ -6,7 +6,7 @@ use crate::diagnostics::{Finding, catalog};
 use crate::schema::path::Path;
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
-    let endpoint = claim.text("/spec/nats/monitoringEndpoint").unwrap_or_default();
+    let endpoint = claim.text("spec.nats.monitoringEndpoint").unwrap_or_default();
     if endpoint.ends_with(":4222") {
         let message = "4222 is NATS' client port; KEDA asks for the lag over HTTP";
         out.push(

@@ -59,11 +59,10 @@ const FIXED: Advice = Instead(
     "this is the same for all services: pods pass Pod Security restricted, and roll out one by one",
     "leave it out",
 );
-const FIGURES: Advice = Instead(
-    "CPU and memory come with spec.size",
-    "choose size: small (250m-1000m CPU, 512Mi-2Gi memory), medium (500m-2000m, 1Gi-4Gi) or large \
-     (1000m-4000m, 2Gi-8Gi); other figures cannot be said",
-);
+/// The sizes, and what each of them has.
+pub(super) const SIZES: &str = "choose size: small (250m-1000m CPU, 512Mi-2Gi memory), medium (500m-2000m, 1Gi-4Gi) \
+                                or large (1000m-4000m, 2Gi-8Gi); other figures cannot be said";
+const FIGURES: Advice = Instead("CPU and memory come with spec.size", SIZES);
 const REPLICAS: Advice = Instead(
     "KEDA decides how many pods run, between two bounds",
     "write spec.scaling: {minReplicas: 1, maxReplicas: 10}; the same number twice is a fixed number of \
@@ -72,13 +71,13 @@ const REPLICAS: Advice = Instead(
 const MADE_TOP: Advice = InPlaceOf(
     &["nats"],
     "KEDA's trigger is made from spec.nats and spec.scaling",
-    "write stream and consumer under spec.nats, and the messages for each pod as \
-     spec.scaling.lagThreshold",
+    "stream and consumer stand under spec.nats, and the messages for each pod are \
+     spec.scaling.lagThreshold; leave the rest out",
 );
 const MADE: Advice = Instead(
     "KEDA's trigger is made from spec.nats and spec.scaling",
-    "write stream and consumer under spec.nats, and the messages for each pod as \
-     spec.scaling.lagThreshold",
+    "stream and consumer stand under spec.nats, and the messages for each pod are \
+     spec.scaling.lagThreshold; leave the rest out",
 );
 const HPA: Advice = Instead(
     "a claim cannot say this of its scaling: it has minReplicas, maxReplicas, lagThreshold, \
@@ -116,6 +115,13 @@ const TAG: Advice = InPlaceOf(
     &["image"],
     "registry, name and tag are one text",
     "write spec.image: REGISTRY/NAME:TAG",
+);
+/// A Secret's values, where one may only name it.
+pub(super) const SECRET_VALUES: Advice = InPlaceOf(
+    &["env"],
+    "a claim names a Secret that exists, and cannot hold its values",
+    "make the Secret beside the claim, and name its keys: spec.secretRefs: [{name: SECRET, env: [{secretKey: KEY, envName: \
+     VARIABLE}]}]",
 );
 const WHOLE_SECRET: Advice = Instead(
     "whole Secrets are named under spec.secretRefs",
@@ -304,6 +310,76 @@ pub(super) const ROWS: &[Row] = &[
         ),
     ),
     ("spec", &["advanced", "fallback", "behavior"], HPA),
+    ("spec", &["status"], Instead("the platform writes the status, beside spec", "leave it out")),
+    (
+        "spec",
+        &[
+            "build",
+            "container_name",
+            "depends_on",
+            "dependsOn",
+            "deploy",
+            "expose",
+            "links",
+            "networks",
+            "restart",
+            "working_dir",
+            "workingDir",
+            "stdin",
+            "tty",
+            "user",
+        ],
+        Instead(
+            "pods are the same for all services, and one does not wait for another",
+            "leave it out; a worker tries again until what it needs answers",
+        ),
+    ),
+    (
+        "spec",
+        &["env_file", "envFile", "dotenv"],
+        Instead(
+            "a claim reads no files of variables",
+            "write the values into spec.env, or put them into a Secret and name it under spec.secretRefs",
+        ),
+    ),
+    (
+        "spec",
+        &["externalSecrets", "externalSecret", "vault", "sealedSecret", "sealedSecrets"],
+        Instead(
+            "a claim names Secrets that exist, and makes none",
+            "let that tool make a Secret beside the claim, and name it under spec.secretRefs",
+        ),
+    ),
+    ("spec", &["secretKeyRef", "secretEnvFrom", "envFromSecret", "envFromSecrets"], WHOLE_SECRET),
+    (
+        "spec",
+        &["fullnameOverride", "nameOverride", "hostname", "global", "releaseName"],
+        Instead("the service has the claim's name, metadata.name", "leave it out"),
+    ),
+    (
+        "spec",
+        &["serviceMonitor", "podMonitor", "prometheus", "monitoring", "dashboard", "alerts"],
+        Instead("a claim sets up no monitoring", "leave it out, or write it beside the claim"),
+    ),
+    (
+        "spec",
+        &["parameters", "forProvider", "values", "settings", "options"],
+        Instead(
+            "the fields of a claim stand right below spec",
+            "remove this line, and the indentation of those below it",
+        ),
+    ),
+    (
+        "spec",
+        &[
+            "providerConfigRef",
+            "deletionPolicy",
+            "managementPolicies",
+            "managementPolicy",
+            "publishConnectionDetailsTo",
+        ],
+        Instead("this is said of managed resources, in the platform's Composition", "leave it out"),
+    ),
     (
         "spec",
         &["t-shirtSize", "tshirtSize", "tier", "plan", "flavor", "profile"],
@@ -435,6 +511,28 @@ pub(super) const ROWS: &[Row] = &[
     ),
     ("spec.nats", &["maxReplicas", "minReplicas"], Called("spec.scaling")),
     (
+        "spec.nats",
+        &[
+            "port",
+            "clientPort",
+            "ports",
+            "cluster",
+            "clusterName",
+            "namespace",
+            "service",
+            "release",
+        ],
+        Instead(
+            "where NATS is, is said by its URL alone",
+            "write url: nats://SERVICE.NAMESPACE.svc:PORT, or leave it out for the platform's NATS",
+        ),
+    ),
+    (
+        "spec.nats",
+        &["enabled", "enable", "type", "version", "image"],
+        Instead("each service reads NATS JetStream, and the platform runs it", "leave it out"),
+    ),
+    (
         "spec.scaling",
         &[
             "minReplicaCount",
@@ -501,6 +599,11 @@ pub(super) const ROWS: &[Row] = &[
             "stabilizationWindowSeconds",
             "paused",
             "cron",
+            "type",
+            "strategy",
+            "policy",
+            "mode",
+            "name",
             "initialCooldownPeriod",
             "restoreToOriginalReplicaCount",
         ],
@@ -511,30 +614,15 @@ pub(super) const ROWS: &[Row] = &[
         &["secretName", "secret", "secretRef", "ref"],
         Called("spec.secretRefs[].name"),
     ),
-    ("spec.secretRefs[]", &["valueFrom", "secretKeyRef"], SecretFrom),
     (
         "spec.secretRefs[]",
-        &["stringData", "value", "values"],
-        InPlaceOf(
-            &["env"],
-            "a claim names a Secret that exists, and cannot hold its values",
-            "make the Secret beside the claim, and name its keys: env: [{secretKey: KEY, envName: VARIABLE}]",
-        ),
+        &["valueFrom", "secretKeyRef", "key", "secretKey", "envName"],
+        SecretFrom,
     ),
+    ("spec.secretRefs[]", &["stringData", "value", "values"], SECRET_VALUES),
     (
         "spec.secretRefs[]",
-        &[
-            "keys",
-            "items",
-            "data",
-            "vars",
-            "variables",
-            "environment",
-            "mapping",
-            "key",
-            "envName",
-            "secretKey",
-        ],
+        &["keys", "items", "data", "vars", "variables", "environment", "mapping"],
         Called("spec.secretRefs[].env"),
     ),
     (
@@ -599,6 +687,33 @@ pub(super) const ROWS: &[Row] = &[
         Called("spec.imagePullSecrets[].name"),
     ),
     (
+        "spec.imagePullSecrets[]",
+        &["namespace"],
+        Instead("a claim reads Secrets of its own namespace only", "leave it out"),
+    ),
+    (
+        "spec.imagePullSecrets[]",
+        &[
+            "dockerconfigjson",
+            ".dockerconfigjson",
+            "username",
+            "password",
+            "server",
+            "registry",
+            "auths",
+            "data",
+        ],
+        Instead(
+            "an entry names a Secret that exists, and cannot hold its values",
+            "make it with kubectl create secret docker-registry, and write its name alone",
+        ),
+    ),
+    (
+        "metadata",
+        &["clusterName", "initializers"],
+        Instead("Kubernetes has it no more", "leave it out"),
+    ),
+    (
         "spec.initContainer",
         &[
             "image",
@@ -611,6 +726,13 @@ pub(super) const ROWS: &[Row] = &[
             "secretRefs",
             "imagePullPolicy",
             "workingDir",
+            "restartPolicy",
+            "lifecycle",
+            "ports",
+            "volumes",
+            "livenessProbe",
+            "readinessProbe",
+            "startupProbe",
         ],
         SAME_AS_MAIN,
     ),

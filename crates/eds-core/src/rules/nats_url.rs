@@ -5,7 +5,7 @@ use crate::diagnostics::{Finding, catalog};
 use crate::schema::path::Path;
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
-    let url = claim.text("/spec/nats/url").unwrap_or_default();
+    let url = claim.text("spec.nats.url").unwrap_or_default();
     for server in url.split(',') {
         let Some((scheme, rest)) = server.split_once("://") else { continue };
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();

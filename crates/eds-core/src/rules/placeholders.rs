@@ -26,7 +26,7 @@ const NAMES: [&str; 7] = [
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     for field in NAMES {
-        let text = claim.text(&format!("/{}", field.replace('.', "/"))).unwrap_or_default();
+        let text = claim.text(field).unwrap_or_default();
         let of_kubernetes =
             |found: &Placeholder<'_>| field == "spec.nats.url" && found.text.starts_with("$(");
         if let Some(found) = placeholder::find(text).filter(|found| !of_kubernetes(found)) {

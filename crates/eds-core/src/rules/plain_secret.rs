@@ -17,15 +17,15 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     };
     for (i, entry) in claim.list("env").iter().enumerate() {
         let text = |key: &str| entry.get(key).and_then(|v| v.as_str()).unwrap_or_default();
-        let path = Path::fields("spec.env").index(i).key("value");
+        let path = || Path::fields("spec.env").index(i).key("value");
         let (name, value) = (text("name"), text("value"));
         if secret_name(name) && holds_text(value) && !matches!(value, "true" | "false") {
             let message = format!("{name} looks like a secret, and claims are no place for one");
-            refuse(&path, message, FIX);
+            refuse(&path(), message, FIX);
         } else if let Some(what) = secret_value(value) {
             let message =
                 format!("the value of {name} holds {what}, and claims are no place for one");
-            refuse(&path, message, FIX);
+            refuse(&path(), message, FIX);
         }
     }
     for field in ["command", "args"] {
@@ -56,7 +56,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
             }
         }
     }
-    let url = claim.text("/spec/nats/url").unwrap_or_default();
+    let url = claim.text("spec.nats.url").unwrap_or_default();
     let credentials = url.split(',').filter_map(|server| match server.contains("://") {
         true => user_info(server),
         false => server.rsplit_once('@').map(|(info, _)| info),

@@ -4,7 +4,8 @@
 use serde_json::Value;
 
 use super::unknown::parse;
-use super::{forms, lookalike, placeholders};
+use super::{forms, placeholders};
+use crate::characters;
 use crate::diagnostics::catalog::{ADMISSION, CEL, ENUM, METADATA, PATTERN, TYPE};
 use crate::diagnostics::{Finding, catalog};
 use crate::placeholder;
@@ -26,7 +27,7 @@ pub(crate) fn reword(node: &Node, effective: &Value, findings: &mut [Finding]) {
         };
         let said = match finding.path.as_str() {
             _ if null_word(node, finding).is_some() => null_word(node, finding),
-            "metadata.name" if *rule == ADMISSION => name(&text()),
+            "metadata.name" if *rule == ADMISSION => name(&text()).or_else(|| parted(finding)),
             "spec.scaling" if *rule == CEL => replicas(node, effective, finding),
             "spec.size" if *rule == ENUM => forms::size(&text()).map(|help| (None, help)),
             _ if *rule == TYPE && forms::value(node, finding).is_some() => {
@@ -47,17 +48,23 @@ pub(crate) fn reword(node: &Node, effective: &Value, findings: &mut [Finding]) {
             {
                 seconds(&text()).map(|n| (None, format!("write {n}: the unit is always seconds")))
             }
+            "spec.nats.stream" | "spec.nats.consumer"
+                if *rule == PATTERN && text().contains('.') && text().contains(['*', '>']) =>
+            {
+                Some((
+                    Some(format!("{:?} is the name of subjects", text())),
+                    "write the name that the stream, or the consumer, has in NATS (nats stream ls)"
+                        .to_owned(),
+                ))
+            }
             "spec.nats.stream" | "spec.nats.consumer" if *rule == PATTERN => {
                 let why =
                     "NATS takes no spaces, dots, slashes and wildcards (* and >) in this name";
                 let help = finding.help.clone().unwrap_or_default();
                 Some((Some(format!("{}: {why}", finding.message)), help))
             }
-            // What to do follows the cause in the API's own messages.
-            _ if *rule == CEL && finding.help.is_none() => finding
-                .message
-                .split_once("; ")
-                .map(|(cause, fix)| (Some(cause.to_owned()), fix.to_owned())),
+            path if *rule == PATTERN && is_secret_name(path) => secret_name(node, path),
+            _ if *rule == CEL || *rule == ADMISSION => parted(finding),
             _ => None,
         };
         let Some((message, help)) = said else { continue };
@@ -66,6 +73,25 @@ pub(crate) fn reword(node: &Node, effective: &Value, findings: &mut [Finding]) {
         }
         finding.help = Some(help);
     }
+}
+
+/// What to do follows the cause in the API's own messages.
+fn parted(finding: &Finding) -> Option<Said> {
+    let (cause, fix) = finding.message.split_once("; ").filter(|_| finding.help.is_none())?;
+    Some((Some(cause.to_owned()), fix.to_owned()))
+}
+
+fn is_secret_name(path: &str) -> bool {
+    path.ends_with("].name")
+        && ["spec.secretRefs[", "spec.imagePullSecrets["].iter().any(|list| path.starts_with(list))
+}
+
+/// A Secret that is named with its namespace.
+fn secret_name(node: &Node, path: &str) -> Option<Said> {
+    let (at, field) = parse(path)?;
+    let (_, name) = at.key(&field).node(node)?.as_str()?.split_once('/')?;
+    let message = "a Secret is named without its namespace: a claim reads those of its own";
+    Some((Some(message.to_owned()), format!("write {name}")))
 }
 
 /// `null` and `~` where a text belongs, which YAML reads as nothing.
@@ -117,8 +143,8 @@ fn not_meant(node: &Node, finding: &mut Finding) -> bool {
     let (part, at, message, help) = if let Some(found) = placeholder::find(text) {
         let message = placeholders::message(&found);
         (found.text.to_owned(), found.at, message, placeholders::FIX.to_owned())
-    } else if let Some((message, fix)) = lookalike::said(text)
-        && let Some((at, letter, _)) = lookalike::lookalike(text)
+    } else if let Some((message, fix)) = characters::said(text)
+        && let Some((at, letter, _)) = characters::foreign_letter(text)
     {
         (letter.to_string(), at, message, fix)
     } else {

@@ -6,7 +6,7 @@ use crate::diagnostics::{Finding, catalog};
 use crate::schema::path::Path;
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
-    let url = claim.text("/spec/nats/url").unwrap_or_default();
+    let url = claim.text("spec.nats.url").unwrap_or_default();
     let path = Path::fields("spec.nats.url");
     let mut warn = |part: &str, message: String, fix: String| {
         let mut finding = claim.finding(&catalog::SERVER, &path, message).help(fix);

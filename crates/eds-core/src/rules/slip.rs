@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::forms;
-use super::names::{Advice, ROWS};
+use super::names::{Advice, ROWS, SECRET_VALUES};
 use super::unknown::{Said, general, parent, parse, value, value_from};
 use crate::diagnostics::{Finding, catalog};
 use crate::schema::path::{Path, Step};
@@ -70,6 +70,36 @@ pub(super) struct Slip {
     pub(super) at: Path,
     pub(super) name: String,
     pub(super) advice: Option<Advice>,
+}
+
+/// What is meant by a field, where its value, or what stands beside it, tells more than its name.
+pub(super) fn of_value(advice: Advice, node: &Node, at: &Path, name: &str) -> Advice {
+    let holds_values = |value: &Node| match &value.content {
+        Content::Mapping(entries) => {
+            value.entry("name").is_none()
+                && entries.iter().all(|entry| matches!(entry.value.content, Content::Scalar(_)))
+        }
+        _ => false,
+    };
+    let is_empty = |path: Path| match path.node(node).map(|empty| &empty.content) {
+        Some(Content::Scalar(scalar)) => scalar.value.is_null(),
+        _ => false,
+    };
+    match (advice, name) {
+        (Advice::Called("spec.secretRefs"), _)
+            if at.key(name).node(node).is_some_and(holds_values) =>
+        {
+            SECRET_VALUES
+        }
+        // Its lines are not indented.
+        (_, "command") if is_empty(at.key("initContainer")) => {
+            Advice::Called("spec.initContainer.command")
+        }
+        (_, "args") if is_empty(at.key("initContainer")) => {
+            Advice::Called("spec.initContainer.args")
+        }
+        (advice, _) => advice,
+    }
 }
 
 /// Where a field of this name belongs that does not belong to `level`: those that the API has in `spec`,
@@ -149,7 +179,8 @@ impl Slip {
                 let mut lacks = Vec::new();
                 for field in fields {
                     let path = self.at.key(field).to_string();
-                    if missing.contains(&path) && !matches!(*field, "image" | "nats" | "env") {
+                    let lacking = missing.contains(&path) && !said.covered.contains(&path);
+                    if lacking && !matches!(*field, "image" | "nats" | "env") {
                         lacks.push(format!("{field}: {}", field.to_uppercase()));
                     }
                     said.covered.insert(path);
@@ -179,6 +210,19 @@ impl Slip {
         let around = self.at.to_string();
         let variable = |field: &str| text(self.at.key(field), "VARIABLE");
         match general(&self.at).as_str() {
+            "spec.secretRefs[]" if !matches!(self.name.as_str(), "valueFrom" | "secretKeyRef") => {
+                let beside = ["key", "secretKey", "envName"];
+                let others = beside.iter().filter(|field| **field != self.name);
+                said.siblings.extend(others.map(|field| self.at.key(field).to_string()));
+                said.misled.insert(around);
+                let mut key = beside.iter().take(2).map(|field| text(self.at.key(field), ""));
+                let key = key.find(|key| !key.is_empty());
+                let key = key.unwrap_or_else(|| "KEY".to_owned());
+                Some((
+                    "the keys of a Secret stand below env, each with its variable".to_owned(),
+                    format!("write env: [{{secretKey: {key}, envName: {}}}]", variable("envName")),
+                ))
+            }
             "spec.secretRefs[]" => {
                 key_ref.key("key").node(node)?;
                 said.covered.insert(self.at.key("name").to_string());
@@ -309,7 +353,7 @@ impl Slip {
             _ => return false,
         };
         let known = |entry: &Entry| {
-            lacks.contains(&entry.key.as_str())
+            lacks.iter().any(|own| super::same_name(own, &entry.key))
                 || ROWS
                     .iter()
                     .any(|(place, names, _)| *place == level && names.contains(&entry.key.as_str()))

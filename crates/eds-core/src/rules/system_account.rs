@@ -7,7 +7,7 @@ use crate::diagnostics::{Finding, catalog};
 use crate::schema::path::Path;
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
-    let account = claim.text("/spec/nats/account").unwrap_or_default();
+    let account = claim.text("spec.nats.account").unwrap_or_default();
     let global = account != "$G" && account.trim_start_matches('$').eq_ignore_ascii_case("g");
     if global && account.starts_with('$') {
         let message = format!("NATS has no account {account}; its global account is $G");

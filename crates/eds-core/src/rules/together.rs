@@ -20,15 +20,16 @@ impl Identity {
     /// Of a claim as written, with its defaults filled in.
     #[must_use]
     pub fn of(node: &Node, effective: &Value) -> Self {
-        let text =
-            |pointer: &str| effective.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-        let namespace = || text("/metadata/namespace").unwrap_or_default();
-        let name = text("/metadata/name")
+        let text = |field: &str| {
+            super::field_of(effective, field).and_then(Value::as_str).map(str::to_owned)
+        };
+        let namespace = || text("metadata.namespace").unwrap_or_default();
+        let name = text("metadata.name")
             .map(|name| ((namespace(), name), Path::fields("metadata.name").span(node)));
-        let nats = |field: &str| text(&format!("/spec/nats/{field}"));
-        let consumer = nats("stream").zip(nats("consumer")).map(|(stream, consumer)| {
-            let account = nats("account").unwrap_or_default();
-            let endpoint = nats("monitoringEndpoint").unwrap_or_default();
+        let read = text("spec.nats.stream").zip(text("spec.nats.consumer"));
+        let consumer = read.map(|(stream, consumer)| {
+            let account = text("spec.nats.account").unwrap_or_default();
+            let endpoint = text("spec.nats.monitoringEndpoint").unwrap_or_default();
             let server = endpoint.replace(".svc.cluster.local:", ".svc:");
             let span = Path::fields("spec.nats.consumer").span(node);
             ([server, account, stream, consumer], span)

@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use super::names::{Advice, ROWS};
 use super::slip::{self, Slip};
+use crate::characters;
 use crate::diagnostics::{Finding, catalog};
 use crate::schema::path::{Path, Step};
 use crate::words;
-use crate::yaml::{Content, Node, Position};
+use crate::yaml::{Content, Entry, Node, Position};
 
 /// Beyond these, only the schema's own words: nobody reads on, and a hostile file has 100,000.
 const MOST: usize = 200;
@@ -57,6 +58,12 @@ pub(crate) fn explain(
     let missing: Vec<String> =
         findings.iter().filter(|f| is_missing(f)).take(MOST).map(|f| f.path.clone()).collect();
     let mut slips: Vec<Slip> = Vec::new();
+    for finding in findings.iter().filter(|f| *f.rule == catalog::UNKNOWN_FIELD).take(MOST) {
+        let named = parse(&finding.path).and_then(|(at, name)| Some((advice(&at, &name)?, at)));
+        if let Some((Advice::Called(to), at)) = named {
+            said.covered.insert(specific(to, &at).to_string());
+        }
+    }
     let unknown = findings
         .iter_mut()
         .enumerate()
@@ -68,11 +75,9 @@ pub(crate) fn explain(
             continue;
         }
         let level = general(&at);
-        let advice = ROWS
-            .iter()
-            .find(|(place, names, _)| *place == level && names.contains(&name.as_str()))
-            .map(|(_, _, advice)| *advice);
+        let advice = advice(&at, &name);
         let here = finding.help.as_deref().and_then(|h| h.strip_prefix("did you mean "));
+        let advice = advice.map(|advice| slip::of_value(advice, node, &at, &name));
         let near = here.and_then(|h| h.strip_suffix('?')).map(str::to_owned);
         let to = match (advice, &near) {
             (Some(Advice::Called(to)), _) => Some(specific(to, &at)),
@@ -96,7 +101,13 @@ pub(crate) fn explain(
         let Some(to) = to else { continue };
         if let (None, Some(near)) = (advice, &near) {
             if same_name(near, &name) {
-                finding.message = format!("there is no such field: it is spelt {near}");
+                finding.message = match characters::first_sign(&name) {
+                    Some((_, sign)) => format!(
+                        "there is no such field: its name holds {}",
+                        characters::named(sign).unwrap_or_default()
+                    ),
+                    None => format!("there is no such field: it is spelt {near}"),
+                };
             }
             said.covered.insert(to.to_string());
         }
@@ -122,6 +133,13 @@ pub(crate) fn explain(
         !drop
     });
     slip::repeated(findings);
+}
+
+/// What is known of a field of this name.
+fn advice(at: &Path, name: &str) -> Option<Advice> {
+    let level = general(at);
+    let row = ROWS.iter().find(|(place, names, _)| *place == level && names.contains(&name));
+    row.map(|(_, _, advice)| *advice)
 }
 
 /// Whether a finding says that something is not there.
@@ -213,7 +231,12 @@ fn together(node: &Node, findings: &mut [Finding], meant: &[Meant], said: &mut S
         let entries: Vec<String> = ordered
             .iter()
             .zip(&ours)
-            .map(|(one, ours)| format!("{ours}: {}", value_for(node, one)))
+            .map(|(one, ours)| match value_for(node, one) {
+                text if text == "..." && renamed => {
+                    format!("{ours}: in its place; the lines below it stay")
+                }
+                text => format!("{ours}: {text}"),
+            })
             .collect();
         let large = first.at.key(&first.name).node(node).is_some_and(|n| n.as_str().is_none());
         let mapping = matches!(
@@ -235,6 +258,9 @@ fn together(node: &Node, findings: &mut [Finding], meant: &[Meant], said: &mut S
             }
             (false, true) => format!("write {}", entries.join(", ")),
             (false, false) if home.is_empty() => format!("write {}", entries.join(", ")),
+            (false, false) if home.ends_with(']') => {
+                format!("indent it like the other lines of its entry: {}", entries.join(", "))
+            }
             (false, false) => format!("write it below {home}: {}", entries.join(", ")),
         });
     }
@@ -250,8 +276,12 @@ fn last(path: &Path) -> String {
 /// A value as one would write it where it belongs: of a list, the texts that a text can hold.
 fn value_for(node: &Node, one: &Meant) -> String {
     let from = one.at.key(&one.name);
-    let Some(Content::Sequence(items)) = from.node(node).map(|n| &n.content) else {
-        return value(node, &from);
+    let items = match from.node(node).map(|n| &n.content) {
+        Some(Content::Sequence(items)) => items,
+        Some(Content::Mapping(entries)) => {
+            return renamed_within(entries, &one.to).unwrap_or_else(|| "...".to_owned());
+        }
+        _ => return value(node, &from),
     };
     let texts: Vec<&str> = items.iter().filter_map(Node::as_str).collect();
     let whole = !texts.is_empty() && texts.len() == items.len();
@@ -265,6 +295,26 @@ fn value_for(node: &Node, one: &Meant) -> String {
         _ => return "...".to_owned(),
     };
     if text.chars().count() > 120 { "...".to_owned() } else { text }
+}
+
+/// A mapping whose own fields have other names where it belongs, written with these.
+fn renamed_within(entries: &[Entry], to: &Path) -> Option<String> {
+    let ours = |entry: &Entry| match advice(to, &entry.key) {
+        Some(Advice::Called(ours)) if parent(&specific(ours, to)) == *to => {
+            Some(last(&specific(ours, to)))
+        }
+        Some(_) => None,
+        None => Some(entry.key.clone()),
+    };
+    let fields: Option<Vec<(String, &Node)>> =
+        entries.iter().map(|entry| Some((ours(entry)?, &entry.value))).collect();
+    let fields = fields.filter(|fields| fields.len() <= 6)?;
+    let differs = fields.iter().zip(entries).any(|((ours, _), entry)| *ours != entry.key);
+    let texts: Vec<String> = fields
+        .iter()
+        .map(|(name, inner)| format!("{name}: {}", value(inner, &Path::default())))
+        .collect();
+    differs.then(|| format!("{{{}}}", texts.join(", ")))
 }
 
 /// A variable that is taken from somewhere, as Kubernetes writes it.
@@ -325,7 +375,8 @@ pub(super) fn value(node: &Node, path: &Path) -> String {
 /// Whether two names differ in case, dashes and underscores only.
 pub(crate) fn same_name(a: &str, b: &str) -> bool {
     let plain = |name: &str| -> String {
-        name.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect()
+        let seen = characters::visible(name);
+        seen.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect()
     };
     plain(a) == plain(b)
 }

@@ -6,7 +6,8 @@ use crate::schema::path::Path;
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let scaling = Path::fields("spec.scaling");
-    let least = claim.effective.pointer("/spec/scaling/minReplicas").and_then(|min| min.as_i64());
+    let least =
+        super::field_of(claim.effective, "spec.scaling.minReplicas").and_then(|min| min.as_i64());
     if least.is_some_and(|min| min <= 0) {
         return;
     }

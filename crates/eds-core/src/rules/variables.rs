@@ -82,10 +82,11 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
             ));
         }
     };
-    if let Some(url) = claim.text("/spec/nats/url") {
+    if let Some(url) = claim.text("spec.nats.url") {
         judge(url, 0, &Path::fields("spec.nats.url"), "NATS_URL");
     }
-    for (i, (name, value)) in plain.iter().enumerate() {
+    let refers = |text: &str| text.contains('$');
+    for (i, (name, value)) in plain.iter().enumerate().filter(|(_, (_, value))| refers(value)) {
         judge(value, first_plain + i, &Path::fields("spec.env").index(i).key("value"), name);
     }
     for field in ["command", "args"] {

@@ -74,6 +74,9 @@ impl AdmissionPolicy {
             match rule.run(&scope, meter) {
                 Verdict::Holds => {}
                 Verdict::Broken(message) => {
+                    // The finding says its path itself.
+                    let field = format!("{path} ");
+                    let message = message.strip_prefix(&field).unwrap_or(&message);
                     problems.push(Problem::new(&catalog::ADMISSION, path, message));
                 }
                 Verdict::Unknown(why) => problems.push(Problem::new(

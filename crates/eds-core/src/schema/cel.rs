@@ -111,8 +111,8 @@ impl CelRule {
 
     /// What is wrong with the size of its expressions, for which the API server would refuse the API.
     pub(super) fn check_size(&self) -> Result<(), String> {
-        limits::check(&self.rule)?;
-        self.message_expression.as_deref().map_or(Ok(()), limits::check)
+        limits::check_api(&self.rule)?;
+        self.message_expression.as_deref().map_or(Ok(()), limits::check_api)
     }
 
     /// Characters of its expressions.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::path::Path;
 use super::problem::Problem;
 use super::suggest::nearest;
+use crate::characters;
 use crate::diagnostics::catalog;
 
 /// What a field of metadata may hold.
@@ -55,12 +56,7 @@ pub(super) fn check(object: &Map<String, Value>, namespaced: bool) -> Vec<Proble
         shape(&at.key(key), key, value, &mut problems);
     }
     let text = |key: &str| metadata.get(key).and_then(Value::as_str).filter(|t| !t.is_empty());
-    let mut refuse = |path: Path, message: String| {
-        problems.push(Problem::new(&catalog::METADATA, path, message));
-    };
-    if let Some(message) = text("name").and_then(subdomain_problem) {
-        refuse(at.key("name"), message);
-    }
+    problems.extend(text("name").and_then(|name| subdomain_problem(at.key("name"), name)));
     // The API server adds five characters, so a dash at the end is fine (`maskTrailingDash`).
     let prefix = text("generateName").map(|prefix| match prefix.strip_suffix('-') {
         Some(before) if !before.is_empty() => {
@@ -69,9 +65,8 @@ pub(super) fn check(object: &Map<String, Value>, namespaced: bool) -> Vec<Proble
         }
         _ => prefix.to_owned(),
     });
-    if let Some(message) = prefix.as_deref().and_then(subdomain_problem) {
-        refuse(at.key("generateName"), message);
-    }
+    let prefix = prefix.as_deref();
+    problems.extend(prefix.and_then(|name| subdomain_problem(at.key("generateName"), name)));
     let mistyped = metadata.get("name").is_some_and(|n| !n.is_string() && !n.is_null());
     if text("name").is_none() && text("generateName").is_none() && !mistyped {
         problems.push(
@@ -79,57 +74,79 @@ pub(super) fn check(object: &Map<String, Value>, namespaced: bool) -> Vec<Proble
                 .help("name the object: lower-case letters, digits and dashes"),
         );
     }
-    let mut refuse = |path: Path, message: String| {
-        problems.push(Problem::new(&catalog::METADATA, path, message));
-    };
     match text("namespace") {
         Some(_) if !namespaced => {
-            refuse(at.key("namespace"), "is not allowed: this kind has no namespace".to_owned());
+            let message = "is not allowed: this kind has no namespace";
+            problems.push(Problem::new(&catalog::METADATA, at.key("namespace"), message));
         }
-        Some(namespace) if !dns_label(namespace) => refuse(
-            at.key("namespace"),
-            format!("{namespace:?} is no namespace's name: {LABEL_FORM}"),
-        ),
+        Some(namespace) if !dns_label(namespace) => {
+            let message = format!("{namespace:?} is no namespace's name: {LABEL_FORM}");
+            let near =
+                near(&namespace.to_lowercase(), |c| c.is_ascii_lowercase() || c.is_ascii_digit());
+            let problem = Problem::new(&catalog::METADATA, at.key("namespace"), message);
+            problems.push(problem.offer(Some(near).filter(|near| dns_label(near))));
+        }
         _ => {}
     }
+    let mut refuse = |path: Path, message: String, help: Option<String>| {
+        let mut problem = Problem::new(&catalog::METADATA, path, message);
+        problem.help = help;
+        problems.push(problem);
+    };
     let entries = |key: &str| metadata.get(key).and_then(Value::as_object).into_iter().flatten();
     for (key, value) in entries("labels") {
         if let Some(message) = qualified_problem(key) {
-            refuse(at.key("labels").key(key), message);
+            refuse(at.key("labels").key(key), message, None);
         }
         let fits = |v: &str| v.len() <= 63 && (v.is_empty() || name_part(v));
         if let Some(value) = value.as_str().filter(|v| !fits(v)) {
-            let message = format!(
-                "{value:?} is no label value: at most 63 letters, digits, '-', '_' and '.', \
-                 beginning and ending with a letter or digit"
-            );
-            refuse(at.key("labels").key(key), message);
+            let (message, help) = match value.len() {
+                0..=63 => {
+                    let near = near(value, |c| c.is_ascii_alphanumeric() || "_.".contains(c));
+                    let message = format!(
+                        "{value:?} is no label value: letters, digits, '-', '_' and '.', beginning and ending \
+                         with a letter or digit"
+                    );
+                    (
+                        message,
+                        format!("write {near}, or make it an annotation: these hold any text"),
+                    )
+                }
+                long => (
+                    format!("has {long} bytes; a label value has at most 63"),
+                    "shorten it, or make it an annotation: these hold any text".to_owned(),
+                ),
+            };
+            refuse(at.key("labels").key(key), message, Some(help));
         }
     }
     let mut bytes = 0;
     for (key, value) in entries("annotations") {
         bytes += key.len() + value.as_str().map_or(0, str::len);
         if let Some(message) = qualified_problem(&key.to_lowercase()) {
-            refuse(at.key("annotations").key(key), message);
+            refuse(at.key("annotations").key(key), message, None);
         }
     }
     if bytes > MAX_ANNOTATION_BYTES {
         let message =
             format!("holds {bytes} bytes; at most {MAX_ANNOTATION_BYTES} are allowed together");
-        refuse(at.key("annotations"), message);
+        let help = "keep it elsewhere, for example in a ConfigMap, and name that here".to_owned();
+        refuse(at.key("annotations"), message, Some(help));
     }
     let list = |key: &str| metadata.get(key).and_then(Value::as_array).into_iter().flatten();
     for (i, finalizer) in list("finalizers").enumerate() {
         let problem = finalizer.as_str().and_then(qualified_problem);
         if let Some(message) = problem {
-            refuse(at.key("finalizers").index(i), message);
+            refuse(at.key("finalizers").index(i), message, None);
         }
     }
     for (i, owner) in list("ownerReferences").enumerate() {
         let at = at.key("ownerReferences").index(i);
         for field in ["apiVersion", "kind", "name", "uid"] {
             if owner.get(field).and_then(Value::as_str).is_none_or(str::is_empty) {
-                refuse(at.key(field), "is required in an owner reference".to_owned());
+                let help = "leave ownerReferences out: Kubernetes and Crossplane write them";
+                let message = "is required in an owner reference".to_owned();
+                refuse(at.key(field), message, Some(help.to_owned()));
             }
         }
     }
@@ -205,25 +222,29 @@ pub(super) fn dns_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(label_characters)
 }
 
-fn subdomain_problem(name: &str) -> Option<String> {
+fn subdomain_problem(at: Path, name: &str) -> Option<Problem> {
     if dns_subdomain(name) {
         return None;
     }
     if name.len() > 253 {
-        return Some(format!("has {} bytes; at most 253 are allowed", name.len()));
+        let message = format!("has {} bytes; at most 253 are allowed", name.len());
+        return Some(Problem::new(&catalog::METADATA, at, message));
     }
-    let near: String = name
-        .to_lowercase()
-        .chars()
-        .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' { c } else { '-' })
-        .collect();
-    let near = near.trim_matches(['-', '.']).to_owned();
-    let offer =
-        if dns_subdomain(&near) { format!("; {near:?} would be one") } else { String::new() };
-    Some(format!(
-        "{name:?} is no Kubernetes name: lower-case letters, digits, '-' and '.', beginning and \
-         ending with a letter or digit{offer}"
-    ))
+    let near =
+        near(&name.to_lowercase(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.');
+    let message = format!(
+        "{name:?} is no Kubernetes name: lower-case letters, digits, '-' and '.', beginning and ending with a \
+         letter or digit"
+    );
+    let problem = Problem::new(&catalog::METADATA, at, message);
+    Some(problem.offer(Some(near).filter(|near| dns_subdomain(near))))
+}
+
+/// The text with a dash for each run of what is not allowed, and none at its ends.
+fn near(text: &str, allowed: impl Fn(char) -> bool) -> String {
+    let text = characters::visible(text);
+    let parts: Vec<&str> = text.split(|c| !allowed(c)).filter(|part| !part.is_empty()).collect();
+    parts.join("-").trim_matches(['-', '.', '_']).to_owned()
 }
 
 /// Letters, digits, `-`, `_`, `.`, with a letter or digit at both ends.

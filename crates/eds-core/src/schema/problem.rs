@@ -30,6 +30,12 @@ impl Problem {
         self
     }
 
+    /// What may be meant, where that is known.
+    pub(super) fn offer(mut self, meant: Option<String>) -> Self {
+        self.help = meant.map(|meant| format!("write {meant}, if that is meant"));
+        self
+    }
+
     pub(super) fn type_mismatch(path: Path, wanted: &str, value: &Value) -> Self {
         let got = match value {
             Value::Null => "null".to_owned(),

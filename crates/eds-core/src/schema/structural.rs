@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
@@ -41,6 +42,10 @@ pub struct Schema {
     pub(super) description: Option<String>,
     pub(super) example: Option<Value>,
     pub(super) default: Option<Value>,
+    /// Whether a default that is a text has the form of the pattern, and whether the rules hold for it: judged
+    /// once, and not with each object that leaves the field out.
+    pub(super) default_fits: OnceLock<bool>,
+    pub(super) default_holds: OnceLock<bool>,
     pub(super) format: Option<String>,
     pub(super) allowed: Option<Vec<Value>>,
     pub(super) pattern: Option<(String, Regexp)>,
@@ -115,6 +120,11 @@ pub(super) enum ListType {
 }
 
 impl Schema {
+    /// Whether a text is the default.
+    pub(super) fn is_default(&self, text: &str) -> bool {
+        self.default.as_ref().and_then(Value::as_str) == Some(text)
+    }
+
     /// Compiles an OpenAPI v3 schema as a CRD holds it.
     ///
     /// # Errors
@@ -254,6 +264,8 @@ fn compile(value: &Value, at: &str, depth: usize, totals: &Totals) -> Result<Sch
             text.get(..text.floor_char_boundary(MAX_QUOTED)).unwrap_or_default().to_owned()
         }),
         example: object.get("example").filter(|e| e.to_string().len() <= MAX_QUOTED).cloned(),
+        default_fits: OnceLock::new(),
+        default_holds: OnceLock::new(),
         default: object.get("default").filter(|v| !v.is_null()).cloned(),
         format: text("format").map(str::to_owned),
         allowed: object.get("enum").and_then(Value::as_array).cloned(),

@@ -16,6 +16,7 @@ use super::structural::{Additional, Kind, ListType, Schema};
 use super::suggest::nearest;
 use super::wrong_character::{self, Wrong};
 use super::{crd, formats, metadata};
+use crate::characters;
 use crate::diagnostics::catalog;
 use crate::golang::regexp::Regexp;
 
@@ -63,7 +64,9 @@ fn shape(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>, me
     let problem = |rule, message: String| Problem::new(rule, at.path(), message);
     if value.is_null() {
         if schema.kind != Kind::Any && !schema.nullable {
-            out.push(Problem::type_mismatch(at.path(), schema.kind.name(), value));
+            let mut problem = Problem::type_mismatch(at.path(), schema.kind.name(), value);
+            problem.help = example(schema, at);
+            out.push(problem);
         }
         return;
     }
@@ -156,6 +159,11 @@ fn meant(value: &Value, schema: &Schema, at: &At<'_>) -> Option<String> {
     if schema.kind == Kind::Array && matches!(value, Value::Object(_)) {
         return Some("begin each entry with a dash (- )".to_owned());
     }
+    example(schema, at)
+}
+
+/// What one may write, where the schema knows an example.
+fn example(schema: &Schema, at: &At<'_>) -> Option<String> {
     let path = at.path();
     let name = match path.0.last() {
         Some(super::path::Step::Key(key)) => format!("{key}: "),
@@ -231,7 +239,9 @@ fn string(text: &str, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
     let length = text.chars().count() as u64;
     if let Some(most) = schema.max_length.filter(|most| length > *most) {
         let message = format!("has {length} characters, at most {most} are allowed");
-        out.push(problem(&catalog::LENGTH, message));
+        out.push(
+            problem(&catalog::LENGTH, message).help(format!("shorten it by {}", length - most)),
+        );
         return;
     }
     if let Some(least) = schema.min_length.filter(|least| length < *least) {
@@ -239,11 +249,17 @@ fn string(text: &str, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
             (0, _) => "must not be empty".to_owned(),
             _ => format!("has {length} characters, at least {least} are needed"),
         };
-        out.push(problem(&catalog::LENGTH, message));
+        let mut problem = problem(&catalog::LENGTH, message);
+        problem.help = example(schema, at);
+        out.push(problem);
         return;
     }
+    let fits = |regexp: &Regexp| match schema.is_default(text) {
+        true => *schema.default_fits.get_or_init(|| regexp.is_match(text)),
+        false => regexp.is_match(text),
+    };
     if let Some((pattern, regexp)) = &schema.pattern
-        && !regexp.is_match(text)
+        && !fits(regexp)
     {
         out.push(malformed(text, pattern, regexp, schema, at));
     }
@@ -279,7 +295,7 @@ fn malformed(text: &str, pattern: &str, regexp: &Regexp, schema: &Schema, at: &A
     let what = schema.description.as_deref().unwrap_or_default();
     let what = what.split_inclusive(". ").next().unwrap_or_default().trim();
     problem.help = match mended {
-        Some(mended) => Some(format!("write {mended}, if that is meant")),
+        Some(_) => return problem.offer(mended),
         None => schema
             .example
             .as_ref()
@@ -290,30 +306,34 @@ fn malformed(text: &str, pattern: &str, regexp: &Regexp, schema: &Schema, at: &A
 
 fn range(number: &Number, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
     let Some(value) = number.as_f64() else { return };
-    let mut refuse = |message: String| {
-        out.push(Problem::new(&catalog::RANGE, at.path(), message));
+    let mut refuse = |message: String, help: Option<String>| {
+        let mut problem = Problem::new(&catalog::RANGE, at.path(), message);
+        problem.help = help;
+        out.push(problem);
     };
     if let Some((least, exclusive)) = schema.minimum
         && (value < least || (exclusive && value <= least))
     {
         let bound = if exclusive { "above" } else { "at least" };
-        refuse(format!("{number} is too small: it must be {bound} {least}"));
+        let fix = (!exclusive).then(|| format!("write {least} or more"));
+        refuse(format!("{number} is too small: it must be {bound} {least}"), fix);
     }
     if let Some((most, exclusive)) = schema.maximum
         && (value > most || (exclusive && value >= most))
     {
         let bound = if exclusive { "below" } else { "at most" };
-        refuse(format!("{number} is too large: it must be {bound} {most}"));
+        let fix = (!exclusive).then(|| format!("write {most} or less"));
+        refuse(format!("{number} is too large: it must be {bound} {most}"), fix);
     }
     if let Some(step) = schema.multiple_of.filter(|step| *step > 0.0)
         && (value / step).fract() != 0.0
     {
-        refuse(format!("{number} is not a multiple of {step}"));
+        refuse(format!("{number} is not a multiple of {step}"), None);
     }
     if schema.format.as_deref() == Some("int32")
         && !(f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&value)
     {
-        refuse(format!("{number} does not fit into 32 bits"));
+        refuse(format!("{number} does not fit into 32 bits"), None);
     }
 }
 
@@ -459,7 +479,8 @@ impl Rules<'_> {
         }
         let made;
         let mut seen = seen;
-        if !schema.rules.is_empty() && !self.is_blocked(at) {
+        if !schema.rules.is_empty() && !self.is_blocked(at) && !self.is_good_default(value, schema)
+        {
             // Of a part of the same value, another view is made.
             if seen.is_none() && self.meter.pay(nodes(value)) {
                 made = view(value, Some(schema));
@@ -492,6 +513,20 @@ impl Rules<'_> {
             }
             _ => {}
         }
+    }
+
+    /// Whether this is a default for which the rules of its own hold.
+    fn is_good_default(&self, value: &Value, schema: &Schema) -> bool {
+        let is_default = value.as_str().is_some_and(|text| schema.is_default(text));
+        let holds = || {
+            let meter = self.evaluator.meter();
+            let mut out = Vec::new();
+            let seen = view(value, Some(schema));
+            let apart = Rules { meter: &meter, ..*self };
+            apart.here(seen.as_ref(), schema, &At::default(), &mut out);
+            out.is_empty()
+        };
+        is_default && *schema.default_holds.get_or_init(holds)
     }
 
     fn is_blocked(&self, at: &At<'_>) -> bool {
@@ -534,10 +569,16 @@ pub(super) fn unknown(path: Path, schema: Option<&Schema>) -> Problem {
         _ => String::new(),
     };
     let mut problem = Problem::new(&catalog::UNKNOWN_FIELD, path, "there is no such field");
+    if name.trim().contains(char::is_whitespace) {
+        return problem.help(
+            "no field has a space in its name: remove this line, or make it a comment with #",
+        );
+    }
     let Some(schema) = schema else { return problem };
     // What people write comes before what Crossplane writes, which they only misspell slightly.
     let (machinery, own): (Vec<&str>, Vec<&str>) =
         schema.properties.keys().map(String::as_str).partition(|key| crd::is_machinery(key));
+    let name = characters::visible(&name);
     let near = nearest(&name, own.iter().copied()).or_else(|| {
         let slightly = |near: &&str| name.len() > 10 && near.len().abs_diff(name.len()) <= 2;
         nearest(&name, machinery.iter().copied()).filter(slightly)

@@ -8,6 +8,8 @@ use regex_automata::hybrid::dfa::DFA;
 use regex_automata::nfa::thompson;
 use regex_automata::util::start;
 
+use crate::characters;
+
 /// Texts longer than this, and patterns larger than [`NFA_LIMIT`], are not looked into.
 const LONGEST: usize = 4096;
 /// Bytes of a pattern's automaton.
@@ -57,8 +59,8 @@ pub(super) fn named(character: char) -> String {
         '\t' => "a tab".to_owned(),
         '\n' => "a line break".to_owned(),
         '\r' => "a carriage return".to_owned(),
-        '\u{a0}' => "a no-break space (U+00A0)".to_owned(),
         '\'' => "an apostrophe".to_owned(),
+        c if characters::sign(c).is_some() => characters::named(c).unwrap_or_default(),
         c if c.is_control() || c.is_whitespace() || !c.is_ascii() && !c.is_alphanumeric() => {
             format!("U+{:04X}", u32::from(c))
         }
@@ -73,7 +75,8 @@ pub(super) fn mended(text: &str, pattern: &str, fits: &dyn Fn(&str) -> bool) -> 
     if text.len() > 128 {
         return None;
     }
-    let plain = [text.trim().to_owned(), text.trim().to_lowercase()];
+    let seen = characters::visible(text).trim().to_owned();
+    let plain = [seen.clone(), seen.to_lowercase()];
     if let Some(found) = plain.into_iter().find(|t| t != text && fits(t)) {
         return Some(found);
     }

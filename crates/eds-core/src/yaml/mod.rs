@@ -15,6 +15,7 @@ mod build;
 mod cursor;
 mod documents;
 mod fault;
+mod foreign;
 mod json;
 mod parser;
 mod resolve;
@@ -123,6 +124,12 @@ pub fn parse(source: &str) -> Stream {
         }
     }
     stream
+}
+
+/// What a text is that has no object of Kubernetes in it, where that is known.
+#[must_use]
+pub fn foreign(source: &str) -> Option<Problem> {
+    foreign::find(source).map(|slip| slip.into_problem(ProblemKind::Syntax))
 }
 
 /// YAML's set of characters, which JSON does not have.

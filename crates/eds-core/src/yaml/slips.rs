@@ -2,18 +2,28 @@
 //!
 //! The scanner notices a fault late, and names its own trouble. Here the lines around are looked at
 //! for what people do: a template that was not rendered, a merge conflict, a character that only looks
-//! like another. What the whole file is comes first, then the line, then the scanner's own words.
+//! like another. What the whole file is comes first ([`foreign`]), then the line, then the scanner's own words.
 
 use super::fault::{Fault, SyntaxError};
+use super::foreign;
 use super::{Content, Entry, Node, Position, Problem, ProblemKind, Span};
+use crate::characters;
 
 /// A slip: where, what it is, and what to do.
-struct Slip {
+pub(super) struct Slip {
     at: Position,
     /// Characters.
     length: usize,
     message: String,
     help: String,
+}
+
+impl Slip {
+    pub(super) fn into_problem(self, kind: ProblemKind) -> Problem {
+        let end = Position { line: self.at.line, column: self.at.column + self.length };
+        let span = Span { start: self.at, end };
+        Problem { kind, span, message: self.message, help: Some(self.help) }
+    }
 }
 
 /// A syntax error as a problem.
@@ -28,10 +38,7 @@ pub(super) fn explain(source: &str, error: &SyntaxError) -> Problem {
         _ => FINDERS.iter().find_map(|find| find(&nearby)),
     };
     match slip {
-        Some(Slip { at, length, message, help }) => {
-            let end = Position { line: at.line, column: at.column + length };
-            Problem { kind, span: Span { start: at, end }, message, help: Some(help) }
-        }
+        Some(slip) => slip.into_problem(kind),
         None => {
             let at = nearby.place();
             let span = Span { start: at, end: at };
@@ -42,6 +49,9 @@ pub(super) fn explain(source: &str, error: &SyntaxError) -> Problem {
 
 /// Text that Kubernetes passes over.
 pub(super) fn ignored(source: &str, at: Position) -> Problem {
+    if let Some(slip) = foreign::find(source) {
+        return slip.into_problem(ProblemKind::Ignored);
+    }
     let line = source.lines().nth(at.line.saturating_sub(1)).unwrap_or_default();
     let indent = line.chars().take_while(|c| *c == ' ').count();
     let above = source.lines().enumerate().take(at.line.saturating_sub(1));
@@ -136,17 +146,16 @@ struct Nearby<'a> {
 
 /// In the order in which they are asked.
 const FINDERS: &[fn(&Nearby<'_>) -> Option<Slip>] = &[
-    conflict,
-    patch,
-    heredoc,
-    quoted,
+    |nearby| foreign::find(nearby.source),
     separator,
     markdown,
     template,
+    after_quote,
     lookalike,
     tab,
     block_text,
     open_quote,
+    dash,
     no_space,
     envsubst,
     placeholder,
@@ -229,68 +238,28 @@ impl<'a> Nearby<'a> {
 }
 
 /// The first line, in the order of the file, that `fits`.
-fn first_line(source: &str, fits: impl Fn(&str) -> bool) -> Option<(usize, &str)> {
+pub(super) fn first_line(source: &str, fits: impl Fn(&str) -> bool) -> Option<(usize, &str)> {
     source.lines().enumerate().find(|(_, line)| fits(line)).map(|(i, line)| (i + 1, line))
 }
 
-fn at_line(line: usize, text: &str, message: &str, help: &str) -> Slip {
+pub(super) fn at_line(line: usize, text: &str, message: &str, help: &str) -> Slip {
     let indent = text.chars().take_while(|c| c.is_whitespace()).count();
     let length = text.trim().chars().count();
     let at = Position { line, column: indent + 1 };
     Slip { at, length, message: message.to_owned(), help: help.to_owned() }
 }
 
-fn at_part(line: usize, text: &str, byte: usize, part: &str, message: String, help: &str) -> Slip {
+pub(super) fn at_part(
+    line: usize,
+    text: &str,
+    byte: usize,
+    part: &str,
+    message: String,
+    help: &str,
+) -> Slip {
     let column = text.get(..byte).unwrap_or_default().chars().count() + 1;
     let at = Position { line, column };
     Slip { at, length: part.chars().count(), message, help: help.to_owned() }
-}
-
-fn conflict(nearby: &Nearby<'_>) -> Option<Slip> {
-    let (line, text) = first_line(nearby.source, |line| {
-        line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ")
-    })?;
-    let message = "this is the marker of a merge conflict that was not resolved";
-    let help = "keep one of the two sides, and remove the lines <<<<<<<, ======= and >>>>>>>";
-    Some(at_line(line, text, message, help))
-}
-
-fn patch(nearby: &Nearby<'_>) -> Option<Slip> {
-    first_line(nearby.source, |line| line.starts_with("@@ -") && line.contains(" @@"))?;
-    let (line, text) =
-        first_line(nearby.source, |line| line.starts_with("--- ") || line.starts_with("diff "))?;
-    let message = "this is a patch (a diff), not a manifest";
-    Some(at_line(line, text, message, "apply it with git apply, and check the file it changes"))
-}
-
-/// `kubectl apply -f - <<EOF`: the file is a shell's.
-fn heredoc(nearby: &Nearby<'_>) -> Option<Slip> {
-    let first = nearby.source.lines().find(|line| !line.trim().is_empty())?;
-    let (line, text) = first_line(nearby.source, |line| {
-        line.split_once("<<").is_some_and(|(before, word)| {
-            let word = word.trim_start_matches('-').trim().trim_matches(['"', '\'']);
-            !before.is_empty()
-                && !word.is_empty()
-                && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        })
-    })?;
-    if text != first && !first.starts_with("#!") {
-        return None;
-    }
-    let word = text.rsplit("<<").next()?.trim_start_matches('-').trim().trim_matches(['"', '\'']);
-    let help = format!("keep only the lines between this one and {word}");
-    Some(at_line(line, text, "this is a command of a shell, not a manifest", &help))
-}
-
-/// `> ` before each line, as mail quotes.
-fn quoted(nearby: &Nearby<'_>) -> Option<Slip> {
-    let mut lines = nearby.source.lines().filter(|line| !line.trim().is_empty());
-    if !lines.clone().take(2).all(|line| line.starts_with('>')) || lines.nth(1).is_none() {
-        return None;
-    }
-    let (line, text) = first_line(nearby.source, |line| line.starts_with('>'))?;
-    let message = "these lines are quoted as in mail";
-    Some(at_line(line, text, message, "remove the > and the space before each line"))
 }
 
 /// `--`, or dashes that only look like ours, alone on a line: three of ours part documents.
@@ -374,52 +343,17 @@ fn placeholder(nearby: &Nearby<'_>) -> Option<Slip> {
     Some(at_part(line, text, found.at, found.text, message, help))
 }
 
-/// Characters that look like one of ASCII, with its name and what is meant.
-const LOOKALIKES: &[(char, &str, &str)] = &[
-    ('\u{a0}', "a no-break space", "a space"),
-    ('\u{2007}', "a figure space", "a space"),
-    ('\u{202f}', "a narrow no-break space", "a space"),
-    ('\u{2003}', "an em space", "a space"),
-    ('\u{2002}', "an en space", "a space"),
-    ('\u{2009}', "a thin space", "a space"),
-    ('\u{3000}', "a full-width space", "a space"),
-    ('\u{200b}', "a zero-width space", "nothing"),
-    ('\u{200c}', "a zero-width non-joiner", "nothing"),
-    ('\u{200d}', "a zero-width joiner", "nothing"),
-    ('\u{2060}', "a word joiner", "nothing"),
-    ('\u{feff}', "a byte order mark", "nothing"),
-    ('\u{ff1a}', "a full-width colon", "a colon"),
-    ('\u{a789}', "a letter that looks like a colon", "a colon"),
-    ('\u{2236}', "a ratio sign", "a colon"),
-    ('\u{201c}', "a typographic quote", "\""),
-    ('\u{201d}', "a typographic quote", "\""),
-    ('\u{201e}', "a typographic quote", "\""),
-    ('\u{2018}', "a typographic quote", "'"),
-    ('\u{2019}', "a typographic quote", "'"),
-    ('\u{2013}', "an en dash", "-"),
-    ('\u{2014}', "an em dash", "-"),
-    ('\u{2212}', "a minus sign", "-"),
-    ('\u{ff0d}', "a full-width hyphen", "-"),
-    ('\u{ff0c}', "a full-width comma", "a comma"),
-    ('\u{3001}', "an ideographic comma", "a comma"),
-    ('\u{ff3b}', "a full-width bracket", "["),
-    ('\u{ff5b}', "a full-width brace", "{"),
-];
-
 fn lookalike(nearby: &Nearby<'_>) -> Option<Slip> {
     nearby.lines.iter().find_map(|(line, text)| {
-        let code = before_comment(text);
-        let (byte, character) =
-            code.char_indices().find(|(_, c)| LOOKALIKES.iter().any(|(known, ..)| known == c))?;
-        let (_, name, meant) = LOOKALIKES.iter().find(|(known, ..)| *known == character)?;
+        let (byte, character) = characters::first_sign(before_comment(text))?;
+        let (_, meant) = characters::sign(character)?;
         let message =
-            format!("this is {name} (U+{:04X}), which YAML takes for text", u32::from(character));
-        let help = match *meant {
-            "nothing" => "remove it".to_owned(),
+            format!("this is {}, which YAML takes for text", characters::named(character)?);
+        let help = match meant {
+            "" => "remove it".to_owned(),
             meant => format!("write {meant} in its place"),
         };
-        let part: String = character.into();
-        Some(at_part(*line, text, byte, &part, message, &help))
+        Some(at_part(*line, text, byte, &String::from(character), message, &help))
     })
 }
 
@@ -493,6 +427,65 @@ fn open_quote(nearby: &Nearby<'_>) -> Option<Slip> {
     let part = text.get(byte..).unwrap_or_default().trim_end();
     let message = format!("this {quote} is not closed");
     Some(at_part(index + 1, text, byte, part, message, &format!("close it: {part}{quote}")))
+}
+
+/// Text after a quote that is closed: `"a" b`.
+fn after_quote(nearby: &Nearby<'_>) -> Option<Slip> {
+    if !matches!(nearby.error.fault, Fault::NoKey | Fault::NoDash) {
+        return None;
+    }
+    let (line, text) =
+        nearby.lines.iter().find(|(line, _)| *line == nearby.error.at.line).copied()?;
+    let (key, value) = text.split_once(": ")?;
+    let quote = value.trim_start().chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let inner = value.trim_start().get(1..)?;
+    let rest = inner.get(inner.find(quote)? + 1..)?;
+    let begins = text.chars().count() - rest.trim_start().chars().count() + 1;
+    if nearby.error.at.column != begins || rest.contains(quote) {
+        return None;
+    }
+    let byte = text.len() - value.trim_start().len();
+    let whole = before_comment(value.trim_start()).trim_end();
+    let message = format!("text stands after the {quote} that closes the value of {}", key.trim());
+    let other = if quote == '"' { '\'' } else { '"' };
+    let help = format!("put all of it in quotes: {other}{whole}{other}");
+    Some(at_part(line, text, byte, whole, message, &help))
+}
+
+/// `-key: value`, and a dash before one more key of a mapping.
+fn dash(nearby: &Nearby<'_>) -> Option<Slip> {
+    let mut lines = nearby.lines.clone();
+    lines.sort_unstable();
+    let glued = lines.iter().find_map(|(line, text)| {
+        let rest = text.trim_start().strip_prefix('-')?;
+        let is_key = rest.starts_with(|c: char| c.is_ascii_alphabetic()) && rest.contains(": ");
+        is_key.then_some((*line, *text, rest))
+    });
+    if let Some((line, text, rest)) = glued {
+        let message = "there is no space after the dash, so YAML takes it for a part of the key";
+        let byte = text.len() - rest.len() - 1;
+        let help = format!("write - {}", rest.trim_end());
+        return Some(at_part(line, text, byte, text.trim(), message.to_owned(), &help));
+    }
+    if nearby.error.fault != Fault::NoKey {
+        return None;
+    }
+    let (line, text) =
+        nearby.lines.iter().find(|(line, _)| *line == nearby.error.at.line).copied()?;
+    let rest = text.trim_start().strip_prefix("- ")?;
+    let byte = text.len() - rest.len() - 2;
+    let indent = |text: &str| text.len() - text.trim_start().len();
+    let above = nearby.source.lines().take(line.saturating_sub(1));
+    let above = above.filter(|above| !before_comment(above).trim().is_empty()).last()?;
+    if indent(above) != byte
+        || above.trim_start().starts_with('-')
+        || above.trim_end().ends_with(':')
+    {
+        return None;
+    }
+    let message =
+        "a dash begins an entry of a list, and the lines before it are no list".to_owned();
+    Some(at_part(line, text, byte, "-", message, "remove the dash and the space after it"))
 }
 
 /// `key:value`, or a key without a colon.
@@ -628,7 +621,9 @@ fn joined(nearby: &Nearby<'_>) -> Option<Slip> {
     let message =
         "a colon with a space after it stands in this value, which has no quotes".to_owned();
     let whole = text.get(byte..).unwrap_or_default().trim_end();
-    Some(at_part(line, text, byte, whole, message, &format!("quote it: \"{whole}\"")))
+    // In double quotes, a backslash begins an escape.
+    let quote = if whole.contains(['\\', '"']) && !whole.contains('\'') { '\'' } else { '"' };
+    Some(at_part(line, text, byte, whole, message, &format!("quote it: {quote}{whole}{quote}")))
 }
 
 /// Comments of JavaScript in JSON.

@@ -10,6 +10,7 @@
 mod cases;
 mod concealed;
 mod endpoint;
+mod foreign;
 
 use std::path::Path;
 use std::sync::OnceLock;

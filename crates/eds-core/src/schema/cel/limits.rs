@@ -8,6 +8,7 @@
 //! and 250 levels of each rule of its grammar (`maxRecursionDepth`). [`MAX_LEVELS`] is for all rules
 //! together; `&&`, `||` and the entries of a list are balanced or beside each other, and count once.
 
+use cel::Program;
 use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 
 /// Characters of an expression.
@@ -27,8 +28,7 @@ pub(super) fn check(text: &str) -> Result<(), String> {
              {MAX_CHARACTERS}: make several rules of it"
         ));
     }
-    let operators = text.chars().filter(|c| "+-*/%<>=!?.[(".contains(*c)).count();
-    let operators = operators + text.matches(" in ").count();
+    let operators = operators(text);
     if operators > MAX_OPERATORS {
         return Err(format!(
             "the expression has {operators} operators, and at most {MAX_OPERATORS} are read: make \
@@ -36,6 +36,22 @@ pub(super) fn check(text: &str) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// The same of an API that is read, which the API server would refuse for it: an expression with so many operators
+/// that they may stand within each other is parsed at once.
+pub(super) fn check_api(text: &str) -> Result<(), String> {
+    check(text)?;
+    if operators(text) <= MAX_LEVELS {
+        return Ok(());
+    }
+    // What else is wrong with it is said where it is used.
+    Program::compile(text).map_or(Ok(()), |program| check_levels(program.expression()))
+}
+
+fn operators(text: &str) -> usize {
+    let signs = text.chars().filter(|c| "+-*/%<>=!?.[(".contains(*c)).count();
+    signs + text.matches(" in ").count()
 }
 
 /// The same of an expression that has been parsed.

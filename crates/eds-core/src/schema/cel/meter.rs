@@ -220,6 +220,23 @@ fn operands(call: &mut CallExpr) {
         op::LOGICAL_AND | op::LOGICAL_OR | op::LOGICAL_NOT | op::CONDITIONAL => return,
         op::NOT_STRICTLY_FALSE | op::INDEX | op::OPT_INDEX | op::OPT_SELECT => return,
         "dyn" | "type" | PAY => return,
+        // Pays for its text itself.
+        "matches" => return,
+        // To compare two values reads no more than the first, and nothing beside a literal.
+        op::EQUALS | op::NOT_EQUALS => {
+            let literal = |part: &IdedExpr| matches!(part.expr, Expr::Literal(_));
+            if !call.args.iter().any(literal)
+                && let Some(first) = call.args.first_mut()
+            {
+                wrap(first, WHOLE);
+            }
+            return;
+        }
+        // A list that the rule writes out is as long as the rule.
+        op::IN if matches!(call.args.get(1), Some(IdedExpr { expr: Expr::List(_), .. })) => {
+            call.args.iter_mut().take(1).for_each(|part| wrap(part, TEXT));
+            return;
+        }
         "size" => TEXT,
         // A step of `map`, `filter` or `exists_one`: the crate knows its shape, and adds in place.
         op::ADD if call.args.first().is_some_and(|a| is_accumulator(&a.expr)) => return,
