@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::cel::{CelRule, Evaluator, Meter, Verdict, view, view_of_field};
+use super::cel::{CelRule, Evaluator, Meter, Verdict, is_small, view, view_of_field};
 use super::crd::Definition;
 use super::path::Path;
 use super::problem::Problem;
@@ -62,7 +62,7 @@ impl AdmissionPolicy {
             true => view_of_field(object, "metadata"),
             false => view(object, None),
         };
-        let scope = evaluator.scope("object", seen);
+        let scope = evaluator.scope("object", seen, is_small(object));
         let mut problems = Vec::new();
         for rule in &self.rules {
             // The longer first: one begins with the other.

@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use crate::golang::regexp;
 
-pub(super) use meter::Meter;
+pub(super) use meter::{Meter, is_small};
 pub(super) use view::{View, field, item, view, view_of_field};
 
 /// One rule.
@@ -41,10 +41,18 @@ pub(super) struct CelRule {
 /// An expression, ready to run.
 struct Compiled {
     expression: IdedExpr,
+    /// The same, for values of which no part is worth a count.
+    on_small: IdedExpr,
     /// What it costs but for its loops.
     steps: u64,
     /// Whether it compares with an earlier state, which a file does not have.
     is_transition: bool,
+}
+
+impl Compiled {
+    fn on(&self, scope: &Scope<'_>) -> &IdedExpr {
+        if scope.small { &self.on_small } else { &self.expression }
+    }
 }
 
 /// Parses an expression that is not too large for it.
@@ -63,8 +71,10 @@ fn compile(text: &str) -> Result<Compiled, String> {
         old.iter().any(|old| references.has_variable(old))
     };
     let mut expression = program.expression().clone();
-    let steps = meter::metered(&mut expression);
-    Ok(Compiled { expression, steps, is_transition })
+    let mut on_small = expression.clone();
+    let steps = meter::metered(&mut expression, &mut meter::Parts::of(false));
+    meter::metered(&mut on_small, &mut meter::Parts::of(true));
+    Ok(Compiled { expression, on_small, steps, is_transition })
 }
 
 impl std::fmt::Debug for CelRule {
@@ -136,7 +146,7 @@ impl CelRule {
         if program.is_transition {
             return Verdict::Holds;
         }
-        let resolve = || Cel::resolve(&program.expression, &scope.0);
+        let resolve = || Cel::resolve(program.on(scope), &scope.context);
         let result = match meter.rule(program.steps, resolve) {
             Ok(result) => result,
             Err(why) => {
@@ -161,7 +171,7 @@ impl CelRule {
     fn said(&self, scope: &Scope<'_>, meter: &Meter<'_>) -> String {
         let computed = self.message_expression.as_ref().and_then(|text| {
             let program = self.message_program.get_or_init(|| compile(text)).as_ref().ok()?;
-            let resolve = || Cel::resolve(&program.expression, &scope.0).ok();
+            let resolve = || Cel::resolve(program.on(scope), &scope.context).ok();
             meter.rule(program.steps, resolve).ok()?
         });
         match computed {
@@ -215,7 +225,10 @@ impl std::fmt::Debug for Evaluator {
 }
 
 /// What rules of one place see: one variable.
-pub(super) struct Scope<'a>(Context<'a, 'a>);
+pub(super) struct Scope<'a> {
+    context: Context<'a, 'a>,
+    small: bool,
+}
 
 impl Evaluator {
     /// The meter for one object.
@@ -223,12 +236,12 @@ impl Evaluator {
         Meter::new(&self.run)
     }
 
-    /// A scope with one variable, for all rules that speak of it.
-    pub(super) fn scope<'a>(&'a self, variable: &str, value: View<'a>) -> Scope<'a> {
+    /// A scope with one variable, for all rules that speak of it. Whether its value is [small](is_small).
+    pub(super) fn scope<'a>(&'a self, variable: &str, value: View<'a>, small: bool) -> Scope<'a> {
         let parent: &'a Context<'a, 'a> = &self.context;
         let mut context = parent.new_inner_scope();
         context.add_variable_as_val(variable, value);
-        Scope(context)
+        Scope { context, small }
     }
 }
 
@@ -311,7 +324,11 @@ mod tests {
 
     fn run(rule: &CelRule, value: &Value) -> Verdict {
         let evaluator = Evaluator::default();
-        rule.run(&evaluator.scope("self", view(value, None)), &evaluator.meter())
+        let whole =
+            rule.run(&evaluator.scope("self", view(value, None), false), &evaluator.meter());
+        let small = rule.run(&evaluator.scope("self", view(value, None), true), &evaluator.meter());
+        assert_eq!(whole, small, "{rule:?}");
+        whole
     }
 
     #[test]
@@ -385,9 +402,14 @@ mod tests {
         ] {
             let compiled = CelRule::of(&json!({"rule": rule})).unwrap();
             let meter = evaluator.meter();
-            let shared = compiled.run(&evaluator.scope("self", view(&value, None)), &meter);
-            let plain: View<'_> = copied(&value).try_into().unwrap();
-            assert_eq!(shared, compiled.run(&evaluator.scope("self", plain), &meter), "{rule}");
+            let plain = || -> View<'_> { copied(&value).try_into().unwrap() };
+            let on = |view: View<'_>, small: bool| {
+                compiled.run(&evaluator.scope("self", view, small), &meter)
+            };
+            let shared = on(view(&value, None), false);
+            assert_eq!(shared, on(plain(), false), "{rule}");
+            assert_eq!(shared, on(view(&value, None), true), "{rule}");
+            assert_eq!(shared, on(plain(), true), "{rule}");
             assert!(!matches!(shared, Verdict::Unknown(_)), "{rule}: {shared:?}");
         }
     }

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use cel::common::value::Val;
 use serde_json::{Number, Value};
 
-use super::cel::{Evaluator, Meter, Verdict, field, item, view};
+use super::cel::{Evaluator, Meter, Verdict, field, is_small, item, view};
 use super::path::{At, Path};
 use super::problem::Problem;
 use super::structural::{Additional, Kind, ListType, Schema};
@@ -487,7 +487,7 @@ impl Rules<'_> {
                 seen = Some(made.as_ref());
             }
             if let Some(seen) = seen {
-                self.here(seen, schema, at, out);
+                self.here(seen, is_small(value), schema, at, out);
             }
         }
         // Parts have a schema of their own, so they may see the value otherwise.
@@ -523,7 +523,7 @@ impl Rules<'_> {
             let mut out = Vec::new();
             let seen = view(value, Some(schema));
             let apart = Rules { meter: &meter, ..*self };
-            apart.here(seen.as_ref(), schema, &At::default(), &mut out);
+            apart.here(seen.as_ref(), is_small(value), schema, &At::default(), &mut out);
             out.is_empty()
         };
         is_default && *schema.default_holds.get_or_init(holds)
@@ -533,8 +533,15 @@ impl Rules<'_> {
         !self.blocked.is_empty() && self.blocked.contains(&at.path())
     }
 
-    fn here(&self, seen: &dyn Val, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
-        let scope = self.evaluator.scope("self", seen.clone_as_boxed());
+    fn here(
+        &self,
+        seen: &dyn Val,
+        small: bool,
+        schema: &Schema,
+        at: &At<'_>,
+        out: &mut Vec<Problem>,
+    ) {
+        let scope = self.evaluator.scope("self", seen.clone_as_boxed(), small);
         for rule in &schema.rules {
             let path = || match &rule.field_path {
                 Some(field) => at.path().with_fields(field),

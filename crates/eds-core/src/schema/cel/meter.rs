@@ -17,6 +17,7 @@ use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operat
 use cel::common::types::{CelBytes, CelInt, CelList, CelMap, CelOptional, CelString, DYN_TYPE};
 use cel::common::value::{CowVal, Val};
 use cel::{Env, ExecutionError};
+use serde_json::Value;
 
 /// Steps of one rule on one value.
 const RULE_BUDGET: u64 = 1_000_000;
@@ -168,54 +169,126 @@ fn size(value: &dyn Val, tenths: &mut u64) -> bool {
     }
 }
 
+/// What is known of a value before a rule runs on it.
+pub(super) struct Parts {
+    /// Names that stand for the value itself, or for a part of it.
+    names: Vec<String>,
+    /// Whether the value is so small that to read a part of it is no more than a step.
+    small: bool,
+}
+
+impl Parts {
+    /// Of a rule on values that are small, or of any size.
+    pub(super) fn of(small: bool) -> Self {
+        Self { names: ["self", "object"].map(str::to_owned).to_vec(), small }
+    }
+}
+
+/// Whether a value is small: of so many parts, and of so much text.
+pub(in crate::schema) fn is_small(value: &Value) -> bool {
+    fn fits(value: &Value, left: &mut usize) -> bool {
+        let size = 16 + value.as_str().map_or(0, str::len);
+        let Some(rest) = left.checked_sub(size) else { return false };
+        *left = rest;
+        match value {
+            Value::Array(items) => items.iter().all(|item| fits(item, left)),
+            Value::Object(map) => map.iter().all(|(key, item)| {
+                *left = left.saturating_sub(key.len());
+                fits(item, left)
+            }),
+            _ => true,
+        }
+    }
+    const SMALL: usize = 8 << 10;
+    fits(value, &mut SMALL.clone())
+}
+
 /// Writes the calls into an expression. Gives what it costs by itself: each of its names, fields and
 /// calls, but for what its loops repeat.
-pub(super) fn metered(expression: &mut IdedExpr) -> u64 {
+pub(super) fn metered(expression: &mut IdedExpr, parts: &mut Parts) -> u64 {
     match &mut expression.expr {
         Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => 1,
-        Expr::Select(select) => 1 + metered(&mut select.operand),
+        Expr::Select(select) => {
+            let steps = 1 + metered(&mut select.operand, parts);
+            // The crate takes `a.b` for the name of a variable first, and asks every scope for it.
+            if is_part(&select.operand, parts) && matches!(select.operand.expr, Expr::Ident(_)) {
+                no_name(&mut select.operand);
+            }
+            steps
+        }
         Expr::Call(call) => {
             let mut steps = 1;
             for part in call.target.as_deref_mut().into_iter().chain(&mut call.args) {
-                steps += metered(part);
+                steps += metered(part, parts);
             }
-            operands(call);
+            operands(call, parts);
             steps
         }
-        Expr::List(list) => 1 + list.elements.iter_mut().map(read).sum::<u64>(),
-        Expr::Map(map) => {
-            let entries = map.entries.iter_mut().map(|entry| match &mut entry.expr {
-                EntryExpr::MapEntry(entry) => read(&mut entry.key) + read(&mut entry.value),
-                EntryExpr::StructField(field) => read(&mut field.value),
-            });
-            1 + entries.sum::<u64>()
-        }
-        Expr::Struct(made) => {
-            let entries = made.entries.iter_mut().map(|entry| match &mut entry.expr {
-                EntryExpr::MapEntry(entry) => read(&mut entry.key) + read(&mut entry.value),
-                EntryExpr::StructField(field) => read(&mut field.value),
-            });
-            1 + entries.sum::<u64>()
-        }
+        Expr::List(list) => 1 + list.elements.iter_mut().map(|e| read(e, parts)).sum::<u64>(),
+        Expr::Map(map) => 1 + entries(map.entries.iter_mut().map(|entry| &mut entry.expr), parts),
+        Expr::Struct(made) => 1 + entries(made.entries.iter_mut().map(|e| &mut e.expr), parts),
         Expr::Comprehension(a_loop) => {
-            let once = metered(&mut a_loop.iter_range)
-                + metered(&mut a_loop.accu_init)
-                + metered(&mut a_loop.result);
-            let each = metered(&mut a_loop.loop_cond) + metered(&mut a_loop.loop_step);
+            let of_part = is_part(&a_loop.iter_range, parts);
+            let once = metered(&mut a_loop.iter_range, parts)
+                + metered(&mut a_loop.accu_init, parts)
+                + metered(&mut a_loop.result, parts);
+            // What goes through something else may have the name of a part outside.
+            let outside = parts.names.clone();
+            parts.names.retain(|name| *name != a_loop.iter_var && *name != a_loop.accu_var);
+            parts.names.extend(of_part.then(|| a_loop.iter_var.clone()));
+            let each =
+                metered(&mut a_loop.loop_cond, parts) + metered(&mut a_loop.loop_step, parts);
+            parts.names = outside;
             wrap(&mut a_loop.iter_range, i64::try_from(each).unwrap_or(i64::MAX));
             1 + once
         }
     }
 }
 
-fn read(expression: &mut IdedExpr) -> u64 {
-    let steps = metered(expression);
+fn entries<'e>(entries: impl Iterator<Item = &'e mut EntryExpr>, parts: &mut Parts) -> u64 {
+    let steps = entries.map(|entry| match entry {
+        EntryExpr::MapEntry(entry) => read(&mut entry.key, parts) + read(&mut entry.value, parts),
+        EntryExpr::StructField(field) => read(&mut field.value, parts),
+    });
+    steps.sum()
+}
+
+/// Whether an expression is a part of the value that is judged, as it stands there.
+fn is_part(expression: &IdedExpr, parts: &Parts) -> bool {
+    match &expression.expr {
+        Expr::Ident(name) => parts.names.contains(name),
+        Expr::Select(select) => !select.test && is_part(&select.operand, parts),
+        Expr::Call(call) => match (call.func_name.as_str(), call.args.as_slice()) {
+            (op::CONDITIONAL, [_, inner, _]) => is_part(inner, parts),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Puts `true ? x : false` in the place of a name, which is the same and no name.
+fn no_name(expression: &mut IdedExpr) {
+    let inner = std::mem::take(expression);
+    let literal =
+        |value: bool| IdedExpr { id: 0, expr: Expr::Literal(LiteralValue::Boolean(value.into())) };
+    let args = vec![literal(true), inner, literal(false)];
+    let call = CallExpr { func_name: op::CONDITIONAL.to_owned(), target: None, args };
+    *expression = IdedExpr { id: 0, expr: Expr::Call(call) };
+}
+
+fn read(expression: &mut IdedExpr, parts: &mut Parts) -> u64 {
+    let steps = metered(expression, parts);
     wrap(expression, WHOLE);
     steps
 }
 
 /// Wraps what a call reads or copies.
-fn operands(call: &mut CallExpr) {
+fn operands(call: &mut CallExpr, parts: &Parts) {
+    let wrap = |part: &mut IdedExpr, how: i64| {
+        if !(parts.small && is_part(part, parts)) {
+            wrap(part, how);
+        }
+    };
     let how = match call.func_name.as_str() {
         op::LOGICAL_AND | op::LOGICAL_OR | op::LOGICAL_NOT | op::CONDITIONAL => return,
         op::NOT_STRICTLY_FALSE | op::INDEX | op::OPT_INDEX | op::OPT_SELECT => return,
