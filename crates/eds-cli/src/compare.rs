@@ -10,7 +10,7 @@ use std::hash::Hash;
 
 use eds_core::claims::Outcome as Checked;
 use eds_core::diagnostics::{FileFindings, Finding, Severity, catalog};
-use eds_core::rules::{beginnings, full_name, transitions};
+use eds_core::rules::{beginnings, full_name, names, transitions};
 use eds_core::yaml::Node;
 use serde_json::Value;
 
@@ -43,11 +43,7 @@ impl Move {
 
     /// Namespace and name, empty where it has none.
     pub(crate) fn names(&self) -> (String, String) {
-        let text = |field: &str| {
-            let text = self.claim.pointer(&format!("/metadata/{field}")).and_then(Value::as_str);
-            text.unwrap_or_default().to_owned()
-        };
-        (text("namespace"), text("name"))
+        names(&self.claim)
     }
 }
 

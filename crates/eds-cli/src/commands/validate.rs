@@ -224,6 +224,7 @@ struct Job<'a> {
 }
 
 /// What came of a file.
+#[derive(Default)]
 struct Done {
     findings: FileFindings,
     counts: Summary,
@@ -310,14 +311,7 @@ impl Job<'_> {
                 counts.foreign += usize::from(!expected);
                 counts.count(&findings);
                 let findings = FileFindings::new(name, String::new(), findings);
-                return Ok(Done {
-                    findings,
-                    counts,
-                    rest: None,
-                    note: None,
-                    claims: Vec::new(),
-                    patches: 0,
-                });
+                return Ok(Done { findings, counts, ..Done::default() });
             }
         };
         let mut checked = claims::check(&text, self.api, options);

@@ -110,7 +110,7 @@ impl Finding {
 }
 
 /// The findings of one file, in the order of the file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct FileFindings {
     /// The file as the user named it, or `<stdin>`.
     pub file: String,

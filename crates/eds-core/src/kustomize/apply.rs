@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::Made;
+use super::build::Made;
+use super::selector;
 use crate::golang::regexp;
 use crate::yaml::{self, Node};
 
@@ -87,7 +88,7 @@ fn meant(target: Option<&Value>, patch: &Value, made: &Made) -> bool {
     let (group, version) = version.split_once('/').unwrap_or(("", &version));
     let kind = field(&made.claim, "/kind").unwrap_or_default();
     let known = |name: bool, matches: &dyn Fn(&str) -> bool| {
-        made.known.iter().any(|(own, namespace)| matches(if name { own } else { namespace }))
+        made.known.iter().any(|(namespace, own)| matches(if name { own } else { namespace }))
     };
     match target {
         Some(target) => {
@@ -101,11 +102,17 @@ fn meant(target: Option<&Value>, patch: &Value, made: &Made) -> bool {
             let was = |path: &str, name: bool| {
                 pattern(path).is_none_or(|p| p.is_ok_and(|p| known(name, &|text| p.is_match(text))))
             };
+            let selects = |selector: &str, of: &str| {
+                let selector = target.get(selector).and_then(Value::as_str).unwrap_or_default();
+                selector::matches(selector, made.claim.pointer(&format!("/metadata/{of}")))
+            };
             is("/group", group)
                 && is("/version", version)
                 && is("/kind", &kind)
                 && was("/name", true)
                 && was("/namespace", false)
+                && selects("labelSelector", "labels")
+                && selects("annotationSelector", "annotations")
         }
         None => {
             let own = field(patch, "/metadata/name").unwrap_or_default();

@@ -30,7 +30,7 @@ pub(crate) use plain_secret::looks_secret;
 pub(crate) use reword::{refused_anyway, reword, said_again};
 pub(crate) use slip::stands_in_the_other;
 pub use together::{Identity, Together};
-pub use transitions::{beginnings, full_name, transitions};
+pub use transitions::{beginnings, full_name, names, transitions};
 pub(crate) use unknown::{explain, is_missing, same_name};
 
 use serde_json::Value;

@@ -76,12 +76,23 @@ pub fn beginnings(node: &Node, effective: &Value) -> Vec<Finding> {
     out
 }
 
+/// Namespace and name of a claim, empty where it has none.
+#[must_use]
+pub fn names(claim: &Value) -> (String, String) {
+    let text = |field: &str| {
+        let text =
+            super::field_of(claim, "metadata").and_then(|metadata| metadata.get(field)?.as_str());
+        text.unwrap_or_default().to_owned()
+    };
+    (text("namespace"), text("name"))
+}
+
 /// `namespace/name` of a claim.
 #[must_use]
 pub fn full_name(claim: &Value) -> String {
-    let text = |field: &str| claim.pointer(&format!("/metadata/{field}")).and_then(Value::as_str);
-    let name = text("name").unwrap_or("without a name");
-    text("namespace").map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"))
+    let (namespace, name) = names(claim);
+    let name = if name.is_empty() { "without a name" } else { &name };
+    if namespace.is_empty() { name.to_owned() } else { format!("{namespace}/{name}") }
 }
 
 fn renamed(before: &Value, claim: &Claim<'_>) -> Option<Finding> {
