@@ -1047,8 +1047,9 @@ fn kustomizations_change_claims() {
     let claim = |name: &str| {
         format!(
             "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\n\
-             metadata: {{name: {name}, namespace: shop}}\n\
-             spec:\n  image: registry.example.com/shop/{name}:1.4.2\n  nats: {{stream: S, consumer: {name}}}\n"
+             metadata: {{name: {name}, namespace: shop{more}}}\n\
+             spec:\n  image: registry.example.com/shop/{name}:1.4.2\n  nats: {{stream: S, consumer: {name}}}\n",
+            more = if name == "orders" { ", labels: {team: shop}" } else { "" },
         )
     };
     let base_says = "resources:\n- orders.yaml\n- pay.yaml\n";
@@ -1157,7 +1158,7 @@ fn kustomizations_change_claims() {
         ),
         (
             PROD,
-            named("spec: {resourceRef: {name: x}}"),
+            named("spec: {resourceRef: {apiVersion: a/v1, kind: X, name: x}}"),
             0,
             &["kustomization.yaml:3:1", "EDS307", "resourceRef", "1 warning"],
         ),
@@ -1188,6 +1189,68 @@ fn kustomizations_change_claims() {
                 .into(),
             0,
             &["overlays/prod/kustomization.yaml", "EDS307", "2 warnings"],
+        ),
+        // Selectors of patches.
+        (
+            PROD,
+            patch(
+                "kind: EventDrivenService, labelSelector: \"team in (shop)\"",
+                "[{op: replace, path: /metadata/name, value: x}]",
+            ),
+            1,
+            &["EDS302", "prod/x", "1 error, 0 warnings"],
+        ),
+        (
+            PROD,
+            patch(
+                "kind: EventDrivenService, annotationSelector: a=b",
+                "[{op: replace, path: /metadata/name, value: x}]",
+            ),
+            0,
+            &["0 errors, 0 warnings"],
+        ),
+        // What comes out is no claim that the API takes.
+        (
+            PROD,
+            named("spec: {size: huge}"),
+            1,
+            &["kustomization.yaml:3:1", "EDS104", "in claim prod/orders, spec.size", "1 error, "],
+        ),
+        (
+            PROD,
+            patch(own, "[{op: remove, path: /spec/nats}]"),
+            1,
+            &["EDS102", "in claim prod/pay, spec.nats is required", "2 errors"],
+        ),
+        (
+            PROD,
+            prod("namePrefix: Eu-\n"),
+            1,
+            &["kustomization.yaml:3:1", "EDS302", "EDS113", "4 errors, 0 warnings"],
+        ),
+        // Objects that are given to a claim.
+        (
+            PROD,
+            prod("commonAnnotations: {platform.bizmatters.io/adopt: prod/orders}\n"),
+            0,
+            &[
+                "kustomization.yaml:3:1",
+                "EDS307",
+                "claim prod/orders may take them over",
+                "1 warning",
+            ],
+        ),
+        // What cannot be read.
+        (
+            PROD,
+            format!("{over}patches: [\n"),
+            1,
+            &[
+                "overlays/prod/kustomization.yaml:4:1",
+                "EDS006",
+                "cannot be read",
+                "1 error, 0 warnings",
+            ],
         ),
         // What is not followed.
         (
@@ -1250,6 +1313,32 @@ fn kustomizations_change_claims() {
                 tree.write(file, text);
             }
         }
+        tree.check(&["--against", &before, "."], status, words);
+        tree.commit();
+        tree.check(&["--changed-since", &before], status, words);
+    }
+    // An overlay that moved, and came into another namespace or not.
+    for (namespace, status, words) in [
+        ("prod", 0, &["0 errors, 0 warnings"][..]),
+        (
+            "live",
+            1,
+            &[
+                "overlays/live/kustomization.yaml:2:1",
+                "EDS302",
+                "prod/orders is now live/orders",
+                "2 errors, 0 warnings",
+            ],
+        ),
+    ] {
+        let tree = Tree::new("overlay-moved");
+        tree.write("base/orders.yaml", claim("orders"))
+            .write("base/pay.yaml", claim("pay"))
+            .write(BASE, base_says)
+            .write(PROD, over);
+        let before = tree.start();
+        fs::remove_file(tree.path(PROD)).unwrap();
+        tree.write("overlays/live/kustomization.yaml", over.replace("prod", namespace));
         tree.check(&["--against", &before, "."], status, words);
         tree.commit();
         tree.check(&["--changed-since", &before], status, words);

@@ -116,6 +116,20 @@ fn a_directory_of_binaries() {
     expect(&validate(&directory), "directory", 1, "error[");
 }
 
+/// Each file is within its own bounds; together they are not.
+#[test]
+fn many_large_files() {
+    let directory = directory("hostile-many");
+    let filler = "# nothing to see here, nothing to see there\n".repeat(90_000);
+    for number in 0..30 {
+        let claim = CLAIM.replace("name: ", &format!("name: n{number}-"));
+        fs::write(directory.join(format!("{number:02}.yaml")), claim + &filler).unwrap();
+    }
+    let output = validate(&directory);
+    fs::remove_dir_all(&directory).unwrap();
+    expect(&output, "many", 1, "files were not checked, from this one on");
+}
+
 /// The command ends by itself, with `code`, and says `words`; after ten minutes it is taken to hang.
 #[track_caller]
 fn run(name: &str, args: &[&str], files: &[(&str, String)], code: i32, words: &str) {

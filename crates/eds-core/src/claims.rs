@@ -141,6 +141,9 @@ pub fn check(source: &str, api: &ClaimApi, options: Options) -> Outcome {
     {
         outcome.foreign = false;
     }
+    if !outcome.claims.is_empty() {
+        outcome.findings.extend(one_line(source));
+    }
     if options.strict && outcome.claims.is_empty() && outcome.findings.is_empty() {
         let message = format!("holds no {}", api.definition.kind);
         outcome.findings.push(Finding::new(&catalog::NO_CLAIM, message));
@@ -311,6 +314,22 @@ fn claim(
     });
     outcome.findings.extend(found);
     outcome.claims.push((checked, node));
+}
+
+/// Lines that end with a carriage return alone: YAML's line breaks, but not those by which kubectl finds `---`, and
+/// not git's.
+fn one_line(source: &str) -> Option<Finding> {
+    let text = source.trim_end_matches(['\r', '\n']);
+    if !text.contains('\r') || text.contains('\n') {
+        return None;
+    }
+    let message = "the lines of this file end with a carriage return alone: kubectl finds no --- in it, and it is \
+                   one line to git and to most editors";
+    let start = Position { line: 1, column: 1 };
+    let span = yaml::Span { start, end: start };
+    let mut finding = Finding::new(&catalog::SYNTAX, message).at(span, "");
+    finding.severity = Severity::Warning;
+    Some(finding.help("save it with line feeds (LF)"))
 }
 
 fn is_no_object(finding: &Finding) -> bool {

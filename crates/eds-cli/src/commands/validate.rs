@@ -116,10 +116,16 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         summary.count(std::slice::from_ref(&finding));
         write(FileFindings::new(job.label(&path), String::new(), vec![finding]), &mut out)?;
     }
-    for batch in candidates.chunks(BATCH) {
-        for result in job.all(batch) {
-            let Done { mut findings, counts, rest, note, claims, patches } = result?;
+    let (mut left, mut spent) = (candidates.as_slice(), 0);
+    while !left.is_empty() && spent < MAX_SPENT {
+        for result in job.all(left.get(..BATCH).unwrap_or(left)) {
+            if spent >= MAX_SPENT {
+                break;
+            }
+            left = left.get(1..).unwrap_or_default();
+            let Done { mut findings, counts, rest, note, claims, patches, cost } = result?;
             all_patches += patches;
+            spent += cost;
             summary.add(counts);
             let beside = together.add(&findings.file, &claims);
             if !beside.is_empty() {
@@ -131,6 +137,17 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
             rests.extend(rest);
             write(findings, &mut out)?;
         }
+    }
+    if let Some(first) = left.first() {
+        let unread = left.len();
+        let message = format!(
+            "{unread} files were not checked, from this one on: those before it are larger than {} MiB together",
+            MAX_SPENT >> 20
+        );
+        let finding = Finding::new(&catalog::LIMIT, message)
+            .help("check fewer at once, or leave out what holds no claims with --exclude");
+        summary.count(std::slice::from_ref(&finding));
+        write(FileFindings::new(job.label(&first.path), String::new(), vec![finding]), &mut out)?;
     }
     for path in &deleted {
         rests.extend(job.deleted(path)?);
@@ -211,8 +228,16 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     Ok(if fails { Outcome::Findings } else { Outcome::Fine })
 }
 
-/// Files that are checked before the first of them is printed. Bounds what is held in memory.
+/// Files that are checked before the first of them is printed, and bytes of theirs. Bounds what is held in memory.
 const BATCH: usize = 256;
+const BATCH_BYTES: usize = 32 << 20;
+
+/// Bytes of claims that are checked in a run: a hundred thousand ordinary ones. Each file has bounds of its own, and
+/// many that reach them would take for ever.
+const MAX_SPENT: usize = 64 << 20;
+
+/// To find out that a file holds no claims costs less.
+const OTHERS: usize = 8;
 
 /// How files are checked.
 struct Job<'a> {
@@ -236,24 +261,30 @@ struct Done {
     claims: Vec<Identity>,
     /// Claims that are patches of others.
     patches: usize,
+    /// What it cost, in bytes of claims.
+    cost: usize,
 }
 
 impl Job<'_> {
     /// Checks files side by side, each worker the next one that is left; the results are in their
-    /// order.
+    /// order. Where they are large, only the first of them.
     fn all(&self, paths: &[Candidate]) -> Vec<Result<Done>> {
         /// A thread costs more than a few files.
         const FEW: usize = 16;
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = workers.min(paths.len().div_ceil(FEW));
-        let next = AtomicUsize::new(0);
+        let (next, bytes) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let work = || {
             let mut done = Vec::new();
-            loop {
+            while bytes.load(Ordering::Relaxed) < BATCH_BYTES {
                 let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(path) = paths.get(index) else { return done };
-                done.push((index, self.one(path)));
+                let Some(path) = paths.get(index) else { break };
+                let one = self.one(path);
+                let cost = one.as_ref().map_or(0, |one| one.cost);
+                bytes.fetch_add(cost, Ordering::Relaxed);
+                done.push((index, one));
             }
+            done
         };
         let mut results = std::thread::scope(|scope| {
             let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
@@ -311,7 +342,8 @@ impl Job<'_> {
                 counts.foreign += usize::from(!expected);
                 counts.count(&findings);
                 let findings = FileFindings::new(name, String::new(), findings);
-                return Ok(Done { findings, counts, ..Done::default() });
+                let cost = text.len() / OTHERS;
+                return Ok(Done { findings, counts, cost, ..Done::default() });
             }
         };
         let mut checked = claims::check(&text, self.api, options);
@@ -361,11 +393,13 @@ impl Job<'_> {
             }
         }
         checked.count(&mut counts);
+        let is_other = checked.claims.is_empty() && checked.findings.is_empty();
+        let cost = if is_other { text.len() / OTHERS } else { text.len() };
         // Claims beside these may still give this file a finding.
         let quiet = checked.findings.is_empty() && checked.identities.is_empty();
         let text = if quiet { String::new() } else { text };
         let findings = FileFindings::new(name, text, checked.findings);
-        Ok(Done { findings, counts, rest, note, claims: checked.identities, patches })
+        Ok(Done { findings, counts, rest, note, claims: checked.identities, patches, cost })
     }
 
     /// Of a file that the kustomization beside it names as a patch alone, claims that lack something are

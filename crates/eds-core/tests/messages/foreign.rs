@@ -83,6 +83,7 @@ fn what_a_file_is_that_is_no_manifest() {
             "write \"apiVersion\":",
         ),
         (format!("---\n\u{feff}{CLAIM}"), (2, 1), "a byte order mark (U+FEFF)", "write apiVersion"),
+        (CLAIM.replace('\n', "\r"), (1, 1), "a carriage return alone", "line feeds"),
         ("hello\n".into(), (1, 1), "a mapping with apiVersion", "begins with apiVersion"),
     ] {
         check(&text, place, cause, fix);

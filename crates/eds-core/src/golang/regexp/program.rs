@@ -115,10 +115,10 @@ impl Program {
             saves: group.and_then(|group| u32::try_from(2 * group).ok()),
             marks: vec![0; self.insts.len()],
             mark: 1,
-            stack: Vec::new(),
+            stack: Vec::with_capacity(16),
             last: (u32::MAX, false),
         };
-        let (mut now, mut next) = (Vec::new(), Vec::new());
+        let (mut now, mut next) = (Vec::with_capacity(16), Vec::with_capacity(16));
         let mut found = None;
         let mut position = 0;
         let mut breath = BREATH;

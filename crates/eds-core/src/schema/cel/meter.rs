@@ -222,6 +222,11 @@ pub(super) fn metered(expression: &mut IdedExpr, parts: &mut Parts) -> u64 {
                 steps += metered(part, parts);
             }
             operands(call, parts);
+            // For `!x` the crate writes an error before it looks whether there is one; `x ? false : true` is the same.
+            if call.func_name == op::LOGICAL_NOT {
+                call.func_name = op::CONDITIONAL.to_owned();
+                call.args.extend([literal(false), literal(true)]);
+            }
             steps
         }
         Expr::List(list) => 1 + list.elements.iter_mut().map(|e| read(e, parts)).sum::<u64>(),
@@ -274,6 +279,10 @@ fn no_name(expression: &mut IdedExpr) {
     let args = vec![literal(true), inner, literal(false)];
     let call = CallExpr { func_name: op::CONDITIONAL.to_owned(), target: None, args };
     *expression = IdedExpr { id: 0, expr: Expr::Call(call) };
+}
+
+fn literal(value: bool) -> IdedExpr {
+    IdedExpr { id: 0, expr: Expr::Literal(LiteralValue::Boolean(value.into())) }
 }
 
 fn read(expression: &mut IdedExpr, parts: &mut Parts) -> u64 {
