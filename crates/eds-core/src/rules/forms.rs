@@ -342,10 +342,8 @@ pub(super) fn image(text: &str) -> Option<Said> {
             "write REGISTRY/NAME:TAG".to_owned(),
         );
     }
-    if let Some((_, digest)) = text.split_once('@').filter(|(_, digest)| digest.contains(':')) {
-        if !digest.contains('/') {
-            return said("this is no digest", super::image::DIGEST_FIX.to_owned());
-        }
+    if text.split_once('@').is_some_and(|(_, rest)| rest.contains(':') && !rest.contains('/')) {
+        return said("this is no digest", super::image::DIGEST_FIX.to_owned());
     }
     let (host, path) = text.split_once('/').unwrap_or_default();
     if let Some((host, port)) = host.split_once(':')

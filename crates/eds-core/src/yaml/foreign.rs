@@ -156,7 +156,7 @@ fn table(source: &str) -> Option<Slip> {
     let (line, text) = first(source)?;
     let words: Vec<&str> = text.split_whitespace().collect();
     let is_head = words.len() > 1
-        && words.iter().any(|word| *word == "NAME")
+        && words.contains(&"NAME")
         && words
             .iter()
             .all(|word| word.chars().all(|c| c.is_ascii_uppercase() || "-()".contains(c)));
