@@ -13,7 +13,8 @@ pub(crate) struct Placeholder<'a> {
 }
 
 /// Marks with a beginning and an end.
-const MARKS: [(&str, &str); 8] = [
+const MARKS: [(&str, &str); 9] = [
+    ("${{", "}}"),
     ("${", "}"),
     ("{{", "}}"),
     ("{%", "%}"),
@@ -153,7 +154,7 @@ mod tests {
         for (text, expected) in [
             ("a:${TAG}", "${TAG}"),
             ("${TAG", "${TAG"),
-            ("ghcr.io/${{ github.sha }}", "${{ github.sha }"),
+            ("ghcr.io/${{ github.sha }}", "${{ github.sha }}"),
             ("{{ .Values.a }}-b", "{{ .Values.a }}"),
             ("{{consumer}}", "{{consumer}}"),
             ("$(IMAGE)", "$(IMAGE)"),

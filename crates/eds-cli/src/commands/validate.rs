@@ -230,7 +230,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
 
 /// Files that are checked before the first of them is printed, and bytes of theirs. Bounds what is held in memory.
 const BATCH: usize = 256;
-const BATCH_BYTES: usize = 32 << 20;
+const BATCH_BYTES: usize = 8 << 20;
 
 /// Bytes of claims that are checked in a run: a hundred thousand ordinary ones. Each file has bounds of its own, and
 /// many that reach them would take for ever.

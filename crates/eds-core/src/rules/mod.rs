@@ -8,6 +8,7 @@ mod duplicate_env;
 mod duplicate_secret;
 mod forms;
 mod image;
+mod jointly;
 mod latest_tag;
 mod lookalike;
 mod monitoring_endpoint;
@@ -26,9 +27,9 @@ mod unknown;
 mod unused_cooldown;
 mod variables;
 
+pub(crate) use jointly::stands_in_the_other;
 pub(crate) use plain_secret::looks_secret;
 pub(crate) use reword::{refused_anyway, reword, said_again};
-pub(crate) use slip::stands_in_the_other;
 pub use together::{Identity, Together};
 pub use transitions::{beginnings, full_name, names, transitions};
 pub(crate) use unknown::{explain, is_missing, same_name};

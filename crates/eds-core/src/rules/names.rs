@@ -751,3 +751,46 @@ pub(super) const ROWS: &[Row] = &[
         ),
     ),
 ];
+
+/// What a Deployment or a pod has beside its containers, pasted with them.
+pub(super) const DEPLOYMENT: [&str; 36] = [
+    "replicas",
+    "selector",
+    "strategy",
+    "minReadySeconds",
+    "revisionHistoryLimit",
+    "progressDeadlineSeconds",
+    "paused",
+    "template",
+    "containers",
+    "container",
+    "podTemplate",
+    "pod",
+    "podSpec",
+    "initContainers",
+    "volumes",
+    "restartPolicy",
+    "activeDeadlineSeconds",
+    "dnsPolicy",
+    "nodeSelector",
+    "serviceAccountName",
+    "serviceAccount",
+    "automountServiceAccountToken",
+    "hostNetwork",
+    "securityContext",
+    "affinity",
+    "schedulerName",
+    "tolerations",
+    "priorityClassName",
+    "runtimeClassName",
+    "topologySpreadConstraints",
+    "resources",
+    "ports",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "volumeMounts",
+];
+/// Those that hold the containers.
+pub(super) const PODS: [&str; 6] =
+    ["template", "podTemplate", "podSpec", "pod", "containers", "container"];

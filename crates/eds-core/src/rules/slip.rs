@@ -3,13 +3,11 @@
 //! fields, missing ones and broken rules at once. The unknown field stays, because that is where the cursor
 //! belongs, and says where its lines go; what only follows from it is not said again.
 
-use std::collections::HashMap;
-
 use super::forms;
-use super::names::{Advice, ROWS, SECRET_VALUES};
+use super::names::{Advice, PODS, ROWS, SECRET_VALUES};
 use super::unknown::{Said, general, parent, parse, value, value_from};
-use crate::diagnostics::{Finding, catalog};
-use crate::schema::path::{Path, Step};
+use crate::diagnostics::Finding;
+use crate::schema::path::Path;
 use crate::words;
 use crate::yaml::{Content, Entry, Node};
 
@@ -20,48 +18,6 @@ const VALUES: usize = 500;
 /// What every object has, and what of it stands in metadata.
 const TOP: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
 const METADATA: [&str; 5] = ["name", "namespace", "labels", "annotations", "generateName"];
-
-/// What a Deployment or a pod has beside its containers, pasted with them.
-const DEPLOYMENT: [&str; 36] = [
-    "replicas",
-    "selector",
-    "strategy",
-    "minReadySeconds",
-    "revisionHistoryLimit",
-    "progressDeadlineSeconds",
-    "paused",
-    "template",
-    "containers",
-    "container",
-    "podTemplate",
-    "pod",
-    "podSpec",
-    "initContainers",
-    "volumes",
-    "restartPolicy",
-    "activeDeadlineSeconds",
-    "dnsPolicy",
-    "nodeSelector",
-    "serviceAccountName",
-    "serviceAccount",
-    "automountServiceAccountToken",
-    "hostNetwork",
-    "securityContext",
-    "affinity",
-    "schedulerName",
-    "tolerations",
-    "priorityClassName",
-    "runtimeClassName",
-    "topologySpreadConstraints",
-    "resources",
-    "ports",
-    "livenessProbe",
-    "readinessProbe",
-    "startupProbe",
-    "volumeMounts",
-];
-/// Those that hold the containers.
-const PODS: [&str; 6] = ["template", "podTemplate", "podSpec", "pod", "containers", "container"];
 
 /// An unknown field that stands for something else than one field of ours.
 pub(super) struct Slip {
@@ -402,163 +358,4 @@ fn within(node: &Node, here: &Path, key: &str) -> Option<Path> {
         level = next;
     }
     None
-}
-
-/// Fields of one mapping about which the same is to be said, and those that came with a pasted pod.
-pub(super) fn together(findings: &mut [Finding], slips: &[Slip], said: &mut Said) {
-    let pod =
-        slips.iter().find(|one| general(&one.at) == "spec" && PODS.contains(&one.name.as_str()));
-    let mut groups: HashMap<(String, &str), Vec<&Slip>> = HashMap::new();
-    for one in slips {
-        if said.siblings.contains(&one.at.key(&one.name).to_string()) {
-            continue;
-        }
-        let why = match one.advice {
-            Some(Advice::Instead(why, _) | Advice::InPlaceOf(_, why, _)) => why,
-            _ => continue,
-        };
-        let pasted =
-            pod.is_some_and(|pod| pod.at == one.at) && DEPLOYMENT.contains(&one.name.as_str());
-        let why = if pasted { "" } else { why };
-        groups.entry((one.at.to_string(), why)).or_default().push(one);
-    }
-    for ((_, why), group) in &groups {
-        let stays = match (why.is_empty(), pod) {
-            (true, Some(pod)) => pod.index,
-            _ => group.iter().map(|one| one.index).min().unwrap_or_default(),
-        };
-        if group.len() < 2 {
-            continue;
-        }
-        said.gone.extend(group.iter().map(|one| one.index).filter(|index| *index != stays));
-        let names: Vec<&str> = group.iter().map(|one| one.name.as_str()).collect();
-        let Some(finding) = findings.get_mut(stays) else { continue };
-        if let Some(rest) = finding.message.strip_prefix("there is no such field: ") {
-            let rest = if why.is_empty() {
-                rest.replacen("this is a Deployment's", "they are a Deployment's", 1)
-            } else {
-                rest.to_owned()
-            };
-            finding.message = format!("there are no fields {}: {rest}", words::all(&names));
-        }
-        if why.is_empty()
-            && names.contains(&"replicas")
-            && let Some(help) = &mut finding.help
-        {
-            *help += "; how many pods run is said by spec.scaling";
-        }
-    }
-    for (index, finding) in findings.iter().enumerate() {
-        if *finding.rule == catalog::UNKNOWN_FIELD && said.siblings.contains(&finding.path) {
-            said.gone.insert(index);
-        }
-    }
-}
-
-/// A rule about an entry of a list cannot be judged while something in it is unknown: what it would say is
-/// said there.
-pub(super) fn entries(findings: &mut [Finding], said: &mut Said) {
-    let broken: HashMap<String, Option<String>> = findings
-        .iter()
-        .filter(|f| *f.rule == catalog::CEL && f.path.ends_with(']'))
-        .map(|f| (f.path.clone(), f.help.clone().or_else(|| fix_of(&f.message))))
-        .collect();
-    if broken.is_empty() {
-        return;
-    }
-    let mut said_here = Vec::new();
-    for (index, finding) in findings.iter_mut().enumerate() {
-        if *finding.rule != catalog::UNKNOWN_FIELD || said.gone.contains(&index) {
-            continue;
-        }
-        let Some((around, _)) = finding.path.rsplit_once('.') else { continue };
-        let (Some(fix), false) = (broken.get(around), said.misled.contains(around)) else {
-            continue;
-        };
-        said_here.push(around.to_owned());
-        if let (Some(help), Some(fix)) = (&mut finding.help, fix)
-            && !help.contains("env:")
-        {
-            *help += &format!("; {fix}");
-        }
-    }
-    said.misled.extend(said_here);
-    let lists = &said.misled_lists;
-    let of_list =
-        |path: &&String| path.rsplit_once('[').is_some_and(|(list, _)| lists.contains(list));
-    let more: Vec<String> = broken.keys().filter(of_list).cloned().collect();
-    said.misled.extend(more);
-}
-
-/// The fix in one of the API's own messages.
-fn fix_of(message: &str) -> Option<String> {
-    message.split_once("; ").map(|(_, fix)| fix.to_owned())
-}
-
-/// Whether a field that is missing stands in a mapping whose key is written twice, of which Kubernetes reads
-/// the later: the key is the fault.
-pub(crate) fn stands_in_the_other(node: &Node, path: &str) -> bool {
-    fn holds(node: &Node, steps: &[Step]) -> bool {
-        match (steps.split_first(), &node.content) {
-            (None, Content::Scalar(scalar)) => !scalar.value.is_null(),
-            (None, _) => true,
-            (Some((Step::Key(key), rest)), Content::Mapping(entries)) => {
-                entries.iter().filter(|e| e.key == *key).any(|e| holds(&e.value, rest))
-            }
-            (Some((Step::Index(index), rest)), Content::Sequence(items)) => {
-                items.get(*index).is_some_and(|item| holds(item, rest))
-            }
-            _ => false,
-        }
-    }
-    parse(path).is_some_and(|(at, name)| holds(node, &at.key(&name).0))
-}
-
-/// The same slip in each entry of a list is one habit, and said once.
-pub(super) fn repeated(findings: &mut Vec<Finding>) {
-    let mut first: HashMap<(String, String), usize> = HashMap::new();
-    let mut more: HashMap<usize, usize> = HashMap::new();
-    let mut kept: Vec<Finding> = Vec::new();
-    for finding in findings.drain(..) {
-        let whole = *finding.rule == catalog::TYPE && finding.path.ends_with(']');
-        let listed = finding.path.contains('[')
-            && parse_any(&finding.path)
-            && (whole || *finding.rule == catalog::UNKNOWN_FIELD);
-        if listed {
-            // Keys that should be values differ from entry to entry.
-            let path = match finding.path.rsplit_once('.') {
-                Some((entry, _)) if finding.message.contains(": an entry has ") => entry,
-                _ => finding.path.as_str(),
-            };
-            let key = (without_numbers(path), finding.message.clone());
-            if let Some(index) = first.get(&key) {
-                *more.entry(*index).or_default() += 1;
-                continue;
-            }
-            first.insert(key, kept.len());
-        }
-        kept.push(finding);
-    }
-    for (index, count) in more {
-        if let Some(finding) = kept.get_mut(index) {
-            let entries = if count == 1 { "entry" } else { "entries" };
-            finding.message += &format!("; the same stands in {count} more {entries}");
-        }
-    }
-    *findings = kept;
-}
-
-/// Whether a path is of fields and numbers alone: a key may hold brackets of its own.
-fn parse_any(path: &str) -> bool {
-    parse(&format!("{path}.x")).is_some()
-}
-
-fn without_numbers(path: &str) -> String {
-    match parse(&format!("{path}.x")) {
-        Some((at, _)) => {
-            let index = matches!(at.0.last(), Some(Step::Index(_)));
-            general(&at) + if index { "#" } else { "" }
-        }
-        None => path.to_owned(),
-    }
 }

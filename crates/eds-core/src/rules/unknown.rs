@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
+use super::jointly;
 use super::names::{Advice, ROWS};
 use super::slip::{self, Slip};
 use crate::characters;
@@ -113,12 +114,12 @@ pub(crate) fn explain(
         }
         meant.push(Meant { index, at, name, to, near: advice.is_none() && near.is_some() });
     }
-    slip::together(findings, &slips, &mut said);
+    jointly::together(findings, &slips, &mut said);
     together(node, findings, &meant, &mut said);
     // A rule about a mapping does not see what stands there by another name.
     said.misled
         .extend(meant.iter().filter(|one| one.at == parent(&one.to)).map(|one| one.at.to_string()));
-    slip::entries(findings, &mut said);
+    jointly::entries(findings, &mut said);
     let mut index = 0;
     findings.retain(|finding| {
         let path = &finding.path;
@@ -132,7 +133,7 @@ pub(crate) fn explain(
         index += 1;
         !drop
     });
-    slip::repeated(findings);
+    jointly::repeated(findings);
 }
 
 /// What is known of a field of this name.

@@ -8,6 +8,7 @@ use super::fault::{Fault, SyntaxError};
 use super::foreign;
 use super::{Content, Entry, Node, Position, Problem, ProblemKind, Span};
 use crate::characters;
+use crate::placeholder::{self, Placeholder};
 
 /// A slip: where, what it is, and what to do.
 pub(super) struct Slip {
@@ -157,7 +158,6 @@ const FINDERS: &[fn(&Nearby<'_>) -> Option<Slip>] = &[
     open_quote,
     dash,
     no_space,
-    envsubst,
     placeholder,
     joined,
     json_comment,
@@ -287,18 +287,23 @@ fn markdown(nearby: &Nearby<'_>) -> Option<Slip> {
     Some(at_line(line, text, message, "keep only the lines between the fences"))
 }
 
-/// `{{ … }}` and `{% … %}`.
+/// What was to be replaced in a line, and was not.
+fn unfilled(text: &str) -> Option<Placeholder<'_>> {
+    placeholder::find(before_comment(text)).filter(|found| found.certain)
+}
+
+/// `{{ … }}` and `{% … %}`: the whole file is another tool's.
 fn template(nearby: &Nearby<'_>) -> Option<Slip> {
-    let opens = |line: &str| line.contains("{{") && line.contains("}}") || line.contains("{%");
-    let near = nearby.lines.iter().find(|(_, text)| opens(text)).copied();
-    let (line, text) = near.or_else(|| {
-        first_line(nearby.source, |text| opens(text) && !text.trim_start().starts_with('#'))
-    })?;
-    let byte = text.find("{{").into_iter().chain(text.find("{%")).min()?;
-    let rest = text.get(byte..).unwrap_or_default();
-    let end =
-        rest.find("}}").into_iter().chain(rest.find("%}")).min().map_or(rest.len(), |at| at + 2);
-    let part = rest.get(..end).unwrap_or(rest);
+    let of_template = |text: &'_ str| {
+        let found = unfilled(text)?;
+        let closed = found.text.starts_with("{{") && found.text.ends_with("}}");
+        (closed || found.text.starts_with("{%")).then_some((found.at, found.text.len()))
+    };
+    let near = nearby.lines.iter().find(|(_, text)| of_template(text).is_some()).copied();
+    let (line, text) =
+        near.or_else(|| first_line(nearby.source, |text| of_template(text).is_some()))?;
+    let (byte, length) = of_template(text)?;
+    let part = text.get(byte..byte + length)?;
     let helm = [
         ".Values",
         ".Release",
@@ -310,7 +315,7 @@ fn template(nearby: &Nearby<'_>) -> Option<Slip> {
         "-}}",
         "define ",
     ];
-    let (what, how) = if rest.starts_with("{%") {
+    let (what, how) = if part.starts_with("{%") {
         ("a Jinja template", "render it first, and check what comes out")
     } else if helm.iter().any(|word| nearby.source.contains(word)) {
         ("a Helm template", "check what comes out of it: helm template CHART | eds validate -")
@@ -320,26 +325,23 @@ fn template(nearby: &Nearby<'_>) -> Option<Slip> {
     Some(at_part(line, text, byte, part, format!("this is {what}, not a manifest yet"), how))
 }
 
-/// `${NAME}` where it breaks the YAML.
-fn envsubst(nearby: &Nearby<'_>) -> Option<Slip> {
-    let (line, text, byte) =
-        nearby.lines.iter().find_map(|(line, text)| Some((*line, *text, text.find("${")?)))?;
-    let rest = text.get(byte..).unwrap_or_default();
-    let part = rest.get(..=rest.find('}')?).unwrap_or(rest);
-    let message =
-        format!("{part} is a variable that was not replaced: this is a file for envsubst");
-    let help = "check what comes out of it: envsubst < FILE | eds validate -";
-    Some(at_part(line, text, byte, part, message, help))
-}
-
-/// Any other placeholder where it breaks the YAML: `@IMAGE@`, `%TAG%`.
+/// Any other placeholder where it breaks the YAML: `${NAME}`, `@IMAGE@`, `%TAG%`.
 fn placeholder(nearby: &Nearby<'_>) -> Option<Slip> {
-    let (line, text, found) = nearby.lines.iter().find_map(|(line, text)| {
-        let found = crate::placeholder::find(before_comment(text)).filter(|found| found.certain)?;
-        Some((*line, *text, found))
-    })?;
-    let message = format!("{} looks like a placeholder that nothing replaced", found.text);
-    let help = "write what belongs there; where a tool fills it in, validate what the tool gives";
+    let (line, text, found) =
+        nearby.lines.iter().find_map(|(line, text)| Some((*line, *text, unfilled(text)?)))?;
+    let (message, help) = match found.text.strip_prefix("${") {
+        Some(rest) if !rest.starts_with('{') => (
+            format!(
+                "{} is a variable that was not replaced: this is a file for envsubst",
+                found.text
+            ),
+            "check what comes out of it: envsubst < FILE | eds validate -",
+        ),
+        _ => (
+            format!("{} looks like a placeholder that nothing replaced", found.text),
+            "write what belongs there; where a tool fills it in, validate what the tool gives",
+        ),
+    };
     Some(at_part(line, text, found.at, found.text, message, help))
 }
 
