@@ -12,6 +12,17 @@ pub(crate) struct Placeholder<'a> {
     pub(crate) certain: bool,
 }
 
+/// What to do about one.
+pub(crate) const FIX: &str =
+    "write what belongs there; where a tool fills it in, validate what the tool gives";
+
+impl Placeholder<'_> {
+    /// The cause, for a person.
+    pub(crate) fn said(&self) -> String {
+        format!("{} looks like a placeholder that nothing replaced", self.text)
+    }
+}
+
 /// Marks with a beginning and an end.
 const MARKS: [(&str, &str); 9] = [
     ("${{", "}}"),

@@ -9,10 +9,6 @@ use crate::diagnostics::{Finding, Severity, catalog};
 use crate::placeholder::{self, Placeholder};
 use crate::schema::path::Path;
 
-/// What to do about one.
-pub(super) const FIX: &str =
-    "write what belongs there; where a tool fills it in, validate what the tool gives";
-
 /// Texts that name something.
 const NAMES: [&str; 7] = [
     "metadata.name",
@@ -32,7 +28,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
         if let Some(found) = placeholder::find(text).filter(|found| !of_kubernetes(found)) {
             let path = Path::fields(field);
             let mut finding =
-                claim.finding(&catalog::PLACEHOLDER, &path, message(&found)).help(FIX);
+                claim.finding(&catalog::PLACEHOLDER, &path, found.said()).help(placeholder::FIX);
             finding.span =
                 path.part(claim.node, text, found.at, found.text).unwrap_or(finding.span);
             if !found.certain {
@@ -49,16 +45,11 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
         if found.text.starts_with("{{") || whole && word {
             let path = Path::fields("spec.env").index(i).key("value");
             let mut finding =
-                claim.finding(&catalog::PLACEHOLDER, &path, message(&found)).help(FIX);
+                claim.finding(&catalog::PLACEHOLDER, &path, found.said()).help(placeholder::FIX);
             finding.severity = Severity::Warning;
             out.push(finding);
         }
     }
-}
-
-/// The cause, for a text of any field.
-pub(super) fn message(found: &Placeholder<'_>) -> String {
-    format!("{} looks like a placeholder that nothing replaced", found.text)
 }
 
 #[cfg(test)]

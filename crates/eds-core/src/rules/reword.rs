@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
+use super::forms;
 use super::unknown::parse;
-use super::{forms, placeholders};
 use crate::characters;
 use crate::diagnostics::catalog::{ADMISSION, CEL, ENUM, METADATA, PATTERN, TYPE};
 use crate::diagnostics::{Finding, catalog};
@@ -141,8 +141,8 @@ fn not_meant(node: &Node, finding: &mut Finding) -> bool {
     let Some(path) = path.filter(|path| path.node(node).is_some()) else { return false };
     let text = path.node(node).and_then(Node::as_str).unwrap_or_default();
     let (part, at, message, help) = if let Some(found) = placeholder::find(text) {
-        let message = placeholders::message(&found);
-        (found.text.to_owned(), found.at, message, placeholders::FIX.to_owned())
+        let message = found.said();
+        (found.text.to_owned(), found.at, message, placeholder::FIX.to_owned())
     } else if let Some((message, fix)) = characters::said(text)
         && let Some((at, letter, _)) = characters::foreign_letter(text)
     {

@@ -337,10 +337,7 @@ fn placeholder(nearby: &Nearby<'_>) -> Option<Slip> {
             ),
             "check what comes out of it: envsubst < FILE | eds validate -",
         ),
-        _ => (
-            format!("{} looks like a placeholder that nothing replaced", found.text),
-            "write what belongs there; where a tool fills it in, validate what the tool gives",
-        ),
+        _ => (found.said(), placeholder::FIX),
     };
     Some(at_part(line, text, found.at, found.text, message, help))
 }
