@@ -26,6 +26,8 @@ fn bash_offers_commands_and_their_values() {
         ("eds", "doctor"),
         ("eds verify", "autoscaling"),
         ("eds validate", "--against"),
+        ("eds adopt --report", "json"),
+        ("eds diff", "--live"),
         ("eds validate --format", "sarif"),
     ] {
         let words = offered(line);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::input::{list, text};
-use super::variables::{Environment, Variable, config_value, keys};
+use super::variables::{Environment, Origin, Variable, config_value, keys};
 use crate::secrets::{masked, user_info};
 
 /// KEDA's trigger for JetStream.
@@ -183,7 +183,7 @@ fn url(container: &Value, environment: &Environment, default: &str) -> Setting {
         return without_credentials(name, value);
     }
     if let Some(variable) = environment.get(own)
-        && variable.value().is_none()
+        && matches!(variable.origin, Origin::Secret { .. })
     {
         return Setting::guess(
             default.to_owned(),

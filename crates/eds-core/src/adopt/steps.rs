@@ -26,6 +26,9 @@ pub(super) fn tell(
     let claim = namespace.claim;
     let same_name = workload.name() == claim;
     let mut steps = Vec::new();
+    if !worker.is_valid() {
+        steps.push("mend the claim, until eds validate accepts it".to_owned());
+    }
     if let Some((secret, keys)) = &draft.secret {
         let literals: Vec<String> =
             keys.iter().map(|key| format!("--from-literal={}=…", quoted(key))).collect();

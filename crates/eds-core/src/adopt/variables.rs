@@ -54,7 +54,7 @@ pub(super) struct Environment {
     pub(super) variables: Vec<Variable>,
     /// Secrets that are taken whole.
     pub(super) whole: Vec<String>,
-    /// Variables whose values stand in Secrets, and where.
+    /// Variables whose values stand where nothing is read, and where that is.
     pub(super) hidden: Vec<(String, String)>,
     /// What cannot be said, a line each.
     pub(super) unsaid: Vec<String>,
@@ -78,8 +78,15 @@ impl Environment {
                 continue;
             }
             let (origin, comment) = origin(entry, pod, namespace);
-            if let Origin::Secret { name: secret, .. } = &origin {
-                all.hidden.push((name.to_owned(), format!("Secret {secret}")));
+            let config = text(entry, "/valueFrom/configMapKeyRef/name");
+            match &origin {
+                Origin::Secret { name: secret, .. } => {
+                    all.hidden.push((name.to_owned(), format!("Secret {secret}")));
+                }
+                Origin::Unsaid(_) if !config.is_empty() => {
+                    all.hidden.push((name.to_owned(), format!("ConfigMap {config}")));
+                }
+                _ => {}
             }
             found.push(Variable { name: name.to_owned(), origin, comment });
         }
