@@ -147,6 +147,28 @@ fn beside_what_it_was() {
     );
 }
 
+#[test]
+fn what_is_in_no_repository_was_nothing() {
+    let scratch = Repository::new("diff-outside");
+    scratch.init();
+    scratch.write("other.yaml", "a: b\n").commit();
+    let outside = scratch.outside("claim.yaml");
+    fs::copy(root().join(CLAIM), &outside).unwrap();
+    let diff = |claim: &str| eds(&scratch.path(""), &["diff", claim, "--against", "HEAD"]);
+    let output = diff(outside.to_str().unwrap());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text(&output.stderr).contains("is no file of the repository"),
+        "{}",
+        text(&output.stderr)
+    );
+    // A claim that is new is made.
+    scratch.write("claim.yaml", fs::read(root().join(CLAIM)).unwrap());
+    let output = diff("claim.yaml");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("Deployment workers/order-processor is made"));
+}
+
 /// What `eds adopt` writes becomes what it was made of, but for what its report says.
 #[test]
 fn adopt_and_diff_agree() {

@@ -93,18 +93,22 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
             diff
         }
         Against::Revision(before) => {
-            let mut was = HashMap::new();
+            let (mut was, mut earlier) = (HashMap::new(), Vec::new());
             for (path, _) in &files {
-                if let Was::Text(text) = before.read(path)? {
-                    let name = format!("{} as it was", path.display());
-                    for (claim, _) in check(&platform, Source { name, text })?.claims {
-                        was.insert(compare::key(&claim.effective), claim.effective);
+                let shown = path.display();
+                let text = match before.read(path)? {
+                    Was::Text(text) => text,
+                    Was::Missing => continue,
+                    Was::Outside => {
+                        bail!("{shown} is no file of the repository, so {} has none", before.name)
                     }
+                    Was::Unreadable => bail!("{shown} cannot be read as {} has it", before.name),
+                };
+                let name = format!("{shown} as it was");
+                for (claim, _) in check(&platform, Source { name, text })?.claims {
+                    earlier.extend(render(&claim.effective)?);
+                    was.insert(compare::key(&claim.effective), claim.effective);
                 }
-            }
-            let mut earlier = Vec::new();
-            for claim in was.values() {
-                earlier.extend(render(claim)?);
             }
             let mut diff = Diff::of(&earlier, &after, Base::Claims);
             diff.notes = known(&files, &was);
