@@ -57,6 +57,10 @@ bench: ## side by side with Crossplane's CLI and the Go function; prints ratios 
 attack: ## attack eds-function and the Go function, each with a pod's 128 MiB (ARGS="--only regexp")
 	scripts/attack.sh $(ARGS)
 
+.PHONY: checkpoints
+checkpoints: ## every script of the plan in sequence on the testbed, as one table (root; ARGS=--record keeps it)
+	testbed/test --install --checkpoints $(ARGS)
+
 .PHONY: tools
 tools: ## build or find the tools the tests judge by, and print their paths
 	scripts/tools.sh

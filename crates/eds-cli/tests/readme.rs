@@ -190,3 +190,32 @@ fn the_attacks_are_those_of_the_recorded_run() {
     }
     shown("bench/README.md", "attacks", &table);
 }
+
+/// What a recorded run wrote.
+fn recorded(file: &str) -> Value {
+    let path = root().join("platform/04-apis/tests/recorded").join(file);
+    serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap()
+}
+
+#[test]
+fn the_migrations_are_those_of_the_recorded_runs() {
+    let mut table = "| composed | messages | lost | with two effects | deliveries at most | ready pods, least |\n\
+                     |---|---|---|---|---|---|\n"
+        .to_owned();
+    for form in ["objects", "direct"] {
+        let run = recorded(&format!("migration-{form}/report.json"));
+        let number = |key: &str| run[key].as_u64().unwrap();
+        assert_eq!([number("lost"), number("doubled")], [0, 0], "{form}");
+        table += &format!(
+            "| {} | {} in {} s | {} | {} | {} | {} |\n",
+            if form == "objects" { "through Objects" } else { "directly" },
+            thousands(number("published")),
+            number("seconds"),
+            number("lost"),
+            number("doubled"),
+            number("mostDeliveries"),
+            number("leastReady"),
+        );
+    }
+    shown("README.md", "migration", &table);
+}
