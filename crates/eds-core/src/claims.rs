@@ -104,24 +104,23 @@ pub fn check(source: &str, api: &ClaimApi, options: Options) -> Outcome {
             of_cut.push(before..outcome.findings.len());
         }
     }
-    if outcome.findings.iter().any(is_no_object)
-        && let Some(problem) = yaml::foreign(source)
-    {
-        outcome.findings.retain(|finding| !is_no_object(finding));
-        let said = unreadable.iter().any(|finding| finding.message == problem.message);
-        outcome.findings.extend((!said).then(|| unread(&problem)));
-    }
     let is_limit = |finding: &Finding| finding.rule.code == catalog::LIMIT.code;
     if expected(options, &outcome, || mentions(source, api)) {
         // What is missing is in the part that is not read; of what is no manifest, that is all there is to say.
-        let is_foreign = !of_cut.is_empty() && yaml::foreign(source).is_some();
+        let no_object = outcome.findings.iter().any(is_no_object);
+        let foreign = (no_object || !of_cut.is_empty()).then(|| yaml::foreign(source)).flatten();
         let mut index = 0;
         outcome.findings.retain(|finding| {
-            let follows = (is_foreign || rules::is_missing(finding))
-                && of_cut.iter().any(|range| range.contains(&index));
+            let in_cut = of_cut.iter().any(|range| range.contains(&index));
             index += 1;
-            !follows
+            let follows = in_cut && rules::is_missing(finding);
+            !follows && (foreign.is_none() || !in_cut && !is_no_object(finding))
         });
+        if let Some(problem) = foreign.filter(|_| no_object)
+            && !unreadable.iter().any(|finding| finding.message == problem.message)
+        {
+            outcome.findings.push(unread(&problem));
+        }
         outcome.findings.extend(unreadable);
     } else if matches!(options.origin, Origin::Changed | Origin::Any)
         && unreadable.iter().any(is_limit)
