@@ -125,10 +125,11 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
             left = left.get(1..).unwrap_or_default();
             let Done { mut findings, counts, rest, note, claims, patches, cost } = result?;
             all_patches += patches;
-            spent += cost;
+            spent += cost + EACH_FINDING * findings.findings.len();
             summary.add(counts);
             let beside = together.add(&findings.file, &claims);
             if !beside.is_empty() {
+                spent += EACH_FINDING * beside.len();
                 summary.count(&beside);
                 findings.findings.extend(beside);
                 findings = FileFindings::new(findings.file, findings.source, findings.findings);
@@ -141,8 +142,8 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     if let Some(first) = left.first() {
         let unread = left.len();
         let message = format!(
-            "{unread} files were not checked, from this one on: those before it are larger than {} MiB together",
-            MAX_SPENT >> 20
+            "{unread} files were not checked, from this one on: those before it have more claims and findings \
+             than one run takes"
         );
         let finding = Finding::new(&catalog::LIMIT, message)
             .help("check fewer at once, or leave out what holds no claims with --exclude");
@@ -232,12 +233,15 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
 const BATCH: usize = 256;
 const BATCH_BYTES: usize = 8 << 20;
 
-/// Bytes of claims that are checked in a run: a hundred thousand ordinary ones. Each file has bounds of its own, and
+/// Bytes of claims that are checked in a run: fifty thousand ordinary ones. Each file has bounds of its own, and
 /// many that reach them would take for ever.
-const MAX_SPENT: usize = 64 << 20;
+const MAX_SPENT: usize = 32 << 20;
 
 /// To find out that a file holds no claims costs less.
-const OTHERS: usize = 8;
+const OTHERS: usize = 4;
+
+/// What a finding costs: nobody reads ten thousand.
+const EACH_FINDING: usize = 3 << 10;
 
 /// How files are checked.
 struct Job<'a> {
