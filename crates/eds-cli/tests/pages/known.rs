@@ -27,6 +27,11 @@ const HELD: &[Held] = &[
     held_by("kubectl -n shop wait --for=condition=Ready", GUIDE),
     held_by("kubectl -n shop get eds", GUIDE),
     held_by("eds doctor shop/orders", GUIDE),
+    held_by("target/release/eds ", "crates/eds-cli/tests/readme.rs"),
+    held_by("make ", ".ci/run"),
+    held_by("cargo build --release --bin eds", ".ci/run"),
+    held_by("kubectl kustomize platform/04-apis", ".ci/run"),
+    held_by("sudo testbed/test --install", ".ci/run"),
     held_by("kubectl get eds agent-executor", STEPS),
     held_by("eds doctor intelligence-deepagents/agent-executor", STEPS),
 ];
@@ -61,4 +66,7 @@ pub(crate) const KINDS: &[&str] = &["Secret", "ExternalSecret"];
 pub(crate) const MISTAKES: (&str, &str) = ("  size: small\n", "  size: smal\n  replicas: 3\n");
 
 /// Pictures of a terminal: the file, and the command, or what was recorded.
-pub(crate) const PICTURES: &[(&str, &str)] = &[("validate.svg", "eds validate orders-claim.yaml")];
+pub(crate) const PICTURES: &[(&str, &str)] = &[
+    ("validate.svg", "eds validate orders-claim.yaml"),
+    ("doctor.svg", "recorded guide/doctor.ansi"),
+];

@@ -127,14 +127,14 @@ fn commands_in_sentences_are_commands() {
     assert!(tried > 20, "only {tried} commands are named");
 }
 
-/// The pages an application developer is sent to: all that they show is held.
+/// The pages an application developer is sent to: all that they show is held, as all in README.md.
 const GUIDE: &str = "platform/04-apis/";
 
 #[test]
 fn what_the_pages_show_is_so() {
     let mut wrong = Vec::new();
     let (mut claims, mut run) = (0, 0);
-    for page in pages().iter().filter(|page| page.starts_with(GUIDE)) {
+    for page in pages().iter().filter(|p| *p == "README.md" || p.starts_with(GUIDE)) {
         let here = Scratch::new(page);
         let mut text = read(page);
         for block in Page::read(&text).blocks {
@@ -375,7 +375,7 @@ fn pictures_show_what_a_terminal_shows() {
             }
         };
         assert!(text.contains("\x1b["), "{command} has no colours: {text}");
-        let svg = terminal::svg(&command, &text, 116);
+        let svg = terminal::svg(&command, &shortened(&text), 116);
         let path = root().join(GUIDE).join("docs/img").join(picture);
         if updating() {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -386,6 +386,18 @@ fn pictures_show_what_a_terminal_shows() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:?}: EDS_UPDATE_GOLDEN=1 cargo test -p eds-cli --test pages");
+}
+
+/// The first lines and the last, where there are more than a picture should have.
+fn shortened(text: &str) -> String {
+    const LINES: usize = 24;
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    match lines.as_slice() {
+        [first @ .., last] if lines.len() > LINES => {
+            format!("{}\n  \u{1b}[2m…\u{1b}[0m\n{last}\n", first[..LINES - 2].join("\n"))
+        }
+        _ => text.to_owned(),
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::protocol::{Match, Object, Resource, ResourceSelector};
 pub(super) const PODS: &str = "pods";
 
 /// Reason of the condition while an object that the claim did not make is in the way.
-pub(super) const NAME_TAKEN: &str = "NameTaken";
+pub(crate) const NAME_TAKEN: &str = "NameTaken";
 
 /// The service as a whole.
 #[derive(Debug)]

@@ -41,6 +41,7 @@ use crate::protocol::{
     RunFunctionResponse, Severity, Target,
 };
 
+pub(crate) use diagnosis::NAME_TAKEN;
 pub use image::Image;
 pub use input::{API_VERSION, KIND};
 pub use ownership::{ADOPT, ON_DELETE, obstacle};

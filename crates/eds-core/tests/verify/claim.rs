@@ -183,6 +183,28 @@ pub(super) fn not_ready(facts: &mut Facts, message: &str) {
     facts.claim["status"]["message"] = json!(message);
 }
 
+/// What is missing was not composed for a reason, which is the nearest to the cause.
+#[test]
+fn a_name_that_is_taken() {
+    check(
+        |f| {
+            not_ready(
+                f,
+                "nothing is composed: Deployment worker in namespace shop was not made by this claim",
+            );
+            let list = at(&mut f.claim, "/status/conditions").as_array_mut().unwrap();
+            list.push(json!({"type": "WorkerAvailable", "status": "False", "reason": "NameTaken"}));
+            f.live.retain(|object| object["kind"] != "Service");
+            f.objects.retain(|object| !object["metadata"]["name"].to_string().contains("Service"));
+        },
+        "Composite, names: an object at one of the claim's names was not made by it",
+        &[
+            "Composite: names: failed: an object at one of the claim's names",
+            "shop/worker: the claim says: failed: not Ready: nothing is composed",
+        ],
+    );
+}
+
 #[test]
 fn it_runs() {
     check(|_| {}, "", &[]);

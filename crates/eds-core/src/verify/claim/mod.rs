@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::object::{Condition, number, text};
 use super::unread::may_not;
 use super::{Check, Report, Status, Unread, keda, platform};
-use crate::event_driven_service::CONDITION as WORKER_AVAILABLE;
+use crate::event_driven_service::{CONDITION as WORKER_AVAILABLE, NAME_TAKEN};
 
 /// What was found in the cluster.
 #[derive(Debug, Clone, Default)]
@@ -179,6 +179,7 @@ fn fix_by_reason(claim: &Value) -> &'static str {
              consumer info)? If so, a platform engineer looks whether KEDA reaches NATS: eds doctor"
         }
         "ApplyFailed" => "the message says who refuses it; a platform engineer: eds doctor",
+        NAME_TAKEN => path::TAKEN_FIX,
         "Paused" => "kubectl annotate scaledobject with the annotation's name and a - after it",
         "QuotaExceeded" | "PodsNotCreated" => {
             "kubectl describe replicasets; kubectl get events: the message names who refuses the pods"

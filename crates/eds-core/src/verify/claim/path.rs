@@ -5,6 +5,10 @@ use serde_json::Value;
 use super::super::Check;
 use super::super::object::{Condition, name, named, text};
 use super::Facts;
+use crate::event_driven_service::{CONDITION, NAME_TAKEN};
+
+/// What to do about a name that is taken.
+pub(super) const TAKEN_FIX: &str = "delete it, give the claim another name, or hand it over, by the command in the claim's message";
 
 pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     let claim = &facts.claim;
@@ -37,6 +41,7 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
         ),
     });
     checks.push(composition(facts, composite));
+    checks.extend(taken(claim));
     if let Some(responsive) = Condition::of(composite, "Responsive")
         && responsive.status == "False"
     {
@@ -47,6 +52,18 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
         ));
     }
     checks
+}
+
+/// Whether something of somebody else's stands at a name of the claim's, as the step in the cluster has seen it.
+fn taken(claim: &Value) -> Option<Check> {
+    let own = Condition::of(claim, CONDITION)?;
+    (own.status == "False" && own.reason == NAME_TAKEN).then(|| {
+        Check::failed(
+            "names",
+            "an object at one of the claim's names was not made by it, and is left alone: the claim says which",
+            TAKEN_FIX,
+        )
+    })
 }
 
 /// What keeps Crossplane from working on it, or means that it is going.
