@@ -251,7 +251,11 @@ impl Block {
             }
             Some(("step", name)) => {
                 let proof = read(known::STEPS);
-                let step = proof.split_whitespace().any(|word| word.trim_matches('"') == name);
+                // One that differs by the form of the Composition is taken by it.
+                let by_form = name.rsplit_once('-').map(|(step, _)| format!("{step}-$1"));
+                let names = [Some(name.to_owned()), by_form];
+                let taken = |word: &str| names.iter().flatten().any(|name| word == name);
+                let step = proof.split_whitespace().any(|word| taken(word.trim_matches('"')));
                 return match step {
                     true => Ok(()),
                     false => because(format!("{} takes no step {name}", known::STEPS)),
@@ -375,7 +379,7 @@ fn pictures_show_what_a_terminal_shows() {
             }
         };
         assert!(text.contains("\x1b["), "{command} has no colours: {text}");
-        let svg = terminal::svg(&command, &shortened(&text), 116);
+        let svg = terminal::svg(&command, &shortened(&text), 122);
         let path = root().join(GUIDE).join("docs/img").join(picture);
         if updating() {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
