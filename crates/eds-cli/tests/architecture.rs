@@ -1,6 +1,75 @@
-//! What ARCHITECTURE.md promises about the crates' dependencies.
+//! What the maps of the house say: the crates' dependencies, and that what they name is there.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// Paths of the repository between backticks: they begin with a room of it, and stand for themselves.
+fn paths(page: &str) -> Vec<String> {
+    let rooms = [
+        "crates/",
+        "platform/",
+        "scripts/",
+        "testbed/",
+        "tools/",
+        "tests/",
+        "package/",
+        "bench/",
+        "eds-",
+    ];
+    let quoted = page.split('`').skip(1).step_by(2).filter_map(|code| code.split(' ').next());
+    quoted
+        .filter(|path| path.contains('/') && rooms.iter().any(|room| path.starts_with(room)))
+        .filter(|path| !path.contains(['*', '$', '<', '{', ':', '=']) && !path.contains("/out/"))
+        .map(ToOwned::to_owned)
+        .collect()
+}
+
+#[test]
+fn what_the_maps_name_is_there() {
+    let mut missing = Vec::new();
+    for map in
+        ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "bench/README.md", "testbed/README.md"]
+    {
+        let page = std::fs::read_to_string(root().join(map)).unwrap();
+        let found = paths(&page);
+        assert!(!found.is_empty(), "{map} names no path");
+        for path in found {
+            // In text a crate's name may stand for its folder.
+            let places = [root().join(&path), root().join("crates").join(&path)];
+            if !places.iter().any(|place| place.exists()) {
+                missing.push(format!("{map}: {path}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
+/// The rooms that a crate's first lines draw: `//! name   what stands in it`, between the fences.
+#[test]
+fn the_rooms_that_a_crate_draws_are_there() {
+    let mut drawn = 0;
+    for entry in std::fs::read_dir(root().join("crates")).unwrap() {
+        let source = entry.unwrap().path().join("src");
+        let Ok(text) = std::fs::read_to_string(source.join("lib.rs")) else { continue };
+        let header = text.lines().take_while(|line| line.starts_with("//!"));
+        for line in header.filter_map(|line| line.strip_prefix("//! ")) {
+            let Some((room, _)) = line.split_once("  ") else { continue };
+            if room.is_empty() || !room.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
+                continue;
+            }
+            let there = [source.join(room).join("mod.rs"), source.join(format!("{room}.rs"))];
+            assert!(there.iter().any(|file| file.exists()), "{}: no room {room}", source.display());
+            drawn += 1;
+        }
+    }
+    assert!(drawn >= 8, "only {drawn} rooms were found in the crates' first lines");
+}
 
 #[test]
 fn the_core_names_no_runtime_and_no_network() {

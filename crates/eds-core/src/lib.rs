@@ -1,9 +1,12 @@
 //! The pure core: no file, network, clock, environment variable or async runtime is named here.
 //!
 //! ```text
-//! claim.yaml -> yaml -> api (defaults, composite) -> pipeline -> manifests
-//!                                                      |  step 1: patch_and_transform
-//!                                                      |  step 2: event_driven_service
+//! claim.yaml -> yaml -> schema, rules -> composition -> manifests
+//!                                            |  step 1: patch_and_transform
+//!                                            |  step 2: event_driven_service
+//! manifests -> adopt -> claim
+//! claim, manifests -> difference -> diff
+//! gathered facts -> verify -> checks
 //! ```
 //!
 //! The three doors (`eds render`, the gRPC function, `eds verify`) call the same functions with

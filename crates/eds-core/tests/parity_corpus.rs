@@ -2,6 +2,12 @@
 //! with the ones it gave. No network: the corpus was recorded with
 //! `eds-parity --record crates/eds-core/tests/corpus/parity.jsonl`.
 #![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "a test reads files and the environment, and prints"
+)]
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

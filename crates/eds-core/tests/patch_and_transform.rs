@@ -8,6 +8,12 @@
 //! Requests on which the Go function crashes or never ends are in this file, with what we say.
 
 #![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "a test reads files and the environment, and prints"
+)]
+#![allow(
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,

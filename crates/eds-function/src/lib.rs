@@ -1,4 +1,4 @@
-//! Crossplane's FunctionRunnerService over the pure engine. The only crate that names tonic.
+//! Crossplane's FunctionRunnerService over the pure engine. Of what ships, the only crate that names tonic.
 //!
 //! ```text
 //! bytes -> structs (JSON values) -> convert (plain protocol) -> eds_core::functions::run -> back

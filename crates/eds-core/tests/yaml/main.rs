@@ -6,6 +6,12 @@
 //! `EDS_YAML_RECORD=FILE` it writes a corpus of the cases that differ most from each other.
 
 #![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros,
+    reason = "a test reads files and the environment, and prints"
+)]
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
