@@ -24,6 +24,7 @@ pub mod fieldpath;
 pub mod functions;
 pub mod golang;
 pub mod kustomize;
+mod object;
 pub mod patch_and_transform;
 mod placeholder;
 pub mod printable;

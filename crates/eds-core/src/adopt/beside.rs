@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::elsewhere::source;
 use super::fields::Kind;
-use super::input::{list, text};
 use super::variables::config_value;
 use super::verdict::{Context, Verdict};
 use super::{nats, workers};
+use crate::object::{list, text};
 use crate::schema::path::{Path, Step};
 
 impl Context<'_> {

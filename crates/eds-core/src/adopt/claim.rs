@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
-use super::input::{Manifest, list, text};
+use super::input::Manifest;
 use super::nats::{self, Setting, Settings};
 use super::size::{self, Size};
 use super::variables::{Environment, Origin, Variable};
 use super::workers::Group;
 use super::write::{Item, Tree};
 use super::{Guess, Namespace, Platform};
+use crate::object::{list, text};
 use crate::rules::looks_secret;
 
 /// A claim to be written, and what was decided on the way.

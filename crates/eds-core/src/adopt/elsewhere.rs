@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use super::fields::Kind;
-use super::input::{list, text};
 use super::nats;
 use super::verdict::{Context, Verdict};
 use crate::difference::{Row, pattern, value_at};
+use crate::object::{list, text};
 use crate::schema::path::{Path, Step};
 
 impl Context<'_> {

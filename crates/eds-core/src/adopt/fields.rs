@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::input::{Manifest, list, text};
+use super::input::Manifest;
 use super::verdict::{Context, Role};
 use super::workers::Index;
 use super::{Owner, Worker, reasons};
 use crate::difference::{
     self, Options, Row, State, masked_value, pattern, recreates, restarts, shown, value_at,
 };
+use crate::object::{list, text};
 use crate::schema::path::Path;
 
 /// What becomes of a leaf.

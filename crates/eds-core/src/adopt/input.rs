@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::diagnostics::{Finding, catalog};
+use crate::object::text;
 use crate::schema::path::{Path, Step};
 use crate::yaml::{self, Content, Entry, Node, Span};
 
@@ -187,17 +188,4 @@ fn leaves(node: &Node, span: Span, path: &mut Path, found: &mut Vec<(Path, Span)
         }
         _ => found.push((path.clone(), span)),
     }
-}
-
-/// The string at a JSON pointer; empty where there is none.
-pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// The items of the list at a JSON pointer.
-pub(super) fn list<'a>(
-    value: &'a Value,
-    pointer: &str,
-) -> impl Iterator<Item = &'a Value> + use<'a> {
-    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
 }

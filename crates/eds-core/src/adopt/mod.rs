@@ -35,6 +35,7 @@ use serde_json::{Value, json};
 use crate::claims;
 use crate::composition::{self, Composition, Inputs};
 use crate::diagnostics::{FileFindings, Finding, Severity};
+use crate::object;
 use crate::protocol::{Object, normalize};
 use crate::schema::ClaimApi;
 
@@ -282,7 +283,7 @@ fn sizes(platform: &Platform<'_>) -> Vec<Size> {
         platform.api.apply_defaults(&mut claim);
         let rendered = render(&claim, platform)?;
         let deployment =
-            rendered.iter().find(|object| input::text(object, "/kind") == "Deployment")?;
+            rendered.iter().find(|object| object::text(object, "/kind") == "Deployment")?;
         deployment.pointer("/spec/template/spec/containers/0/resources").cloned()
     };
     names

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::input::{list, text};
 use super::variables::{Environment, Origin, Variable, config_value, keys};
+use crate::object::{list, text};
 use crate::secrets::{masked, user_info};
 
 /// KEDA's trigger for JetStream.

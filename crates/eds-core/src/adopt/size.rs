@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::input::text;
 use crate::golang::quantity;
+use crate::object::text;
 
 /// What a size gives a container.
 #[derive(Debug, Clone)]

@@ -7,10 +7,10 @@
 use serde_json::Value;
 
 use super::claim::Draft;
-use super::input::{list, text};
 use super::workers::Group;
 use super::{Namespace, Worker};
 use crate::event_driven_service::ADOPT;
+use crate::object::{list, text};
 
 /// Fills in the worker's notes and steps.
 pub(super) fn tell(

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::Namespace;
-use super::input::{list, text};
+use crate::object::{list, text};
 use crate::rules::looks_secret;
 
 /// Where a variable's value comes from.

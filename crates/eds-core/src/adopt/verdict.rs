@@ -3,11 +3,12 @@
 use serde_json::Value;
 
 use super::fields::Kind;
-use super::input::{Manifest, text};
+use super::input::Manifest;
 use super::workers::Index;
 use super::{Owner, Worker, reasons};
 use crate::difference::{self, Options, Row, State, pattern, value_at};
 use crate::golang::quantity;
+use crate::object::text;
 use crate::schema::path::Path;
 
 /// What an object is to the claim.

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use super::input::{Manifest, list, text};
+use super::input::Manifest;
 use super::{Namespace, nats};
+use crate::object::{list, text};
 
 /// Workloads that are looked at in one run.
 pub(super) const MAX_WORKLOADS: usize = 500;

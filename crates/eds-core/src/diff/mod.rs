@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::adopt::reasons;
 use crate::difference::{self, Options, State, pattern, pointer, recreates, restarts, shown};
+use crate::object;
 
 pub use report::{json, markdown, text};
 
@@ -135,7 +136,8 @@ impl Diff {
         // The one of a kind that is left on both sides is the same thing under another name.
         for at in unmatched {
             let Some((slot, new)) = pairs.get_mut(at) else { continue };
-            let of_kind = |object: &&&Value| field(object, "/kind") == field(new, "/kind");
+            let of_kind =
+                |object: &&&Value| object::text(object, "/kind") == object::text(new, "/kind");
             let alone = after.iter().filter(|other| of_kind(&other)).count() == 1;
             let mut left = open.iter().filter(of_kind);
             if let (true, Some(old), None) = (alone, left.next().copied(), left.next()) {
@@ -145,7 +147,7 @@ impl Diff {
         }
         // What a Service means by the name of a port is its Deployment's to say.
         let ports = pairs.iter().filter_map(|(old, new)| {
-            let old = old.filter(|_| field(new, "/kind") == "Deployment")?;
+            let old = old.filter(|_| object::text(new, "/kind") == "Deployment")?;
             let ports = difference::named_ports(old).into_iter();
             let ports = ports.map(|(name, port)| (name.to_owned(), port.clone())).collect();
             Some((service(new), ports))
@@ -164,28 +166,24 @@ impl Diff {
     }
 }
 
-fn field<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
 fn same_object(old: &Value, new: &Value) -> bool {
-    let same = |pointer| field(old, pointer) == field(new, pointer);
-    let namespace = field(old, "/metadata/namespace");
+    let same = |pointer| object::text(old, pointer) == object::text(new, pointer);
+    let namespace = object::text(old, "/metadata/namespace");
     same("/kind") && same("/metadata/name") && (namespace.is_empty() || same("/metadata/namespace"))
 }
 
 /// The service that an object belongs to: namespace and name.
 fn service(object: &Value) -> (&str, &str) {
-    let at = |pointer| field(object, pointer);
+    let at = |pointer| object::text(object, pointer);
     (at("/metadata/namespace"), at("/metadata/labels/app.kubernetes.io~1name"))
 }
 
 fn named(object: &Value) -> ObjectDiff {
-    let text = |pointer| field(object, pointer).to_owned();
+    let owned = |pointer| object::text(object, pointer).to_owned();
     ObjectDiff {
-        kind: text("/kind"),
-        namespace: text("/metadata/namespace"),
-        name: text("/metadata/name"),
+        kind: owned("/kind"),
+        namespace: owned("/metadata/namespace"),
+        name: owned("/metadata/name"),
         new_name: None,
         fate: Fate::Same,
         changes: Vec::new(),
@@ -238,8 +236,8 @@ fn object(
     }
     diff.fate = match old {
         None => Fate::Made,
-        Some(old) if field(old, "/metadata/name") != field(new, "/metadata/name") => {
-            diff.new_name = Some(field(new, "/metadata/name").to_owned());
+        Some(old) if object::text(old, "/metadata/name") != object::text(new, "/metadata/name") => {
+            diff.new_name = Some(object::text(new, "/metadata/name").to_owned());
             Fate::Renamed
         }
         Some(_) if diff.changes.is_empty() => Fate::Same,
@@ -253,7 +251,7 @@ fn renamed(before: &Value, new: &Value) -> BTreeMap<String, String> {
     let names = |object: &Value, list: &str| -> Vec<String> {
         let list = object.pointer(&format!("/spec/template/spec/{list}")).and_then(Value::as_array);
         let names =
-            list.into_iter().flatten().map(|container| field(container, "/name").to_owned());
+            list.into_iter().flatten().map(|container| object::text(container, "/name").to_owned());
         names.collect()
     };
     let mut renamed = BTreeMap::new();

@@ -10,7 +10,6 @@ pub mod deployment;
 pub mod endpoint;
 pub mod keda;
 pub mod load;
-mod object;
 mod packages;
 pub mod platform;
 pub mod plot;
@@ -28,6 +27,7 @@ pub use unread::Unread;
 
 use serde_json::{Value, json};
 
+use crate::object;
 use crate::printable::printable;
 
 /// How a check ended.
