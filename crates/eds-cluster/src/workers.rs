@@ -64,6 +64,11 @@ pub async fn workers(cluster: &Cluster, namespace: &str, name: Option<&str>) -> 
     let secrets = cluster.list_metadata(&kinds::SECRET, Some(namespace)).await;
     let secrets = found.read(&kinds::SECRET, secrets)?;
     found.objects.extend(secrets);
+    // As kubectl shows them.
+    for metadata in found.objects.iter_mut().filter_map(|o| o.get_mut("metadata")?.as_object_mut())
+    {
+        metadata.remove("managedFields");
+    }
     Ok(found)
 }
 

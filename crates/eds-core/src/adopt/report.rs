@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Adoption, Field, Kind, Worker};
 use crate::diagnostics;
 use crate::diagnostics::Severity;
-use crate::difference::pointer;
+use crate::difference::{pattern, pointer};
 use crate::printable::printable;
 
 /// The report as one JSON document:
@@ -133,7 +133,8 @@ pub fn text(adoption: &Adoption, color: bool) -> String {
             let fields = by_object.get(object).map(Vec::as_slice).unwrap_or_default();
             let _ = writeln!(out, "  {}", paint("1", &title_of(object, fields)));
             match kind {
-                Kind::Server | Kind::Kept => fields.iter().for_each(|field| kept(&mut out, field)),
+                Kind::Server => server(&mut out, fields),
+                Kind::Kept => fields.iter().for_each(|field| kept(&mut out, field)),
                 _ => reasons(&mut out, fields),
             }
         }
@@ -201,6 +202,18 @@ fn value(value: Option<&Value>) -> String {
 
 fn kept(out: &mut String, field: &Field) {
     let _ = writeln!(out, "    {}{}", printable(&field.path.to_string()), at(field));
+}
+
+/// What the API server and controllers wrote; their record of who wrote what in one line.
+fn server(out: &mut String, fields: &[&Field]) {
+    let is_record = |field: &&&Field| pattern(&field.path).starts_with("metadata.managedFields");
+    fields.iter().filter(|field| !is_record(field)).for_each(|field| kept(out, field));
+    match fields.iter().filter(is_record).count() {
+        0 => {}
+        records => {
+            let _ = writeln!(out, "    metadata.managedFields ({records} fields)");
+        }
+    }
 }
 
 fn at(field: &Field) -> String {
