@@ -107,6 +107,9 @@ impl Context<'_> {
                 .todo("keep what the worker must remember in a database or an object store"),
             "ScaledObject" => Verdict::new(Kind::Lost, "a second scaler of one Deployment, which KEDA refuses")
                 .todo("delete it before the claim is applied"),
+            "VerticalPodAutoscaler" if self.manifest.text("/spec/updatePolicy/updateMode") == "Off" => {
+                Verdict::new(Kind::Kept, "it only recommends: keep this manifest beside the claim")
+            }
             "VerticalPodAutoscaler" => {
                 Verdict::new(Kind::Lost, "it would change figures that the claim sets back")
                     .todo("delete it, or let it only recommend (updateMode: \"Off\")")

@@ -102,7 +102,8 @@ pub(super) fn draft(
     };
     let url = default("nats.url");
     let url = url.as_ref().and_then(Value::as_str).unwrap_or_default();
-    let settings = nats::settings(namespace.claim, container, &environment, trigger, url);
+    let settings =
+        nats::settings(namespace.claim, container, &environment, trigger, autoscaler, url);
     let most = |field: &str| {
         let at = format!("/properties/spec/properties/{field}/maxItems");
         let most = platform.api.definition.schema.pointer(&at).and_then(Value::as_u64);
@@ -418,6 +419,13 @@ fn scaling(
         // KEDA's own defaults are 10 and 0.
         say("lagThreshold", metadata("lagThreshold").unwrap_or(10), None);
         say("activationLagThreshold", metadata("activationLagThreshold").unwrap_or(0), None);
+    }
+    if let (None, Some(threshold)) = (trigger, autoscaler.and_then(nats::lag_threshold)) {
+        say(
+            "lagThreshold",
+            threshold,
+            Some("as the HorizontalPodAutoscaler's metric of NATS had it".to_owned()),
+        );
     }
     for (key, at) in
         [("pollingInterval", "/spec/pollingInterval"), ("cooldownPeriod", "/spec/cooldownPeriod")]

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::diagnostics::{Finding, catalog};
-use crate::object::text;
+use crate::object::{list, text};
 use crate::schema::path::{Path, Step};
 use crate::yaml::{self, Content, Entry, Node, Span};
 
@@ -130,6 +130,13 @@ impl Manifest {
     #[must_use]
     pub fn namespace(&self) -> Option<&str> {
         Some(self.text("/metadata/namespace")).filter(|text| !text.is_empty())
+    }
+
+    /// Kind and name of the object that has made this one, and would make it again.
+    pub(super) fn controller(&self) -> Option<(&str, &str)> {
+        let mut owners = list(&self.value, "/metadata/ownerReferences");
+        let owner = owners.find(|owner| owner.get("controller") == Some(&Value::Bool(true)))?;
+        Some((text(owner, "/kind"), text(owner, "/name")))
     }
 
     pub(super) fn group(&self) -> &str {

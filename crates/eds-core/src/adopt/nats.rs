@@ -98,6 +98,7 @@ pub(super) fn settings(
     container: &Value,
     environment: &Environment,
     trigger: Option<&Value>,
+    autoscaler: Option<&Value>,
     default_url: &str,
 ) -> Settings {
     // What stands where a name should stand, and is none, or may not be read.
@@ -120,7 +121,8 @@ pub(super) fn settings(
     };
     let said = |key: &str| {
         let value = trigger.and_then(|trigger| trigger.get("metadata")?.get(key));
-        value.and_then(Value::as_str).filter(|value| !value.is_empty())
+        let value = value.and_then(Value::as_str).filter(|value| !value.is_empty());
+        value.or_else(|| measured(autoscaler?, key))
     };
     let stream = choose(Kind::Stream, said("stream"), container, environment);
     let consumer = choose(Kind::Consumer, said("consumer"), container, environment);
@@ -158,6 +160,29 @@ pub(super) fn settings(
         }),
         endpoint: said("natsServerMonitoringEndpoint").map(Setting::known),
     }
+}
+
+/// The stream or consumer whose lag an autoscaler measures through a metric of its own.
+fn measured<'a>(autoscaler: &'a Value, key: &str) -> Option<&'a str> {
+    lag_metrics(autoscaler).find_map(|metric| {
+        let labels = metric.pointer("/metric/selector/matchLabels")?.as_object()?;
+        let names = [key.to_owned(), format!("{key}_name")];
+        names.iter().find_map(|name| labels.get(name)?.as_str())
+    })
+}
+
+/// The external metrics of an autoscaler that speak of NATS.
+fn lag_metrics(autoscaler: &Value) -> impl Iterator<Item = &Value> {
+    let external = list(autoscaler, "/spec/metrics").filter_map(|metric| metric.get("external"));
+    external.filter(|metric| {
+        let words = words(text(metric, "/metric/name"));
+        words.iter().any(|word| word == "NATS" || word == "JETSTREAM")
+    })
+}
+
+/// How many waiting messages an autoscaler of its own wants for each pod.
+pub(super) fn lag_threshold(autoscaler: &Value) -> Option<i64> {
+    lag_metrics(autoscaler).find_map(|metric| text(metric, "/target/averageValue").parse().ok())
 }
 
 fn url(container: &Value, environment: &Environment, default: &str) -> Setting {

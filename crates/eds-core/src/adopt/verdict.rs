@@ -23,6 +23,8 @@ pub(super) enum Role<'a> {
     Autoscaler,
     /// It stays, and still means the worker.
     Beside,
+    /// Another object has made it, and will make it again.
+    Made(&'a str, &'a str),
     /// It has nothing to do with a worker.
     Other,
     /// The list around other objects.
@@ -32,13 +34,17 @@ pub(super) enum Role<'a> {
 impl<'a> Role<'a> {
     pub(super) fn of(
         at: usize,
-        manifest: &Manifest,
+        manifest: &'a Manifest,
         owner: Option<(&'a Owner, &'a Worker)>,
     ) -> Self {
         if manifest.is_list {
             return Self::List;
         }
-        let Some(((group, ..), worker)) = owner else { return Self::Other };
+        let Some(((group, ..), worker)) = owner else {
+            return manifest
+                .controller()
+                .map_or(Self::Other, |(kind, name)| Self::Made(kind, name));
+        };
         let named = [Some(group.workload), group.service, group.account, group.scaler];
         let composed = named.contains(&Some(at));
         let autoscaler = group.autoscaler == Some(at);
@@ -103,6 +109,9 @@ impl Context<'_> {
         }
         match self.role {
             Role::List => Verdict::new(Kind::Server, "the list around the objects, which kubectl makes"),
+            Role::Made(kind, name) => {
+                Verdict::new(Kind::Server, format!("{kind} {name} has made it"))
+            }
             Role::Other => Verdict::new(Kind::Kept, "belongs to no worker: it stays as it is"),
             Role::Refused(why) => Verdict::new(Kind::Lost, format!("no claim is written: {why}"))
                 .todo("keep the manifest; nothing of it changes"),

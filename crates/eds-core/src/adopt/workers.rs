@@ -101,13 +101,15 @@ pub(super) fn find(index: &Index<'_>) -> Result<Vec<Group>, String> {
     let mut groups = Vec::new();
     for (i, manifest) in index.manifests.iter().enumerate().filter(|(_, m)| !m.is_list) {
         let Some(reason) = workload(manifest) else { continue };
-        if manifest.kind() == "ReplicaSet" || manifest.kind() == "Pod" {
-            // What a controller made is told by its owner.
-            let owned = list(&manifest.value, "/metadata/ownerReferences").next().is_some();
-            if owned {
-                continue;
-            }
+        // What a controller made is told by what it made it of.
+        let controller = manifest.controller();
+        if controller.is_some() && manifest.kind() != "Deployment" {
+            continue;
         }
+        let owned = controller.map(|(kind, name)| {
+            format!("it belongs to {kind} {name}, which would change it back. Adopt what that was made of")
+        });
+        let reason = owned.or(reason.map(str::to_owned));
         if groups.len() == MAX_WORKLOADS {
             return Err(format!(
                 "more than {MAX_WORKLOADS} workloads: name fewer manifests at once"
@@ -148,6 +150,10 @@ fn scalers(index: &Index<'_>, groups: &mut [Group]) {
         })
         .collect();
     for (i, manifest) in index.manifests.iter().enumerate().filter(|(_, m)| !m.is_list) {
+        if manifest.controller().is_some() {
+            // KEDA's own.
+            continue;
+        }
         let target = match manifest.kind() {
             "ScaledObject" | "HorizontalPodAutoscaler" => "/spec/scaleTargetRef",
             "VerticalPodAutoscaler" => "/spec/targetRef",
