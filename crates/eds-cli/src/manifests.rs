@@ -11,9 +11,6 @@ use crate::inputs::{Source, Unreadable};
 use crate::output;
 use crate::select::{Candidate, Exclude, Selection};
 
-/// More is not held at once.
-const MOST: usize = 200_000;
-
 /// What was read, and what to know about it.
 pub(crate) struct Manifests {
     pub(crate) all: Vec<Manifest>,
@@ -28,7 +25,7 @@ pub(crate) fn read(paths: &[PathBuf], exclude: &[String]) -> Result<Manifests> {
         |link: &PathBuf| format!("{} is a symbolic link, and was not followed", link.display());
     let mut notes: Vec<String> = links.iter().map(link).collect();
     let mut all = Vec::new();
-    let (mut unread, mut foreign) = (0, 0);
+    let (mut unread, mut foreign, mut steps) = (0, 0, 0);
     for Candidate { path, origin, .. } in files {
         // Of several files that are named, each is meant.
         let named = origin == Origin::Named || paths.contains(&path);
@@ -49,8 +46,11 @@ pub(crate) fn read(paths: &[PathBuf], exclude: &[String]) -> Result<Manifests> {
         };
         foreign += found.foreign;
         all.append(&mut found.manifests);
-        if all.len() > MOST {
-            bail!("more than {MOST} objects: name fewer manifests at once");
+        steps += found.steps;
+        if steps > adopt::MAX_STEPS {
+            bail!(
+                "{name} and those before it have more fields than are told of at once: name fewer manifests"
+            );
         }
         if !found.findings.is_empty() {
             unread += 1;

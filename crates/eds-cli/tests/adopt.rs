@@ -265,7 +265,16 @@ fn large_and_hostile_manifests_end_soon() {
     });
     let workloads =
         many(600, &|i| deployment("", "").replace("name: x", &format!("name: w{i}")) + "---\n");
+    // Paths of 180 steps: for 150 leaves, and for more than are told of.
+    let deep = |n: usize| {
+        let chain: String = (0..180).map(|_| "{a: ").collect();
+        let leaves = many(n, &|i| format!("k{i}: x, "));
+        let end: String = (0..180).map(|_| "}").collect();
+        deployment("", "") + &format!("x: {chain}{{{leaves}}}{end}\n")
+    };
     for (input, code) in [
+        (deep(150), 1),
+        (deep(20_000), 2),
         (deployment(&env, ""), 1),
         (deployment("", &labels), 1),
         (deployment("", "") + &others, 1),

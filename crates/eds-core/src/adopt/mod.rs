@@ -40,7 +40,7 @@ use crate::protocol::{Object, normalize};
 use crate::schema::ClaimApi;
 
 pub use fields::{Field, Kind};
-pub use input::{Manifest, Read, read};
+pub use input::{MAX_STEPS, Manifest, Read, read};
 pub use report::{json, text};
 
 use claim::Draft;
