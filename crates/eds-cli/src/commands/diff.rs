@@ -246,6 +246,9 @@ fn print(args: &Args, diff: &Diff) -> Result<Outcome> {
     let (s, are) = if fields == 1 { ("", "differs") } else { ("s", "differ") };
     match diff.is_same() {
         true => output::note("the same"),
+        false if diff.is_explained() => {
+            output::note(&format!("{fields} field{s} {are}, each for a reason that is known"));
+        }
         false => output::note(&format!("{fields} field{s} {are}")),
     }
     let fine = diff.is_same() || args.explained && diff.is_explained();

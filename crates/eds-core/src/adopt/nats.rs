@@ -438,3 +438,126 @@ fn choose(
         (None, None) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::Namespace;
+    use super::super::workers::Index;
+    use super::*;
+
+    /// What is found, `?` after what is a guess and `!` after what a person should look at.
+    #[track_caller]
+    fn check(env: &[(&str, &str)], args: &[&str], trigger: [&str; 2], expected: [&str; 3]) {
+        let env: Vec<Value> =
+            env.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+        let container = json!({"env": env, "args": args});
+        let index = Index::new(&[], "shop");
+        let namespace = Namespace { index: &index, name: "shop", claim: "orders" };
+        let environment = Environment::of(&container, &Value::Null, &namespace);
+        let metadata = json!({"metadata": {"stream": trigger[0], "consumer": trigger[1]}});
+        let trigger = (trigger != ["", ""]).then_some(&metadata);
+        let found = settings("orders", &container, &environment, trigger, None, "nats://default");
+        let said = [found.url, found.stream, found.consumer].map(|setting| {
+            let mark = match (setting.guess, setting.comment) {
+                (true, _) => "?",
+                (false, Some(_)) => "!",
+                (false, None) => "",
+            };
+            format!("{}{mark}", setting.value)
+        });
+        assert_eq!(said, expected, "{env:?} {args:?}");
+    }
+
+    #[test]
+    fn whatever_the_variables_are_called() {
+        let none = ["", ""];
+        let default = "nats://default?";
+        check(&[], &[], none, [default, "ORDERS?", "orders?"]);
+        check(&[], &[], ["S", "c"], [default, "S", "c"]);
+        // The server, by its value and by its name.
+        check(
+            &[("BROKER", "nats://a:4222,nats://b:4222")],
+            &[],
+            ["S", "c"],
+            ["nats://a:4222,nats://b:4222", "S", "c"],
+        );
+        check(
+            &[("NATS_SERVERS", "a:4222,b:4222")],
+            &[],
+            ["S", "c"],
+            ["nats://a:4222,nats://b:4222", "S", "c"],
+        );
+        check(
+            &[("NATS_HOST", "a"), ("NATS_PORT", "4333")],
+            &[],
+            ["S", "c"],
+            ["nats://a:4333", "S", "c"],
+        );
+        check(
+            &[("X", "nats://x"), ("NATS_URL", "nats://own")],
+            &[],
+            ["S", "c"],
+            ["nats://own", "S", "c"],
+        );
+        check(&[("NATS_URL", "nats://u:p@a")], &[], ["S", "c"], ["nats://a!", "S", "c"]);
+        check(&[("NATS_URL", "http://a:8222")], &[], ["S", "c"], [default, "S", "c"]);
+        // Stream and consumer.
+        check(&[("NATS_STREAM", "S"), ("NATS_DURABLE_NAME", "c")], &[], none, [default, "S", "c"]);
+        check(&[("STREAM", "S"), ("CONSUMER", "c")], &[], none, [default, "S?", "c?"]);
+        check(
+            &[("ORDERS_STREAM_NAME", "S"), ("QUEUE_GROUP", "c")],
+            &[],
+            none,
+            [default, "S?", "c?"],
+        );
+        check(
+            &[],
+            &["--nats-url=nats://a", "--stream", "S", "--durable=c"],
+            none,
+            ["nats://a", "S?", "c?"],
+        );
+        // What is something else of a stream or a consumer.
+        check(
+            &[
+                ("NATS_STREAM_REPLICAS", "3"),
+                ("DLQ_STREAM", "D"),
+                ("CONSUMER_TIMEOUT", "5s"),
+                ("NATS_STREAM_SUBJECT", "s"),
+            ],
+            &[],
+            none,
+            [default, "ORDERS?", "orders?"],
+        );
+        check(
+            &[("NATS_STREAM", "a.b"), ("NATS_CONSUMER", "$(POD)")],
+            &[],
+            none,
+            [default, "ORDERS?", "orders?"],
+        );
+    }
+
+    #[test]
+    fn where_trigger_and_worker_disagree() {
+        let default = "nats://default?";
+        // The worker reads what its own variable says.
+        check(&[("NATS_STREAM_NAME", "NEW")], &[], ["OLD", "c"], [default, "NEW!", "c"]);
+        check(&[("NATS_CONSUMER", "new")], &[], ["S", "old"], [default, "S", "new!"]);
+        // A name that says little is asked about, not believed.
+        check(&[("ARCHIVE_STREAM_NAME", "A")], &[], ["S", "c"], [default, "S!", "c"]);
+        // Any that agrees is enough; one that the platform will set otherwise is told.
+        check(
+            &[("NATS_CONSUMER", "c"), ("NATS_STREAM", "S")],
+            &[],
+            ["S", "c"],
+            [default, "S", "c"],
+        );
+        check(
+            &[("NATS_CONSUMER", "c"), ("NATS_CONSUMER_GROUP", "other")],
+            &[],
+            ["S", "c"],
+            [default, "S", "c!"],
+        );
+    }
+}
