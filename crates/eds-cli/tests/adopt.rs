@@ -284,6 +284,6 @@ fn large_and_hostile_manifests_end_soon() {
         let output = eds(&fixtures(), &["adopt", "-"], &input);
         let said: String = text(&output.stderr).chars().take(300).collect();
         assert_eq!(output.status.code(), Some(code), "{said}");
-        assert!(start.elapsed().as_secs() < 60, "{said}");
+        assert!(start.elapsed().as_secs() < 120, "{said}");
     }
 }
