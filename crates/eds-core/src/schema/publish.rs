@@ -18,6 +18,7 @@
 //! an editor would offer `null` everywhere otherwise.
 
 mod descriptions;
+mod explain;
 mod patterns;
 mod reference;
 mod rules;
@@ -25,6 +26,7 @@ mod rules;
 use serde_json::{Map, Value, json};
 
 use super::Definition;
+pub use explain::{NoSuchField, field as explain};
 pub use reference::markdown;
 
 /// The schema of whole objects of this kind.

@@ -140,7 +140,7 @@ impl Page {
 }
 
 /// What a list holds in the end, and its path; the schema itself where it is no list.
-fn innermost<'a>(schema: &'a Value, path: &str) -> (String, &'a Value) {
+pub(super) fn innermost<'a>(schema: &'a Value, path: &str) -> (String, &'a Value) {
     match schema.get("items") {
         Some(items) => innermost(items, &format!("{path}[]")),
         None => (path.to_owned(), schema),
@@ -168,7 +168,7 @@ fn refused(text: &mut String, messages: impl ExactSizeIterator<Item = String>) {
 }
 
 /// The type in a word; `target` is the section that says more.
-fn kind(schema: &Value, target: Option<&str>) -> String {
+pub(super) fn kind(schema: &Value, target: Option<&str>) -> String {
     let linked = |word: &str| target.map_or(word.to_owned(), |target| link(word, target));
     let plural = |schema: &Value| match words(schema, "type") {
         "string" => "texts".to_owned(),
@@ -194,7 +194,7 @@ fn kind(schema: &Value, target: Option<&str>) -> String {
 }
 
 /// Bounds of a value in words; of a list, those of its texts too.
-fn bounds(schema: &Value) -> Vec<String> {
+pub(super) fn bounds(schema: &Value) -> Vec<String> {
     let number = |key: &str| schema.get(key).and_then(Value::as_i64);
     let mut all = Vec::new();
     if let Some(values) = schema.get("enum").and_then(Value::as_array) {
@@ -222,7 +222,7 @@ fn between(least: Option<i64>, most: Option<i64>, what: &str) -> Option<String> 
     }
 }
 
-fn words<'a>(schema: &'a Value, key: &str) -> &'a str {
+pub(super) fn words<'a>(schema: &'a Value, key: &str) -> &'a str {
     schema.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -240,7 +240,7 @@ fn code(value: &Value) -> String {
     raw(&flow(value))
 }
 
-fn flow(value: &Value) -> String {
+pub(super) fn flow(value: &Value) -> String {
     match value {
         Value::String(text) if text.is_empty() || text.starts_with(['-', '{', '[']) => {
             format!("{text:?}")

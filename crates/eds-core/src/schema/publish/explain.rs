@@ -1,0 +1,207 @@
+//! One field of the claim, or what stands in it, explained in a terminal.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+
+use super::super::{Definition, suggest};
+use super::descriptions;
+use super::reference::{bounds, flow, innermost, kind, words};
+
+/// Columns of a line of prose.
+const WIDTH: usize = 96;
+
+/// Why a path cannot be explained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoSuchField {
+    /// The object that was reached; empty for the whole.
+    pub at: String,
+    /// What it has not.
+    pub name: String,
+    /// What was meant, if that is near.
+    pub nearest: Option<String>,
+    /// What it has; nothing where it is no object.
+    pub fields: Vec<String>,
+}
+
+/// The field at a path such as `spec.nats.account`: type, default, bounds, what it is, and its own fields. Lists
+/// are passed through, with or without `[]`.
+///
+/// # Errors
+/// There is no such field.
+pub fn field(definition: &Definition, path: &str) -> Result<String, NoSuchField> {
+    let mut root = definition.schema.clone();
+    descriptions::fill(&mut root);
+    let mut here = (String::new(), &root);
+    let mut needed = false;
+    for name in path.split('.').map(|name| name.trim_end_matches("[]")).filter(|n| !n.is_empty()) {
+        let (at, schema) = innermost(here.1, &here.0);
+        let fields = properties(schema);
+        let Some(next) = fields.and_then(|fields| fields.get(name)) else {
+            let names = || fields.into_iter().flat_map(Map::keys);
+            return Err(NoSuchField {
+                nearest: suggest::nearest(name, names().map(String::as_str)).map(ToOwned::to_owned),
+                fields: names().cloned().collect(),
+                at,
+                name: name.to_owned(),
+            });
+        };
+        needed = requires(schema, name);
+        here = (if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") }, next);
+    }
+    let (path, schema) = here;
+    let title = if path.is_empty() { definition.kind.clone() } else { path };
+    Ok(text(&title, schema, needed))
+}
+
+fn properties(schema: &Value) -> Option<&Map<String, Value>> {
+    schema.get("properties").and_then(Value::as_object)
+}
+
+fn requires(schema: &Value, name: &str) -> bool {
+    let list = schema.get("required").and_then(Value::as_array);
+    list.is_some_and(|list| list.iter().any(|needed| needed == name))
+}
+
+fn text(title: &str, schema: &Value, needed: bool) -> String {
+    let mut text = format!("{title}: {}\n", summary(schema, needed));
+    let inner = innermost(schema, "").1;
+    for about in [words(schema, "description"), words(inner, "description")] {
+        if !about.is_empty() && !text.contains(&wrapped(about, "")) {
+            let _ = write!(text, "\n{}", wrapped(about, ""));
+        }
+    }
+    let bounds: Vec<String> = bounds(schema).iter().map(|bound| plain(bound)).collect();
+    if !bounds.is_empty() {
+        let _ = write!(text, "\nmust be\n{}", wrapped(&bounds.join("; "), "  "));
+    }
+    if let Some(example) = schema.get("example") {
+        let _ = write!(text, "\nexample\n  {}\n", flow(example));
+    }
+    let both = if std::ptr::eq(schema, inner) { vec![schema] } else { vec![schema, inner] };
+    let rules = both
+        .iter()
+        .filter_map(|schema| schema.get("x-kubernetes-validations")?.as_array())
+        .flatten()
+        .map(|rule| match words(rule, "message") {
+            "" => words(rule, "rule"),
+            message => message,
+        });
+    let refused: String = rules.map(|rule| wrapped(rule, "  ")).collect();
+    if !refused.is_empty() {
+        let _ = write!(text, "\nrefused\n{refused}");
+    }
+    if let Some(fields) = properties(inner).filter(|fields| !fields.is_empty()) {
+        let _ = writeln!(text, "\nfields");
+        let width = fields.keys().map(String::len).max().unwrap_or_default();
+        let (first, rest): (Vec<_>, Vec<_>) = fields.iter().partition(|(n, _)| requires(inner, n));
+        for (name, field) in first.into_iter().chain(rest) {
+            let _ = writeln!(text, "  {name:width$}  {}", summary(field, requires(inner, name)));
+        }
+    }
+    text
+}
+
+/// The type in a word, and whether it may be left out.
+fn summary(schema: &Value, needed: bool) -> String {
+    let kind = kind(schema, None);
+    match schema.get("default") {
+        _ if needed => format!("{kind}, required"),
+        Some(default) if default.as_object().is_none_or(|fields| !fields.is_empty()) => {
+            format!("{kind}, {} by default", flow(default))
+        }
+        _ => kind,
+    }
+}
+
+/// What stands in a table's cell, without Markdown.
+fn plain(cell: &str) -> String {
+    cell.replace('`', "").replace(r"\|", "|")
+}
+
+/// Prose in lines of [`WIDTH`] columns at most.
+fn wrapped(prose: &str, indent: &str) -> String {
+    let mut text = String::new();
+    let mut column = 0;
+    for word in prose.split_whitespace() {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > WIDTH {
+            text.push('\n');
+            column = 0;
+        }
+        let before = if column == 0 { indent } else { " " };
+        column += before.len() + length;
+        text.push_str(before);
+        text.push_str(word);
+    }
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn definition() -> Definition {
+        Definition {
+            group: "example.org".to_owned(),
+            version: "v1".to_owned(),
+            kind: "Thing".to_owned(),
+            plural: "things".to_owned(),
+            namespaced: true,
+            status_is_subresource: true,
+            schema: json!({"type": "object", "properties": {"spec": {
+                "type": "object", "required": ["size"], "description": "What it is.",
+                "properties": {
+                    "size": {"type": "string", "enum": ["small", "large"], "example": "small"},
+                    "count": {"type": "integer", "minimum": 1, "default": 3},
+                    "parts": {"type": "array", "maxItems": 2, "description": "What it has.",
+                        "x-kubernetes-validations": [{"rule": "true", "message": "two alike"}],
+                        "items": {"type": "object", "properties": {"name": {"type": "string"}}}},
+                },
+            }}}),
+        }
+    }
+
+    #[test]
+    fn a_field_and_what_it_holds() {
+        let check = |path: &str, expected: &str| {
+            assert_eq!(field(&definition(), path).as_deref(), Ok(expected), "{path}");
+        };
+        check(
+            "spec",
+            "spec: object\n\nWhat it is.\n\nfields\n  size   text, required\n  count  whole number, 3 by default\n  \
+             parts  list of objects\n",
+        );
+        check(
+            "spec.size",
+            "spec.size: text, required\n\nmust be\n  small, large\n\nexample\n  small\n",
+        );
+        check("spec.count", "spec.count: whole number, 3 by default\n\nmust be\n  at least 1\n");
+        check(
+            "spec.parts",
+            "spec.parts: list of objects\n\nWhat it has.\n\nmust be\n  at most 2 entries\n\nrefused\n  two alike\n\n\
+             fields\n  name  text\n",
+        );
+        check("spec.parts.name", "spec.parts[].name: text\n");
+        check("spec.parts[].name", "spec.parts[].name: text\n");
+        check("", "Thing: object\n\nfields\n  spec  object\n");
+    }
+
+    #[test]
+    fn what_is_not_there() {
+        let error = field(&definition(), "spec.sise").unwrap_err();
+        assert_eq!((error.at.as_str(), error.nearest.as_deref()), ("spec", Some("size")));
+        assert_eq!(error.fields, ["count", "parts", "size"]);
+        let error = field(&definition(), "spec.count.more").unwrap_err();
+        assert_eq!((error.at.as_str(), error.fields.len()), ("spec.count", 0));
+    }
+
+    #[test]
+    fn long_prose_is_broken() {
+        assert_eq!(wrapped(&"word ".repeat(40), "  ").lines().count(), 3);
+        assert!(wrapped(&"word ".repeat(40), "  ").lines().all(|line| line.len() <= WIDTH));
+    }
+}
