@@ -26,7 +26,6 @@ const HELD: &[Held] = &[
     held_by("kubectl apply -f orders-claim.yaml", GUIDE),
     held_by("kubectl -n shop wait --for=condition=Ready", GUIDE),
     held_by("kubectl -n shop get eds", GUIDE),
-    held_by("kubectl -n shop rollout ", GUIDE),
     held_by("eds doctor shop/orders", GUIDE),
     held_by("target/release/eds ", "crates/eds-cli/tests/readme.rs"),
     held_by("make ", ".ci/run"),
