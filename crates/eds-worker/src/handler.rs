@@ -39,7 +39,7 @@ pub(crate) struct Done {
 /// Do the work of one message. `delivery` counts from 1.
 ///
 /// It runs on the thread that also keeps the message and answers the probes, so work that computes
-/// for long belongs into `tokio::task::spawn_blocking`.
+/// for long belongs in `tokio::task::spawn_blocking`.
 ///
 /// # Errors
 /// Why this attempt failed; the message is tried again later.

@@ -389,7 +389,7 @@ pub(super) fn image(text: &str) -> Option<Said> {
     {
         let fix =
             format!("write {rest}, and name the registry's Secret under spec.imagePullSecrets");
-        return said("credentials do not belong into an image", fix);
+        return said("credentials do not belong in an image", fix);
     }
     if let Some((name, digest)) =
         text.split_once(":sha256:").filter(|(name, _)| !name.contains('@'))
