@@ -17,6 +17,6 @@ else
 fi
 cd "$root"
 echo 'attack: building release binaries' >&2
-cargo build --quiet --release --locked -p eds-bench -p eds-function
+cargo build --quiet --release --locked --bin eds-bench --bin eds-function
 target=$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release
 exec "$target/eds-bench" attack --eds-function "$target/eds-function" "${go[@]}" --out "$root/bench/out" "$@"

@@ -28,7 +28,7 @@ done
 
 cd "$root"
 echo 'bench: building release binaries' >&2
-cargo build --quiet --release --locked -p eds-bench -p eds-cli -p eds-function
+cargo build --quiet --release --locked --bin eds-bench --bin eds --bin eds-function
 target=$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release
 
 exec "$target/eds-bench" run \

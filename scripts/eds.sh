@@ -13,7 +13,7 @@ if [ -z "${EDS:-}" ]; then
       exit 2
     }
     echo "building eds" >&2
-    cargo build --quiet --release --locked --manifest-path "$root/Cargo.toml" -p eds-cli >&2 || exit 2
+    cargo build --quiet --release --locked --manifest-path "$root/Cargo.toml" --bin eds >&2 || exit 2
   fi
 fi
 command -v "$EDS" >/dev/null || { echo "eds: $EDS is no program" >&2; exit 2; }

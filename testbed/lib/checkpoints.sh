@@ -26,7 +26,9 @@ not_run() {
 run_checkpoints() {
     local tests=$REPO_DIR/platform/04-apis/tests
     checkpoint 0 "the prerequisites: NATS with JetStream, KEDA, Crossplane, provider-kubernetes" prerequisites "$TESTBED_DIR/exec" "$EDS" doctor
-    if part_built argocd; then
+    if [[ " ${EDS_TESTBED_WITHOUT:-} " == *" argocd "* ]]; then
+        not_run 1 "Argo CD installs the layer" "EDS_TESTBED_WITHOUT leaves it out"
+    elif part_built argocd; then
         checkpoint 1 "Argo CD installs the layer and keeps it so, sync wave 1, prune and self-heal" argocd "$TESTBED_DIR/proofs/argocd" "$1"
     else
         not_run 1 "Argo CD installs the layer" "testbed/build-parts argocd builds that part"
