@@ -6,8 +6,10 @@
 //! commands, credentials of URLs, tokens that their makers gave a form of their own, private keys.
 
 mod mask;
+mod value;
 
 pub(crate) use mask::{Mask, masked};
+pub(crate) use value::{secret_argument, secret_option, secret_value};
 
 /// Words that alone say that a name holds a secret.
 const WORDS: [&str; 17] = [
@@ -32,8 +34,10 @@ const WORDS: [&str; 17] = [
 /// Ends of words that run together: `DBPASSWORD`.
 const ENDS: [&str; 7] = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY", "PGPASS"];
 /// What makes a `…KEY` a secret one.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 22] = [
     "API",
+    "COOKIE",
+    "SESSION",
     "PRIVATE",
     "ACCESS",
     "SIGNING",
@@ -143,17 +147,27 @@ const NAMED: [&str; 20] = [
     "secretRefs",
 ];
 /// Beginnings of tokens that their makers gave so that they are recognised.
-const TOKENS: [&str; 13] = [
+const TOKENS: [&str; 23] = [
     "ghp_",
     "gho_",
     "ghs_",
+    "ghu_",
+    "ghr_",
     "github_pat_",
     "glpat-",
     "xoxb-",
     "xoxp-",
+    "xapp-",
     "AKIA",
+    "AIza",
     "sk-",
     "sk_live_",
+    "sk_test_",
+    "rk_live_",
+    "whsec_",
+    "hvs.",
+    "hvb.",
+    "pypi-",
     "eyJhbGciOi",
     "npm_",
     "dckr_pat_",
@@ -216,8 +230,14 @@ pub(crate) fn holds_text(value: &str) -> bool {
 pub(crate) fn is_token(word: &str) -> bool {
     let known = || TOKENS.iter().any(|start| word.starts_with(start));
     let base32 = |c: char| c.is_ascii_uppercase() || matches!(c, '2'..='7');
+    // Three parts, of which the first two are JSON in base64.
+    let jwt = || {
+        let mut parts = word.split('.');
+        let mut object = || parts.next().is_some_and(|part| part.starts_with("eyJ"));
+        object() && object() && parts.next().is_some_and(|part| !part.is_empty())
+    };
     let seed = || word.len() == 58 && word.starts_with('S') && word.chars().all(base32);
-    word.len() >= 16 && !word.contains(char::is_whitespace) && (known() || seed())
+    word.len() >= 16 && !word.contains(char::is_whitespace) && (known() || jwt() || seed())
 }
 
 /// `user:password` of a URL.

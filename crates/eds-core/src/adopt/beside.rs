@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::elsewhere::source;
 use super::fields::Kind;
-use super::variables::config_value;
+use super::variables::{config_value, literal, overruling};
 use super::verdict::{Context, Verdict};
 use super::{nats, workers};
 use crate::object::{list, text};
@@ -135,7 +135,7 @@ impl Context<'_> {
             _ => "",
         };
         let name = self.manifest.name();
-        let was = config_value(&self.manifest.value, key);
+        let was = config_value(&self.manifest.value, key).map(literal);
         let pod = self.index.get(workload).and_then(|w| w.value.pointer("/spec/template/spec"));
         let containers = pod
             .into_iter()
@@ -160,7 +160,7 @@ impl Context<'_> {
                 main.and_then(|main| list(main, "/env").find(|e| text(e, "/name") == variable));
             let Some(entry) = entry else { continue };
             let written = entry.get("value").and_then(Value::as_str);
-            if written == was
+            if written == was.as_deref()
                 || entry.get("valueFrom").is_some()
                 || nats::OWN.contains(&variable.as_str())
             {
@@ -174,11 +174,28 @@ impl Context<'_> {
                 );
             }
         }
+        let overruled =
+            pod.into_iter().flat_map(|pod| list(pod, "/containers")).find_map(|container| {
+                let secret = |name: &str| self.secret(name);
+                names.iter().find_map(|variable| overruling(container, name, variable, secret))
+            });
+        if let Some(secret) = overruled.filter(|_| !self.mounts(pod, name)) {
+            let why = format!(
+                "Secret {secret} stands after it and has this key too: that counted, and counts"
+            );
+            return Verdict::new(Kind::Kept, why);
+        }
         if names.is_empty() && !self.mounts(pod, name) {
             return Verdict::new(Kind::Kept, "the worker did not use it: it stays as it is");
         }
         Verdict::new(Kind::Lost, "as a file it no longer reaches the worker: a claim mounts none, and takes no ConfigMap")
             .todo("give it as a variable (spec.env), or build it into the image")
+    }
+
+    /// The Secret of a name, where it is among the manifests.
+    pub(super) fn secret(&self, name: &str) -> Option<&Value> {
+        let at = self.index.find(self.index.namespace(self.manifest), "Secret", name)?;
+        self.index.get(at).map(|found| &found.value)
     }
 
     fn mounts(&self, pod: Option<&Value>, name: &str) -> bool {

@@ -1,6 +1,6 @@
 //! The claim that says what a worker's manifests say.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
@@ -12,7 +12,7 @@ use super::workers::Group;
 use super::write::{Item, Tree};
 use super::{Guess, Namespace, Platform};
 use crate::object::{list, text};
-use crate::rules::looks_secret;
+use crate::secrets::{secret_argument, secret_option};
 
 /// A claim to be written, and what was decided on the way.
 #[derive(Debug)]
@@ -144,6 +144,10 @@ pub(super) fn draft(
     ];
 
     let mut secrets = Secrets::default();
+    if environment.whole.len() > 1 {
+        // Of two Secrets with one key, the later counts.
+        environment.whole.iter().for_each(|secret| secrets.with(secret, |_, whole| *whole = true));
+    }
     let adopted = free_name(namespace);
     let mut made = Vec::new();
     let mut plain = Vec::new();
@@ -323,15 +327,11 @@ fn arguments(
         let mut texts = Vec::new();
         for word in list(init, &format!("/{field}")) {
             let word = word.as_str().map_or_else(|| word.to_string(), str::to_owned);
-            let (option, value) = word.split_once('=').unwrap_or((&before, &word));
-            let names = option.starts_with('-') && !value.starts_with('-');
-            if looks_secret("", &word)
-                || names && looks_secret(option.trim_start_matches('-'), value)
-            {
+            if secret_argument(&before, &word) {
+                let option = secret_option(&before, &word).filter(|_| word.starts_with('-'));
                 let variable = format!("INIT_ARGUMENT_{}", made.len() + 1);
                 secrets.key(adopted, &variable, &variable);
-                let kept =
-                    if word.contains('=') && names { format!("{option}=") } else { String::new() };
+                let kept = option.map(|option| format!("{option}=")).unwrap_or_default();
                 texts.push(json!(format!("{kept}$({variable})")));
                 made.push(variable);
             } else {
@@ -464,12 +464,34 @@ const NEEDED: [&str; 9] = [
 ];
 
 impl Draft {
-    /// Leaves out what the platform refuses, with a comment in its place. False where that is not possible.
-    pub(super) fn leave_out(&mut self, path: &str, why: &str) -> bool {
-        !NEEDED.contains(&path)
-            && !path.starts_with("metadata")
-            && self.tree.replace(path, &format!("left out, because the platform refuses it: {why}"))
+    /// Leaves out what the platform refuses, each of it by path and reason, with a comment in its place. False where
+    /// nothing of it can be left out.
+    pub(super) fn leave_out(&mut self, refused: &[(String, String)]) -> bool {
+        let can = refused
+            .iter()
+            .filter(|(path, _)| !NEEDED.contains(&path.as_str()) && !path.starts_with("metadata"));
+        // An item of a list goes once, whatever is wrong with it, and from the last on: the others keep their places.
+        let mut items: BTreeMap<Vec<(String, Option<usize>)>, (&str, &str)> = BTreeMap::new();
+        for (path, why) in can {
+            let item = path.rfind(']').and_then(|end| path.get(..=end)).unwrap_or(path);
+            items.entry(steps(item)).or_insert((path, why));
+        }
+        let mut left_out = false;
+        for (path, why) in items.into_values().rev() {
+            let comment = format!("left out, because the platform refuses it: {why}");
+            left_out |= self.tree.replace(path, &comment);
+        }
+        left_out
     }
+}
+
+/// The fields and indices of a finding's path, so that they can be put in order.
+fn steps(path: &str) -> Vec<(String, Option<usize>)> {
+    let step = |step: &str| match step.split_once('[') {
+        Some((key, index)) => (key.to_owned(), index.trim_end_matches(']').parse().ok()),
+        None => (step.to_owned(), None),
+    };
+    path.split('.').map(step).collect()
 }
 
 /// The claim as values.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::fields::Kind;
 use super::nats;
+use super::variables::overruling;
 use super::verdict::{Context, Verdict};
 use crate::difference::{Row, pattern, value_at};
 use crate::object::{list, text};
@@ -186,7 +187,13 @@ impl Context<'_> {
             list(main, "/env").map(|entry| text(entry, "/name")).collect();
         let keys = ["data", "stringData"].iter().filter_map(|field| object.get(field)?.as_object());
         let mut keys = keys.flat_map(|entries| entries.keys());
-        let all = keys.all(|key| variables.contains(format!("{prefix}{key}").as_str()));
+        let container = Path(path.0.iter().take(5).cloned().collect());
+        let container = value_at(&self.manifest.value, &container)?;
+        let all = keys.all(|key| {
+            let variable = format!("{prefix}{key}");
+            variables.contains(variable.as_str())
+                || overruling(container, name, &variable, |name| self.secret(name)).is_some()
+        });
         all.then(|| {
             let why = match kind {
                 "ConfigMap" => "its values are written into the claim; a change of the ConfigMap no longer reaches the worker",

@@ -1,5 +1,6 @@
 //! Every leaf of every manifest, and what becomes of it.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
@@ -143,7 +144,8 @@ fn object(
             }
         }
     }
-    let context = Context { index, manifest, owner, role: &role, options: &options };
+    let changed = OnceCell::new();
+    let context = Context { index, manifest, owner, role: &role, options: &options, changed };
     for (path, span) in leaves {
         let value = value_at(&manifest.value, &path);
         let row = rows.get(&path);

@@ -20,6 +20,7 @@ mod fields;
 mod input;
 mod nats;
 pub(crate) mod reasons;
+mod references;
 mod report;
 mod size;
 mod steps;
@@ -234,8 +235,7 @@ fn finish(mut draft: Draft, worker: &mut Worker, platform: &Platform<'_>) -> Dra
         let checked = claims::check(&text, platform.api, claims::Options::default());
         let errors = checked.findings.iter().filter(|finding| finding.severity == Severity::Error);
         let errors: Vec<(String, String)> = errors.map(said).collect();
-        let mended = round < ROUNDS
-            && errors.iter().filter(|(path, why)| draft.leave_out(path, why)).count() > 0;
+        let mended = round < ROUNDS && draft.leave_out(&errors);
         if mended {
             worker.notes.extend(
                 errors.into_iter().map(|(path, why)| format!("{path} was left out: {why}")),

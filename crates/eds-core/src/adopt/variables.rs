@@ -4,7 +4,7 @@
 //! claim has plain values, single keys of Secrets and whole Secrets; so what stands in a ConfigMap that is among
 //! the manifests becomes a plain value, and what looks like a secret is asked from a Secret.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -112,6 +112,22 @@ impl Environment {
             if !self.whole.iter().any(|known| known == secret) {
                 self.whole.push(secret.to_owned());
             }
+            // A later source counts, and in a claim a variable of spec.env would count over a Secret's key.
+            match namespace.secret(secret) {
+                Some(object) => {
+                    let keys: HashSet<&str> =
+                        keys(object, &["data", "stringData"]).into_iter().collect();
+                    found.retain(|variable| !keys.contains(variable.name.as_str()));
+                }
+                None => found.iter_mut().for_each(|variable| {
+                    let may =
+                        format!("leave it out where Secret {secret} holds it too: that counted");
+                    variable.comment = Some(match variable.comment.take() {
+                        Some(comment) => format!("{comment}; {may}"),
+                        None => may,
+                    });
+                }),
+            }
             let object = namespace.secret(secret).into_iter();
             let keys = object.flat_map(|object| keys(object, &["data", "stringData"]));
             self.hidden.extend(keys.map(|key| (key.to_owned(), format!("Secret {secret}"))));
@@ -136,13 +152,49 @@ impl Environment {
                 return;
             };
             for key in keys(object, &["data"]) {
-                let value = config_value(object, key).unwrap_or_default().to_owned();
+                let value = literal(config_value(object, key).unwrap_or_default());
                 let comment = Some(format!("as ConfigMap {config} had it"));
                 let (name, origin) = (format!("{prefix}{key}"), Origin::Plain(value));
                 found.push(Variable { name, origin, comment });
             }
         }
     }
+}
+
+/// A value as it is written where Kubernetes resolves variables, so that it stays what it is: in a ConfigMap nothing
+/// is resolved, and in a container's `env` are `$(NAME)`, and `$$` for a `$`.
+pub(super) fn literal(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some(at) = rest.find('$') {
+        let (before, from) = rest.split_at(at);
+        let after = from.trim_start_matches('$');
+        let dollars = from.len() - after.len();
+        let twice = dollars > 1 || after.starts_with('(');
+        out.push_str(before);
+        out.push_str(&"$".repeat(if twice { 2 * dollars } else { dollars }));
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The Secret that is taken whole and has a key's variable too, and counts because it stands after the ConfigMap.
+pub(super) fn overruling<'a>(
+    container: &'a Value,
+    config: &str,
+    variable: &str,
+    secret: impl Fn(&str) -> Option<&'a Value>,
+) -> Option<&'a str> {
+    let sources = list(container, "/envFrom");
+    let mut later =
+        sources.skip_while(|source| text(source, "/configMapRef/name") != config).skip(1);
+    later.find_map(|source| {
+        let name = text(source, "/secretRef/name");
+        let key = variable.strip_prefix(text(source, "/prefix"))?;
+        let has = keys(secret(name)?, &["data", "stringData"]).contains(&key);
+        has.then_some(name)
+    })
 }
 
 /// The value of a ConfigMap's key.
@@ -179,7 +231,7 @@ fn origin(entry: &Value, pod: &Value, namespace: &Namespace<'_>) -> (Origin, Opt
     if !config.is_empty() {
         return match namespace.config(config).and_then(|object| config_value(object, key)) {
             Some(value) => {
-                (Origin::Plain(value.to_owned()), Some(format!("as ConfigMap {config} had it")))
+                (Origin::Plain(literal(value)), Some(format!("as ConfigMap {config} had it")))
             }
             None => (
                 Origin::Unsaid(format!(

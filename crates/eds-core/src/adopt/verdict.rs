@@ -1,9 +1,13 @@
 //! What becomes of one leaf: what it is of decides who judges it.
 
+use std::cell::OnceCell;
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::fields::Kind;
 use super::input::Manifest;
+use super::references::values;
 use super::workers::Index;
 use super::{Owner, Worker, reasons};
 use crate::difference::{self, Options, Row, State, pattern, value_at};
@@ -93,6 +97,8 @@ pub(super) struct Context<'a> {
     pub(super) owner: Option<(&'a Owner, &'a Worker)>,
     pub(super) role: &'a Role<'a>,
     pub(super) options: &'a Options,
+    /// The worker's variables that are worth something else in what the claim becomes, once somebody asked.
+    pub(super) changed: OnceCell<HashSet<String>>,
 }
 
 impl Context<'_> {
@@ -132,6 +138,11 @@ impl Context<'_> {
     fn composed(&self, path: &Path, pattern: &str, row: &Row<'_>) -> Verdict {
         let kind = self.manifest.kind();
         let place = self.place(path, pattern);
+        if row.state == State::Same
+            && let Some(verdict) = self.resolved_otherwise(path, pattern, &place)
+        {
+            return verdict;
+        }
         match row.state {
             State::Same | State::Added => Verdict::new(Kind::Kept, "what the claim becomes says the same"),
             State::Changed if self.variable(path, pattern) == Some("NATS_URL")
@@ -178,6 +189,45 @@ impl Context<'_> {
         rest.strip_prefix(".env[]")?;
         let entry = Path(path.0.iter().take(7).cloned().collect());
         Some(text(value_at(&self.manifest.value, &entry)?, "/name"))
+    }
+
+    /// A variable that is written the same, and refers to one that is worth something else in what the claim becomes.
+    fn resolved_otherwise(&self, path: &Path, pattern: &str, place: &str) -> Option<Verdict> {
+        if place != "main.env[].value" {
+            return None;
+        }
+        let name = self.variable(path, pattern)?;
+        let Role::Composed(rendered) = self.role else { return None };
+        let written = value_at(&self.manifest.value, path)?.as_str()?;
+        if !written.contains("$(") {
+            return None;
+        }
+        let changed = self.changed.get_or_init(|| {
+            let namespace = self.index.namespace(self.manifest);
+            let find = |kind: &str, name: &str| {
+                let at = self.index.find(namespace, kind, name)?;
+                self.index.get(at).map(|found| &found.value)
+            };
+            let container = Path(path.0.iter().take(5).cloned().collect());
+            let container = value_at(&self.manifest.value, &container).unwrap_or(&Value::Null);
+            let rendered = rendered.pointer("/spec/template/spec/containers/0");
+            let mut after = values(rendered.unwrap_or(&Value::Null), &find);
+            let before = values(container, &find).into_iter();
+            before
+                .filter(|(name, value)| after.remove(name).as_ref() != Some(value))
+                .map(|(name, _)| name)
+                .collect()
+        });
+        changed.contains(name).then(|| {
+            Verdict::new(
+                Kind::Lost,
+                format!(
+                    "{name} is written the same and worth something else: a variable in it stands for the value of \
+                     what comes before it, and what the claim becomes has another order"
+                ),
+            )
+            .todo("write the value that it had; $$(NAME) stays $(NAME)")
+        })
     }
 
     fn env_reason(

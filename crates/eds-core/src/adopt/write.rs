@@ -72,7 +72,13 @@ impl Tree {
             }
             *entry = Item::Comment(comment.to_owned());
             if !entries.iter().any(|item| matches!(item, Item::Entry { .. })) {
-                *place = Item::Comment(comment.to_owned());
+                // A list without entries is none: its comments stand alone.
+                let comments = std::mem::take(entries);
+                let place = items
+                    .iter()
+                    .position(|item| matches!(item, Item::Entry { key: k, .. } if k == key));
+                let place = place.unwrap_or_default();
+                items.splice(place..=place, comments);
             }
             return true;
         }
@@ -250,6 +256,6 @@ mod tests {
         assert!(!tree.replace("other.url", "none"));
         assert_eq!(tree.text(), "nats:\n  # url: no url\n  s: z\nenv:\n  - {name: a}\n  # no b\n");
         assert!(tree.replace("env[0]", "no a"));
-        assert_eq!(tree.text(), "nats:\n  # url: no url\n  s: z\n# no a\n");
+        assert_eq!(tree.text(), "nats:\n  # url: no url\n  s: z\n# no a\n# no b\n");
     }
 }

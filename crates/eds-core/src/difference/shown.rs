@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::value_at;
 use crate::rules::looks_secret;
 use crate::schema::path::{Path, Step};
-use crate::secrets::masked;
+use crate::secrets::{masked, secret_argument};
 
 /// A value as it may be shown: without secrets, and not longer than anybody reads.
 pub(crate) fn shown(object: &Value, path: &Path, value: &Value) -> Value {
@@ -32,10 +32,25 @@ pub(crate) fn shown(object: &Value, path: &Path, value: &Value) -> Value {
                 .map(|entry| entry.get("name").and_then(Value::as_str).unwrap_or_default())
                 .unwrap_or_default()
         }
-        key if is("data") => key,
-        _ => "",
+        // Names of Secrets stand under such keys.
+        "secret" | "secrets" => "",
+        key => key,
     };
-    if looks_secret(name, text) { json!(CONCEALED) } else { masked_value(value) }
+    if looks_secret(name, text) || is_argument(object, path, key, text) {
+        json!(CONCEALED)
+    } else {
+        masked_value(value)
+    }
+}
+
+/// Whether a text is an argument of a command that holds a secret, by the option before it.
+fn is_argument(object: &Value, path: &Path, key: &str, text: &str) -> bool {
+    let Some((Step::Index(at), list)) = path.0.split_last() else { return false };
+    let before = || {
+        let list = value_at(object, &Path(list.to_vec()))?;
+        list.get(at.checked_sub(1)?)?.as_str()
+    };
+    matches!(key, "args" | "command") && secret_argument(before().unwrap_or_default(), text)
 }
 
 /// A value without what looks like a secret in itself.

@@ -6,7 +6,7 @@
 use super::Claim;
 use crate::diagnostics::{Finding, catalog};
 use crate::schema::path::Path;
-use crate::secrets::{holds_text, is_token, secret_name, user_info};
+use crate::secrets::{holds_text, secret_name, secret_option, secret_value, user_info};
 
 const FIX: &str = "put it into a Secret, and name that under spec.secretRefs: [{name: SECRET, env: \
                    [{secretKey: KEY, envName: VARIABLE}]}]";
@@ -33,11 +33,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
         for (i, text) in texts.iter().enumerate() {
             let path = Path::fields("spec.initContainer").key(field).index(i);
             let before = i.checked_sub(1).and_then(|i| texts.get(i)).copied().unwrap_or_default();
-            let (option, value) = text.split_once('=').unwrap_or((before, text));
-            let is_option = option.strip_prefix("--").is_some_and(secret_name)
-                && holds_text(value)
-                && !value.starts_with('-');
-            if is_option {
+            if let Some(option) = secret_option(before, text) {
                 let message = format!(
                     "the argument of {option} looks like a secret, and claims are no place for one"
                 );
@@ -75,30 +71,6 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
 pub(crate) fn looks_secret(name: &str, value: &str) -> bool {
     let named = secret_name(name) && holds_text(value) && !matches!(value, "true" | "false");
     named || secret_value(value).is_some()
-}
-
-/// What a value holds that is a secret whatever its name is.
-fn secret_value(value: &str) -> Option<&'static str> {
-    let value = value.trim();
-    if value.contains("PRIVATE KEY-----") {
-        return Some("a private key");
-    }
-    if is_token(value) {
-        return Some("a token");
-    }
-    let password = |part: &str| {
-        let password = user_info(part).and_then(|info| info.split_once(':'));
-        password.is_some_and(|(_, password)| holds_text(password))
-    };
-    if value.split([',', ' ']).any(password) {
-        return Some("a password");
-    }
-    // key=value;… as ODBC, JDBC and libpq have it, `?token=` of a URL, `PGPASSWORD=… psql` of a shell.
-    let parts = || value.split([';', ' ', '&', '?']);
-    let mut pairs = parts().filter_map(|pair| pair.trim_start_matches('-').split_once('='));
-    let written = pairs.any(|(key, secret)| secret_name(key.trim()) && holds_text(secret));
-    let several = parts().nth(1).is_some();
-    (written && several).then_some("a password")
 }
 
 #[cfg(test)]

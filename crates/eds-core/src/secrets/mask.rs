@@ -285,7 +285,8 @@ fn secret(
 /// The name that ends before a `:` or `=`.
 fn key_before(line: &str, delimiter: usize) -> Option<(usize, &str)> {
     let head = line.get(..delimiter)?.trim_end();
-    let head = head.strip_suffix(['"', '\'']).unwrap_or(head);
+    // Also as text within text: `\"password\":`.
+    let head = head.trim_end_matches(['"', '\'', '\\']);
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     // No name is longer, and a line may be megabytes.
     let mut start = head.len();
@@ -367,10 +368,11 @@ fn credentials(line: &str, index: usize, out: &mut Vec<(usize, Part)>) {
             let rest = word.get(from..).unwrap_or_default();
             let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
             let Some((info, _)) = authority.rsplit_once('@') else { continue };
-            let nats = ["nats", "tls", "ws", "wss"].iter().any(|known| scheme.ends_with(known));
+            let keyed = ["nats", "tls", "ws", "wss", "http", "https"];
+            let keyed = keyed.iter().any(|known| scheme.ends_with(known));
             let (user, password) = match info.split_once(':') {
                 Some((user, password)) => (user.len() + 1, password),
-                None if nats => (0, info),
+                None if keyed => (0, info),
                 None => continue,
             };
             if holds_text(password) && password != "***" {
