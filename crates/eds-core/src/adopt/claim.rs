@@ -471,7 +471,7 @@ impl Draft {
             .iter()
             .filter(|(path, _)| !NEEDED.contains(&path.as_str()) && !path.starts_with("metadata"));
         // An item of a list goes once, whatever is wrong with it, and from the last on: the others keep their places.
-        let mut items: BTreeMap<Vec<(String, Option<usize>)>, (&str, &str)> = BTreeMap::new();
+        let mut items: BTreeMap<Vec<Step>, (&str, &str)> = BTreeMap::new();
         for (path, why) in can {
             let item = path.rfind(']').and_then(|end| path.get(..=end)).unwrap_or(path);
             items.entry(steps(item)).or_insert((path, why));
@@ -485,8 +485,11 @@ impl Draft {
     }
 }
 
+/// A field, and the item of its list.
+type Step = (String, Option<usize>);
+
 /// The fields and indices of a finding's path, so that they can be put in order.
-fn steps(path: &str) -> Vec<(String, Option<usize>)> {
+fn steps(path: &str) -> Vec<Step> {
     let step = |step: &str| match step.split_once('[') {
         Some((key, index)) => (key.to_owned(), index.trim_end_matches(']').parse().ok()),
         None => (step.to_owned(), None),
