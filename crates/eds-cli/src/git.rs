@@ -3,8 +3,8 @@
 //! The tree that is checked may be a stranger's: a pull request's. Nothing in it may make git run
 //! anything, so git is asked little, and told everything:
 //!
-//! - The repository is the one that the working directory stands in, found here by its `.git`. Git
-//!   itself discovers nothing: it would take any folder with `HEAD`, `objects` and `refs` for a bare
+//! - The repository is the one that the working directory, or the file that was named, stands in, found here by its
+//!   `.git`. Git itself discovers nothing: it would take any folder with `HEAD`, `objects` and `refs` for a bare
 //!   repository, and obey the `config` beside them.
 //! - No path of the tree reaches git. The revision's files are listed once, and read by object id.
 //! - Only `rev-parse`, `merge-base`, `ls-tree` and `cat-file` run, and `ls-files` for what the index alone knows:
@@ -46,6 +46,11 @@ pub(crate) enum Was {
     Outside,
 }
 
+/// Whether the repository that a folder stands in has a revision of this name.
+pub(crate) fn is_revision(reference: &str, folder: &Path) -> bool {
+    Git::discover(folder).and_then(|git| git.commit(reference)).is_ok()
+}
+
 /// The files of a revision.
 pub(crate) struct Before {
     /// Where the repository's files stand.
@@ -85,7 +90,12 @@ pub(crate) enum Kind {
 impl Before {
     /// Looks a revision up in the repository of the working directory; or where HEAD left it.
     pub(crate) fn open(reference: &str, fork: bool) -> Result<Self> {
-        let git = Git::discover()?;
+        Self::open_at(reference, fork, Path::new("."))
+    }
+
+    /// The same in the repository that a folder stands in.
+    pub(crate) fn open_at(reference: &str, fork: bool, folder: &Path) -> Result<Self> {
+        let git = Git::discover(folder)?;
         let commit = git.commit(reference)?;
         let mut name = reference.to_owned();
         let (mut base, mut head) = (commit.clone(), Files::new());
@@ -290,7 +300,7 @@ impl Before {
             Ok(path) if path == Path::new("-") => PathBuf::from("./-"),
             Ok(path) => path.to_owned(),
             Err(_) => {
-                let below = self.here.strip_prefix(&self.root).unwrap_or(Path::new(""));
+                let Ok(below) = self.here.strip_prefix(&self.root) else { return full };
                 let up: PathBuf = below.components().map(|_| "..").collect();
                 up.join(path)
             }
@@ -383,11 +393,14 @@ struct Git {
 }
 
 impl Git {
-    fn discover() -> Result<Self> {
+    fn discover(folder: &Path) -> Result<Self> {
         let here = std::env::current_dir().and_then(|here| here.canonicalize());
         let here = here.context("cannot tell the working directory")?;
+        let folder = here.join(folder);
+        let folder =
+            folder.canonicalize().with_context(|| format!("cannot read {}", folder.display()))?;
         let is_repository = |git: &Path| git.is_file() || git.join("HEAD").exists();
-        let (root, directory) = here
+        let (root, directory) = folder
             .ancestors()
             .map(|root| (root.to_owned(), root.join(".git")))
             .find(|(_, directory)| is_repository(directory))
@@ -395,7 +408,7 @@ impl Git {
                 format!(
                     "{} is in no git repository, so there is nothing to compare with: run this in \
                      a checkout, or leave out --against",
-                    here.display(),
+                    folder.display(),
                 )
             })?;
         let program = program(&root)?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use eds_core::adopt::{self, Manifest};
 use eds_core::claims::Origin;
-use eds_core::diagnostics::FileFindings;
+use eds_core::diagnostics::{FileFindings, catalog};
 
 use crate::inputs::{Source, Unreadable};
 use crate::output;
@@ -19,7 +19,8 @@ pub(crate) struct Manifests {
 
 /// Reads all objects. What cannot be read is said with its place, and ends it: half of a worker's manifests make a
 /// wrong claim.
-pub(crate) fn read(paths: &[PathBuf], exclude: &[String]) -> Result<Manifests> {
+/// `pipe` is how this command is given manifests on its standard input.
+pub(crate) fn read(paths: &[PathBuf], exclude: &[String], pipe: &str) -> Result<Manifests> {
     let Selection { files, links, .. } = Selection::named(paths, &Exclude::new(exclude)?, None)?;
     let link =
         |link: &PathBuf| format!("{} is a symbolic link, and was not followed", link.display());
@@ -54,6 +55,12 @@ pub(crate) fn read(paths: &[PathBuf], exclude: &[String]) -> Result<Manifests> {
         }
         if !found.findings.is_empty() {
             unread += 1;
+            for finding in &mut found.findings {
+                if finding.rule.code == catalog::NOT_AN_OBJECT.code && finding.help.is_some() {
+                    let help = format!("name files of manifests, or pipe them: {pipe}");
+                    finding.help = Some(help);
+                }
+            }
             output::findings(&FileFindings::new(name, text, found.findings));
         }
     }

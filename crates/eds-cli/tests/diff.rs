@@ -157,16 +157,185 @@ fn what_is_in_no_repository_was_nothing() {
     let diff = |claim: &str| eds(&scratch.path(""), &["diff", claim, "--against", "HEAD"]);
     let output = diff(outside.to_str().unwrap());
     assert_eq!(output.status.code(), Some(2));
-    assert!(
-        text(&output.stderr).contains("is no file of the repository"),
-        "{}",
-        text(&output.stderr)
-    );
+    assert!(text(&output.stderr).contains("is in no git repository"), "{}", text(&output.stderr));
     // A claim that is new is made.
     scratch.write("claim.yaml", fs::read(root().join(CLAIM)).unwrap());
     let output = diff("claim.yaml");
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stdout).contains("Deployment workers/order-processor is made"));
+}
+
+/// The example and its manifests, and a small claim whose variable refers to another, in a checkout of which `HEAD` has
+/// the example in `claim.yaml` and the small one in `small.yaml`.
+fn checkout(name: &str) -> Repository {
+    const SMALL: &str = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\n\
+        metadata: {name: ref, namespace: shop}\nspec:\n  image: a/b:1\n  nats: {stream: S, consumer: c}\n  \
+        env: [{name: HOST, value: db}, {name: DSN, value: \"pg://$(HOST)/x\"}]\n";
+    let scratch = Repository::new(name);
+    scratch.init();
+    scratch.write("claim.yaml", fs::read(root().join(CLAIM)).unwrap());
+    scratch.write("small.yaml", SMALL).commit();
+    scratch.git(&["tag", "v1"]);
+    let rendered = eds(&scratch.path(""), &["render", "small.yaml"]);
+    let rendered = text(&rendered.stdout);
+    scratch.write("small.out", rendered);
+    let (host, dsn) = (
+        "        - name: HOST\n          value: db\n",
+        "        - name: DSN\n          value: pg://$(HOST)/x\n",
+    );
+    let swapped = rendered.replace(&[host, dsn].concat(), &[dsn, host].concat());
+    assert_ne!(rendered, swapped);
+    scratch.write("swapped.out", swapped);
+    scratch.write("escaped.out", rendered.replace("$(HOST)", "$$(HOST)"));
+    let more = |field: &str| {
+        rendered.replace("        image: a/b:1\n", &format!("        image: a/b:1\n{field}"))
+    };
+    scratch.write("mount.out", more("        volumeMounts: [{name: a, mountPath: /b}]\n"));
+    scratch.write("args.out", more("        args: [--quick]\n"));
+    scratch.write(
+        "variable.out",
+        rendered.replace(host, &format!("{host}        - name: GONE\n          value: x\n")),
+    );
+    scratch.write("label.out", rendered.replace("\n  labels:\n", "\n  labels:\n    team: a\n"));
+    let service = rendered.split("---\n").find(|part| part.contains("kind: Deployment")).unwrap();
+    let elsewhere = service.replace("namespace: shop", "namespace: other");
+    scratch.write("elsewhere.out", rendered.replace(service, &elsewhere));
+    scratch.write("empty.out", "").write("other.yaml", "not: an object\n");
+    scratch
+}
+
+/// What is compared with what, as a person names it.
+#[test]
+fn what_is_compared() {
+    let scratch = checkout("diff-compared");
+    let here = scratch.path("");
+    let check = |args: &str, code: i32, says: &[&str], not: &[&str]| {
+        let all: Vec<&str> = ["diff"].into_iter().chain(args.split(' ')).collect();
+        let output = eds(&here, &all);
+        let said = [text(&output.stdout), text(&output.stderr)].concat();
+        assert_eq!(output.status.code(), Some(code), "{args}: {said}");
+        says.iter()
+            .for_each(|part| assert!(said.contains(part), "{args}: {part:?} is not in {said}"));
+        not.iter().for_each(|part| assert!(!said.contains(part), "{args}: {part:?} is in {said}"));
+    };
+    check("small.yaml --against small.out", 0, &["the same"], &[]);
+    // The order of variables, where a value refers to another.
+    check(
+        "small.yaml --against swapped.out",
+        1,
+        &[
+            "containers[0].env  [restarts pods]\n  - [\"DSN\",\"HOST\"]\n  + [\"HOST\",\"DSN\"]",
+            "fills in $(NAME) only",
+        ],
+        &[],
+    );
+    check("small.yaml --against escaped.out", 1, &["$$(HOST)"], &["fills in"]);
+    // An object in another namespace is another.
+    check(
+        "small.yaml --against elsewhere.out",
+        1,
+        &[
+            "Deployment shop/ref is made",
+            "Deployment other/ref stands in another namespace",
+            "and stays",
+        ],
+        &["ref changes", "Service shop/ref is made"],
+    );
+    // Nothing to compare with.
+    check(
+        "small.yaml --against small.yaml",
+        2,
+        &["holds EventDrivenService alone", "eds render"],
+        &["is made"],
+    );
+    check(
+        "small.yaml --against empty.out",
+        2,
+        &["holds no object of Kubernetes", "--live"],
+        &["is made"],
+    );
+    check("small.yaml --against /dev/null", 2, &["holds no object of Kubernetes"], &["is made"]);
+    check("small.yaml --against other.yaml", 2, &["eds diff CLAIM --against -"], &["eds adopt"]);
+    check("other.yaml --against small.out", 2, &["other.yaml: "], &["eds adopt"]);
+    check("small.yaml --against small.yaml --against small.out", 0, &["passed over 1 claim"], &[]);
+    // The same claim twice, and directories.
+    check("small.yaml ./small.yaml --against small.out", 0, &["the same"], &[]);
+    scratch.write("again/small.yaml", fs::read(scratch.path("small.yaml")).unwrap());
+    check(
+        "small.yaml again --against small.out",
+        2,
+        &["claim shop/ref stands in small.yaml and in again/small.yaml: name it once"],
+        &[],
+    );
+    check("again --against small.out", 0, &["the same"], &[]);
+    fs::remove_dir_all(scratch.path("again")).unwrap();
+    check(". --against HEAD", 0, &["compared with HEAD", "the same"], &[]);
+    // What is lost to the worker is not explained by its reason.
+    check(
+        "small.yaml --explained --against label.out",
+        0,
+        &["each for a reason that is known"],
+        &["not explained"],
+    );
+    for lost in ["mount", "args", "variable", "swapped"] {
+        let args = format!("small.yaml --explained --against {lost}.out");
+        check(
+            &args,
+            1,
+            &["eds: not explained: Deployment shop/ref: spec.template.spec.containers[0]"],
+            &[],
+        );
+    }
+    // Objects are told apart where there are several of a kind.
+    check(
+        "small.yaml claim.yaml -o markdown --against small.out",
+        1,
+        &[
+            "- ServiceAccount shop/ref, 9 fields: `apiVersion`",
+            "| ServiceAccount workers/order-processor |",
+        ],
+        &[", 1 fields", "``"],
+    );
+    check("small.yaml -o markdown --against swapped.out", 1, &["- Service, "], &["Service shop"]);
+    // A file of a revision's name comes first, and that is said.
+    scratch.write("v1", fs::read(scratch.path("small.out")).unwrap());
+    check("small.yaml --against v1", 0, &["v1 is a file here and a revision of git"], &[]);
+    check("small.yaml --against v1^0", 0, &["compared with v1^0 ("], &["a file here"]);
+    check("small.yaml --against small.out", 0, &[], &["a file here"]);
+    // The claim's own repository counts, not the working directory's.
+    let path = scratch.path("small.yaml");
+    let output = eds(&scratch.outside(""), &["diff", path.to_str().unwrap(), "--against", "HEAD"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    // A claim is the same by its namespace and name, in whatever file it stood and stands.
+    scratch.git(&["mv", "claim.yaml", "moved.yaml"]);
+    check(
+        "moved.yaml --against HEAD",
+        0,
+        &["claim workers/order-processor stood in claim.yaml then"],
+        &["is made"],
+    );
+    check(". --against HEAD", 0, &["the same"], &["is made", "is deleted"]);
+    let both = [
+        fs::read(scratch.path("small.yaml")).unwrap(),
+        b"---\n".to_vec(),
+        fs::read(scratch.path("moved.yaml")).unwrap(),
+    ];
+    scratch.write("moved.yaml", both.concat()).write("small.yaml", "a: b\n");
+    check(
+        "moved.yaml --against HEAD",
+        0,
+        &["claim shop/ref stood in small.yaml then", "the same"],
+        &[],
+    );
+    scratch.write("small.yaml", &both[0]).write("moved.yaml", &both[0]);
+    fs::remove_file(scratch.path("moved.yaml")).unwrap();
+    check(". --against HEAD", 1, &["Deployment workers/order-processor is deleted"], &["is made"]);
+    check(
+        ". --explained --against HEAD",
+        1,
+        &["not explained: Deployment workers/order-processor is deleted"],
+        &[],
+    );
 }
 
 /// What `eds adopt` writes becomes what it was made of, but for what its report says.

@@ -54,7 +54,10 @@ enum Format {
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
     match &args.from_cluster {
         Some(place) => tell(running(place, args)?, args),
-        None => tell(manifests::read(&args.paths, &args.exclude)?, args),
+        None => {
+            let pipe = "helm template … | eds adopt -";
+            tell(manifests::read(&args.paths, &args.exclude, pipe)?, args)
+        }
     }
 }
 

@@ -1,23 +1,22 @@
 //! `eds diff`: what applying a claim would change, beside manifests, a git revision, or the cluster.
 
-use std::collections::HashMap;
+mod given;
+
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{ArgGroup, ValueEnum};
 use eds_cluster::plan::{self, Plan};
-use eds_core::claims::{self, Outcome as Checked};
-use eds_core::diagnostics::{self, FileFindings};
-use eds_core::diff::{self, Base, Diff};
+use eds_core::adopt::Manifest;
+use eds_core::diagnostics;
+use eds_core::diff::{self, Base, Change, Diff, Fate, ObjectDiff};
 use eds_core::event_driven_service::{ADOPT, obstacle as obstacle_of};
-use eds_core::rules::transitions;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::compare::{self, Key};
-use crate::git::{Before, Was};
+use self::given::Given;
+use crate::git::{self, Before};
 use crate::given::Platform;
-use crate::inputs::Source;
 use crate::{Outcome, cluster, manifests, output};
 
 /// Show what applying a claim would change, field by field.
@@ -29,11 +28,11 @@ use crate::{Outcome, cluster, manifests, output};
 #[derive(clap::Args)]
 #[command(group = ArgGroup::new("base").required(true))]
 pub(crate) struct Args {
-    /// Files with claims; `-` is standard input.
+    /// Files and directories with claims; `-` is standard input.
     #[arg(value_name = "CLAIM", required = true)]
     claims: Vec<PathBuf>,
-    /// Compare with manifests (files, directories, `-`), or with what the claim was at this git revision. May be
-    /// repeated for manifests.
+    /// Compare with manifests (files, directories, `-`), or with what the claim was at this git revision of its own
+    /// repository, wherever it stood then. A file of that name comes first. May be repeated for manifests.
     #[arg(long, value_name = "MANIFESTS|REF", group = "base")]
     against: Vec<String>,
     /// Compare with the cluster: a dry run of what the provider or Crossplane would apply, so that nothing that the
@@ -46,7 +45,9 @@ pub(crate) struct Args {
     /// How to print the difference.
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     output: Format,
-    /// Exit with 0 also where it differs, as long as every difference has a reason that the platform knows.
+    /// Exit with 0 also where it differs, as long as every difference has a reason that the platform knows, and none has
+    /// consequences for the worker: where it loses a variable, a volume, an argument or the like, where a variable
+    /// gets another value, and where an object is deleted, it is 1.
     #[arg(long)]
     explained: bool,
     /// Namespace of claims and manifests that name none.
@@ -66,97 +67,81 @@ enum Format {
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let platform = Platform::built_in()?;
-    let mut files = Vec::new();
-    for path in &args.claims {
-        let source = Source::read(path)?;
-        let checked = check(&platform, source)?;
-        files.push((path.clone(), checked));
-    }
-    let render = |claim: &Value| platform.manifests(&placed(claim, &args.namespace));
+    let mut notes = Vec::new();
+    let against = against(args, &mut notes)?;
+    let before = match &against {
+        Against::Revision(before) => Some(before.as_ref()),
+        _ => None,
+    };
+    let given = Given::read(args, &platform, before)?;
+    notes.extend(given.notes.iter().cloned());
+    let render = |claim: &Value| platform.manifests(claim);
     let mut after = Vec::new();
-    for (checked, _) in files.iter().flat_map(|(_, checked)| &checked.claims) {
-        after.extend(render(&checked.effective)?);
+    for claim in &given.claims {
+        after.extend(render(&claim.effective)?);
     }
-    if after.is_empty() {
-        bail!("found no {} to compare", platform.api.definition.kind);
-    }
-    let diff = match against(args)? {
+    let mut diff = match &against {
         Against::Live => live(args, &after)?,
         Against::Manifests(paths) => {
             if paths.iter().chain(&args.claims).filter(|path| path.as_os_str() == "-").count() > 1 {
                 bail!("standard input is either claims or manifests");
             }
-            let read = manifests::read(&paths, &[])?;
-            let before: Vec<Value> = read.all.into_iter().map(|manifest| manifest.value).collect();
-            let mut diff = Diff::of(&before, &after, Base::Manifests);
-            diff.notes = read.notes;
-            diff
+            let read = manifests::read(paths, &[], "helm template … | eds diff CLAIM --against -")?;
+            notes.extend(read.notes);
+            let before = objects(read.all, paths, &platform.api.definition.kind, &mut notes)?;
+            Diff::of(&before, &after, Base::Manifests)
         }
         Against::Revision(before) => {
-            let (mut was, mut earlier) = (HashMap::new(), Vec::new());
-            for (path, _) in &files {
-                let shown = path.display();
-                let text = match before.read(path)? {
-                    Was::Text(text) => text,
-                    Was::Missing => continue,
-                    Was::Outside => {
-                        bail!("{shown} is no file of the repository, so {} has none", before.name)
-                    }
-                    Was::Unreadable => bail!("{shown} cannot be read as {} has it", before.name),
-                };
-                let name = format!("{shown} as it was");
-                for (claim, _) in check(&platform, Source { name, text })?.claims {
-                    earlier.extend(render(&claim.effective)?);
-                    was.insert(compare::key(&claim.effective), claim.effective);
-                }
+            let earlier = given.earlier(args, &platform, before)?;
+            let mut was = Vec::new();
+            for claim in &earlier.claims {
+                was.extend(render(claim)?);
             }
-            let mut diff = Diff::of(&earlier, &after, Base::Claims);
-            diff.notes = known(&files, &was);
-            diff
+            notes.extend(earlier.notes);
+            notes.extend(given.known(&earlier.claims));
+            output::note(&format!("compared with {}", before.name));
+            Diff::of(&was, &after, Base::Claims)
         }
     };
+    notes.append(&mut diff.notes);
+    diff.notes = notes;
     print(args, &diff)
 }
 
-/// Claims of a text, which must all be valid.
-fn check(platform: &Platform, source: Source) -> Result<Checked> {
-    let checked = claims::check(&source.text, &platform.api, claims::Options::default());
-    if checked.claims.iter().any(|(claim, _)| claim.claim().is_none()) || checked.claims.is_empty()
-    {
-        let name = source.name.clone();
-        let is_none = checked.claims.is_empty() && checked.findings.is_empty();
-        output::findings(&FileFindings::new(source.name, source.text, checked.findings));
-        match is_none {
-            true => bail!("{name}: holds no {}", platform.api.definition.kind),
-            false => bail!("{name}: the claim is not valid, so what it becomes cannot be told"),
+/// The objects among manifests, of which claims are none: what a claim becomes is compared with what stands in the
+/// cluster.
+fn objects(
+    all: Vec<Manifest>,
+    paths: &[PathBuf],
+    kind: &str,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Value>> {
+    let (claims, objects): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .map(|manifest| manifest.value)
+        .partition(|value| value.get("kind").and_then(Value::as_str) == Some(kind));
+    let is_list = |value: &Value| {
+        value.get("metadata").is_none()
+            && value.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"))
+    };
+    let of: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let of = of.join(", ");
+    match (claims.len(), objects.iter().all(is_list)) {
+        (0, true) => bail!(
+            "{of}: holds no object of Kubernetes, so there is nothing to compare with: name manifests, or what runs with \
+             --live"
+        ),
+        (_, true) => bail!(
+            "{of}: holds {kind} alone, and no manifest to compare with: name a git revision (--against HEAD), or pipe what \
+             that claim becomes: eds render CLAIM | eds diff CLAIM --against -"
+        ),
+        (0, false) => {}
+        (n, false) => {
+            let s = if n == 1 { "" } else { "s" };
+            notes.push(format!("passed over {n} claim{s} among the manifests"));
         }
     }
-    Ok(checked)
-}
-
-/// The claim in a namespace.
-fn placed(claim: &Value, namespace: &str) -> Value {
-    let mut claim = claim.clone();
-    if let Some(metadata) = claim.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.entry("namespace").or_insert_with(|| json!(namespace));
-    }
-    claim
-}
-
-/// What `eds validate --against` knows of the same change.
-fn known(files: &[(PathBuf, Checked)], was: &HashMap<Key, Value>) -> Vec<String> {
-    let mut notes = Vec::new();
-    for (path, checked) in files {
-        for (claim, node) in &checked.claims {
-            let Some(before) = was.get(&compare::key(&claim.effective)) else { continue };
-            let findings = transitions(before, node, &claim.effective);
-            let findings = FileFindings::new(String::new(), String::new(), findings).findings;
-            notes.extend(findings.iter().map(|f| {
-                format!("{}:{}: {} {}", path.display(), f.span.start.line, f.path, f.message)
-            }));
-        }
-    }
-    notes
+    Ok(objects)
 }
 
 enum Against {
@@ -165,19 +150,34 @@ enum Against {
     Revision(Box<Before>),
 }
 
-fn against(args: &Args) -> Result<Against> {
-    let is_path = |text: &String| {
-        text == "-" || std::path::Path::new(text).exists() || text.contains(['*', '?'])
+fn against(args: &Args, notes: &mut Vec<String>) -> Result<Against> {
+    let is_path =
+        |text: &String| text == "-" || Path::new(text).exists() || text.contains(['*', '?']);
+    // Where the first claim stands, which may be in another repository than the working directory.
+    let first = args.claims.first().filter(|path| path.as_os_str() != "-");
+    let folder = match first {
+        Some(path) if path.is_dir() => path.as_path(),
+        Some(path) => path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")),
+        None => Path::new("."),
     };
     match args.against.as_slice() {
         [] => Ok(Against::Live),
         [one] if !is_path(one) => {
-            let before = Before::open(one, false);
+            let before = Before::open_at(one, false, folder);
             let before =
                 before.with_context(|| format!("{one} is neither a file nor a revision of git"));
             Ok(Against::Revision(Box::new(before?)))
         }
-        all => Ok(Against::Manifests(all.iter().map(PathBuf::from).collect())),
+        all => {
+            for name in all.iter().filter(|name| !name.starts_with(['.', '/', '-'])) {
+                if Path::new(name).exists() && git::is_revision(name, folder) {
+                    notes.push(format!(
+                        "{name} is a file here and a revision of git: compared with the file; the revision is {name}^0"
+                    ));
+                }
+            }
+            Ok(Against::Manifests(all.iter().map(PathBuf::from).collect()))
+        }
     }
 }
 
@@ -251,6 +251,31 @@ fn print(args: &Args, diff: &Diff) -> Result<Outcome> {
         }
         false => output::note(&format!("{fields} field{s} {are}")),
     }
+    if args.explained && !diff.is_same() {
+        unexplained(diff);
+    }
     let fine = diff.is_same() || args.explained && diff.is_explained();
     Ok(if fine { Outcome::Fine } else { Outcome::Findings })
+}
+
+/// Says why differences are not explained: a few of them.
+fn unexplained(diff: &Diff) {
+    const SHOWN: usize = 5;
+    let why = |change: &Change| match (change.why, change.todo) {
+        (None, _) => Some("no reason is known".to_owned()),
+        (Some(why), Some(todo)) => Some(format!("{why}; {todo}")),
+        (Some(_), None) => None,
+    };
+    let mut lines = Vec::new();
+    for ObjectDiff { kind, namespace, name, fate, changes, .. } in &diff.objects {
+        let object = format!("{kind} {namespace}/{name}");
+        lines.extend((*fate == Fate::Deleted).then(|| format!("{object} is deleted")));
+        for change in changes {
+            lines.extend(why(change).map(|why| format!("{object}: {}: {why}", change.path)));
+        }
+    }
+    lines.iter().take(SHOWN).for_each(|line| output::note(&format!("not explained: {line}")));
+    if lines.len() > SHOWN {
+        output::note(&format!("and {} more", lines.len() - SHOWN));
+    }
 }

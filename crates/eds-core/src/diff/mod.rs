@@ -4,6 +4,7 @@
 //! objects before, objects after -> pairs (same kind, namespace and name; or renamed) -> difference -> report
 //! ```
 
+mod order;
 mod report;
 
 use std::collections::{BTreeMap, HashMap};
@@ -62,6 +63,8 @@ pub struct Change {
     pub recreates: bool,
     /// Why the platform has it otherwise, where that is known.
     pub why: Option<&'static str>,
+    /// What somebody has to see to, because the worker loses this or gets it otherwise.
+    pub todo: Option<&'static str>,
 }
 
 /// One object.
@@ -110,10 +113,13 @@ impl Diff {
         self.objects.iter().all(|object| object.fate == Fate::Same)
     }
 
-    /// Whether every difference has its reason.
+    /// Whether every difference has its reason, without consequences for the worker, and nothing is deleted.
     #[must_use]
     pub fn is_explained(&self) -> bool {
-        self.objects.iter().flat_map(|object| &object.changes).all(|change| change.why.is_some())
+        let explained = |change: &Change| change.why.is_some() && change.todo.is_none();
+        self.objects
+            .iter()
+            .all(|object| object.fate != Fate::Deleted && object.changes.iter().all(explained))
     }
 
     /// Compares what is with what claims become.
@@ -124,7 +130,8 @@ impl Diff {
         let mut unmatched = Vec::new();
         let mut pairs: Vec<(Option<&Value>, &Value)> = Vec::new();
         for new in after {
-            let at = open.iter().position(|old| same_object(old, new));
+            let exact = open.iter().position(|old| same_object(old, new) && !is_placeless(old));
+            let at = exact.or_else(|| open.iter().position(|old| same_object(old, new)));
             match at {
                 Some(at) => pairs.push((Some(open.remove(at)), new)),
                 None => {
@@ -137,9 +144,10 @@ impl Diff {
         for at in unmatched {
             let Some((slot, new)) = pairs.get_mut(at) else { continue };
             let of_kind =
-                |object: &&&Value| object::text(object, "/kind") == object::text(new, "/kind");
-            let alone = after.iter().filter(|other| of_kind(&other)).count() == 1;
-            let mut left = open.iter().filter(of_kind);
+                |object: &&Value| object::text(object, "/kind") == object::text(new, "/kind");
+            let here = |object: &&&Value| of_kind(object) && same_namespace(object, new);
+            let alone = after.iter().filter(of_kind).count() == 1;
+            let mut left = open.iter().filter(here);
             if let (true, Some(old), None) = (alone, left.next().copied(), left.next()) {
                 *slot = Some(old);
                 open.retain(|other| !std::ptr::eq(*other, old));
@@ -157,6 +165,22 @@ impl Diff {
             let ports = ports.get(&service(new)).cloned().unwrap_or_default();
             diff.objects.push(object(*old, new, ports, base));
         }
+        for change in diff.objects.iter().flat_map(|object| &object.changes) {
+            if change.why == Some(order::WHY) {
+                diff.notes.push(format!("{}: {}", change.path, order::WHY));
+            }
+        }
+        // Of the same name in another namespace: another object.
+        for old in open.iter().filter(|_| base == Base::Manifests) {
+            let same =
+                |new: &&Value, pointer| object::text(old, pointer) == object::text(new, pointer);
+            if after.iter().any(|new| same(&new, "/kind") && same(&new, "/metadata/name")) {
+                let ObjectDiff { kind, namespace, name, .. } = named(old);
+                diff.notes.push(format!(
+                    "{kind} {namespace}/{name} stands in another namespace than the claim: it is another object, and stays"
+                ));
+            }
+        }
         if base == Base::Claims {
             diff.objects.extend(
                 open.into_iter().map(|old| ObjectDiff { fate: Fate::Deleted, ..named(old) }),
@@ -168,8 +192,17 @@ impl Diff {
 
 fn same_object(old: &Value, new: &Value) -> bool {
     let same = |pointer| object::text(old, pointer) == object::text(new, pointer);
-    let namespace = object::text(old, "/metadata/namespace");
-    same("/kind") && same("/metadata/name") && (namespace.is_empty() || same("/metadata/namespace"))
+    same("/kind") && same("/metadata/name") && same_namespace(old, new)
+}
+
+/// Whether an object says no namespace: it goes where it is applied.
+fn is_placeless(object: &Value) -> bool {
+    object::text(object, "/metadata/namespace").is_empty()
+}
+
+fn same_namespace(old: &Value, new: &Value) -> bool {
+    let namespace = |object| object::text(object, "/metadata/namespace");
+    is_placeless(old) || namespace(old) == namespace(new)
 }
 
 /// The service that an object belongs to: namespace and name.
@@ -208,7 +241,7 @@ fn object(
         // KEDA's number of pods is nobody's to change.
         let scaled = place == "spec.replicas" && diff.kind == "Deployment" && row.after.is_none();
         if row.state == State::Same {
-            diff.same.push(place);
+            diff.same.extend(old.is_some().then_some(place));
             continue;
         }
         if is_server || unsaid || scaled {
@@ -232,8 +265,12 @@ fn object(
             restarts_pods: old.is_some() && restarts(&diff.kind, &place),
             recreates: old.is_some() && recreates(&diff.kind, &place, row.before),
             why: reason.map(|(why, _)| why),
+            todo: reason
+                .and_then(|(_, todo)| todo)
+                .filter(|_| row.state != State::Added && is_workers(&diff.kind, &role)),
         });
     }
+    diff.changes.extend(order::changes(before, new, &options.renamed));
     diff.fate = match old {
         None => Fate::Made,
         Some(old) if object::text(old, "/metadata/name") != object::text(new, "/metadata/name") => {
@@ -244,6 +281,16 @@ fn object(
         Some(_) => Fate::Changed,
     };
     diff
+}
+
+/// Whether what is lost or replaced there is the worker's, and not only a name by which others know it. `role` is a
+/// place of [`difference::place`].
+fn is_workers(kind: &str, role: &str) -> bool {
+    let named = matches!(role, "metadata.name" | "main.name" | "init.name")
+        || role.contains("metadata.labels")
+        || role.starts_with("spec.selector")
+        || role.contains("metadata.annotations") && kind != "ServiceAccount";
+    matches!(kind, "Deployment" | "ServiceAccount" | "ScaledObject") && !named
 }
 
 /// Containers that have become the claim's: the only one, or the first where none has its name.

@@ -13,11 +13,11 @@ use crate::printable::printable;
 /// ```text
 /// {"summary": {same, objects, fields, restartsPods, recreates, renames, deletes}, "notes": [..],
 ///  "objects": [{kind, namespace, name, newName, fate, changes: [{path, pointer, before, after, restartsPods,
-///               recreates, why}]}]}
+///               recreates, why, todo}]}]}
 /// ```
 ///
 /// `fate` is `same`, `changed`, `made`, `renamed` or `deleted`. `before` is what is, `after` what the claim has; a side
-/// that does not say it is null. Secrets are `***`.
+/// that does not say it is null. `todo` is what somebody has to see to, because the worker loses this. Secrets are `***`.
 #[must_use]
 pub fn json(diff: &Diff) -> Value {
     let changes = |object: &ObjectDiff| -> Vec<Value> {
@@ -30,6 +30,7 @@ pub fn json(diff: &Diff) -> Value {
                 "restartsPods": c.restarts_pods,
                 "recreates": c.recreates,
                 "why": c.why,
+                "todo": c.todo,
             })
         };
         object.changes.iter().map(change).collect()
@@ -69,8 +70,16 @@ pub fn json(diff: &Diff) -> Value {
 #[must_use]
 pub fn markdown(diff: &Diff) -> String {
     let cell = |text: &str| printable(text).replace('|', "\\|");
+    // The kind says which object it is, unless there are several.
+    let called = |object: &ObjectDiff| {
+        let alone = diff.objects.iter().filter(|other| other.kind == object.kind).count() == 1;
+        let ObjectDiff { kind, namespace, name, .. } = object;
+        if alone { cell(kind) } else { cell(&format!("{kind} {namespace}/{name}")) }
+    };
     let mut out = String::new();
-    out.push_str("The same in both:\n\n");
+    if diff.objects.iter().any(|object| !object.same.is_empty()) {
+        out.push_str("The same in both:\n\n");
+    }
     for object in diff.objects.iter().filter(|object| !object.same.is_empty()) {
         let mut parts: Vec<String> = Vec::new();
         for pattern in &object.same {
@@ -80,14 +89,18 @@ pub fn markdown(diff: &Diff) -> String {
             }
         }
         let parts: Vec<String> = parts.iter().map(|part| format!("`{}`", cell(part))).collect();
-        let _ =
-            writeln!(out, "- {}, {} fields: {}", object.kind, object.same.len(), parts.join(", "));
+        let (count, s) = (object.same.len(), if object.same.len() == 1 { "" } else { "s" });
+        let _ = writeln!(out, "- {}, {count} field{s}: {}", called(object), parts.join(", "));
     }
-    out.push_str("\n| object | field: as it is → as the claim has it | why |\n|---|---|---|\n");
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out.push_str("| object | field: as it is → as the claim has it | why |\n|---|---|---|\n");
     for object in &diff.objects {
-        let mut groups: Vec<(&str, Vec<&Change>)> = Vec::new();
+        let mut groups: Vec<(String, Vec<&Change>)> = Vec::new();
         for change in &object.changes {
             let why = change.why.unwrap_or("**no reason is known**");
+            let why = change.todo.map_or(why.to_owned(), |todo| format!("{why}; **{todo}**"));
             match groups.iter_mut().find(|(known, _)| *known == why) {
                 Some((_, group)) => group.push(change),
                 None => groups.push((why, vec![change])),
@@ -112,7 +125,8 @@ pub fn markdown(diff: &Diff) -> String {
                 format!("`{}`: {}", cell(&change.path), cell(&values))
             });
             let lines: Vec<String> = lines.collect();
-            let _ = writeln!(out, "| {} | {} | {} |", object.kind, lines.join("<br>"), cell(why));
+            let _ =
+                writeln!(out, "| {} | {} | {} |", called(object), lines.join("<br>"), cell(&why));
         }
     }
     out

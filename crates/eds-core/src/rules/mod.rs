@@ -33,6 +33,7 @@ pub(crate) use reword::{refused_anyway, reword, said_again};
 pub use together::{Identity, Together};
 pub use transitions::{beginnings, full_name, names, transitions};
 pub(crate) use unknown::{explain, is_missing, same_name};
+pub(crate) use variables::references;
 
 use serde_json::Value;
 

@@ -124,7 +124,7 @@ fn unset_fix(names: &[&str]) -> String {
 }
 
 /// The names in `$(NAME)`, each once, in order, and no more than anybody reads. `$$` stands for a dollar sign.
-pub(super) fn references(text: &str) -> Vec<&str> {
+pub(crate) fn references(text: &str) -> Vec<&str> {
     let (mut names, mut seen) = (Vec::new(), HashSet::new());
     let mut rest = text;
     while let Some((_, after)) = rest.split_once('$') {

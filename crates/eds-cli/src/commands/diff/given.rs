@@ -1,0 +1,263 @@
+//! The claims that are compared, and what they were at a git revision.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use eds_core::claims::{self, Options, Origin};
+use eds_core::diagnostics::FileFindings;
+use eds_core::rules::{full_name, transitions};
+use eds_core::yaml::Node;
+use serde_json::{Value, json};
+
+use super::Args;
+use crate::compare::{self, Key};
+use crate::git::{Before, Was};
+use crate::given::Platform;
+use crate::inputs::Source;
+use crate::output;
+use crate::select::{Candidate, Exclude, Selection, Version, is_yaml};
+
+/// A claim in its namespace, and where it stands.
+pub(super) struct Claim {
+    pub(super) effective: Value,
+    node: Node,
+    file: String,
+}
+
+/// All claims that were named.
+pub(super) struct Given {
+    pub(super) claims: Vec<Claim>,
+    pub(super) notes: Vec<String>,
+    /// The files that were read.
+    files: Vec<PathBuf>,
+    /// Files of the revision that are there no more.
+    deleted: Vec<PathBuf>,
+}
+
+/// What the claims were.
+#[derive(Default)]
+pub(super) struct Earlier {
+    pub(super) claims: Vec<Value>,
+    pub(super) notes: Vec<String>,
+}
+
+impl Given {
+    pub(super) fn read(args: &Args, platform: &Platform, before: Option<&Before>) -> Result<Self> {
+        let Selection { files, deleted, links, .. } =
+            Selection::named(&args.claims, &Exclude::new(&[])?, before)?;
+        let link =
+            |link: &PathBuf| format!("{} is a symbolic link, and was not followed", link.display());
+        let notes = links.iter().map(link).collect();
+        let mut given = Self { claims: Vec::new(), notes, files: Vec::new(), deleted };
+        let mut read = HashSet::new();
+        for Candidate { path, origin, version } in files {
+            // The same file by two names.
+            if !read.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
+                continue;
+            }
+            let name = path.display().to_string();
+            let source = match (&version, before) {
+                (Version::Head(id), Some(before)) => {
+                    Source::of(name, before.object(id, crate::inputs::MAX_BYTES)?)
+                }
+                _ => Source::try_read(&path)?,
+            };
+            let named = origin == Origin::Named || args.claims.contains(&path);
+            let source = match source {
+                Ok(source) => source,
+                Err(_) if named => Source::read(&path)?,
+                Err(unread) => {
+                    let what = &unread.finding.message;
+                    given.notes.push(format!("passed over {}: {what}", path.display()));
+                    continue;
+                }
+            };
+            let origin = if named { Origin::Named } else { origin };
+            given.add(platform, source, origin, args)?;
+            given.files.push(path);
+        }
+        if given.claims.is_empty() && (before.is_none() || given.deleted.is_empty()) {
+            let kind = &platform.api.definition.kind;
+            bail!("found no {kind} to compare: name files or directories that hold one");
+        }
+        Ok(given)
+    }
+
+    /// Claims of a text, which must all be valid.
+    fn add(
+        &mut self,
+        platform: &Platform,
+        source: Source,
+        origin: Origin,
+        args: &Args,
+    ) -> Result<()> {
+        let kind = &platform.api.definition.kind;
+        let name = source.name.clone();
+        let checked =
+            claims::check(&source.text, &platform.api, Options { origin, ..Options::default() });
+        let invalid = checked.claims.iter().any(|(claim, _)| claim.claim().is_none());
+        if checked.claims.is_empty() && checked.findings.is_empty() {
+            match origin {
+                Origin::Named => bail!("{name}: holds no {kind}: name the file that does"),
+                _ => return Ok(()),
+            }
+        }
+        if checked.claims.is_empty() || invalid {
+            output::findings(&FileFindings::new(source.name, source.text, checked.findings));
+            bail!("{name}: the claim is not valid, so what it becomes cannot be told");
+        }
+        for (claim, node) in checked.claims {
+            let effective = placed(&claim.effective, &args.namespace);
+            let same = |other: &&Claim| compare::key(&other.effective) == compare::key(&effective);
+            if let Some(other) = self.claims.iter().find(same) {
+                let (claim, other) = (full_name(&effective), &other.file);
+                let places = if *other == name {
+                    format!("twice in {name}")
+                } else {
+                    format!("in {other} and in {name}")
+                };
+                bail!(
+                    "claim {claim} stands {places}: name it once, or give one of them another name"
+                );
+            }
+            self.claims.push(Claim { effective, node, file: name.clone() });
+        }
+        Ok(())
+    }
+
+    /// What these claims were: in the same files, or wherever claims of their names stood. Claims of the files that are
+    /// nowhere any more are among them.
+    pub(super) fn earlier(
+        &self,
+        args: &Args,
+        platform: &Platform,
+        before: &Before,
+    ) -> Result<Earlier> {
+        let mut earlier = Earlier::default();
+        let mut seen = HashSet::new();
+        let now: HashSet<Key> = self.claims.iter().map(|c| compare::key(&c.effective)).collect();
+        for path in self.files.iter().chain(&self.deleted).filter(|path| *path != Path::new("-")) {
+            let shown = path.display();
+            let text = match before.read(path)? {
+                Was::Text(text) => text,
+                Was::Missing => continue,
+                Was::Outside => {
+                    bail!("{shown} is no file of the repository, so {} has none", before.name)
+                }
+                Was::Unreadable => bail!("{shown} cannot be read as {} has it", before.name),
+            };
+            seen.extend(before.inside(path));
+            let checked = claims::check(&text, &platform.api, Options::default());
+            if checked.claims.iter().any(|(claim, _)| claim.claim().is_none()) {
+                let name = format!("{shown} as it was");
+                output::findings(&FileFindings::new(name, text, checked.findings));
+                bail!(
+                    "{shown} as it was: the claim is not valid, so what it became cannot be told"
+                );
+            }
+            let was = checked.claims.into_iter();
+            earlier.claims.extend(was.map(|(claim, _)| placed(&claim.effective, &args.namespace)));
+        }
+        from_elsewhere(args, platform, before, &now, &seen, &mut earlier);
+        let gone = |claim: &Value| !now.contains(&compare::key(claim));
+        if earlier.claims.iter().any(gone) {
+            to_elsewhere(args, platform, before, &now, &mut earlier)?;
+        }
+        Ok(earlier)
+    }
+
+    /// What `eds validate --against` knows of the same change.
+    pub(super) fn known(&self, earlier: &[Value]) -> Vec<String> {
+        let was: HashMap<Key, &Value> =
+            earlier.iter().map(|claim| (compare::key(claim), claim)).collect();
+        let mut notes = Vec::new();
+        for Claim { effective, node, file } in &self.claims {
+            let Some(before) = was.get(&compare::key(effective)) else { continue };
+            let findings = transitions(before, node, effective);
+            let findings = FileFindings::new(String::new(), String::new(), findings).findings;
+            notes.extend(
+                findings
+                    .iter()
+                    .map(|f| format!("{file}:{}: {} {}", f.span.start.line, f.path, f.message)),
+            );
+        }
+        notes
+    }
+}
+
+/// Adds claims that stood in another file.
+fn from_elsewhere(
+    args: &Args,
+    platform: &Platform,
+    before: &Before,
+    now: &HashSet<Key>,
+    seen: &HashSet<PathBuf>,
+    earlier: &mut Earlier,
+) {
+    let known: HashSet<Key> = earlier.claims.iter().map(compare::key).collect();
+    let mut missing: HashSet<&Key> = now.difference(&known).collect();
+    if missing.is_empty() {
+        return;
+    }
+    let mut others: Vec<&PathBuf> =
+        before.names(false).filter(|path| is_yaml(path) && !seen.contains(*path)).collect();
+    others.sort();
+    for path in others {
+        let Some(text) = before.was(path) else { continue };
+        for claim in claims_of(&text, args, platform) {
+            if missing.remove(&compare::key(&claim)) {
+                let (name, at) = (full_name(&claim), before.shown(path));
+                earlier.notes.push(format!("claim {name} stood in {} then", at.display()));
+                earlier.claims.push(claim);
+            }
+        }
+    }
+}
+
+/// Takes away claims that stand in another file now.
+fn to_elsewhere(
+    args: &Args,
+    platform: &Platform,
+    before: &Before,
+    now: &HashSet<Key>,
+    earlier: &mut Earlier,
+) -> Result<()> {
+    let mut moved: HashMap<Key, PathBuf> = HashMap::new();
+    for (path, text) in Selection::elsewhere(before)? {
+        for claim in claims_of(&text, args, platform) {
+            moved.insert(compare::key(&claim), path.clone());
+        }
+    }
+    let Earlier { claims, notes } = earlier;
+    claims.retain(|claim| {
+        let key = compare::key(claim);
+        let Some(path) = moved.get(&key).filter(|_| !now.contains(&key)) else { return true };
+        let (name, path) = (full_name(claim), path.display());
+        notes.push(format!(
+            "claim {name} stands in {path} now, and is not compared: name that file too"
+        ));
+        false
+    });
+    Ok(())
+}
+
+/// The valid claims of a text.
+fn claims_of(text: &str, args: &Args, platform: &Platform) -> Vec<Value> {
+    if !claims::mentions(text, &platform.api) {
+        return Vec::new();
+    }
+    let checked =
+        claims::check(text, &platform.api, Options { origin: Origin::Any, ..Options::default() });
+    let valid = checked.claims.into_iter().filter(|(claim, _)| claim.claim().is_some());
+    valid.map(|(claim, _)| placed(&claim.effective, &args.namespace)).collect()
+}
+
+/// The claim in a namespace.
+fn placed(claim: &Value, namespace: &str) -> Value {
+    let mut claim = claim.clone();
+    if let Some(metadata) = claim.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.entry("namespace").or_insert_with(|| json!(namespace));
+    }
+    claim
+}
