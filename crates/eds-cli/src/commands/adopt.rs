@@ -83,7 +83,7 @@ fn tell(manifests: Manifests, args: &Args) -> Result<Outcome> {
     let platform = given::Platform::built_in()?;
     let adoption = adopt::adopt(&manifests.all, &platform.for_namespace(&args.namespace));
     let mut adoption = adoption.map_err(|e| anyhow!(e))?;
-    adoption.notes = manifests.notes;
+    adoption.notes.splice(0..0, manifests.notes);
     let mut out = std::io::stdout().lock();
     out.write_all(adoption.claims().as_bytes())?;
     out.flush()?;

@@ -82,6 +82,15 @@ impl Context<'_> {
                      app.kubernetes.io/component: event-driven-worker, and keep this manifest beside the claim",
                 );
             }
+            if pattern == "spec.podMetricsEndpoints[].port"
+                && value.and_then(Value::as_str) != Some("http")
+            {
+                return Verdict::new(
+                    Kind::Lost,
+                    "the claim's pods have one port, 8080, named http: this one is not asked",
+                )
+                .todo("write http here, and answer there; keep this manifest beside the claim");
+            }
             return Verdict::new(
                 Kind::Kept,
                 "the claim does not make it: keep this manifest beside the claim",

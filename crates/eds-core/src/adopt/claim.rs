@@ -28,9 +28,11 @@ pub(super) struct Draft {
     pub(super) secret: Option<(String, Vec<String>)>,
 }
 
+/// Characters of a claim's name at most.
+const LONGEST: usize = 56;
+
 /// The claim's name: the worker's, where that can be a claim's.
 pub(super) fn name(workload: &str) -> (String, Option<String>) {
-    const LONGEST: usize = 56;
     let mut name: String = workload
         .chars()
         .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' })
@@ -45,6 +47,17 @@ pub(super) fn name(workload: &str) -> (String, Option<String>) {
         format!("{workload} cannot be a claim's name: at most {LONGEST} lower-case letters, digits and dashes, from a letter on")
     });
     (name, why)
+}
+
+/// A claim's name that nothing else has: the name itself, or one with a number.
+pub(super) fn free(name: &str, taken: impl Fn(&str) -> bool) -> String {
+    let longest = |n: usize| {
+        let end = format!("-{n}");
+        let start: String = name.chars().take(LONGEST - end.len()).collect();
+        format!("{}{end}", start.trim_end_matches('-'))
+    };
+    let numbered = (2..).map(longest);
+    std::iter::once(name.to_owned()).chain(numbered).find(|name| !taken(name)).unwrap_or_default()
 }
 
 /// Entries of `spec.secretRefs`, in the order in which the Secrets appear.
@@ -92,8 +105,9 @@ pub(super) fn draft(
     });
     let mut environment = Environment::of(container, pod, namespace);
     let init = init_container(pod, container);
+    let mut differs = Vec::new();
     if let Some(init) = init {
-        join(&mut environment, Environment::of(init, pod, namespace));
+        differs = join(&mut environment, Environment::of(init, pod, namespace));
     }
     let default = |field: &str| {
         let at =
@@ -123,20 +137,36 @@ pub(super) fn draft(
     let medium = default("size");
     let size =
         size::choose(resources, sizes, medium.as_ref().and_then(Value::as_str).unwrap_or("medium"));
+    if let Some(note) = sizes
+        .iter()
+        .find(|known| known.name == size.name)
+        .and_then(|size| size::from_limits(resources, size))
+    {
+        notes.push(note);
+    }
     if size.guess {
         guess("spec.size", &size.name, &size.comment);
     }
+    let also = [
+        ("spec.nats.account", &settings.account),
+        ("spec.nats.monitoringEndpoint", &settings.endpoint),
+    ];
+    let also = also.into_iter().filter_map(|(path, setting)| Some((path, setting.as_ref()?)));
     for (path, setting) in [
         ("spec.nats.url", &settings.url),
         ("spec.nats.stream", &settings.stream),
         ("spec.nats.consumer", &settings.consumer),
-    ] {
+    ]
+    .into_iter()
+    .chain(also)
+    {
         if setting.guess {
             guess(path, &setting.value, &setting.comment);
         } else if let Some(comment) = &setting.comment {
             notes.push(format!("{path} is {}: {comment}", setting.value));
         }
     }
+    notes.extend(others(pod, container, scaler, trigger, namespace, url));
     let mut spec = vec![
         Item::scalar("image", text(container, "/image"), None),
         Item::scalar("size", size.name, size.comment),
@@ -193,9 +223,21 @@ pub(super) fn draft(
     let pulls = pulls.map(|name| Item::listed(Tree::Inline(json!({"name": name})), None));
     push_list(&mut spec, "imagePullSecrets", bounded(pulls.collect(), most("imagePullSecrets")));
     if let Some(fields) = arguments {
-        spec.push(Item::field("initContainer", Tree::Map(fields), None));
+        let comment = (!differs.is_empty()).then(|| {
+            let differs = differs.join(", ");
+            format!("it had values of its own, and gets the worker's, as a claim has one environment: {differs}")
+        });
+        notes.extend(comment.iter().map(|comment| format!("spec.initContainer: {comment}")));
+        spec.push(Item::field("initContainer", Tree::Map(fields), comment));
     }
-    let scaling = scaling(&workload.value, scaler, autoscaler, trigger, &default, &mut guess);
+    let bounds = |field: &str| {
+        let at = format!("/properties/spec/properties/scaling/properties/{field}");
+        let field = platform.api.definition.schema.pointer(&at);
+        let bound = |key: &str| field.and_then(|field| field.get(key)?.as_i64());
+        (bound("minimum").unwrap_or(i64::MIN), bound("maximum").unwrap_or(i64::MAX))
+    };
+    let scaling =
+        scaling(&workload.value, scaler, autoscaler, trigger, (&default, &bounds), &mut guess);
     if !scaling.is_empty() {
         spec.push(Item::field("scaling", Tree::Map(scaling), None));
     }
@@ -292,10 +334,66 @@ fn init_container<'a>(pod: &'a Value, main: &Value) -> Option<&'a Value> {
     })
 }
 
-/// Both containers of a claim have one environment.
-fn join(environment: &mut Environment, init: Environment) {
+/// What else of the manifests speaks of NATS, a line each: a claim is one container with one trigger.
+fn others(
+    pod: &Value,
+    worker: &Value,
+    scaler: Option<&Value>,
+    trigger: Option<&Value>,
+    namespace: &Namespace<'_>,
+    url: &str,
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    let (config, secret) =
+        (|name: &str| namespace.config(name), |name: &str| namespace.secret(name));
+    for container in list(pod, "/containers").filter(|c| !std::ptr::eq(*c, worker)) {
+        if nats::signs(container, &config, &secret) == 0 {
+            continue;
+        }
+        let environment = Environment::of(container, pod, namespace);
+        let name = text(container, "/name");
+        let found = nats::settings(name, container, &environment, None, None, url);
+        let known = |setting: &Setting| {
+            if setting.guess { "…".to_owned() } else { setting.value.clone() }
+        };
+        notes.push(format!(
+            "container {name} speaks of NATS too, and does not run any more: if it is a worker, write a claim of its \
+             own for it, with image {}, stream {} and consumer {}",
+            text(container, "/image"),
+            known(&found.stream),
+            known(&found.consumer),
+        ));
+    }
+    let triggers = scaler.into_iter().flat_map(|scaler| list(scaler, "/spec/triggers"));
+    let more =
+        triggers.filter(|t| text(t, "/type") == nats::TRIGGER).filter(|t| Some(*t) != trigger);
+    notes.extend(more.map(|other| {
+        let said = |key: &str| text(other, &format!("/metadata/{key}")).to_owned();
+        format!(
+            "the ScaledObject has a second {} trigger, of stream {} and consumer {}: a claim scales by one consumer. \
+             If the worker reads both, make two claims of it, each with its own consumer",
+            nats::TRIGGER,
+            said("stream"),
+            said("consumer"),
+        )
+    }));
+    notes
+}
+
+/// Both containers of a claim have one environment. Gives the variables that the init container had otherwise.
+fn join(environment: &mut Environment, init: Environment) -> Vec<String> {
     let names: HashSet<String> =
         environment.variables.iter().map(|variable| variable.name.clone()).collect();
+    let own: HashMap<&str, &Origin> =
+        environment.variables.iter().map(|v| (v.name.as_str(), &v.origin)).collect();
+    let differs =
+        init.variables.iter().filter(|v| own.get(v.name.as_str()).is_some_and(|o| **o != v.origin));
+    let differs: Vec<String> = differs
+        .map(|variable| match &variable.origin {
+            Origin::Secret { name, key } => format!("{} (Secret {name}, key {key})", variable.name),
+            _ => variable.name.clone(),
+        })
+        .collect();
     environment.variables.extend(
         init.variables.into_iter().filter(|v| !names.contains(&v.name)).map(|mut v| {
             v.comment = Some("the init container's alone, until now".to_owned());
@@ -312,6 +410,7 @@ fn join(environment: &mut Environment, init: Environment) {
             environment.unsaid.push(unsaid);
         }
     }
+    differs
 }
 
 /// Command and arguments of the init container; a secret among them becomes a variable.
@@ -367,12 +466,25 @@ fn whole(value: Option<&Value>) -> Option<i64> {
     }
 }
 
+/// The whole number that is not smaller than a figure.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a figure that is too large becomes the largest there is"
+)]
+fn nearest(written: &str) -> Option<i64> {
+    written
+        .parse::<f64>()
+        .ok()
+        .filter(|figure| figure.is_finite())
+        .map(|figure| figure.ceil() as i64)
+}
+
 fn scaling(
     workload: &Value,
     scaler: Option<&Value>,
     autoscaler: Option<&Value>,
     trigger: Option<&Value>,
-    default: &impl Fn(&str) -> Option<Value>,
+    (default, bounds): (&impl Fn(&str) -> Option<Value>, &impl Fn(&str) -> (i64, i64)),
     guess: &mut impl FnMut(&str, &str, &Option<String>),
 ) -> Vec<Item> {
     let replicas = whole(workload.pointer("/spec/replicas")).unwrap_or(1);
@@ -405,9 +517,37 @@ fn scaling(
         guess("spec.scaling.minReplicas", &min.to_string(), &comment);
     }
     let max = max.max(min).max(1);
-    let metadata = |key: &str| whole(trigger.and_then(|trigger| trigger.get("metadata")?.get(key)));
+    // KEDA's own defaults are 10 and 0.
+    let metadata = |key: &str, default: i64| {
+        let written = trigger.and_then(|trigger| trigger.get("metadata")?.get(key));
+        match (written, whole(written)) {
+            (None, _) => (default, None),
+            (_, Some(value)) => (value, None),
+            (Some(written), None) => {
+                let written = written.as_str().map_or_else(|| written.to_string(), str::to_owned);
+                let nearest = nearest(&written).unwrap_or(default);
+                let why =
+                    format!("guess: the trigger says {written}, and KEDA takes whole numbers only");
+                (nearest, Some(why))
+            }
+        }
+    };
     let mut items = Vec::new();
-    let mut say = |key: &str, value: i64, comment: Option<String>| {
+    let mut say = |key: &str, written: i64, comment: Option<String>| {
+        let (least, most) = bounds(key);
+        let value = written.max(least).min(most);
+        let comment = match value == written {
+            true => comment,
+            false => {
+                Some(format!("the manifests say {written}; this is the nearest that a claim takes"))
+            }
+        };
+        let path = format!("spec.scaling.{key}");
+        if value != written
+            || comment.as_deref().is_some_and(|c| c.starts_with("guess: the trigger"))
+        {
+            guess(&path, &value.to_string(), &comment);
+        }
         let usual = default(&format!("scaling.{key}")).and_then(|value| value.as_i64());
         if usual != Some(value) || comment.is_some() {
             items.push(Item::scalar(key, value, comment));
@@ -416,9 +556,10 @@ fn scaling(
     say("minReplicas", min, comment);
     say("maxReplicas", max, None);
     if trigger.is_some() {
-        // KEDA's own defaults are 10 and 0.
-        say("lagThreshold", metadata("lagThreshold").unwrap_or(10), None);
-        say("activationLagThreshold", metadata("activationLagThreshold").unwrap_or(0), None);
+        for (key, default) in [("lagThreshold", 10), ("activationLagThreshold", 0)] {
+            let (value, comment) = metadata(key, default);
+            say(key, value, comment);
+        }
     }
     if let (None, Some(threshold)) = (trigger, autoscaler.and_then(nats::lag_threshold)) {
         say(

@@ -63,6 +63,13 @@ impl Context<'_> {
             let at =
                 |key: &str| scaler.pointer(&format!("/spec/{key}")).cloned().unwrap_or_default();
             let new = json!({"minReplicaCount": at("minReplicaCount"), "maxReplicaCount": at("maxReplicaCount")});
+            let most = new.pointer("/maxReplicaCount").and_then(Value::as_i64);
+            if value.as_i64().zip(most).is_some_and(|(was, most)| was > most) {
+                return Some(
+                    Verdict::new(Kind::Lost, "a claim does not take so many pods; spec.scaling.maxReplicas is its largest number")
+                        .todo("see whether that many pods, of a larger size, can do the work"),
+                );
+            }
             let why = "KEDA owns the number of pods, within spec.scaling; written here, each change of the claim \
                        would cut a busy service down";
             return Some(Verdict::replaced(new, why));

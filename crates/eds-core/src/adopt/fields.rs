@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::input::Manifest;
+use super::pointing::Made;
 use super::verdict::{Context, Role};
 use super::workers::Index;
 use super::{Owner, Worker, reasons};
@@ -84,9 +85,10 @@ pub(super) fn all(index: &Index<'_>, owners: &[Owner], workers: &[Worker]) -> Ve
         }
     }
     let mut fields = Vec::new();
+    let made = Made::new(index, owners, workers);
     for (at, manifest) in index.manifests.iter().enumerate() {
         let owner = of.get(&at).and_then(|i| Some((owners.get(*i)?, workers.get(*i)?)));
-        object(index, at, manifest, owner, &mut fields);
+        object((index, &made), at, manifest, owner, &mut fields);
     }
     for ((group, ..), worker) in owners.iter().zip(workers) {
         let has = |kind: &str| match kind {
@@ -108,7 +110,7 @@ pub(super) fn all(index: &Index<'_>, owners: &[Owner], workers: &[Worker]) -> Ve
 }
 
 fn object(
-    index: &Index<'_>,
+    (index, made): (&Index<'_>, &Made<'_>),
     at: usize,
     manifest: &Manifest,
     owner: Option<(&Owner, &Worker)>,
@@ -145,7 +147,7 @@ fn object(
         }
     }
     let changed = OnceCell::new();
-    let context = Context { index, manifest, owner, role: &role, options: &options, changed };
+    let context = Context { index, manifest, owner, role: &role, options: &options, made, changed };
     for (path, span) in leaves {
         let value = value_at(&manifest.value, &path);
         let row = rows.get(&path);
@@ -181,7 +183,13 @@ fn object(
             if context.says_nothing_new(&row, rendered) {
                 continue;
             }
-            fields.push(added(rendered, worker, &row));
+            let mut field = added(rendered, worker, &row);
+            if let Some(limit) = context.from_limit(&row.path) {
+                field.why = format!(
+                    "Kubernetes took it from the limit until now, {limit}: the pod asks for less"
+                );
+            }
+            fields.push(field);
         }
     }
 }

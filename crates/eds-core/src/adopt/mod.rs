@@ -19,6 +19,7 @@ mod elsewhere;
 mod fields;
 mod input;
 mod nats;
+mod pointing;
 pub(crate) mod reasons;
 mod references;
 mod report;
@@ -29,7 +30,7 @@ mod verdict;
 mod workers;
 mod write;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde_json::{Value, json};
 
@@ -172,10 +173,25 @@ pub fn adopt(manifests: &[Manifest], platform: &Platform<'_>) -> Result<Adoption
     let sizes = sizes(platform);
     let mut workers = Vec::new();
     let mut owners = Vec::new();
+    let mut names: HashSet<(&str, String)> = HashSet::new();
     for group in groups {
         let Some(manifest) = index.get(group.workload) else { continue };
-        let (name, naming) = claim::name(manifest.name());
-        let namespace = Namespace { index: &index, name: index.namespace(manifest), claim: &name };
+        let (mut name, mut naming) = claim::name(manifest.name());
+        let space = index.namespace(manifest);
+        if let Some(why) = &mut naming {
+            let free = claim::free(&name, |name| {
+                names.contains(&(space, name.to_owned()))
+                    || index.find(space, "Deployment", name).is_some()
+            });
+            if free != name {
+                why.push_str(&format!("; {name} is another worker's"));
+                name = free;
+            }
+        }
+        if group.refused.is_none() {
+            names.insert((space, name.clone()));
+        }
+        let namespace = Namespace { index: &index, name: space, claim: &name };
         let draft = match group.refused {
             None => claim::draft(&group, &namespace, naming, &sizes, platform),
             Some(_) => None,
@@ -203,11 +219,55 @@ pub fn adopt(manifests: &[Manifest], platform: &Platform<'_>) -> Result<Adoption
         workers.push(worker);
     }
     let fields = fields::all(&index, &owners, &workers);
+    let taken = taken(&index, &owners, &workers);
     for (worker, (group, draft, name)) in workers.iter_mut().zip(&owners) {
         let namespace = Namespace { index: &index, name: platform.namespace, claim: name };
         steps::tell(worker, group, draft.as_ref(), &namespace);
     }
-    Ok(Adoption { workers, fields, notes: Vec::new() })
+    for (worker, taken) in workers.iter_mut().zip(taken) {
+        if !taken.is_empty() {
+            worker.steps.insert(
+                0,
+                "give the claim another metadata.name, as the first notes say".to_owned(),
+            );
+        }
+        worker.notes.splice(0..0, taken);
+    }
+    let mut adoption = Adoption { workers, fields, notes: Vec::new() };
+    adoption.notes = together(&adoption, platform);
+    Ok(adoption)
+}
+
+/// Of each worker, what has a name that its claim takes and is somebody else's.
+fn taken(index: &Index<'_>, owners: &[Owner], workers: &[Worker]) -> Vec<Vec<String>> {
+    let made = pointing::Made::new(index, owners, workers);
+    let say = |worker: &Worker, (group, _, claim): &Owner| -> Vec<String> {
+        let Some(workload) = index.get(group.workload) else { return Vec::new() };
+        let found = made.in_the_way(index, worker, index.namespace(workload));
+        found
+            .map(|other| {
+                format!(
+                    "{} {} is not this worker's, and the claim {claim} would make one of that name: give the claim \
+                     another metadata.name before it is applied",
+                    other.kind(),
+                    other.name()
+                )
+            })
+            .collect()
+    };
+    workers.iter().zip(owners).map(|(worker, owner)| say(worker, owner)).collect()
+}
+
+/// What `eds validate` says of the claims only where they stand together.
+fn together(adoption: &Adoption, platform: &Platform<'_>) -> Vec<String> {
+    if adoption.workers.iter().filter(|worker| worker.claim.is_some()).count() < 2 {
+        return Vec::new();
+    }
+    let alone: HashSet<(String, String)> =
+        adoption.workers.iter().flat_map(|worker| &worker.findings.findings).map(said).collect();
+    let checked = claims::check(&adoption.claims(), platform.api, claims::Options::default());
+    let new = checked.findings.iter().map(said).filter(|finding| !alone.contains(finding));
+    new.map(|(path, message)| format!("the claims together: {path}: {message}")).collect()
 }
 
 /// Of a namespace's objects, those that are workers or belong to one: the rest is no business of a claim.

@@ -126,8 +126,25 @@ pub(super) fn settings(
     };
     let stream = choose(Kind::Stream, said("stream"), container, environment);
     let consumer = choose(Kind::Consumer, said("consumer"), container, environment);
+    let authentication =
+        trigger.map(|trigger| text(trigger, "/authenticationRef/name")).unwrap_or_default();
+    let authenticated = !authentication.is_empty();
+    let url = url(container, environment, default_url);
+    let endpoint = said("natsServerMonitoringEndpoint").map(|endpoint| {
+        let other = namespace_of(endpoint).zip(namespace_of(&url.value));
+        match other.filter(|(asked, read)| asked != read) {
+            None => Setting::known(endpoint),
+            Some(_) => Setting::with(
+                endpoint,
+                format!(
+                    "the trigger asks another NATS than the worker reads, {}: see which it is",
+                    url.value
+                ),
+            ),
+        }
+    });
     Settings {
-        url: url(container, environment, default_url),
+        url,
         stream: stream.unwrap_or_else(|| {
             let guess = name.to_ascii_uppercase().replace(['-', '.'], "_");
             let why = no_name(Kind::Stream);
@@ -150,16 +167,29 @@ pub(super) fn settings(
                 ),
             )
         }),
-        account: said("account").map(|account| match account.to_ascii_uppercase().as_str() {
+        account: said("account").or(authenticated.then_some("$G")).map(|account| match account.to_ascii_uppercase().as_str() {
             "$SYS" => Setting::with(
                 "$G",
                 "the trigger said $SYS, where NATS has no JetStream: it has never scaled anything"
                     .to_owned(),
             ),
+            _ if authenticated && said("account").is_none() => Setting::guess(
+                account.to_owned(),
+                &format!("the trigger takes it from TriggerAuthentication {authentication}, which is not read here"),
+            ),
             _ => Setting::known(account),
         }),
-        endpoint: said("natsServerMonitoringEndpoint").map(Setting::known),
+        endpoint,
     }
+}
+
+/// The namespace of a Service's name, where that is said.
+fn namespace_of(server: &str) -> Option<&str> {
+    let host = server.split_once("://").map_or(server, |(_, host)| host);
+    let host = host.split([':', '/', ',']).next()?;
+    let (before, _) =
+        host.split_once(".svc").filter(|(_, after)| after.is_empty() || after.starts_with('.'))?;
+    before.rsplit_once('.').map(|(_, namespace)| namespace)
 }
 
 /// The stream or consumer whose lag an autoscaler measures through a metric of its own.
@@ -400,7 +430,8 @@ fn choose(
             own.push((rank.min(1), option.to_owned(), value.to_owned()));
         }
     }
-    own.sort_by_key(|(rank, ..)| *rank);
+    // Of two that are as sure, the platform's own name.
+    own.sort_by_key(|(rank, name, _)| (*rank, !OWN.contains(&name.as_str())));
     let what = kind.word();
     match (said, own.first()) {
         (Some(said), _) if own.iter().any(|(_, _, value)| value == said) => {
@@ -430,7 +461,18 @@ fn choose(
             ),
         )),
         (Some(said), None) => Some(Setting::known(said)),
-        (None, Some((0, ..))) => own.first().map(|(_, _, value)| Setting::known(value)),
+        (None, Some((0, _, value))) => {
+            let other = own.iter().find(|(rank, _, other)| *rank == 0 && other != value);
+            Some(match other {
+                None => Setting::known(value),
+                Some((_, name, other)) => Setting::with(
+                    value,
+                    format!(
+                        "the worker's {name} says {other}: is that another {what} that it reads?"
+                    ),
+                ),
+            })
+        }
         (None, Some((_, name, value))) => Some(Setting::guess(
             value.clone(),
             &format!("from {name}; is that the {what} it reads?"),
@@ -552,6 +594,13 @@ mod tests {
             &[],
             ["S", "c"],
             [default, "S", "c"],
+        );
+        // Two variables of one worker.
+        check(
+            &[("NATS_STREAM", "OTHER"), ("NATS_STREAM_NAME", "S"), ("NATS_CONSUMER_GROUP", "c")],
+            &[],
+            ["", ""],
+            [default, "S!", "c"],
         );
         check(
             &[("NATS_CONSUMER", "c"), ("NATS_CONSUMER_GROUP", "other")],

@@ -29,7 +29,38 @@ const FIGURES: [(&str, &str); 4] =
 fn figure(resources: &Value, part: &str, what: &str) -> Option<(f64, String)> {
     let value = resources.pointer(&format!("/{part}/{what}"))?;
     let written = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    Some((quantity::parse_to_float(&written).ok()?, written))
+    let amount = quantity::parse_to_float(&written).ok().filter(|amount| *amount >= 0.0)?;
+    Some((amount, written))
+}
+
+/// What stands where a figure should stand, and is none.
+fn unreadable(resources: &Value) -> Vec<String> {
+    let written = |(part, what): &(&str, &str)| {
+        let value =
+            resources.pointer(&format!("/{part}/{what}")).filter(|value| !value.is_null())?;
+        let said = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        figure(resources, part, what).is_none().then(|| format!("{part}.{what} {said}"))
+    };
+    FIGURES.iter().filter_map(written).collect()
+}
+
+/// What Kubernetes takes from the limit because no request is written, and the size asks for less of: a line.
+pub(super) fn from_limits(resources: &Value, size: &Size) -> Option<String> {
+    let differs = ["cpu", "memory"].into_iter().filter_map(|what| {
+        let written =
+            resources.pointer(&format!("/requests/{what}")).is_some_and(|value| !value.is_null());
+        let (limit, said) = figure(resources, "limits", what).filter(|_| !written)?;
+        let (asked, new) = figure(&size.resources, "requests", what)?;
+        (asked < limit).then(|| format!("{what} {said}, and now {new}"))
+    });
+    let differs: Vec<String> = differs.collect();
+    (!differs.is_empty()).then(|| {
+        format!(
+            "the container says limits and no requests, so Kubernetes reserved the limits for each pod: {}. Nodes \
+             may be fuller, and such pods are ended earlier when a node runs out of memory",
+            differs.join("; ")
+        )
+    })
 }
 
 /// `sizes` are in their order, the smallest first.
@@ -41,8 +72,12 @@ pub(super) fn choose(resources: &Value, sizes: &[Size], default: &str) -> Choice
             Some((*part, *what, amount, written))
         })
         .collect();
+    let unread = unreadable(resources);
     if wanted.is_empty() {
-        let comment = "guess: the manifest sets no requests and limits".to_owned();
+        let comment = match unread.as_slice() {
+            [] => "guess: the manifest sets no requests and limits".to_owned(),
+            unread => format!("guess: the manifest's figures are none: {}", unread.join(", ")),
+        };
         return Choice { name: default.to_owned(), comment: Some(comment), guess: true };
     }
     let lacks = |size: &Size| -> Vec<String> {
@@ -57,7 +92,10 @@ pub(super) fn choose(resources: &Value, sizes: &[Size], default: &str) -> Choice
             .collect()
     };
     if let Some(size) = sizes.iter().find(|size| lacks(size).is_empty()) {
-        return Choice { name: size.name.clone(), comment: None, guess: false };
+        let comment = (!unread.is_empty()).then(|| {
+            format!("guess: of the manifest's figures these are none: {}", unread.join(", "))
+        });
+        return Choice { name: size.name.clone(), guess: comment.is_some(), comment };
     }
     let Some(largest) = sizes.last() else {
         return Choice { name: default.to_owned(), comment: None, guess: true };
@@ -97,6 +135,16 @@ mod tests {
         check(json!({"limits": {"cpu": "1500m", "memory": "100Mi"}}), "medium", "");
         check(json!({"limits": {"memory": "9Gi"}}), "large", "limits.memory 9Gi, not 8Gi");
         check(json!({}), "medium", "guess");
+        check(
+            json!({"requests": {"cpu": "-1", "memory": "lots"}}),
+            "medium",
+            "requests.memory lots",
+        );
+        check(
+            json!({"requests": {"cpu": "1"}, "limits": {"memory": "1GB"}}),
+            "large",
+            "limits.memory 1GB",
+        );
         check(json!(null), "medium", "guess");
     }
 }

@@ -54,11 +54,17 @@ pub(super) fn tell(
     // KEDA refuses two scalers of one Deployment, and a Service keeps what the claim does not say.
     let service = get(group.service);
     let mut old = Vec::new();
-    old.extend(scaler.map(|m| format!("scaledobject/{}", quoted(m.name()))));
-    old.extend(
-        get(group.autoscaler).map(|m| format!("horizontalpodautoscaler/{}", quoted(m.name()))),
-    );
-    old.extend(service.map(|m| format!("service/{}", quoted(m.name()))));
+    let beside = |kind: &'static str| {
+        let all = group.beside.iter().filter_map(|at| get(Some(*at)));
+        all.filter(move |manifest| manifest.kind() == kind)
+    };
+    let scalers = scaler.into_iter().chain(beside("ScaledObject"));
+    old.extend(scalers.map(|m| format!("scaledobject/{}", quoted(m.name()))));
+    let autoscalers = get(group.autoscaler).into_iter().chain(beside("HorizontalPodAutoscaler"));
+    old.extend(autoscalers.map(|m| format!("horizontalpodautoscaler/{}", quoted(m.name()))));
+    // One of another name is not in the way, and somebody may call it.
+    let in_the_way = service.filter(|service| service.name() == claim);
+    old.extend(in_the_way.map(|m| format!("service/{}", quoted(m.name()))));
     if same_name && !old.is_empty() {
         steps.push(format!("make room (the pods stay): kubectl{space} delete {}", old.join(" ")));
     }
@@ -82,6 +88,26 @@ pub(super) fn tell(
         steps.push(format!(
             "wait until {least} of its pods are ready: kubectl{space} get deployment {claim} \
              -o jsonpath='{{.status.readyReplicas}}'"
+        ));
+    }
+    if least == 0 {
+        worker.notes.push(
+            "with minReplicas: 0 the claim is Ready without a pod, so there is none to wait for: once it is Ready the \
+             old pods are ended, and KEDA starts new ones when messages wait"
+                .to_owned(),
+        );
+    }
+    if let Some(service) = service.filter(|service| service.name() != claim) {
+        let rendered = worker.rendered.iter().find(|object| text(object, "/kind") == "Service");
+        let selector = rendered.and_then(|service| service.pointer("/spec/selector"));
+        let patch =
+            serde_json::json!([{"op": "replace", "path": "/spec/selector", "value": selector}]);
+        steps.push(format!(
+            "let who calls Service {} call {claim}; until then, let it find the claim's pods: kubectl{space} patch \
+             service/{} --type=json -p {}",
+            service.name(),
+            quoted(service.name()),
+            quoted(&patch.to_string())
         ));
     }
     if same_name {

@@ -7,12 +7,13 @@ use serde_json::Value;
 
 use super::fields::Kind;
 use super::input::Manifest;
+use super::pointing::Made;
 use super::references::values;
 use super::workers::Index;
 use super::{Owner, Worker, reasons};
 use crate::difference::{self, Options, Row, State, pattern, value_at};
 use crate::golang::quantity;
-use crate::object::text;
+use crate::object::{list, text};
 use crate::schema::path::Path;
 
 /// What an object is to the claim.
@@ -97,6 +98,8 @@ pub(super) struct Context<'a> {
     pub(super) owner: Option<(&'a Owner, &'a Worker)>,
     pub(super) role: &'a Role<'a>,
     pub(super) options: &'a Options,
+    /// What the claims make.
+    pub(super) made: &'a Made<'a>,
     /// The worker's variables that are worth something else in what the claim becomes, once somebody asked.
     pub(super) changed: OnceCell<HashSet<String>>,
 }
@@ -118,7 +121,14 @@ impl Context<'_> {
             Role::Made(kind, name) => {
                 Verdict::new(Kind::Server, format!("{kind} {name} has made it"))
             }
-            Role::Other => Verdict::new(Kind::Kept, "belongs to no worker: it stays as it is"),
+            _ if self.is_in_the_way(&pattern) => Verdict::new(
+                Kind::Lost,
+                format!("the claim makes a {kind} of this name too, and this one is not the worker's"),
+            )
+            .todo("give the claim another metadata.name, or this object, before the claim is applied"),
+            Role::Other => self
+                .pointing(path, value)
+                .unwrap_or_else(|| Verdict::new(Kind::Kept, "belongs to no worker: it stays as it is")),
             Role::Refused(why) => Verdict::new(Kind::Lost, format!("no claim is written: {why}"))
                 .todo("keep the manifest; nothing of it changes"),
             Role::Invalid => Verdict::new(
@@ -152,8 +162,31 @@ impl Context<'_> {
                                           from spec.nats.url, where they do not belong")
                     .todo("let the worker take them from variables of their own, by spec.secretRefs")
             }
+            State::Changed | State::Removed if self.init_differs(path, pattern, &place) => Verdict::new(
+                Kind::Lost,
+                "the init container had a value of its own here, and gets the worker's: both containers of a claim have \
+                 one environment",
+            )
+            .todo("give the two values two names, and let the init container read its own"),
+            State::Changed if place.starts_with("init.resources.") && smaller(row) => {
+                Verdict::new(Kind::Lost, "less than the manifest says: the init container gets the worker's figures")
+                    .todo("choose a larger spec.size, if the init container needs it")
+            }
+            State::Changed if kind == "ScaledObject" && place == "spec.maxReplicaCount" && smaller(row) => {
+                Verdict::new(Kind::Lost, "a claim does not take so many pods; this is its largest number")
+                    .todo("see whether that many pods, of a larger size, can do the work")
+            }
+            State::Changed if pattern == "spec.triggers[].metadata.natsServerMonitoringEndpoint" => Verdict::new(
+                Kind::Lost,
+                format!(
+                    "KEDA asks {} from now on, and not this NATS: it sees no lag there unless the stream is there too",
+                    row.after.and_then(Value::as_str).unwrap_or_default()
+                ),
+            )
+            .todo("let the platform's engineer allow this endpoint, and write it under spec.nats.monitoringEndpoint; \
+                   spec.nats.url must be of the same NATS"),
             State::Changed if place.starts_with("main.resources.") && smaller(row) => {
-                Verdict::new(Kind::Replaced, "less than the manifest says: the largest size has no more")
+                Verdict::new(Kind::Lost, "less than the manifest says: the largest size has no more")
                     .todo("see whether the worker can do with it, else keep its manifests")
             }
             State::Changed => {
@@ -175,6 +208,23 @@ impl Context<'_> {
                 Verdict { kind: Kind::Lost, new: None, why, todo: todo.map(str::to_owned) }
             }
         }
+    }
+
+    /// Whether a variable of the init container is also the worker's, with another value.
+    fn init_differs(&self, path: &Path, pattern: &str, place: &str) -> bool {
+        let entry = || {
+            let name = self.variable(path, pattern)?;
+            let own =
+                value_at(&self.manifest.value, &Path(path.0.iter().take(7).cloned().collect()))?;
+            let ((_, draft, _), _) = self.owner?;
+            let worker = draft.as_ref()?.container.as_str();
+            let worker = list(&self.manifest.value, "/spec/template/spec/containers")
+                .find(|container| text(container, "/name") == worker)?;
+            let theirs =
+                list(worker, "/env").filter(|entry| text(entry, "/name") == name).last()?;
+            Some(theirs != own)
+        };
+        place.starts_with("init.env[].") && entry().unwrap_or(false)
     }
 
     pub(super) fn place(&self, path: &Path, pattern: &str) -> String {

@@ -127,6 +127,7 @@ pub(super) fn find(index: &Index<'_>) -> Result<Vec<Group>, String> {
                 .map(|reason| format!("{} {}: {reason}", manifest.kind(), manifest.name())),
         });
     }
+    twice(index, &mut groups);
     scalers(index, &mut groups);
     selectors(index, &mut groups);
     bindings(index, &mut groups);
@@ -137,6 +138,26 @@ pub(super) fn find(index: &Index<'_>) -> Result<Vec<Group>, String> {
         }
     }
     Ok(groups)
+}
+
+/// Of objects of one kind and name only the last is one: kubectl apply would apply each over the one before it.
+fn twice(index: &Index<'_>, groups: &mut [Group]) {
+    for group in groups {
+        let Some(manifest) = index.get(group.workload) else { continue };
+        let last = index.find(index.namespace(manifest), manifest.kind(), manifest.name());
+        let Some(last) = last.filter(|last| *last != group.workload && !manifest.name().is_empty())
+        else {
+            continue;
+        };
+        let Some(last) = index.get(last) else { continue };
+        group.refused = Some(format!(
+            "{} {} stands in the manifests again ({}:{}): that one counts, and has the claim. Give each manifest once",
+            manifest.kind(),
+            manifest.name(),
+            last.file,
+            last.line(),
+        ));
+    }
 }
 
 /// Those that name what they scale.
@@ -201,10 +222,13 @@ fn selectors(index: &Index<'_>, groups: &mut [Group]) {
         let Some((key, value)) = selector.iter().next() else { continue };
         let value = value.as_str().unwrap_or_default();
         let Some(found) = by_label.get(&(index.namespace(manifest), key, value)) else { continue };
-        let meant = found.iter().copied().find(|at| {
+        // One that becomes a claim before one that does not.
+        let meant = found.iter().copied().filter(|at| {
             let workload = groups.get(*at).and_then(|group| index.get(group.workload));
             workload.is_some_and(|workload| selects(selector, &labels(workload).collect()))
         });
+        let refused = |at: &usize| groups.get(*at).is_some_and(|group| group.refused.is_some());
+        let meant = meant.min_by_key(refused);
         let Some(group) = meant.and_then(|at| groups.get_mut(at)) else { continue };
         let named = |at: usize| index.get(at).map(Manifest::name);
         if manifest.kind() != "Service" {
