@@ -184,7 +184,7 @@ fn object(
                 continue;
             }
             let mut field = added(rendered, worker, &row);
-            if let Some(limit) = context.from_limit(&row.path) {
+            if let Some(limit) = context.taken_from_limit(&row.path) {
                 field.why = format!(
                     "Kubernetes took it from the limit until now, {limit}: the pod asks for less"
                 );

@@ -83,7 +83,7 @@ impl Context<'_> {
         if kind == "ServiceMonitor" {
             let (before, after) = self.monitored()?;
             let Some(Step::Key(key)) = path.0.last() else { return None };
-            let label = path.0.get(1) == Some(&Step::Key("matchLabels".to_owned()));
+            let label = path.0.get(2) == Some(&Step::Key("matchLabels".to_owned()));
             if label {
                 let new = after.pointer("/metadata/labels")?.get(key);
                 return Some(match new == value {
@@ -102,6 +102,9 @@ impl Context<'_> {
         }
         let known = ["Ingress", "VirtualService", "Route", "IngressRoute"].contains(&kind)
             || kind.ends_with("Route");
+        if path.0.first() != Some(&Step::Key("spec".to_owned())) {
+            return None;
+        }
         let (Some(Step::Key(last)), true) = (path.0.last(), known) else { return None };
         // {service: {name, port: {number, name}}}, {name, port}, {host, port: {number}}
         let parents =
@@ -125,7 +128,10 @@ impl Context<'_> {
             "name" | "host" | "serviceName" if name != before.name() => Some(
                 Verdict::new(
                     Kind::Lost,
-                    format!("the claim's Service is called {name}, and {} goes", before.name()),
+                    format!(
+                        "the claim's Service is called {name}; {} finds no pods of the claim until its selector is changed",
+                        before.name()
+                    ),
                 )
                 .todo(&format!("write {name} here, {keep}")),
             ),
@@ -157,7 +163,7 @@ impl Context<'_> {
     }
 
     /// What Kubernetes has taken from a limit, because no request is written.
-    pub(super) fn from_limit(&self, path: &Path) -> Option<String> {
+    pub(super) fn taken_from_limit(&self, path: &Path) -> Option<String> {
         let (Step::Key(what), parents) = path.0.split_last()? else { return None };
         if parents.last() != Some(&Step::Key("requests".to_owned())) {
             return None;
@@ -184,9 +190,8 @@ fn port(service: &Value, value: Option<&Value>, keep: &str) -> Option<Verdict> {
     let same = |port: &Value| {
         port.get("port") == Some(value)
             || port.get("name") == Some(value)
-            || value
-                .as_str()
-                .is_some_and(|text| port.get("port").is_some_and(|port| port.to_string() == text))
+            || value.as_str().and_then(|text| text.parse().ok())
+                == port.get("port").and_then(Value::as_i64)
     };
     if list(service, "/spec/ports").any(same) {
         return Some(Verdict::new(
