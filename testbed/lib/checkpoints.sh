@@ -11,7 +11,7 @@ checkpoint() {
     shift 3
     run "$name" "$@"
     [ "$STATUS" = 0 ] || ended="**failed**"
-    tally=$(grep -oE '[0-9]+ (checks: |steps|passed)[^.]*' "$LOG/test/$name.log" | tail -n 1 || true)
+    tally=$(grep -oE '[0-9]+ (checks: [0-9]+ passed, [0-9]+ failed|steps, all as promised|passed[,;] [0-9]+ failed)' "$LOG/test/$name.log" | tail -n 1 || true)
     CHECKPOINTS+=("$(jq -nc --arg tasks "$tasks" --arg what "$what" --arg ended "$ended" --arg tally "$tally" --argjson seconds "$(($(date +%s) - start))" \
         '{tasks: $tasks, what: $what, result: ($ended + if $tally == "" then "" else ": " + $tally end), seconds: $seconds}')")
 }

@@ -198,6 +198,29 @@ fn recorded(file: &str) -> Value {
 }
 
 #[test]
+fn the_checkpoints_are_those_of_the_recorded_run() {
+    let run = recorded("checkpoints.json");
+    let versions: Vec<String> = run["versions"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, version)| format!("{name} {}", version.as_str().unwrap()))
+        .collect();
+    let (date, versions) = (run["date"].as_str().unwrap(), versions.join(", "));
+    let mut table = format!(
+        "Recorded on {date} with {versions}:\n\n\
+         | task | verified | result | seconds |\n|---|---|---|---|\n"
+    );
+    for row in run["checkpoints"].as_array().unwrap() {
+        let text = |key: &str| row[key].as_str().unwrap();
+        assert!(text("result").starts_with("passed"), "{row}");
+        let (tasks, what, result) = (text("tasks"), text("what"), text("result"));
+        table += &format!("| {tasks} | {what} | {result} | {} |\n", row["seconds"]);
+    }
+    shown("README.md", "checkpoints", &table);
+}
+
+#[test]
 fn the_migrations_are_those_of_the_recorded_runs() {
     let mut table = "| composed | messages | lost | with two effects | deliveries at most | ready pods, least |\n\
                      |---|---|---|---|---|---|\n"
