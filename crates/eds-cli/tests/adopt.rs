@@ -225,6 +225,16 @@ fn bad_input_has_a_place_and_a_fix() {
         "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\n",
         &["no worker among 1"],
     );
+    check_refused(
+        &["adopt", "-"],
+        "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata: {name: x}\n",
+        &["x (<stdin>) is a claim already", "eds validate"],
+    );
+    check_refused(
+        &["adopt", "-"],
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [x.yaml]\n",
+        &["among 1 object:", "kubectl kustomize"],
+    );
     check_refused(&["adopt", "nowhere.yaml"], "", &["nowhere.yaml"]);
     check_refused(&["adopt", "-"], "", &["no worker among 0"]);
 }

@@ -17,7 +17,8 @@ use crate::{Outcome, cluster, given, output};
 /// PodDisruptionBudgets, from files, directories and standard input (`helm template . | eds adopt -`).
 /// Writes a claim for each worker to standard output, and to standard error what becomes of every field:
 /// lost, replaced, added or kept, with its line, the reason, and what to do. Changes nothing.
-/// Exit status: 0 nothing is lost, 1 something is lost or refused, 2 it could not be told.
+/// What is no worker is left alone, beside one that is. Exit status: 0 nothing is lost, 1 something is lost or
+/// refused, 2 it could not be told.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Files, directories, patterns, or `-` for standard input.

@@ -14,7 +14,7 @@ use crate::schema::path::{Path, Step};
 
 impl Context<'_> {
     /// A HorizontalPodAutoscaler of the worker's.
-    pub(super) fn autoscaler(&self, pattern: &str) -> Verdict {
+    pub(super) fn autoscaler(&self, pattern: &str, value: Option<&Value>) -> Verdict {
         let scaler = self.owner.and_then(|(_, worker)| {
             worker.rendered.iter().find(|object| text(object, "/kind") == "ScaledObject")
         });
@@ -24,6 +24,12 @@ impl Context<'_> {
             _ => None,
         };
         if let Some(new) = bound.and_then(|key| scaler?.pointer(&format!("/spec/{key}"))) {
+            if Some(new) == value {
+                return Verdict::new(
+                    Kind::Kept,
+                    "KEDA's own HorizontalPodAutoscaler has it too, from spec.scaling",
+                );
+            }
             return Verdict::replaced(
                 new.clone(),
                 "KEDA's own HorizontalPodAutoscaler takes it from spec.scaling",

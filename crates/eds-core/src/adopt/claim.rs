@@ -44,6 +44,9 @@ pub(super) fn name(workload: &str) -> (String, Option<String>) {
         name = format!("{name}-worker").trim_start_matches('-').to_owned();
     }
     let why = (name != workload).then(|| {
+        if matches!(workload, "default" | "kubernetes") {
+            return format!("{workload} is the name of something that a namespace or the cluster has of its own");
+        }
         format!("{workload} cannot be a claim's name: at most {LONGEST} lower-case letters, digits and dashes, from a letter on")
     });
     (name, why)

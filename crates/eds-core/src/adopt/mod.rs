@@ -99,6 +99,8 @@ pub struct Worker {
     pub claim: Option<String>,
     /// Why there is no claim.
     pub refused: Option<String>,
+    /// Whether it is simply no worker, and stays as it is beside those that became claims.
+    pub left_alone: bool,
     /// What nothing in the manifests says.
     pub guesses: Vec<Guess>,
     /// What `eds validate` says of the claim.
@@ -136,7 +138,7 @@ impl Adoption {
     /// Whether nothing was lost, refused or is invalid.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.workers.iter().all(|w| w.refused.is_none() && w.is_valid())
+        self.workers.iter().all(|w| w.left_alone || w.refused.is_none() && w.is_valid())
             && !self.fields.iter().any(|field| field.kind == Kind::Lost)
     }
 }
@@ -165,10 +167,7 @@ pub fn adopt(manifests: &[Manifest], platform: &Platform<'_>) -> Result<Adoption
     let index = Index::new(manifests, platform.namespace);
     let groups = workers::find(&index)?;
     if groups.is_empty() {
-        return Err(format!(
-            "found no worker among {} objects: no Deployment, and nothing else that runs pods",
-            manifests.iter().filter(|manifest| !manifest.is_list).count()
-        ));
+        return Err(none(manifests, platform));
     }
     let sizes = sizes(platform);
     let mut workers = Vec::new();
@@ -204,6 +203,7 @@ pub fn adopt(manifests: &[Manifest], platform: &Platform<'_>) -> Result<Adoption
             line: manifest.line(),
             claim: None,
             refused: group.refused.clone(),
+            left_alone: false,
             guesses: Vec::new(),
             findings: FileFindings::new(String::new(), String::new(), Vec::new()),
             notes: Vec::new(),
@@ -217,6 +217,11 @@ pub fn adopt(manifests: &[Manifest], platform: &Platform<'_>) -> Result<Adoption
         let draft = draft.map(|draft| finish(draft, &mut worker, platform));
         owners.push((group, draft, name));
         workers.push(worker);
+    }
+    if workers.iter().any(|worker| worker.claim.is_some()) {
+        for (worker, (group, ..)) in workers.iter_mut().zip(&owners) {
+            worker.left_alone = worker.refused.is_some() && !group.may_work;
+        }
     }
     let fields = fields::all(&index, &owners, &workers);
     let taken = taken(&index, &owners, &workers);
@@ -236,6 +241,28 @@ pub fn adopt(manifests: &[Manifest], platform: &Platform<'_>) -> Result<Adoption
     let mut adoption = Adoption { workers, fields, notes: Vec::new() };
     adoption.notes = together(&adoption, platform);
     Ok(adoption)
+}
+
+/// Why there is nothing to make claims of.
+fn none(manifests: &[Manifest], platform: &Platform<'_>) -> String {
+    let is = |kind: &str| manifests.iter().find(|manifest| manifest.kind() == kind);
+    if let Some(claim) = is(&platform.api.definition.kind) {
+        let (name, file) = (claim.name(), &claim.file);
+        return format!(
+            "{name} ({file}) is a claim already: try eds validate or eds render with it"
+        );
+    }
+    let help = match is("Kustomization") {
+        Some(_) => {
+            "; of a kustomization give what it makes: kubectl kustomize DIRECTORY | eds adopt -"
+        }
+        None => "",
+    };
+    let objects = manifests.iter().filter(|manifest| !manifest.is_list).count();
+    let s = if objects == 1 { "" } else { "s" };
+    format!(
+        "found no worker among {objects} object{s}: no Deployment, and nothing else that runs pods{help}"
+    )
 }
 
 /// Of each worker, what has a name that its claim takes and is somebody else's.

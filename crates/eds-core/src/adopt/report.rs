@@ -15,7 +15,7 @@ use crate::printable::printable;
 ///
 /// ```text
 /// {"summary": {workers, refused, lost, replaced, added, kept, server, restartsPods}, "notes": [..],
-///  "workers": [{kind, name, namespace, file, line, claim, refused, valid, guesses: [{path, value, why}],
+///  "workers": [{kind, name, namespace, file, line, claim, refused, leftAlone, valid, guesses: [{path, value, why}],
 ///               findings: [{severity, path, message, help}], notes, steps}],
 ///  "fields": [{kind, worker, object: {apiVersion, kind, namespace, name}, path, pointer, file, line, old, new,
 ///              why, todo, restartsPods, recreates}]}
@@ -32,7 +32,7 @@ pub fn json(adoption: &Adoption) -> Value {
     json!({
         "summary": {
             "workers": adoption.workers.len(),
-            "refused": adoption.workers.iter().filter(|w| w.refused.is_some()).count(),
+            "refused": adoption.workers.iter().filter(|w| w.refused.is_some() && !w.left_alone).count(),
             "lost": count(Kind::Lost),
             "replaced": count(Kind::Replaced),
             "added": count(Kind::Added),
@@ -66,6 +66,7 @@ fn worker_json(worker: &Worker) -> Value {
         "line": worker.line,
         "claim": worker.claim,
         "refused": worker.refused,
+        "leftAlone": worker.left_alone,
         "valid": worker.refused.is_none() && worker.is_valid(),
         "guesses": guesses,
         "findings": findings,
@@ -157,7 +158,9 @@ fn head(out: &mut String, worker: &Worker, paint: &impl Fn(&str, &str) -> String
     let title = format!("{} {namespace}{} ({}{line})", worker.kind, worker.name, worker.file);
     let _ = writeln!(out, "{}", paint("1", &printable(&title)));
     if let Some(why) = &worker.refused {
-        let _ = writeln!(out, "  {} {}", paint("1;31", "no claim:"), printable(why));
+        let (color, what) =
+            if worker.left_alone { ("1", "left alone:") } else { ("1;31", "no claim:") };
+        let _ = writeln!(out, "  {} {}", paint(color, what), printable(why));
     }
     for guess in &worker.guesses {
         let line = format!("{} = {}: {}", guess.path, guess.value, guess.why);
@@ -226,6 +229,10 @@ fn reasons(out: &mut String, fields: &[&Field]) {
     for group in fields.chunk_by(|a, b| same(a, b)) {
         for field in group {
             let values = match (field.old.is_some(), field.new.is_some()) {
+                // `8080 -> "8080"` and the like say nothing: the reason does.
+                (true, true) if alike(field.old.as_ref(), field.new.as_ref()) => {
+                    format!(": {}", value(field.old.as_ref()))
+                }
                 (true, true) => {
                     format!(": {} -> {}", value(field.old.as_ref()), value(field.new.as_ref()))
                 }
@@ -249,13 +256,23 @@ fn reasons(out: &mut String, fields: &[&Field]) {
     }
 }
 
+/// Whether two values read the same.
+fn alike(old: Option<&Value>, new: Option<&Value>) -> bool {
+    let plain = |value: Option<&Value>| {
+        value.map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
+    };
+    plain(old) == plain(new)
+}
+
 fn summary(adoption: &Adoption) -> String {
     let count = |kind: Kind| adoption.fields.iter().filter(|field| field.kind == kind).count();
     let claims = adoption.workers.iter().filter(|w| w.claim.is_some()).count();
-    let refused = adoption.workers.len() - claims;
+    let left = adoption.workers.iter().filter(|w| w.left_alone).count();
+    let refused = adoption.workers.len() - claims - left;
+    let left = if left == 0 { String::new() } else { format!(", {left} left alone") };
     let s = |n: usize| if n == 1 { "" } else { "s" };
     format!(
-        "{claims} claim{}, {refused} refused; {} fields: {} lost, {} replaced, {} kept, {} the server's; {} added\n",
+        "{claims} claim{}, {refused} refused{left}; {} fields: {} lost, {} replaced, {} kept, {} the server's; {} added\n",
         s(claims),
         adoption.fields.iter().filter(|field| field.kind != Kind::Added).count(),
         count(Kind::Lost),

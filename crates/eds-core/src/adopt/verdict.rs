@@ -14,7 +14,7 @@ use super::{Owner, Worker, reasons};
 use crate::difference::{self, Options, Row, State, pattern, value_at};
 use crate::golang::quantity;
 use crate::object::{list, text};
-use crate::schema::path::Path;
+use crate::schema::path::{Path, Step};
 
 /// What an object is to the claim.
 pub(super) enum Role<'a> {
@@ -53,6 +53,9 @@ impl<'a> Role<'a> {
         let named = [Some(group.workload), group.service, group.account, group.scaler];
         let composed = named.contains(&Some(at));
         let autoscaler = group.autoscaler == Some(at);
+        if worker.left_alone {
+            return Self::Beside;
+        }
         if let Some(why) = &worker.refused {
             return if composed || autoscaler { Self::Refused(why) } else { Self::Beside };
         }
@@ -136,7 +139,7 @@ impl Context<'_> {
                 "the claim is not valid yet, so it becomes nothing: see what eds validate says of it",
             )
             .todo("mend the claim, and compare again: eds diff CLAIM --against MANIFESTS"),
-            Role::Autoscaler => self.autoscaler(&pattern),
+            Role::Autoscaler => self.autoscaler(&pattern, value),
             Role::Beside => self.beside(path, &pattern, value),
             Role::Composed(_) => match row {
                 Some(row) => self.composed(path, &pattern, row),
@@ -200,6 +203,13 @@ impl Context<'_> {
                 if let Some(verdict) = self.elsewhere(path, pattern, row) {
                     return verdict;
                 }
+                if row.before.is_some_and(|value| is_empty(path, value)) {
+                    return Verdict::new(Kind::Kept, "it is empty, which says nothing");
+                }
+                let place = match place.strip_prefix("otherinit.").filter(|_| self.runs_beside(path)) {
+                    Some(rest) => format!("sidecar.{rest}"),
+                    None => place,
+                };
                 let (why, todo) = reasons::lost(kind, &place).unwrap_or(reasons::GENERAL_LOST);
                 let why = match &row.default {
                     Some(default) => format!("{why}; the default is {default}"),
@@ -208,6 +218,13 @@ impl Context<'_> {
                 Verdict { kind: Kind::Lost, new: None, why, todo: todo.map(str::to_owned) }
             }
         }
+    }
+
+    /// Whether a leaf is of an init container that runs beside the worker for as long as it lives.
+    fn runs_beside(&self, path: &Path) -> bool {
+        let container = Path(path.0.iter().take(5).cloned().collect());
+        let container = value_at(&self.manifest.value, &container);
+        container.is_some_and(|container| text(container, "/restartPolicy") == "Always")
     }
 
     /// Whether a variable of the init container is also the worker's, with another value.
@@ -290,6 +307,31 @@ impl Context<'_> {
             "the platform sets this variable from spec.nats",
             Some("look at spec.nats in the claim, and at its comments"),
         ))
+    }
+}
+
+/// Whether a leaf is an empty list or mapping that means the same as none.
+fn is_empty(path: &Path, value: &Value) -> bool {
+    const PLAIN: [&str; 10] = [
+        "nodeSelector",
+        "affinity",
+        "securityContext",
+        "resources",
+        "limits",
+        "requests",
+        "annotations",
+        "labels",
+        "strategy",
+        "lifecycle",
+    ];
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(entries) => {
+            entries.is_empty()
+                && matches!(path.0.last(), Some(Step::Key(key)) if PLAIN.contains(&key.as_str()))
+        }
+        _ => false,
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) struct Group {
     pub(super) beside: Vec<usize>,
     /// Why no claim can say it.
     pub(super) refused: Option<String>,
+    /// Whether it may be a worker all the same, so that its refusal is something lost.
+    pub(super) may_work: bool,
 }
 
 /// Finds objects by namespace, kind and name.
@@ -125,6 +127,7 @@ pub(super) fn find(index: &Index<'_>) -> Result<Vec<Group>, String> {
             beside: Vec::new(),
             refused: reason
                 .map(|reason| format!("{} {}: {reason}", manifest.kind(), manifest.name())),
+            may_work: may_work(index, manifest),
         });
     }
     twice(index, &mut groups);
@@ -138,6 +141,22 @@ pub(super) fn find(index: &Index<'_>) -> Result<Vec<Group>, String> {
         }
     }
     Ok(groups)
+}
+
+/// Whether something that runs pods reads from NATS, as far as its manifest says. What runs to an end is no worker.
+fn may_work(index: &Index<'_>, manifest: &Manifest) -> bool {
+    let found = |kind: &str, name: &str| {
+        let at = index.find(index.namespace(manifest), kind, name)?;
+        index.get(at).map(|found| &found.value)
+    };
+    let (config, secret) =
+        (|name: &str| found("ConfigMap", name), |name: &str| found("Secret", name));
+    let mut containers = list(pod(manifest), "/containers");
+    match manifest.kind() {
+        "Job" | "CronJob" => false,
+        "ScaledJob" => true,
+        _ => containers.any(|container| nats::signs(container, &config, &secret) > 0),
+    }
 }
 
 /// Of objects of one kind and name only the last is one: kubectl apply would apply each over the one before it.
