@@ -5,7 +5,8 @@
 //!       -> workers    which of them are workers, and what belongs to each
 //!       -> claim      what the manifests say, as a claim (variables, nats, size), written with comments
 //!       -> rendered   what the claim becomes: by the engine that Crossplane runs
-//!       -> fields     every leaf of the manifests, compared with that (difference; verdict, elsewhere, beside, reasons)
+//!       -> fields     every leaf of the manifests, compared with that
+//!                     (difference; verdict, elsewhere, beside, pointing, references, reasons)
 //!       -> steps      how to get there without losing a message
 //!       -> report     all of it, for a person or a program
 //! ```
