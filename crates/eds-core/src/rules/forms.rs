@@ -15,6 +15,70 @@ pub(super) fn value(node: &Node, finding: &Finding) -> Option<String> {
     let here = path.node(node)?;
     let field = last_key(&path)?;
     let wanted = finding.message.strip_prefix("must be ")?;
+    fit(here, field, wanted, &path, node)
+}
+
+/// A value of another form than belongs in a field, under its name there: `imagePullSecrets: [{name: registry}]`. None
+/// where its form is right, or nothing is known.
+pub(super) fn fitted(here: &Node, field: &str, to: &Path, node: &Node) -> Option<String> {
+    let wanted = match field {
+        "env" | "secretRefs" | "imagePullSecrets" | "command" | "args" => "a list",
+        "scaling" | "initContainer" | "metadata" => "a mapping",
+        "image" | "stream" | "consumer" | "account" | "url" | "name" | "value" => "a string",
+        "minReplicas" | "maxReplicas" | "lagThreshold" | "activationLagThreshold" => "an integer",
+        _ => return None,
+    };
+    let of_mapping = |key: &str| here.entry(key).is_some();
+    let written = match (&here.content, wanted) {
+        (Content::Scalar(scalar), "a string") => {
+            let number = scalar.plain && !scalar.value.is_string() && !scalar.value.is_null();
+            return number.then(|| format!("{field}: {:?}", scalar.text()));
+        }
+        (Content::Scalar(scalar), "an integer") => {
+            let number = scalar.value.as_str()?.parse::<u64>().ok()?;
+            return Some(format!("{field}: {number}"));
+        }
+        (Content::Scalar(scalar), "a list") if scalar.value.is_null() => return None,
+        (Content::Sequence(items), "a list") => return names(items, field),
+        (Content::Mapping(_), "a mapping") => return None,
+        (Content::Mapping(entries), "a list") if field == "secretRefs" && of_mapping("name") => {
+            return one_secret(entries);
+        }
+        _ => fit(here, field, wanted, to, node)?,
+    };
+    Some(written.strip_prefix("write ").filter(|text| !text.contains("; "))?.to_owned())
+}
+
+/// Names where each entry is a mapping with a name.
+fn names(items: &[Node], field: &str) -> Option<String> {
+    let more = match field {
+        "secretRefs" => ", envFrom: true",
+        "imagePullSecrets" => "",
+        _ => return None,
+    };
+    let names: Option<Vec<&str>> = items.iter().map(Node::as_str).collect();
+    let names = names.filter(|names| (1..=6).contains(&names.len()))?;
+    let entries: Vec<String> = names.iter().map(|name| format!("{{name: {name}{more}}}")).collect();
+    Some(format!("{field}: [{}]", entries.join(", ")))
+}
+
+/// One Secret, and one key of it if that is named.
+fn one_secret(entries: &[Entry]) -> Option<String> {
+    let text = |key: &str| entries.iter().find(|entry| entry.key == key)?.value.as_str();
+    let name = text("name")?;
+    Some(match text("key").or_else(|| text("secretKey")) {
+        Some(key) => {
+            let variable = key.replace(['-', '.'], "_").to_uppercase();
+            let entry = secret_key(key, text("envName").unwrap_or(&variable));
+            format!("secretRefs: [{{name: {name}, env: [{entry}]}}]")
+        }
+        None if entries.len() == 1 => format!("secretRefs: [{{name: {name}, envFrom: true}}]"),
+        None => return None,
+    })
+}
+
+/// What to write in a field for a value of another form than is wanted.
+fn fit(here: &Node, field: &str, wanted: &str, path: &Path, node: &Node) -> Option<String> {
     let is_entry = matches!(path.0.last(), Some(Step::Index(_)));
     match (&here.content, field) {
         (Content::Scalar(scalar), _)
@@ -82,10 +146,10 @@ pub(super) fn value(node: &Node, finding: &Finding) -> Option<String> {
             false => format!("write env: [{entry}]"),
         }),
         (Content::Mapping(entries), _) if wanted.starts_with("a list") => {
-            list(field, entries, &path)
+            list(field, entries, path)
         }
         (Content::Mapping(entries), _) if wanted.starts_with("a string") => {
-            text_of(field, entries, &path, node)
+            text_of(field, entries, path, node)
         }
         (Content::Sequence(items), _) if wanted.starts_with("a string") => {
             let texts: Option<Vec<&str>> = items.iter().map(Node::as_str).collect();
@@ -109,6 +173,28 @@ pub(super) fn value(node: &Node, finding: &Finding) -> Option<String> {
                 }),
             }
         }
+        _ => None,
+    }
+}
+
+/// A fixed number of pods, as it is said here.
+pub(super) fn replicas(node: &Node, at: &Path, name: &str) -> Option<String> {
+    if !matches!(name, "replicas" | "replicaCount" | "instances") {
+        return None;
+    }
+    let Content::Scalar(scalar) = &at.key(name).node(node)?.content else { return None };
+    let number: u64 = scalar.text().parse().ok().filter(|number| *number <= 1000)?;
+    let bounds = format!("minReplicas: {number}, maxReplicas: {}", number.max(1));
+    let why = match number {
+        0 => "no pod runs while there is no message",
+        _ => "the same number twice is a fixed number of pods",
+    };
+    match super::unknown::general(at).as_str() {
+        "spec" if node.get("spec").is_some_and(|spec| spec.entry("scaling").is_some()) => {
+            Some(format!("leave it out, or write {bounds} below spec.scaling; {why}"))
+        }
+        "spec" => Some(format!("write spec.scaling: {{{bounds}}}; {why}")),
+        "spec.scaling" => Some(format!("write {bounds}; {why}")),
         _ => None,
     }
 }
@@ -215,6 +301,9 @@ fn list(field: &str, entries: &[Entry], path: &Path) -> Option<String> {
     let more = if entries.len() > 3 { ", and so on" } else { "" };
     let written = format!("write {field}: [{}]{more}", items.join(", "));
     match field {
+        "secretRefs" if has("name") && one_secret(entries).is_some() => {
+            Some(format!("write {}", one_secret(entries)?))
+        }
         "env" | "secretRefs" if has("name") => Some("begin each entry with a dash (- )".to_owned()),
         _ if items.is_empty() && from_secret => Some(secret.to_owned()),
         _ if !items.is_empty() && from_secret => Some(format!("{written}; {secret}")),

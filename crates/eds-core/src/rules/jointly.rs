@@ -30,9 +30,12 @@ pub(super) fn together(findings: &mut [Finding], slips: &[Slip], said: &mut Said
         groups.entry((one.at.to_string(), why)).or_default().push(one);
     }
     for ((_, why), group) in &groups {
+        // In the order of the file.
+        let mut group = group.clone();
+        group.sort_by_key(|one| findings.get(one.index).map(|finding| finding.span.start));
         let stays = match (why.is_empty(), pod) {
             (true, Some(pod)) => pod.index,
-            _ => group.iter().map(|one| one.index).min().unwrap_or_default(),
+            _ => group.first().map(|one| one.index).unwrap_or_default(),
         };
         if group.len() < 2 {
             continue;

@@ -63,6 +63,7 @@ const FIXED: Advice = Instead(
 pub(super) const SIZES: &str = "choose size: small (250m-1000m CPU, 512Mi-2Gi memory), medium (500m-2000m, 1Gi-4Gi) \
                                 or large (1000m-4000m, 2Gi-8Gi); other figures cannot be said";
 const FIGURES: Advice = Instead("CPU and memory come with spec.size", SIZES);
+/// Where a number is written, `forms::replicas` writes it in.
 const REPLICAS: Advice = Instead(
     "KEDA decides how many pods run, between two bounds",
     "write spec.scaling: {minReplicas: 1, maxReplicas: 10}; the same number twice is a fixed number of \
@@ -240,7 +241,7 @@ pub(super) const ROWS: &[Row] = &[
     ("spec", &["envFrom"], WHOLE_SECRET),
     (
         "spec",
-        &["secrets", "secret", "envSecrets", "secretEnv", "secretsRef"],
+        &["secrets", "secret", "envSecrets", "secretEnv", "secretsRef", "secretRef"],
         Called("spec.secretRefs"),
     ),
     ("spec", &["environment", "envVars", "variables", "vars", "extraEnv"], Called("spec.env")),

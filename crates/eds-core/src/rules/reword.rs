@@ -27,6 +27,8 @@ pub(crate) fn reword(node: &Node, effective: &Value, findings: &mut [Finding]) {
         };
         let said = match finding.path.as_str() {
             _ if null_word(node, finding).is_some() => null_word(node, finding),
+            _ if unquoted(node, finding).is_some() => unquoted(node, finding),
+            _ if *rule == TYPE && numbered(node, finding).is_some() => numbered(node, finding),
             "metadata.name" if *rule == ADMISSION => name(&text()).or_else(|| parted(finding)),
             "spec.scaling" if *rule == CEL => replicas(node, effective, finding),
             "spec.size" if *rule == ENUM => forms::size(&text()).map(|help| (None, help)),
@@ -106,6 +108,44 @@ fn null_word(node: &Node, finding: &Finding) -> Option<Said> {
         let message = format!("is required, and YAML reads {text} as no value");
         (Some(message), format!("quote it where the text is meant: \"{text}\""))
     })
+}
+
+/// A text between quotes that YAML takes for a part of it.
+fn unquoted(node: &Node, finding: &Finding) -> Option<Said> {
+    let rules = [&PATTERN, &METADATA, &ADMISSION, &ENUM, &TYPE];
+    rules.iter().find(|rule| ***rule == *finding.rule)?;
+    let text = parse(&finding.path).and_then(|(at, name)| at.key(&name).node(node)?.as_str())?;
+    let quotes = ['\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}', '\u{ab}', '\u{bb}'];
+    let plain = text.trim_matches(quotes);
+    if plain.len() == text.len() || plain.is_empty() || plain.contains(quotes) {
+        return None;
+    }
+    Some((None, format!("write {plain}; the quotes of YAML are \" and '")))
+}
+
+/// A number where a name belongs that cannot begin with a digit: in quotes it is no better.
+fn numbered(node: &Node, finding: &Finding) -> Option<Said> {
+    let (at, field) = parse(&finding.path)?;
+    let Content::Scalar(scalar) = &at.key(&field).node(node)?.content else { return None };
+    let text = scalar.text();
+    if !scalar.plain
+        || !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.'))
+    {
+        return None;
+    }
+    let spelt = |other: char| -> String {
+        let begin = text.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+        begin.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { other }).collect()
+    };
+    let path = super::unknown::general(&at);
+    let name = match (path.as_str(), field.as_str()) {
+        ("metadata", "name") => format!("svc-{}", spelt('-').to_lowercase()),
+        ("spec.env[]", "name") | ("spec.secretRefs[].env[]", "envName") => {
+            format!("VAR_{}", spelt('_'))
+        }
+        _ => return None,
+    };
+    Some((None, format!("begin with a letter, for example {name}")))
 }
 
 /// A name that no Service can have.

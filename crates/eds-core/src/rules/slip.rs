@@ -123,7 +123,8 @@ impl Slip {
         match self.advice {
             Some(Advice::Instead(why, fix)) => {
                 finding.message = no_field(why);
-                finding.help = Some(fix.to_owned());
+                let number = forms::replicas(node, &self.at, &self.name);
+                finding.help = Some(number.unwrap_or_else(|| fix.to_owned()));
                 true
             }
             Some(Advice::InPlaceOf(fields, why, fix)) => {

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
+use super::forms;
 use super::jointly;
 use super::names::{Advice, ROWS};
 use super::slip::{self, Slip};
@@ -184,11 +185,12 @@ fn together(node: &Node, findings: &mut [Finding], meant: &[Meant], said: &mut S
             if same_name(&first.name, &last(&first.to)) || first.to.node(node).is_some() {
                 continue;
             }
-            if let Some(Content::Sequence(_)) =
-                first.at.key(&first.name).node(node).map(|n| &n.content)
-                && let text = value_for(node, first)
-                && text != "..."
-            {
+            let from = first.at.key(&first.name);
+            let text = match from.node(node).map(|n| &n.content) {
+                Some(Content::Sequence(_)) => value_for(node, first),
+                _ => fitted(node, first).unwrap_or_else(|| "...".to_owned()),
+            };
+            if text != "..." {
                 finding.help = Some(format!("write {}: {text}", last(&first.to)));
             }
             continue;
@@ -200,14 +202,33 @@ fn together(node: &Node, findings: &mut [Finding], meant: &[Meant], said: &mut S
         let renamed = first.at == parent(&first.to);
         let names: Vec<&str> = ordered.iter().map(|one| one.name.as_str()).collect();
         let ours: Vec<String> = ordered.iter().map(|one| last(&one.to)).collect();
-        let needed = if required { ", and required" } else { "" };
+        let needed = if required { ", which is required" } else { "" };
+        // Of several, those that are required, or the mapping that they belong to.
+        let lacking: Vec<String> = ordered
+            .iter()
+            .filter(|one| missing.contains(&one.to.to_string()))
+            .map(|one| last(&one.to))
+            .collect();
+        let are = if lacking.len() == 1 { "is" } else { "are" };
+        let of_which = match lacking.len() {
+            0 => String::new(),
+            n if n == ordered.len() => format!(", which {are} required"),
+            _ => format!(", of which {} {are} required", words::all(&lacking)),
+        };
+        let home_lacks = ancestors(&home_path).iter().any(|path| missing.contains(path));
+        let there_needed = match lacking.len() {
+            _ if home_lacks => ", which is required".to_owned(),
+            0 => String::new(),
+            n if n == ordered.len() => format!(", and {are} required there"),
+            _ => format!(", where {} {are} required", words::all(&lacking)),
+        };
         let there = first.to.node(node).is_some();
         finding.message = match (renamed, ordered.len()) {
             (true, 1) => {
                 format!("there is no such field: it is called {}{needed}", words::all(&ours))
             }
             (true, _) => format!(
-                "there are no such fields: {} are called {}{needed}",
+                "there are no such fields: {} are called {}{of_which}",
                 words::all(&names),
                 words::all(&ours)
             ),
@@ -215,12 +236,14 @@ fn together(node: &Node, findings: &mut [Finding], meant: &[Meant], said: &mut S
                 let to = general(&first.to);
                 format!("there is no such field here: it is {to}{needed}")
             }
-            (false, _) => {
-                format!(
-                    "there are no such fields here: {} belong to {home}{needed}",
-                    words::all(&names)
-                )
-            }
+            (false, _) if home.is_empty() => format!(
+                "there are no such fields here: {} belong at the margin{there_needed}",
+                words::all(&names)
+            ),
+            (false, _) => format!(
+                "there are no such fields here: {} belong to {home}{there_needed}",
+                words::all(&names)
+            ),
         };
         if !renamed && first.at != home_path {
             let home = home_path.to_string();
@@ -276,6 +299,9 @@ fn last(path: &Path) -> String {
 
 /// A value as one would write it where it belongs: of a list, the texts that a text can hold.
 fn value_for(node: &Node, one: &Meant) -> String {
+    if let Some(text) = fitted(node, one) {
+        return text;
+    }
     let from = one.at.key(&one.name);
     let items = match from.node(node).map(|n| &n.content) {
         Some(Content::Sequence(items)) => items,
@@ -296,6 +322,14 @@ fn value_for(node: &Node, one: &Meant) -> String {
         _ => return "...".to_owned(),
     };
     if text.chars().count() > 120 { "...".to_owned() } else { text }
+}
+
+/// A value that has another form than belongs where it is meant, in that form.
+fn fitted(node: &Node, one: &Meant) -> Option<String> {
+    let field = last(&one.to);
+    let here = one.at.key(&one.name).node(node)?;
+    let written = forms::fitted(here, &field, &one.to, node)?;
+    Some(written.strip_prefix(&format!("{field}: "))?.to_owned())
 }
 
 /// A mapping whose own fields have other names where it belongs, written with these.

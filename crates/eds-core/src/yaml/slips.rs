@@ -216,6 +216,7 @@ impl<'a> Nearby<'a> {
                 "quote the value, or put the second key on a line of its own".to_owned()
             }
             Fault::NoColon => "write key: value".to_owned(),
+            Fault::CannotStart('\t') => "remove the tab, or write spaces in its place".to_owned(),
             Fault::CannotStart(_) => "put the value in quotes".to_owned(),
             Fault::AnchorName | Fault::Tag => "quote the text, or name what is meant".to_owned(),
             Fault::UnknownEscape | Fault::EscapeDigits | Fault::EscapeRange => {
