@@ -132,23 +132,9 @@ fn missing(schema: &Schema, at: &At<'_>, name: &str) -> Problem {
     let what = child.and_then(Schema::summary).map(|s| format!(": {s}")).unwrap_or_default();
     let mut problem =
         Problem::new(&catalog::REQUIRED, at.key(name).path(), format!("is required{what}"));
-    problem.help = child
-        .and_then(required_example)
-        .map(|example| format!("add it, for example {name}: {example}"));
+    let example = child.and_then(|child| example(child, &at.key(name)));
+    problem.help = example.map(|example| format!("add it, {example}"));
     problem
-}
-
-/// A value that the schema gives as an example; of a mapping without one, what it requires.
-fn required_example(schema: &Schema) -> Option<String> {
-    if let Some(example) = &schema.example {
-        return Some(said(example));
-    }
-    let fields: Option<Vec<String>> = schema
-        .required
-        .iter()
-        .map(|name| Some(format!("{name}: {}", required_example(schema.properties.get(name)?)?)))
-        .collect();
-    fields.filter(|fields| !fields.is_empty()).map(|fields| format!("{{{}}}", fields.join(", ")))
 }
 
 /// What to write for a value of the wrong type. What YAML took for another type is said where the text is
