@@ -8,7 +8,7 @@ use super::fields::Kind;
 use super::nats;
 use super::variables::overruling;
 use super::verdict::{Context, Verdict};
-use crate::difference::{Row, pattern, value_at};
+use crate::difference::{Row, value_at};
 use crate::object::{list, text};
 use crate::schema::path::{Path, Step};
 
@@ -212,7 +212,7 @@ impl Context<'_> {
 
     /// Whether a row that only the claim's side has says again what another row says.
     pub(super) fn says_nothing_new(&self, row: &Row<'_>, rendered: &Value) -> bool {
-        let pattern = pattern(&row.path);
+        let pattern = row.path.pattern();
         if pattern == "metadata.namespace" && self.manifest.namespace().is_none() {
             return true;
         }

@@ -11,7 +11,7 @@ use super::verdict::{Context, Role};
 use super::workers::Index;
 use super::{Owner, Worker, reasons};
 use crate::difference::{
-    self, Options, Row, State, masked_value, pattern, recreates, restarts, shown, value_at,
+    self, Options, Row, State, masked_value, recreates, restarts, shown, value_at,
 };
 use crate::object::{list, text};
 use crate::schema::path::Path;
@@ -160,7 +160,7 @@ fn object(
             }
             None => None,
         };
-        let pattern = pattern(&path);
+        let pattern = path.pattern();
         let changes = matches!(verdict.kind, Kind::Lost | Kind::Replaced);
         let composed = matches!(role, Role::Composed(_)) && changes;
         fields.push(Field {
@@ -196,7 +196,7 @@ fn object(
 
 fn added(rendered: &Value, worker: &Worker, row: &Row<'_>) -> Field {
     let kind = text(rendered, "/kind");
-    let pattern = pattern(&row.path);
+    let pattern = row.path.pattern();
     let (why, todo) = reasons::added(kind, &pattern).unwrap_or(("the platform sets it", None));
     let why = match &row.default {
         Some(default) => format!("{why} (without it {default} applied)"),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Adoption, Field, Kind, Worker};
 use crate::diagnostics;
 use crate::diagnostics::Severity;
-use crate::difference::{pattern, pointer};
+use crate::difference::pointer;
 use crate::printable::printable;
 
 /// The report as one JSON document:
@@ -209,7 +209,7 @@ fn kept(out: &mut String, field: &Field) {
 
 /// What the API server and controllers wrote; their record of who wrote what in one line.
 fn server(out: &mut String, fields: &[&Field]) {
-    let is_record = |field: &&&Field| pattern(&field.path).starts_with("metadata.managedFields");
+    let is_record = |field: &&&Field| field.path.pattern().starts_with("metadata.managedFields");
     fields.iter().filter(|field| !is_record(field)).for_each(|field| kept(out, field));
     match fields.iter().filter(is_record).count() {
         0 => {}

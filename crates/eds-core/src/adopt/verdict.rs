@@ -11,7 +11,7 @@ use super::pointing::Made;
 use super::references::values;
 use super::workers::Index;
 use super::{Owner, Worker, reasons};
-use crate::difference::{self, Options, Row, State, pattern, value_at};
+use crate::difference::{self, Options, Row, State, value_at};
 use crate::golang::quantity;
 use crate::object::{list, text};
 use crate::schema::path::{Path, Step};
@@ -114,7 +114,7 @@ impl Context<'_> {
         value: Option<&Value>,
         row: Option<&Row<'_>>,
     ) -> Verdict {
-        let pattern = pattern(path);
+        let pattern = path.pattern();
         let kind = self.manifest.kind();
         if let Some(why) = reasons::server(kind, &pattern, value) {
             return Verdict::new(Kind::Server, why);

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 
 use crate::adopt::reasons;
-use crate::difference::{self, Options, State, pattern, pointer, recreates, restarts, shown};
+use crate::difference::{self, Options, State, pointer, recreates, restarts, shown};
 use crate::object;
 
 pub use report::{json, markdown, text};
@@ -235,7 +235,7 @@ fn object(
     let mut diff = named(old.unwrap_or(new));
     let options = Options { renamed: renamed(before, new), ports };
     for row in difference::compare(before, new, &options) {
-        let place = pattern(&row.path);
+        let place = row.path.pattern();
         let is_server = reasons::server(&diff.kind, &place, row.before.or(row.after)).is_some();
         let unsaid = place == "metadata.namespace" && row.before.is_none() && old.is_some();
         // KEDA's number of pods is nobody's to change.

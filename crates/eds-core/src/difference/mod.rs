@@ -16,7 +16,6 @@ mod shown;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
-use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
@@ -24,7 +23,7 @@ use crate::golang::quantity;
 use crate::schema::path::{Path, Step};
 
 pub(crate) use defaults::default;
-pub(crate) use places::{pattern, place, pointer, recreates, restarts, value_at};
+pub(crate) use places::{place, pointer, recreates, restarts, value_at};
 pub(crate) use shown::{masked_value, shown};
 
 /// What became of a leaf.
@@ -115,13 +114,7 @@ impl Place {
     /// The same, one step further.
     fn step(&self, before: Step, after: Step) -> Self {
         let mut next = self.clone();
-        match &after {
-            Step::Key(key) if next.pattern.is_empty() => next.pattern.push_str(key),
-            Step::Key(key) => {
-                let _ = write!(next.pattern, ".{key}");
-            }
-            Step::Index(_) => next.pattern.push_str("[]"),
-        }
+        after.extend(&mut next.pattern);
         next.before.0.push(before);
         next.after.0.push(after);
         next

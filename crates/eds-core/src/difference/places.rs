@@ -7,22 +7,6 @@ use serde_json::Value;
 
 use crate::schema::path::{Path, Step};
 
-/// `spec.template.spec.containers[].image`
-pub(crate) fn pattern(path: &Path) -> String {
-    let mut out = String::new();
-    for step in &path.0 {
-        match step {
-            Step::Key(key) if out.is_empty() => out.push_str(key),
-            Step::Key(key) => {
-                out.push('.');
-                out.push_str(key);
-            }
-            Step::Index(_) => out.push_str("[]"),
-        }
-    }
-    out
-}
-
 /// RFC 6901.
 pub(crate) fn pointer(path: &Path) -> String {
     let mut out = String::new();

@@ -189,7 +189,7 @@ pub(super) fn replicas(node: &Node, at: &Path, name: &str) -> Option<String> {
         0 => "no pod runs while there is no message",
         _ => "the same number twice is a fixed number of pods",
     };
-    match super::unknown::general(at).as_str() {
+    match at.pattern().as_str() {
         "spec" if node.get("spec").is_some_and(|spec| spec.entry("scaling").is_some()) => {
             Some(format!("leave it out, or write {bounds} below spec.scaling; {why}"))
         }

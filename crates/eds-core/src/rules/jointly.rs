@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::names::{Advice, DEPLOYMENT, PODS};
 use super::slip::Slip;
-use super::unknown::{Said, general, parse};
+use super::unknown::{Said, parse};
 use crate::diagnostics::{Finding, catalog};
 use crate::schema::path::Step;
 use crate::words;
@@ -14,7 +14,7 @@ use crate::yaml::{Content, Node};
 /// Fields of one mapping about which the same is to be said, and those that came with a pasted pod.
 pub(super) fn together(findings: &mut [Finding], slips: &[Slip], said: &mut Said) {
     let pod =
-        slips.iter().find(|one| general(&one.at) == "spec" && PODS.contains(&one.name.as_str()));
+        slips.iter().find(|one| one.at.pattern() == "spec" && PODS.contains(&one.name.as_str()));
     let mut groups: HashMap<(String, &str), Vec<&Slip>> = HashMap::new();
     for one in slips {
         if said.siblings.contains(&one.at.key(&one.name).to_string()) {
@@ -161,5 +161,5 @@ pub(super) fn repeated(findings: &mut Vec<Finding>) {
 fn without_numbers(path: &str) -> Option<String> {
     let (at, _) = parse(&format!("{path}.x"))?;
     let index = matches!(at.0.last(), Some(Step::Index(_)));
-    Some(general(&at) + if index { "#" } else { "" })
+    Some(at.pattern() + if index { "#" } else { "" })
 }

@@ -137,7 +137,7 @@ fn numbered(node: &Node, finding: &Finding) -> Option<Said> {
         let begin = text.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
         begin.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { other }).collect()
     };
-    let path = super::unknown::general(&at);
+    let path = at.pattern();
     let name = match (path.as_str(), field.as_str()) {
         ("metadata", "name") => format!("svc-{}", spelt('-').to_lowercase()),
         ("spec.env[]", "name") | ("spec.secretRefs[].env[]", "envName") => {

@@ -5,7 +5,7 @@
 
 use super::forms;
 use super::names::{Advice, PODS, ROWS, SECRET_VALUES};
-use super::unknown::{Said, general, parent, parse, value, value_from};
+use super::unknown::{Said, parent, parse, value, value_from};
 use crate::diagnostics::Finding;
 use crate::schema::path::Path;
 use crate::words;
@@ -166,7 +166,7 @@ impl Slip {
         let (secret, key) = (text(key_ref.key("name"), "SECRET"), text(key_ref.key("key"), "KEY"));
         let around = self.at.to_string();
         let variable = |field: &str| text(self.at.key(field), "VARIABLE");
-        match general(&self.at).as_str() {
+        match self.at.pattern().as_str() {
             "spec.secretRefs[]" if !matches!(self.name.as_str(), "valueFrom" | "secretKeyRef") => {
                 let beside = ["key", "secretKey", "envName"];
                 let others = beside.iter().filter(|field| **field != self.name);
@@ -272,18 +272,18 @@ impl Slip {
             let fix = format!(
                 "write {} below {},{beside} and leave the rest out",
                 entries.join(", "),
-                general(home)
+                home.pattern()
             );
             return Some((format!("there is no such field: {why}"), fix));
         }
         let message = format!(
             "there is no such field: {} in it {belong} to {}, and {are} required",
             words::all(&keys),
-            general(home)
+            home.pattern()
         );
         let fix = match *home == self.at {
             true => format!("write {} in its place", entries.join(", ")),
-            false => format!("write below {}: {}", general(home), entries.join(", ")),
+            false => format!("write below {}: {}", home.pattern(), entries.join(", ")),
         };
         Some((message, fix))
     }
@@ -296,7 +296,7 @@ impl Slip {
         missing: &[String],
         said: &mut Said,
     ) -> bool {
-        let level = general(&self.at);
+        let level = self.at.pattern();
         let Some(Content::Mapping(entries)) = self.at.node(node).map(|n| &n.content) else {
             return false;
         };

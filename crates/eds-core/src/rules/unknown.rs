@@ -76,7 +76,7 @@ pub(crate) fn explain(
         if said.siblings.contains(&finding.path) {
             continue;
         }
-        let level = general(&at);
+        let level = at.pattern();
         let advice = advice(&at, &name);
         let here = finding.help.as_deref().and_then(|h| h.strip_prefix("did you mean "));
         let advice = advice.map(|advice| slip::of_value(advice, node, &at, &name));
@@ -139,7 +139,7 @@ pub(crate) fn explain(
 
 /// What is known of a field of this name.
 fn advice(at: &Path, name: &str) -> Option<Advice> {
-    let level = general(at);
+    let level = at.pattern();
     let row = ROWS.iter().find(|(place, names, _)| *place == level && names.contains(&name));
     row.map(|(_, _, advice)| *advice)
 }
@@ -196,7 +196,7 @@ fn together(node: &Node, findings: &mut [Finding], meant: &[Meant], said: &mut S
             continue;
         }
         let home_path = parent(&first.to);
-        let home = general(&home_path);
+        let home = home_path.pattern();
         let mut ordered: Vec<&&Meant> = group.iter().collect();
         ordered.sort_by_key(|one| place(one));
         let renamed = first.at == parent(&first.to);
@@ -233,7 +233,7 @@ fn together(node: &Node, findings: &mut [Finding], meant: &[Meant], said: &mut S
                 words::all(&ours)
             ),
             (false, 1) => {
-                let to = general(&first.to);
+                let to = first.to.pattern();
                 format!("there is no such field here: it is {to}{needed}")
             }
             (false, _) if home.is_empty() => format!(
@@ -248,7 +248,7 @@ fn together(node: &Node, findings: &mut [Finding], meant: &[Meant], said: &mut S
         if !renamed && first.at != home_path {
             let home = home_path.to_string();
             if let Some(wrong) = mistyped.get(&home) {
-                finding.message += &format!("; {} {wrong}", general(&home_path));
+                finding.message += &format!("; {} {wrong}", home_path.pattern());
             }
             said.other.insert(home);
         }
@@ -269,9 +269,9 @@ fn together(node: &Node, findings: &mut [Finding], meant: &[Meant], said: &mut S
         );
         finding.help = Some(match (there, renamed) {
             (true, _) if mapping && ordered.len() == 1 => {
-                format!("{} is written already; move these lines there", general(&first.to))
+                format!("{} is written already; move these lines there", first.to.pattern())
             }
-            (true, _) => format!("{} is written already; delete this one", general(&first.to)),
+            (true, _) => format!("{} is written already; delete this one", first.to.pattern()),
             (false, false)
                 if home.is_empty() && large && entries.iter().all(|e| e.ends_with("...")) =>
             {
@@ -312,7 +312,7 @@ fn value_for(node: &Node, one: &Meant) -> String {
     };
     let texts: Vec<&str> = items.iter().filter_map(Node::as_str).collect();
     let whole = !texts.is_empty() && texts.len() == items.len();
-    let text = match general(&one.to).as_str() {
+    let text = match one.to.pattern().as_str() {
         "spec.nats.url" if whole && texts.iter().all(|text| !text.contains('@')) => texts.join(","),
         "spec.nats.stream" | "spec.nats.consumer" | "spec.nats.account" | "spec.image"
             if whole && texts.len() == 1 =>
@@ -423,22 +423,6 @@ pub(super) fn parent(path: &Path) -> Path {
 /// The path and those above it, where something may be missing.
 fn ancestors(path: &Path) -> Vec<String> {
     (1..=path.0.len()).filter_map(|n| Some(Path(path.0.get(..n)?.to_vec()).to_string())).collect()
-}
-
-/// `spec.secretRefs[].env[]` of `spec.secretRefs[0].env[1]`.
-pub(super) fn general(path: &Path) -> String {
-    let mut out = String::new();
-    for step in &path.0 {
-        match step {
-            Step::Key(key) if out.is_empty() => out.push_str(key),
-            Step::Key(key) => {
-                out.push('.');
-                out.push_str(key);
-            }
-            Step::Index(_) => out.push_str("[]"),
-        }
-    }
-    out
 }
 
 /// The general path with the numbers of the entries that `near` stands in, 0 where it stands in none.

@@ -14,6 +14,21 @@ pub enum Step {
     Index(usize),
 }
 
+impl Step {
+    /// Adds itself to a pattern of the path: `.image`, or `[]` for whichever item.
+    pub(crate) fn extend(&self, pattern: &mut String) {
+        match self {
+            Self::Key(key) => {
+                if !pattern.is_empty() {
+                    pattern.push('.');
+                }
+                pattern.push_str(key);
+            }
+            Self::Index(_) => pattern.push_str("[]"),
+        }
+    }
+}
+
 /// Steps from the object's root.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Path(pub Vec<Step>);
@@ -82,6 +97,13 @@ impl Path {
     #[must_use]
     pub fn with_fields(&self, path: &str) -> Self {
         Self(self.0.iter().cloned().chain(Self::fields(path).0).collect())
+    }
+
+    /// The path with any item for each one: `spec.secretRefs[].env[]` of `spec.secretRefs[0].env[1]`.
+    pub(crate) fn pattern(&self) -> String {
+        let mut pattern = String::new();
+        self.0.iter().for_each(|step| step.extend(&mut pattern));
+        pattern
     }
 
     /// Whether the other path is this one or below it.

@@ -291,3 +291,17 @@ fn metadata(own_name: Option<&Value>, namespaced: bool) -> Value {
         "additionalProperties": false,
     })
 }
+
+/// A definition whose objects have this spec.
+#[cfg(test)]
+fn thing(spec: &Value) -> Definition {
+    Definition {
+        group: "example.org".to_owned(),
+        version: "v1".to_owned(),
+        kind: "Thing".to_owned(),
+        plural: "things".to_owned(),
+        namespaced: true,
+        status_is_subresource: true,
+        schema: json!({"type": "object", "properties": {"spec": spec}}),
+    }
+}

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::super::{Definition, suggest};
 use super::descriptions;
-use super::reference::{bounds, flow, innermost, kind, words};
+use super::reference::{bounds, flow, innermost, kind, requires, words};
 
 /// Columns of a line of prose.
 const WIDTH: usize = 96;
@@ -56,11 +56,6 @@ pub fn field(definition: &Definition, path: &str) -> Result<String, NoSuchField>
 
 fn properties(schema: &Value) -> Option<&Map<String, Value>> {
     schema.get("properties").and_then(Value::as_object)
-}
-
-fn requires(schema: &Value, name: &str) -> bool {
-    let list = schema.get("required").and_then(Value::as_array);
-    list.is_some_and(|list| list.iter().any(|needed| needed == name))
 }
 
 fn text(title: &str, schema: &Value, needed: bool) -> String {
@@ -145,14 +140,7 @@ mod tests {
     use super::*;
 
     fn definition() -> Definition {
-        Definition {
-            group: "example.org".to_owned(),
-            version: "v1".to_owned(),
-            kind: "Thing".to_owned(),
-            plural: "things".to_owned(),
-            namespaced: true,
-            status_is_subresource: true,
-            schema: json!({"type": "object", "properties": {"spec": {
+        super::super::thing(&json!({
                 "type": "object", "required": ["size"], "description": "What it is.",
                 "properties": {
                     "size": {"type": "string", "enum": ["small", "large"], "example": "small"},
@@ -161,8 +149,7 @@ mod tests {
                         "x-kubernetes-validations": [{"rule": "true", "message": "two alike"}],
                         "items": {"type": "object", "properties": {"name": {"type": "string"}}}},
                 },
-            }}}),
-        }
+        }))
     }
 
     #[test]

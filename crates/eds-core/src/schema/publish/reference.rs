@@ -84,10 +84,7 @@ impl Page {
     fn object(&mut self, path: &str, schema: &Value, required: bool) {
         let empty = Map::new();
         let fields = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
-        let needed = |name: &str| {
-            let list = schema.get("required").and_then(Value::as_array);
-            list.is_some_and(|list| list.iter().any(|n| n == name))
-        };
+        let needed = |name: &str| requires(schema, name);
         let (mut rows, mut rules, mut below) = (String::new(), said(schema, None), Vec::new());
         let (first, rest): (Vec<_>, Vec<_>) = fields.iter().partition(|(name, _)| needed(name));
         for (name, field) in first.into_iter().chain(rest) {
@@ -137,6 +134,12 @@ impl Page {
             self.object(&path, schema, required);
         }
     }
+}
+
+/// Whether an object must have a field.
+pub(super) fn requires(schema: &Value, name: &str) -> bool {
+    let list = schema.get("required").and_then(Value::as_array);
+    list.is_some_and(|list| list.iter().any(|needed| needed == name))
 }
 
 /// What a list holds in the end, and its path; the schema itself where it is no list.
@@ -310,17 +313,8 @@ mod tests {
     /// A field of a definition's spec, and its row.
     #[track_caller]
     fn check(field: &Value, expected: &str) {
-        let definition = Definition {
-            group: "example.org".to_owned(),
-            version: "v1".to_owned(),
-            kind: "Thing".to_owned(),
-            plural: "things".to_owned(),
-            namespaced: true,
-            status_is_subresource: true,
-            schema: json!({"type": "object", "properties": {
-                "spec": {"type": "object", "properties": {"field": field}},
-            }}),
-        };
+        let spec = json!({"type": "object", "properties": {"field": field}});
+        let definition = super::super::thing(&spec);
         let page = markdown(&definition, &[]);
         let row = page.lines().find(|line| line.starts_with("| `field` |"));
         assert_eq!(row, Some(expected), "{page}");
