@@ -20,9 +20,7 @@ pub(crate) fn load(file: Option<&Path>) -> Result<ClaimApi> {
 pub(crate) fn load_with_composite(file: Option<&Path>) -> Result<(ClaimApi, Definition)> {
     let source = source(file)?;
     let xrd = definition(&source)?;
-    let composite = crd::definition(&xrd, Side::Composite)
-        .map_err(|e| anyhow!(e))
-        .with_context(|| source.name.clone())?;
+    let composite = kind(&source, &xrd, Side::Composite)?;
     Ok((compile(file, &source, &xrd)?, composite))
 }
 
@@ -42,7 +40,13 @@ pub(crate) fn policies() -> Vec<Value> {
     yaml::parse(embedded::CLAIM_NAMES).documents.iter().map(yaml::Node::to_json).collect()
 }
 
-fn source(file: Option<&Path>) -> Result<Source> {
+/// One of the kinds that an XRD defines, or a CRD's own.
+pub(crate) fn kind(source: &Source, xrd: &Value, side: Side) -> Result<Definition> {
+    crd::definition(xrd, side).map_err(|e| anyhow!(e)).with_context(|| source.name.clone())
+}
+
+/// The file that the user names, or the built-in XRD.
+pub(crate) fn source(file: Option<&Path>) -> Result<Source> {
     match file {
         Some(path) => Source::read(path),
         None => Ok(Source { name: "the built-in XRD".to_owned(), text: embedded::XRD.to_owned() }),

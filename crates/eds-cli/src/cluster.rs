@@ -1,6 +1,6 @@
 //! What the commands that talk to a cluster have in common.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -77,8 +77,7 @@ impl ClusterArgs {
         let mut out = std::io::stdout().lock();
         match self.output {
             Format::Text => {
-                let color = std::io::stdout().is_terminal()
-                    && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+                let color = output::is_coloured(&out);
                 out.write_all(report.text(color).as_bytes())?;
             }
             Format::Json => {

@@ -30,10 +30,14 @@ pub(crate) fn note(line: &str) {
     let _ = writeln!(io::stderr(), "eds: {}", printable(line));
 }
 
+/// Whether what goes there may be coloured: to a terminal, unless NO_COLOR says otherwise.
+pub(crate) fn is_coloured(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// Findings of a file on standard error, for a person.
 pub(crate) fn findings(file: &FileFindings) {
-    let color = io::stderr().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let color = is_coloured(&io::stderr());
     let _ = io::stderr().write_all(diagnostics::text(file, color).as_bytes());
 }
 

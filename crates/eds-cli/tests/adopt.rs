@@ -11,32 +11,19 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod golden;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
 
 use eds_core::yaml;
+use golden::eds;
 use serde_json::Value;
 
 fn fixtures() -> PathBuf {
     let path = "../../platform/04-apis/tests/fixtures/adopt";
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path).canonicalize().unwrap()
-}
-
-fn eds(directory: &Path, args: &[&str], stdin: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_eds"))
-        .args(args)
-        .current_dir(directory)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A command that fails early closes its standard input.
-    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
-    child.wait_with_output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> &str {
@@ -52,29 +39,14 @@ fn sets() -> Vec<(String, String)> {
     names.into_iter().map(|name| (name.split('.').next().unwrap().to_owned(), name)).collect()
 }
 
-#[track_caller]
-fn check_golden(name: &str, actual: &str) {
-    let path = fixtures().join(name);
-    if std::env::var_os("EDS_UPDATE_GOLDEN").is_some() {
-        fs::write(&path, actual).unwrap();
-        return;
-    }
-    let expected = fs::read_to_string(&path)
-        .unwrap_or_else(|e| panic!("{name}: {e}; EDS_UPDATE_GOLDEN=1 writes it"));
-    assert!(
-        expected == actual,
-        "{name} differs; EDS_UPDATE_GOLDEN=1 writes it anew\n--- expected\n{expected}\n--- actual\n{actual}"
-    );
-}
-
 #[test]
 fn every_set_gives_its_claim_and_report() {
     let sets = sets();
     assert!(sets.len() >= 20, "only {} sets", sets.len());
     for (name, file) in sets {
         let output = eds(&fixtures(), &["adopt", &file], "");
-        check_golden(&format!("{name}.claim.txt"), text(&output.stdout));
-        check_golden(&format!("{name}.report.txt"), text(&output.stderr));
+        golden::check(&fixtures().join(format!("{name}.claim.txt")), text(&output.stdout));
+        golden::check(&fixtures().join(format!("{name}.report.txt")), text(&output.stderr));
         let lost =
             text(&output.stderr).contains("\nLost") || text(&output.stderr).contains("no claim:");
         let invalid = text(&output.stderr).contains("the claim is not valid");

@@ -11,27 +11,18 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod golden;
+
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 fn platform() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../platform/04-apis").canonicalize().unwrap()
 }
 
 fn eds(args: &[&str], stdin: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_eds"))
-        .args(args)
-        .current_dir(platform())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A command that fails early closes its standard input.
-    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
-    child.wait_with_output().unwrap()
+    golden::eds(&platform(), args, stdin)
 }
 
 fn stdout(output: &Output) -> &str {
@@ -40,22 +31,6 @@ fn stdout(output: &Output) -> &str {
 
 fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
-}
-
-/// Compares with the golden file, or writes it. True: a file of that name is the claim's golden.
-#[track_caller]
-fn check_golden(path: &Path, actual: &str) {
-    if std::env::var_os("EDS_UPDATE_GOLDEN").is_some() {
-        fs::write(path, actual).unwrap();
-        return;
-    }
-    let expected = fs::read_to_string(path)
-        .unwrap_or_else(|e| panic!("{}: {e}; EDS_UPDATE_GOLDEN=1 writes it", path.display()));
-    assert!(
-        expected == actual,
-        "{} differs; EDS_UPDATE_GOLDEN=1 writes it anew\n--- expected\n{expected}\n--- actual\n{actual}",
-        path.display(),
-    );
 }
 
 fn claims(folder: &str, ending: &str) -> Vec<(String, String)> {
@@ -88,12 +63,12 @@ fn every_claim_has_its_golden_manifests() {
                 assert_eq!(stderr(&output), "", "{name}");
                 assert_eq!(stdout(&output).matches("---\n").count(), 4, "{name}");
                 assert!(!golden("error.txt").exists(), "{name} should have failed");
-                check_golden(&golden("manifests.yaml"), stdout(&output));
+                golden::check(&golden("manifests.yaml"), stdout(&output));
             }
             Some(1) => {
                 assert_eq!(stdout(&output), "", "{name}");
                 assert!(!golden("manifests.yaml").exists(), "{name}: {}", stderr(&output));
-                check_golden(&golden("error.txt"), stderr(&output));
+                golden::check(&golden("error.txt"), stderr(&output));
             }
             code => panic!("{name}: exit code {code:?}: {}", stderr(&output)),
         }
@@ -106,7 +81,7 @@ fn the_other_outputs_have_golden_files_too() {
         let shown = eds(&["render", "examples/full-claim.yaml", "--output", output], "");
         assert_eq!(stderr(&shown), "");
         let golden = platform().join(format!("tests/golden/full.{output}.yaml"));
-        check_golden(&golden, stdout(&shown));
+        golden::check(&golden, stdout(&shown));
     }
 }
 

@@ -1,6 +1,6 @@
 //! `eds adopt`: manifests of a worker that runs already become a claim, and nothing of them is dropped silently.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
@@ -91,8 +91,7 @@ fn tell(manifests: Manifests, args: &Args) -> Result<Outcome> {
     let mut report = std::io::stderr().lock();
     match args.report {
         Format::Text => {
-            let color = std::io::stderr().is_terminal()
-                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            let color = output::is_coloured(&report);
             report.write_all(adopt::text(&adoption, color).as_bytes())?;
         }
         Format::Json => {

@@ -2,7 +2,7 @@
 
 mod given;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -230,8 +230,7 @@ fn print(args: &Args, diff: &Diff) -> Result<Outcome> {
     let mut out = std::io::stdout().lock();
     match args.output {
         Format::Text => {
-            let color = std::io::stdout().is_terminal()
-                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            let color = output::is_coloured(&out);
             out.write_all(diff::text(diff, color).as_bytes())?;
         }
         Format::Markdown => out.write_all(diff::markdown(diff).as_bytes())?,

@@ -4,14 +4,12 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use eds_core::diagnostics::Severity;
 use eds_core::diagnostics::catalog::{self, Rule};
-use eds_core::schema::crd::{self, Side};
-use eds_core::schema::{nearest, publish};
+use eds_core::schema::{Side, nearest, publish};
 
-use crate::inputs::Source;
-use crate::{Outcome, api, embedded};
+use crate::{Outcome, api};
 
 /// Explain a finding by its code, or a field of the claim by its path.
 ///
@@ -94,14 +92,8 @@ fn about(rule: &Rule) -> String {
 }
 
 fn field(args: &Args, path: &str) -> Result<String> {
-    let source = match &args.xrd {
-        Some(path) => Source::read(path)?,
-        None => Source { name: "the built-in XRD".to_owned(), text: embedded::XRD.to_owned() },
-    };
-    let xrd = api::definition(&source)?;
-    let definition = crd::definition(&xrd, Side::Claim)
-        .map_err(|e| anyhow!(e))
-        .with_context(|| source.name.clone())?;
+    let source = api::source(args.xrd.as_deref())?;
+    let definition = api::kind(&source, &api::definition(&source)?, Side::Claim)?;
     // As kubectl explain begins: with the kind, or the name of its resource.
     let path = path.trim_start_matches('.');
     let (first, rest) = path.split_once('.').unwrap_or((path, ""));

@@ -4,11 +4,10 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow};
-use eds_core::schema::crd::{self, Side};
-use eds_core::schema::{Schema, publish};
+use eds_core::schema::{Schema, Side, publish};
 
 use crate::inputs::Source;
-use crate::{Outcome, api, embedded, output};
+use crate::{Outcome, api, output};
 
 /// Print the claim's JSON Schema (2020-12), made from the XRD as the API server would serve it; or its
 /// fields as Markdown, for people.
@@ -55,14 +54,10 @@ impl Format {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
-    let source = match &args.xrd {
-        Some(path) => Source::read(path)?,
-        None => Source { name: "the built-in XRD".to_owned(), text: embedded::XRD.to_owned() },
-    };
+    let source = api::source(args.xrd.as_deref())?;
     let xrd = api::definition(&source)?;
     let side = if args.composite { Side::Composite } else { Side::Claim };
-    let definition =
-        crd::definition(&xrd, side).map_err(|e| anyhow!(e)).with_context(|| source.name.clone())?;
+    let definition = api::kind(&source, &xrd, side)?;
     // What nobody can be checked against is not published, and what it costs to read is bounded.
     Schema::compile(&definition.schema)
         .map_err(|e| anyhow!("the schema of {}: {e}", definition.kind))

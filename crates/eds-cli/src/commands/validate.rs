@@ -1,7 +1,7 @@
 //! `eds validate`: every finding of every claim, with its line.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -70,9 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let mut summary = Summary::default();
     let mut files = Vec::new();
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let color = args.format == Format::Text
-        && std::io::stdout().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let color = args.format == Format::Text && output::is_coloured(&std::io::stdout());
     let against = match (&args.changed_since, &args.against) {
         (Some(reference), _) => Some(Before::open(reference, true)?),
         (None, Some(reference)) => Some(Before::open(reference, false)?),
