@@ -28,13 +28,15 @@ test: ## everything that must pass before a change lands: lint, all Rust tests, 
 	scripts/conformance.sh
 
 .PHONY: lint
-lint: ## formatting and clippy, warnings are errors
+lint: ## formatting, clippy and shellcheck, warnings are errors
 	$(CARGO) fmt --all --check
+	scripts/lint-shell.sh
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 .PHONY: fmt
-fmt: ## format the Rust and the Go code
+fmt: ## format the Rust, Go and shell code
 	$(CARGO) fmt --all
+	scripts/lint-shell.sh --write
 	"$$(dirname "$$(scripts/tools.sh go)")/gofmt" -w tools
 
 .PHONY: deny

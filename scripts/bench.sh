@@ -11,7 +11,10 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 api=$root/platform/04-apis
-tool() { "$root/scripts/tools.sh" "$1" || { echo "bench: NOT RUN, $1 is not here" >&2; exit 2; }; }
+tool() { "$root/scripts/tools.sh" "$1" || {
+  echo "bench: NOT RUN, $1 is not here" >&2
+  exit 2
+}; }
 go_function=$(tool function-patch-and-transform)
 cli=$(tool crossplane-cli)
 core=$(tool crossplane)

@@ -13,12 +13,18 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 files=(platform/04-apis/schemas/eventdrivenservice.schema.json platform/04-apis/docs/fields.md)
 : "${BRANCH:?the branch to commit to}"
-git check-ref-format --branch "$BRANCH" > /dev/null || { echo "commit-schema: $BRANCH is no branch" >&2; exit 1; }
+git check-ref-format --branch "$BRANCH" >/dev/null || {
+  echo "commit-schema: $BRANCH is no branch" >&2
+  exit 1
+}
 
 # The branch is not ours: no hook, monitor or attribute of it has a say, and no link leads elsewhere.
 git() { command git -c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.attributesFile=/dev/null "$@"; }
 for file in "${files[@]}"; do
-  [ ! -L "$file" ] || { echo "commit-schema: $file is a link" >&2; exit 1; }
+  [ ! -L "$file" ] || {
+    echo "commit-schema: $file is a link" >&2
+    exit 1
+  }
 done
 
 if [ -z "$(git status --porcelain -- "${files[@]}")" ]; then

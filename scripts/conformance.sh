@@ -9,7 +9,8 @@
 # with CEL rules, over the XRD and the CRDs. The second is skipped, loudly, where its binary is not.
 # First the judges themselves: each file of tests/conformance/fixtures/bad must be refused, for the
 # reason that its first line expects. Works from any directory, and without network once the tools
-# are built and the pinned modules downloaded. Exit 0: all accepted; 1: something was not; 2: the check could not be made.
+# are built and the pinned modules downloaded.
+# Exit 0: all accepted; 1: something was not; 2: the check could not be made.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -20,19 +21,30 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0 skipped=0
 
-ok() { passed=$((passed + 1)); printf 'ok      %s\n' "$1"; }
-bad() { failed=$((failed + 1)); printf 'FAILED  %s\n' "$1"; sed 's/^/        /' "$2"; }
-unable() { printf 'conformance: %s\n' "$*" >&2; exit 2; }
+ok() {
+  passed=$((passed + 1))
+  printf 'ok      %s\n' "$1"
+}
+bad() {
+  failed=$((failed + 1))
+  printf 'FAILED  %s\n' "$1"
+  sed 's/^/        /' "$2"
+}
+unable() {
+  printf 'conformance: %s\n' "$*" >&2
+  exit 2
+}
 
 # judge FILE: kubeconform's answer in $work/answer; a kind without schema is an error, not a skip.
 judge() {
   "$kubeconform" -strict -summary -kubernetes-version "$kubernetes" \
-    -schema-location "$root/tests/conformance/schemas" "$1" > "$work/answer" 2>&1
+    -schema-location "$root/tests/conformance/schemas" "$1" >"$work/answer" 2>&1
 }
 
 # accepted LABEL FILE COUNT: exactly COUNT resources, each valid.
 accepted() {
-  if judge "$2" && grep -q "^Summary: $3 resources\? found .*Valid: $3, Invalid: 0, Errors: 0, Skipped: 0" "$work/answer"; then
+  local all="^Summary: $3 resources\\? found .*Valid: $3, Invalid: 0, Errors: 0, Skipped: 0"
+  if judge "$2" && grep -q "$all" "$work/answer"; then
     ok "$1: $3 accepted"
   else
     bad "$1: $3 resources expected, all valid" "$work/answer"
@@ -57,7 +69,10 @@ go=$("$root/scripts/tools.sh" go) || exit 2
 
 # The schemas say what their pinned sources say, and the CRDs among those serve the second judge.
 extensions=$work/extensions
-if (cd "$root/tools/conformance" && "$go" run ./cmd/manifest-schemas -check -crds "$extensions" -out "$root/tests/conformance/schemas") 2> "$work/answer"; then
+if (
+  cd "$root/tools/conformance" &&
+    "$go" run ./cmd/manifest-schemas -check -crds "$extensions" -out "$root/tests/conformance/schemas"
+) 2>"$work/answer"; then
   ok "schemas equal their sources"
 else
   bad "schemas equal their sources" "$work/answer"
@@ -73,7 +88,10 @@ if [ -z "${EDS:-}" ]; then
 fi
 
 # render OUTPUT CLAIM FILE
-render() { "$EDS" render --output "$1" "$2" > "$3" 2> "$work/answer" || { bad "eds render --output $1 $2" "$work/answer"; return 1; }; }
+render() { "$EDS" render --output "$1" "$2" >"$3" 2>"$work/answer" || {
+  bad "eds render --output $1 $2" "$work/answer"
+  return 1
+}; }
 
 claims=("$examples"/*.yaml)
 for golden in "$root"/platform/04-apis/tests/golden/*.claim.yaml; do
@@ -95,11 +113,12 @@ done
 if cli=$("$root/scripts/tools.sh" crossplane-cli); then
   # Given a schema for Crossplane's own kinds, even an empty one, the CLI asks no registry for it.
   mkdir -p "$work/cache/xpkg.crossplane.io/crossplane/crossplane@stable"
-  echo '---' > "$work/cache/xpkg.crossplane.io/crossplane/crossplane@stable/package.yaml"
+  echo '---' >"$work/cache/xpkg.crossplane.io/crossplane/crossplane@stable/package.yaml"
   cp "$root/platform/04-apis/definitions/xeventdrivenservices.yaml" "$extensions"
   for resources in "$examples" "$work/rendered"; do
-    if "$cli" resource validate --cache-dir "$work/cache" --error-on-missing-schemas "$extensions" "$resources" > "$work/answer" 2>&1 \
-      && grep -q '^Total [1-9][0-9]* resources: 0 missing schemas, [1-9][0-9]* success cases, 0 failure cases' "$work/answer"; then
+    all='^Total [1-9][0-9]* resources: 0 missing schemas, [1-9][0-9]* success cases, 0 failure cases'
+    if "$cli" resource validate --cache-dir "$work/cache" --error-on-missing-schemas "$extensions" "$resources" \
+      >"$work/answer" 2>&1 && grep -q "$all" "$work/answer"; then
       ok "crossplane resource validate, $(basename "$resources"): $(tail -1 "$work/answer")"
     else
       bad "crossplane resource validate, $(basename "$resources")" "$work/answer"

@@ -19,7 +19,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 claim=platform/04-apis/examples/minimal-claim.yaml
 
-bold() { if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then printf '\n\033[1m%s\033[0m\n' "$*"; else printf '\n%s\n' "$*"; fi; }
+bold() {
+  local format='\n%s\n'
+  if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then format='\n\033[1m%s\033[0m\n'; fi
+  # shellcheck disable=SC2059 # one of the two above
+  printf "$format" "$*"
+}
 
 bold "A claim, $claim"
 grep -v '^#' "$claim"
@@ -28,16 +33,19 @@ bold '$ eds validate minimal-claim.yaml'
 "$EDS" validate "$claim"
 
 bold '$ eds render minimal-claim.yaml'
-"$EDS" render "$claim" > "$work/manifests.yaml"
+"$EDS" render "$claim" >"$work/manifests.yaml"
 awk '/^kind:/ {kind = $2} /^  name:/ && kind {print "  " kind " " $2; kind = ""}' "$work/manifests.yaml"
 echo '  ...of which the ScaledObject is'
 sed -n '/^kind: ScaledObject/,$p' "$work/manifests.yaml" | sed -n '/^spec:/,$p' | sed 's/^/    /'
 
 bold 'The same claim with a mistake: $ eds validate claim.yaml'
-sed 's/stream:/streams:/' "$claim" > "$work/claim.yaml"
+sed 's/stream:/streams:/' "$claim" >"$work/claim.yaml"
 status=0
 (cd "$work" && "$(cd "$root" && realpath "$EDS")" validate claim.yaml) || status=$?
-[ $status = 1 ] || { echo "demo: eds found no mistake in it (exit status $status)" >&2; exit 1; }
+[ $status = 1 ] || {
+  echo "demo: eds found no mistake in it (exit status $status)" >&2
+  exit 1
+}
 
 bold 'All of it'
 echo "  $EDS render $claim"

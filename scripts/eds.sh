@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the other scripts: sets EDS to the `eds` to use. In order: EDS if it is set, the release
 # binary if it is there and newer than the sources, else a build.
 #
@@ -5,9 +6,10 @@
 if [ -z "${EDS:-}" ]; then
   target=${CARGO_TARGET_DIR:-$root/target}
   EDS=$target/release/eds
-  if [ ! -x "$EDS" ] || [ -n "$(find "$root/crates/eds-core/src" "$root/crates/eds-cluster/src" "$root/crates/eds-cli/src" \
-      "$root/platform/04-apis/definitions" "$root/platform/04-apis/compositions" \
-      "$root/Cargo.lock" -newer "$EDS" -type f -print -quit)" ]; then
+  if [ ! -x "$EDS" ] || [ -n "$(find \
+    "$root/crates/eds-core/src" "$root/crates/eds-cluster/src" "$root/crates/eds-cli/src" \
+    "$root/platform/04-apis/definitions" "$root/platform/04-apis/compositions" \
+    "$root/Cargo.lock" -newer "$EDS" -type f -print -quit)" ]; then
     command -v cargo >/dev/null || {
       echo "eds: not built, and cargo is not installed; set EDS to the binary" >&2
       exit 2
@@ -16,4 +18,7 @@ if [ -z "${EDS:-}" ]; then
     cargo build --quiet --release --locked --manifest-path "$root/Cargo.toml" --bin eds >&2 || exit 2
   fi
 fi
-command -v "$EDS" >/dev/null || { echo "eds: $EDS is no program" >&2; exit 2; }
+command -v "$EDS" >/dev/null || {
+  echo "eds: $EDS is no program" >&2
+  exit 2
+}

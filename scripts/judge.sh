@@ -21,7 +21,10 @@ case ${1:-} in
     [ -n "${API_SERVER:-}" ] || exec "$root/scripts/api-server.sh" "$0" --api-server
     ;;
   '') unset API_SERVER ;;
-  *) echo "judge: no such option: $1" >&2; exit 2 ;;
+  *)
+    echo "judge: no such option: $1" >&2
+    exit 2
+    ;;
 esac
 . "$root/scripts/eds.sh"
 api=$root/platform/04-apis
@@ -34,9 +37,10 @@ python=$("$root/scripts/tools.sh" python) || exit 2
 
 echo 'building the judge (minutes the first time)' >&2
 (cd "$root/tools/judge" && CGO_ENABLED=0 "$go" build -o "$work/judge" .) || exit 2
-"$crossplane" xrd convert "$api/definitions/xeventdrivenservices.yaml" > "$work/crds.yaml" || exit 2
+"$crossplane" xrd convert "$api/definitions/xeventdrivenservices.yaml" >"$work/crds.yaml" || exit 2
 
-judge=(--judge "$work/judge" "--judge-arg=-crds=$work/crds.yaml" "--judge-arg=-policies=$api/definitions/claim-names.yaml")
+judge=(--judge "$work/judge" "--judge-arg=-crds=$work/crds.yaml"
+  "--judge-arg=-policies=$api/definitions/claim-names.yaml")
 if [ -n "${API_SERVER:-}" ]; then
   judge+=("--judge-arg=-server=$API_SERVER" "--judge-arg=-ca=$API_SERVER_CA"
     "--judge-arg=-refused=$api/tests/fixtures/invalid/name-57-characters.yaml")

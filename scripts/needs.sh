@@ -3,7 +3,7 @@
 # who may use sudo without a password; anybody else is told in one line what is missing, and how to get it.
 #
 #   scripts/needs.sh demo     Rust, a C compiler
-#   scripts/needs.sh test     also rustfmt, clippy, git, Go and jq, for lint, tests and conformance
+#   scripts/needs.sh test     also rustfmt, clippy, shellcheck, shfmt, git, Go and jq, for lint, tests and conformance
 #   scripts/needs.sh ci       also make, xz and PostgreSQL, for what .ci/run adds
 #
 # Exit 0: all is there; 2: something is not.
@@ -14,34 +14,48 @@ wanted=('cc gcc libc6-dev')
 case ${1:-} in
   demo) ;;
   # Any Go will do: scripts/tools.sh fetches the one that tools/conformance/go.mod asks for.
-  test) wanted+=('git git' 'go golang-go ca-certificates' 'jq jq') ;;
-  ci) wanted+=('git git' 'go golang-go ca-certificates' 'jq jq' 'make make' 'xz xz-utils' 'initdb postgresql') ;;
-  *) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  test | ci) wanted+=('git git' 'go golang-go ca-certificates' 'jq jq' 'shellcheck shellcheck' 'shfmt shfmt') ;;&
+  ci) wanted+=('make make' 'xz xz-utils' 'initdb postgresql') ;;
+  test) ;;
+  *)
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
 esac
 
 there() {
-  command -v "$1" > /dev/null || { [ "$1" = initdb ] && [ -d /usr/lib/postgresql ]; }
+  command -v "$1" >/dev/null || { [ "$1" = initdb ] && [ -d /usr/lib/postgresql ]; }
 }
 commands=() packages=()
 for line in "${wanted[@]}"; do
-  read -ra words <<< "$line"
-  there "${words[0]}" || { commands+=("${words[0]}"); packages+=("${words[@]:1}"); }
+  read -ra words <<<"$line"
+  there "${words[0]}" || {
+    commands+=("${words[0]}")
+    packages+=("${words[@]:1}")
+  }
 done
 say() { echo "needs: $*" >&2; }
 if [ ${#commands[@]} -gt 0 ]; then
   sudo=()
   [ "$(id -u)" -eq 0 ] || sudo=(sudo -n)
-  if command -v apt-get > /dev/null && "${sudo[@]}" true 2> /dev/null; then
+  if command -v apt-get >/dev/null && "${sudo[@]}" true 2>/dev/null; then
     say "installing ${packages[*]}"
     "${sudo[@]}" apt-get update -qq
-    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${packages[@]}" > /dev/null
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -qq -y --no-install-recommends "${packages[@]}" >/dev/null
   else
     say "not installed: ${commands[*]}. Debian and Ubuntu: sudo apt-get install ${packages[*]}"
     exit 2
   fi
 fi
-command -v cargo > /dev/null || { say 'Rust is not installed: https://rustup.rs'; exit 2; }
-if [ "$1" != demo ] && ! { cargo fmt --version && cargo clippy --version; } > /dev/null 2>&1; then
-  command -v rustup > /dev/null || { say 'rustfmt and clippy are not installed; they come with Rust, of the same version'; exit 2; }
+command -v cargo >/dev/null || {
+  say 'Rust is not installed: https://rustup.rs'
+  exit 2
+}
+if [ "$1" != demo ] && ! { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1; then
+  command -v rustup >/dev/null || {
+    say 'rustfmt and clippy are not installed; they come with Rust, of the same version'
+    exit 2
+  }
   rustup component add rustfmt clippy
 fi

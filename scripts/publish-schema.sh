@@ -17,7 +17,8 @@ worst=0
 # publish FORMAT FILE ARGUMENT...
 publish() {
   local status=0
-  "$EDS" publish-schema --xrd "$api/definitions/xeventdrivenservices.yaml" --format "$1" --output "$2" "${@:3}" || status=$?
+  "$EDS" publish-schema --xrd "$api/definitions/xeventdrivenservices.yaml" \
+    --format "$1" --output "$2" "${@:3}" || status=$?
   [ $status -le $worst ] || worst=$status
 }
 publish json "$api/schemas/eventdrivenservice.schema.json" "$@"

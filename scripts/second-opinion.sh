@@ -24,14 +24,21 @@ trap 'rm -rf "$work"' EXIT
 # What JSON Schema cannot say, or YAML 1.2 reads otherwise: left to eds and the API server.
 only_eds() {
   case $1 in
-    duplicate-*|min-above-*|system-account.yaml|placeholder.yaml|unusable-image.yaml) echo 'rules that join fields, or are eds'"'"' own' ;;
-    name-57-characters.yaml|name-with-dot.yaml|name-starts-with-digit.yaml|name-default.yaml|name-kubernetes.yaml|namespace-*.yaml) echo 'the admission policy' ;;
-    type-boolean-for-text.yaml|type-labels.yaml|yaml-1.1.yaml) echo 'YAML 1.1 booleans and numbers' ;;
+    duplicate-* | min-above-* | system-account.yaml | placeholder.yaml | unusable-image.yaml)
+      echo 'rules that join fields, or are eds'"'"' own'
+      ;;
+    name-57-characters.yaml | name-with-dot.yaml | name-starts-with-digit.yaml | name-default.yaml | \
+      name-kubernetes.yaml | namespace-*.yaml)
+      echo 'the admission policy'
+      ;;
+    type-boolean-for-text.yaml | type-labels.yaml | yaml-1.1.yaml) echo 'YAML 1.1 booleans and numbers' ;;
     generate-name.yaml) echo 'the form of a prefix' ;;
-    several-documents.yaml|list.yaml|same-consumer.yaml|same-name.yaml) echo 'more than one object in a file' ;;
+    several-documents.yaml | list.yaml | same-consumer.yaml | same-name.yaml) echo 'more than one object in a file' ;;
     status.yaml) echo 'the API server drops the status' ;;
-    alias-bomb.yaml|not-utf8.yaml|utf16.yaml|binary.yaml|too-deep.yaml|infinity.yaml) echo 'how the file is written' ;;
-    not-an-object.yaml|merge-key.yaml) echo 'what only YAML knows' ;;
+    alias-bomb.yaml | not-utf8.yaml | utf16.yaml | binary.yaml | too-deep.yaml | infinity.yaml)
+      echo 'how the file is written'
+      ;;
+    not-an-object.yaml | merge-key.yaml) echo 'what only YAML knows' ;;
     # Editors would offer null everywhere; eds warns of it too.
     null-field.yaml) echo 'the API server drops a null of an optional field' ;;
     null-with-default.yaml) echo 'the API server puts the default in place of a null' ;;
@@ -42,14 +49,20 @@ only_eds() {
 status=0 asked=0 not_asked=0
 # tool NAME: sets `path`; false, and loud, where it cannot be had.
 tool() {
-  if path=$("$root/scripts/tools.sh" "$1"); then asked=$((asked + 1)); return; fi
+  if path=$("$root/scripts/tools.sh" "$1"); then
+    asked=$((asked + 1))
+    return
+  fi
   not_asked=$((not_asked + 1))
   echo "NOT ASKED: $1 is not here"
   return 1
 }
 # holds NAME COMMAND...: one question; its answer is shown when it is no.
 holds() {
-  if "${@:2}" > "$work/answer" 2>&1; then echo "ok      $1"; return; fi
+  if "${@:2}" >"$work/answer" 2>&1; then
+    echo "ok      $1"
+    return
+  fi
   status=1
   echo "FAILED  $1"
   sed 's/^/        /' "$work/answer"
@@ -59,9 +72,12 @@ opinion() { # NAME COMMAND...: asks about every file; the command gets the file 
   shift
   for file in "$api"/examples/*.yaml "$api"/tests/fixtures/{valid,warning,invalid}/*; do
     base=$(basename "$file")
-    if only_eds "$base" > /dev/null; then left=$((left + 1)); continue; fi
+    if only_eds "$base" >/dev/null; then
+      left=$((left + 1))
+      continue
+    fi
     case $file in */invalid/*) expected=refused ;; *) expected=accepted ;; esac
-    if "$@" "$file" > "$work/answer" 2>&1; then got=accepted; else got=refused; fi
+    if "$@" "$file" >"$work/answer" 2>&1; then got=accepted; else got=refused; fi
     if [ "$got" = "$expected" ]; then
       agree=$((agree + 1))
     else
@@ -73,15 +89,16 @@ opinion() { # NAME COMMAND...: asks about every file; the command gets the file 
 }
 
 if tool ajv; then
-  opinion ajv "$path" validate --spec=draft2020 --strict=true --strict-types=false --strict-required=false -s "$schema" -d
+  opinion ajv "$path" validate --spec=draft2020 --strict=true --strict-types=false --strict-required=false \
+    -s "$schema" -d
 fi
 if tool kubeconform; then opinion kubeconform "$path" -strict -schema-location "$schema"; fi
 if tool check-jsonschema; then
   opinion check-jsonschema "$path" --schemafile "$schema"
   sarif() { "$path" --regex-variant python --schemafile "$root/tests/sarif/sarif-schema-2.1.0.json" "$1"; }
-  "$EDS" validate --format sarif "$api/tests/fixtures" "$api/examples" > "$work/all.sarif" 2> /dev/null || [ $? -eq 1 ]
-  "$EDS" validate --format sarif "$api/examples" > "$work/none.sarif" 2> /dev/null
-  sed 's/"version": "2.1.0"/"version": "2"/' "$work/all.sarif" > "$work/wrong.sarif"
+  "$EDS" validate --format sarif "$api/tests/fixtures" "$api/examples" >"$work/all.sarif" 2>/dev/null || [ $? -eq 1 ]
+  "$EDS" validate --format sarif "$api/examples" >"$work/none.sarif" 2>/dev/null
+  sed 's/"version": "2.1.0"/"version": "2"/' "$work/all.sarif" >"$work/wrong.sarif"
   holds 'SARIF of all findings fits the schema of SARIF 2.1.0' sarif "$work/all.sarif"
   holds 'SARIF without findings fits it' sarif "$work/none.sarif"
   not() { ! "$@"; }
@@ -96,9 +113,12 @@ if tool actionlint; then holds 'actionlint accepts the workflows' "$path" "$root
 # A tag can be moved to other code; a commit cannot. The comment is for people, and for those who update.
 pinned() {
   local loose
-  grep -hE '^ *(- )?uses:' "$root"/.github/workflows/*.yml > "$work/uses" || return 1
+  grep -hE '^ *(- )?uses:' "$root"/.github/workflows/*.yml >"$work/uses" || return 1
   loose=$(grep -vE 'uses: [A-Za-z0-9._/-]+@[0-9a-f]{40} # v[0-9]+\.[0-9]+\.[0-9]+$' "$work/uses" || true)
-  [ -z "$loose" ] || { echo "$loose"; return 1; }
+  [ -z "$loose" ] || {
+    echo "$loose"
+    return 1
+  }
 }
 holds "all actions are pinned by commit" pinned
 

@@ -21,7 +21,10 @@ cargo_deny_version=0.20.2
 go_version=1.26.8
 
 say() { printf 'tools: %s\n' "$*" >&2; }
-fail() { say "$*"; exit 2; }
+fail() {
+  say "$*"
+  exit 2
+}
 
 # go_binary: a Go of version 1.21 or newer, which fetches by itself the toolchain that a go.mod asks
 # for. Debian 12's 1.19 cannot, but it can download the toolchain's module; what is left to do is what
@@ -29,11 +32,14 @@ fail() { say "$*"; exit 2; }
 go_binary() {
   local dir=$cache/go$go_version source
   command -v go >/dev/null || fail 'Go is not installed (Debian: apt-get install golang-go)'
-  if go version | grep -qE 'go1\.(2[1-9]|[3-9][0-9])'; then command -v go; return; fi
+  if go version | grep -qE 'go1\.(2[1-9]|[3-9][0-9])'; then
+    command -v go
+    return
+  fi
   if [ ! -x "$dir/bin/go" ]; then
     say "fetching Go $go_version into $dir, $(go version) is too old"
-    source=$(cd / && go mod download -json "golang.org/toolchain@v0.0.1-go$go_version.$(go env GOOS)-$(go env GOARCH)" \
-      | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
+    source=$(cd / && go mod download -json "golang.org/toolchain@v0.0.1-go$go_version.$(go env GOOS)-$(go env GOARCH)" |
+      sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
     [ -n "$source" ] || fail "downloading Go $go_version failed"
     mkdir -p "$cache"
     rm -rf "$dir.tmp"
@@ -46,7 +52,12 @@ go_binary() {
 }
 
 # key GO FILE...: a short name for the content of the files and the version of that Go.
-key() { { cat "${@:2}"; "$1" version; } | sha256sum | cut -c1-16; }
+key() {
+  {
+    cat "${@:2}"
+    "$1" version
+  } | sha256sum | cut -c1-16
+}
 
 # go_tool NAME: the tool of that name in tools/conformance/go.mod, built once per pin.
 go_tool() {
@@ -54,12 +65,15 @@ go_tool() {
   go=$(go_binary)
   dir=$cache/go/$(key "$go" "$module/go.mod" "$module/go.sum")
   if [ ! -x "$dir/$name" ]; then
-    package=$(cd "$module" && "$go" list -f '{{.ImportPath}}' tool | grep -E "/$name\$") \
-      || fail "tools/conformance/go.mod has no tool $name"
+    package=$(cd "$module" && "$go" list -f '{{.ImportPath}}' tool | grep -E "/$name\$") ||
+      fail "tools/conformance/go.mod has no tool $name"
     say "building $name ($package) into $dir"
     mkdir -p "$dir"
-    (cd "$module" && CGO_ENABLED=0 "$go" build -trimpath -buildvcs=false -ldflags '-s -w' -o "$dir/.$name.$$" "$package") >&2 \
-      || fail "building $name failed"
+    (
+      cd "$module" &&
+        CGO_ENABLED=0 "$go" build -trimpath -buildvcs=false -ldflags '-s -w' -o "$dir/.$name.$$" "$package"
+    ) >&2 ||
+      fail "building $name failed"
     mv "$dir/.$name.$$" "$dir/$name"
   fi
   printf '%s\n' "$dir/$name"
@@ -68,8 +82,8 @@ go_tool() {
 # npm_tool NAME: a command of the packages that tools/outside pins. None of their own scripts is run.
 npm_tool() {
   local pins=$root/tools/outside dir
-  for need in node npm; do command -v "$need" > /dev/null || fail "$1 needs $need, which is not installed"; done
-  dir=$cache/npm/$(sha256sum < "$pins/package-lock.json" | cut -c1-16)
+  for need in node npm; do command -v "$need" >/dev/null || fail "$1 needs $need, which is not installed"; done
+  dir=$cache/npm/$(sha256sum <"$pins/package-lock.json" | cut -c1-16)
   if [ ! -e "$dir/node_modules/.bin/$1" ]; then
     say "installing $1 and what else tools/outside/package.json names into $dir"
     mkdir -p "$dir"
@@ -82,13 +96,17 @@ npm_tool() {
 # python_tool NAME: a command of an environment with the packages that tools/outside pins.
 python_tool() {
   local pins=$root/tools/outside/requirements.txt dir
-  command -v python3 > /dev/null || fail "$1 needs python3, which is not installed"
-  dir=$cache/python/$({ cat "$pins"; python3 --version; } | sha256sum | cut -c1-16)
+  command -v python3 >/dev/null || fail "$1 needs python3, which is not installed"
+  dir=$cache/python/$({
+    cat "$pins"
+    python3 --version
+  } | sha256sum | cut -c1-16)
   if [ ! -e "$dir/done" ]; then
     say "installing $1 and what else tools/outside/requirements.txt names into $dir"
     rm -rf "$dir"
     python3 -m venv "$dir" >&2 || fail "$1 needs Python's venv (Debian: apt-get install python3-venv)"
-    "$dir/bin/pip" install --quiet --disable-pip-version-check --require-hashes --requirement "$pins" >&2 || fail "installing $1 failed"
+    "$dir/bin/pip" install --quiet --disable-pip-version-check --require-hashes --requirement "$pins" >&2 ||
+      fail "installing $1 failed"
     touch "$dir/done"
   fi
   printf '%s\n' "$dir/bin/$1"
@@ -110,14 +128,17 @@ cargo_deny() {
 # from_dir DIR NAME: DIR/NAME, or DIR/NAME.xz unpacked into the cache; status 1 if DIR has neither.
 from_dir() {
   local packed=$1/$2.xz dir
-  if [ -x "$1/$2" ]; then printf '%s\n' "$1/$2"; return; fi
+  if [ -x "$1/$2" ]; then
+    printf '%s\n' "$1/$2"
+    return
+  fi
   [ -f "$packed" ] || return 1
   dir=$cache/unpacked/$(sha256sum "$packed" | cut -c1-16)
   if [ ! -x "$dir/$2" ]; then
     command -v xz >/dev/null || fail "$packed needs xz to unpack"
     say "unpacking $packed into $dir"
     mkdir -p "$dir"
-    xz -dc "$packed" > "$dir/.$2.$$"
+    xz -dc "$packed" >"$dir/.$2.$$"
     chmod +x "$dir/.$2.$$"
     mv "$dir/.$2.$$" "$dir/$2"
   fi
@@ -131,7 +152,7 @@ version_of() {
     crossplane-cli) "$2" version --client | sed -n 's/^Client Version: //p' ;;
     # It has no such option.
     function-patch-and-transform) "$(go_binary)" version -m "$2" | awk '$1 == "mod" { print $3 }' ;;
-  esac < /dev/null 2> /dev/null
+  esac </dev/null 2>/dev/null
 }
 
 # oracle NAME: a program that no package registry serves. Comparing with another version would find
@@ -147,11 +168,14 @@ oracle() {
   fi
   accepted=$(awk -v n="$name" '$1 == n { print $3 }' "$root/testbed/parts/tools.pins")
   version=$(version_of "$name" "$path") || version=
+  # shellcheck disable=SC2254 # a pattern
   case $version in
-    # shellcheck disable=SC2254 # a pattern
     $accepted) say "$name $version: $path (from $from)" ;;
     '(devel)') say "warning: $path (from $from) was built without its version; taken for $name $accepted" ;;
-    *) fail "$path (from $from) is ${version:-something else}, wanted is $name $accepted: put that one into a directory and set EDS_TOOLS_DIR" ;;
+    *)
+      fail "$path (from $from) is ${version:-something else}, wanted is $name $accepted:" \
+        "put that one into a directory and set EDS_TOOLS_DIR"
+      ;;
   esac
   printf '%s\n' "$path"
 }
@@ -165,7 +189,8 @@ case ${1:-all} in
   crossplane | crossplane-cli | function-patch-and-transform) oracle "$1" ;;
   all)
     status=0
-    for tool in kubeconform actionlint ajv yaml-language-server check-jsonschema crossplane crossplane-cli function-patch-and-transform; do
+    for tool in kubeconform actionlint ajv yaml-language-server check-jsonschema \
+      crossplane crossplane-cli function-patch-and-transform; do
       "${BASH_SOURCE[0]}" "$tool" || status=2
     done
     exit "$status"

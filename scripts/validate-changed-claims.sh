@@ -23,6 +23,6 @@ check() { "$EDS" validate "--changed-since=$base" --exclude=/platform/04-apis/te
 status=0
 check "${FORMAT:-github}" || status=$?
 if [ -n "$sarif" ] && [ "$status" -le 1 ]; then
-  check sarif > "$sarif" 2> /dev/null || [ $? -eq 1 ] || status=2
+  check sarif >"$sarif" 2>/dev/null || [ $? -eq 1 ] || status=2
 fi
 exit "$status"

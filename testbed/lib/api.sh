@@ -7,39 +7,39 @@ FUNCTION_PACKAGE=bizmatters/function-event-driven-service
 # function_binary: the static binary; built by cargo unless
 # EDS_FUNCTION_BINARY names one.
 function_binary() {
-    local target=${CARGO_TARGET_DIR:-$REPO_DIR/target}
-    if [ -n "${EDS_FUNCTION_BINARY:-}" ]; then
-        [ -x "$EDS_FUNCTION_BINARY" ] || die "EDS_FUNCTION_BINARY ($EDS_FUNCTION_BINARY) is not a program"
-        realpath "$EDS_FUNCTION_BINARY"
-        return
-    fi
-    say "building eds-function (log: $LOG/cargo.log)"
-    static_build eds-function >&2
-    echo "$target/x86_64-unknown-linux-gnu/release/eds-function"
+  local target=${CARGO_TARGET_DIR:-$REPO_DIR/target}
+  if [ -n "${EDS_FUNCTION_BINARY:-}" ]; then
+    [ -x "$EDS_FUNCTION_BINARY" ] || die "EDS_FUNCTION_BINARY ($EDS_FUNCTION_BINARY) is not a program"
+    realpath "$EDS_FUNCTION_BINARY"
+    return
+  fi
+  say "building eds-function (log: $LOG/cargo.log)"
+  static_build eds-function >&2
+  echo "$target/x86_64-unknown-linux-gnu/release/eds-function"
 }
 
 # static_build BINARY: with the C library inside, so that it starts on an empty
 # root. An explicit target keeps the flag away from build scripts.
 static_build() {
-    (cd "$REPO_DIR" && RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static" nice -n 10 \
-        cargo build --release --locked --target x86_64-unknown-linux-gnu --bin "$1") >"$LOG/cargo.log" 2>&1 || {
-        tail -n 20 "$LOG/cargo.log" >&2
-        die "$1 does not build; the whole log is $LOG/cargo.log"
-    }
+  (cd "$REPO_DIR" && RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static" nice -n 10 \
+    cargo build --release --locked --target x86_64-unknown-linux-gnu --bin "$1") >"$LOG/cargo.log" 2>&1 || {
+    tail -n 20 "$LOG/cargo.log" >&2
+    die "$1 does not build; the whole log is $LOG/cargo.log"
+  }
 }
 
 # install_api: platform/04-apis with the function's package set to what was
 # just built. The tag carries the content's hash, so that Crossplane sees a new
 # package whenever it is one.
 install_api() {
-    local binary package=$REPO_DIR/crates/eds-function/package key tag overlay=$ETC/api
-    binary=$(function_binary)
-    key=$(tool_key "$binary" "$package")
-    tag=v0.1.0-$key
-    package_in_registry "$FUNCTION_PACKAGE:$tag" "$key" "$binary" "$package"
-    rm -rf "$overlay"
-    mkdir -p "$overlay"
-    cat >"$overlay/kustomization.yaml" <<C
+  local binary package=$REPO_DIR/crates/eds-function/package key tag overlay=$ETC/api
+  binary=$(function_binary)
+  key=$(tool_key "$binary" "$package")
+  tag=v0.1.0-$key
+  package_in_registry "$FUNCTION_PACKAGE:$tag" "$key" "$binary" "$package"
+  rm -rf "$overlay"
+  mkdir -p "$overlay"
+  cat >"$overlay/kustomization.yaml" <<C
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources:
@@ -51,19 +51,19 @@ patches:
         path: /spec/package
         value: xpkg.crossplane.io/$FUNCTION_PACKAGE:$tag
 C
-    kubectl kustomize "$overlay" >"$ETC/api.yaml" || die "platform/04-apis does not build with kubectl kustomize"
-    # ProviderConfig's definition comes with the provider: everything else first.
-    kubectl kustomize "$overlay" | without_kind ProviderConfig >"$ETC/api-first.yaml"
-    apply_once api-first "$ETC/api-first.yaml"
-    packages_healthy 180
-    apply_once api "$ETC/api.yaml"
-    api_offered 60
-    say "the API is installed: kubectl get eds"
+  kubectl kustomize "$overlay" >"$ETC/api.yaml" || die "platform/04-apis does not build with kubectl kustomize"
+  # ProviderConfig's definition comes with the provider: everything else first.
+  kubectl kustomize "$overlay" | without_kind ProviderConfig >"$ETC/api-first.yaml"
+  apply_once api-first "$ETC/api-first.yaml"
+  packages_healthy 180
+  apply_once api "$ETC/api.yaml"
+  api_offered 60
+  say "the API is installed: kubectl get eds"
 }
 
 # without_kind KIND: a stream of manifests without those of one kind.
 without_kind() {
-    awk -v kind="kind: $1" '
+  awk -v kind="kind: $1" '
         function out() { if (!skip && doc != "") printf "%s---\n", doc; doc = ""; skip = 0 }
         $0 == "---" { out(); next }
         $0 == kind { skip = 1 }
@@ -76,30 +76,32 @@ PACKAGES=(function/function-patch-and-transform function/function-event-driven-s
 # A package's Healthy may still be that of the revision before: it counts only
 # once the package itself is the one asked for.
 package_healthy() {
-    kc get "$1" -o json | jq -e '
+  kc get "$1" -o json | jq -e '
         .spec.package == .status.currentIdentifier and
-        ([.status.conditions[] | select((.type == "Healthy" or .type == "Installed") and .status == "True")] | length == 2)'
+        ([.status.conditions[] | select(.type == "Healthy" or .type == "Installed") | select(.status == "True")]
+      | length == 2)'
 }
 
 packages_healthy() {
-    local p name
-    for p in "${PACKAGES[@]}"; do
-        name=${p/\//.pkg.crossplane.io/}
-        wait_for "$1" "the package ${p#*/}" package_healthy "$name" || {
-            kc get functions.pkg.crossplane.io,providers.pkg.crossplane.io >&2
-            kc get "$name" -o json | jq -r '.status.conditions[]? | "\(.type) \(.status): \(.message // .reason)"' >&2
-            kc get "${p%%/*}revisions.pkg.crossplane.io" -o json |
-                jq -r '.items[] | .metadata.name as $n | .status.conditions[]? | "\($n) \(.type) \(.status): \(.message // .reason)"' >&2
-            evidence crossplane-system
-            die "the package ${p#*/} was not healthy within $1 s"
-        }
-    done
-    say "packages are healthy: ${PACKAGES[*]#*/}"
+  local p name
+  for p in "${PACKAGES[@]}"; do
+    name=${p/\//.pkg.crossplane.io/}
+    wait_for "$1" "the package ${p#*/}" package_healthy "$name" || {
+      kc get functions.pkg.crossplane.io,providers.pkg.crossplane.io >&2
+      kc get "$name" -o json | jq -r '.status.conditions[]? | "\(.type) \(.status): \(.message // .reason)"' >&2
+      kc get "${p%%/*}revisions.pkg.crossplane.io" -o json |
+        jq -r '.items[] | .metadata.name as $n | .status.conditions[]? |
+          "\($n) \(.type) \(.status): \(.message // .reason)"' >&2
+      evidence crossplane-system
+      die "the package ${p#*/} was not healthy within $1 s"
+    }
+  done
+  say "packages are healthy: ${PACKAGES[*]#*/}"
 }
 
 api_offered() {
-    kc wait --for=condition=Offered xrd/xeventdrivenservices.platform.bizmatters.io --timeout="$1s" >/dev/null 2>&1 || {
-        kc get xrd -o yaml | tail -n 40 >&2
-        die "Crossplane does not offer the claim within $1 s"
-    }
+  kc wait --for=condition=Offered xrd/xeventdrivenservices.platform.bizmatters.io --timeout="$1s" >/dev/null 2>&1 || {
+    kc get xrd -o yaml | tail -n 40 >&2
+    die "Crossplane does not offer the claim within $1 s"
+  }
 }

@@ -20,40 +20,40 @@ ADMIN_CONF=$ETC/admin.conf
 
 STARTED=$(date +%s)
 export TESTBED_DIR REPO_DIR CACHE STATE RUN LOG PKI ETC NETNS NODE_NAME NODE_IP POD_CIDR \
-    SERVICE_CIDR API_SERVICE_IP REGISTRY ADMIN_CONF
+  SERVICE_CIDR API_SERVICE_IP REGISTRY ADMIN_CONF
 
 # Colour only for a person at a terminal.
 # shellcheck disable=SC2034 # read by the entry points
 if [ -t 2 ] && [ -z "${NO_COLOR:-}" ]; then
-    GREEN=$'\e[32m' RED=$'\e[31m' DIM=$'\e[2m' PLAIN=$'\e[0m'
+  GREEN=$'\e[32m' RED=$'\e[31m' DIM=$'\e[2m' PLAIN=$'\e[0m'
 else
-    GREEN='' RED='' DIM='' PLAIN=''
+  GREEN='' RED='' DIM='' PLAIN=''
 fi
 
 say() { printf '%s%4ds%s %s\n' "$DIM" "$(($(date +%s) - STARTED))" "$PLAIN" "$*" >&2; }
 warn() { printf '%swarning:%s %s\n' "$RED" "$PLAIN" "$*" >&2; }
 die() {
-    printf '%serror:%s %s\n' "$RED" "$PLAIN" "$*" >&2
-    exit 2
+  printf '%serror:%s %s\n' "$RED" "$PLAIN" "$*" >&2
+  exit 2
 }
 
 # wait_for SECONDS WHAT COMMAND...: polls COMMAND until it succeeds. Says what
 # it waits for when that takes longer than a person's patience.
 wait_for() {
-    local limit=$1 what=$2 start said=0 now
-    shift 2
-    start=$(date +%s)
-    until "$@" >/dev/null 2>&1; do
-        now=$(date +%s)
-        if [ $((now - start)) -ge "$limit" ]; then
-            return 1
-        fi
-        if [ $said = 0 ] && [ $((now - start)) -ge 10 ]; then
-            say "still waiting for $what (up to ${limit} s)"
-            said=1
-        fi
-        sleep 0.3
-    done
+  local limit=$1 what=$2 start said=0 now
+  shift 2
+  start=$(date +%s)
+  until "$@" >/dev/null 2>&1; do
+    now=$(date +%s)
+    if [ $((now - start)) -ge "$limit" ]; then
+      return 1
+    fi
+    if [ $said = 0 ] && [ $((now - start)) -ge 10 ]; then
+      say "still waiting for $what (up to ${limit} s)"
+      said=1
+    fi
+    sleep 0.3
+  done
 }
 
 # in_node COMMAND...: runs in the node's network namespace. nsenter, not
@@ -64,12 +64,12 @@ kc() { in_node kubectl --kubeconfig="$ADMIN_CONF" "$@"; }
 
 # write_if_changed FILE: stdin to FILE, true if that changed it.
 write_if_changed() {
-    local new
-    new=$(mktemp "$1.XXXXXX")
-    cat >"$new"
-    if [ -f "$1" ] && cmp -s "$new" "$1"; then
-        rm -f "$new"
-        return 1
-    fi
-    mv -f "$new" "$1"
+  local new
+  new=$(mktemp "$1.XXXXXX")
+  cat >"$new"
+  if [ -f "$1" ] && cmp -s "$new" "$1"; then
+    rm -f "$new"
+    return 1
+  fi
+  mv -f "$new" "$1"
 }

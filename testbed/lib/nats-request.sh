@@ -9,18 +9,18 @@ login=
 [ -z "${NATS_LOGIN:-}" ] || login=$(printf ',"user":"%s","pass":"%s"' "${NATS_LOGIN%%:*}" "${NATS_LOGIN#*:}")
 printf 'CONNECT {"verbose":false,"name":"testbed"%s}\r\nSUB _INBOX.testbed 1\r\nPUB %s _INBOX.testbed %d\r\n%s\r\n' "$login" "$3" "${#4}" "$4" >&3
 while IFS= read -r -t 10 line <&3; do
-    case ${line%$'\r'} in
+  case ${line%$'\r'} in
     PING) printf 'PONG\r\n' >&3 ;;
     -ERR*)
-        echo "NATS: ${line%$'\r'}" >&2
-        exit 1
-        ;;
+      echo "NATS: ${line%$'\r'}" >&2
+      exit 1
+      ;;
     MSG*)
-        IFS= read -r -t 10 line <&3
-        printf '%s\n' "${line%$'\r'}"
-        exit 0
-        ;;
-    esac
+      IFS= read -r -t 10 line <&3
+      printf '%s\n' "${line%$'\r'}"
+      exit 0
+      ;;
+  esac
 done
 echo "NATS gave no answer to $3 within 10 s" >&2
 exit 1

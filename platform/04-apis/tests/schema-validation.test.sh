@@ -17,8 +17,14 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
 
-ok() { passed=$((passed + 1)); printf 'ok      %s\n' "$1"; }
-bad() { failed=$((failed + 1)); printf 'FAILED  %s: %s\n' "$1" "$2"; }
+ok() {
+  passed=$((passed + 1))
+  printf 'ok      %s\n' "$1"
+}
+bad() {
+  failed=$((failed + 1))
+  printf 'FAILED  %s: %s\n' "$1" "$2"
+}
 
 # announced FILE: `line code` of each finding that it announces, sorted.
 announced() {
@@ -42,14 +48,14 @@ announced() {
 check() {
   local name=$1 file=$2 expected=$3 status=0
   shift 3
-  "$EDS" validate --format github "$@" "$file" > "$work/out" 2> "$work/err" || status=$?
+  "$EDS" validate --format github "$@" "$file" >"$work/out" 2>"$work/err" || status=$?
   # ::error file=…,line=7,…,title=EDS104 enum::…
   sed -n 's/^::[a-z]* file=[^,]*\(,line=\([0-9]*\)\)\{0,1\}.*,title=\(EDS[0-9]*\) .*/\2 \3/p' \
-    "$work/out" | sed 's/^ /0 /' | sort > "$work/found"
-  announced "$file" > "$work/announced"
+    "$work/out" | sed 's/^ /0 /' | sort >"$work/found"
+  announced "$file" >"$work/announced"
   if [ "$status" -ne "$expected" ]; then
     bad "$name" "exit status $status instead of $expected: $(tail -1 "$work/err")"
-  elif ! diff "$work/announced" "$work/found" > "$work/diff"; then
+  elif ! diff "$work/announced" "$work/found" >"$work/diff"; then
     bad "$name" "announced (<) and found (>) differ: $(grep '^[<>]' "$work/diff" | tr '\n' ';')"
   else
     ok "$name"
@@ -67,7 +73,7 @@ for file in "$root"/platform/04-apis/examples/*.yaml; do
   check "examples/$(basename "$file")" "$file" 0 --strict
 done
 
-if "$root/scripts/publish-schema.sh" --check > "$work/out" 2>&1; then
+if "$root/scripts/publish-schema.sh" --check >"$work/out" 2>&1; then
   ok 'the committed schema is up to date'
 else
   bad 'the committed schema is up to date' "$(tail -1 "$work/out")"
