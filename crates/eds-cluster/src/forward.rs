@@ -31,7 +31,7 @@ impl Cluster {
     /// # Errors
     /// Where no local port can be opened, or the API server does not forward to this pod.
     pub async fn forward(&self, namespace: &str, pod: &str, port: u16) -> Result<Forward> {
-        let pods: Api<Pod> = Api::namespaced(self.kube(), namespace);
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         // Whether it can be forwarded to at all shows in the first try.
         let first = pods.portforward(pod, &[port]).await;
         drop(first.with_context(|| format!("no port-forward to {namespace}/{pod}:{port}"))?);

@@ -132,26 +132,6 @@ impl Kind {
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
         ALL.iter().find(|k| k.kind == kind && k.group == group).copied()
     }
-
-    /// The URL of one object, or of all of them where `name` is none.
-    #[must_use]
-    pub fn url(&self, namespace: Option<&str>, name: Option<&str>) -> String {
-        let mut url = match self.group {
-            "" => format!("/api/{}", self.version),
-            group => format!("/apis/{group}/{}", self.version),
-        };
-        if let (true, Some(namespace)) = (self.namespaced, namespace) {
-            url.push_str("/namespaces/");
-            url.push_str(namespace);
-        }
-        url.push('/');
-        url.push_str(self.plural);
-        if let Some(name) = name {
-            url.push('/');
-            url.push_str(name);
-        }
-        url
-    }
 }
 
 #[cfg(test)]
@@ -160,24 +140,13 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn urls() {
-        let check = |kind: &Kind, namespace, name, expected: &str| {
-            assert_eq!(kind.url(namespace, name), expected);
-        };
-        check(&POD, Some("a"), Some("p"), "/api/v1/namespaces/a/pods/p");
-        check(&POD, None, None, "/api/v1/pods");
-        check(&NODE, Some("ignored"), Some("n"), "/api/v1/nodes/n");
-        check(&DEPLOYMENT, Some("a"), None, "/apis/apps/v1/namespaces/a/deployments");
-    }
-
-    #[test]
-    fn definitions() {
+    fn the_name_of_a_kinds_definition() {
         assert_eq!(CLAIM.crd(), "eventdrivenservices.platform.bizmatters.io");
         assert_eq!(SCALED_OBJECT.crd(), "scaledobjects.keda.sh");
     }
 
     #[test]
-    fn an_objects_kind() {
+    fn an_object_of_any_version_is_of_its_kind() {
         let check = |api_version: &str, kind: &str, expected: Option<&Kind>| {
             assert_eq!(Kind::of(&json!({"apiVersion": api_version, "kind": kind})), expected);
         };

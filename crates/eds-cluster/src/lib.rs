@@ -1,7 +1,11 @@
 //! A live cluster, seen through the API server: the only crate that names `kube`.
 //!
 //! ```text
-//! client   connect; get, list, apply, delete, watch; logs; proxy and port-forward
+//! client   the connection, and what answers and refusals come to
+//! objects  get, list, apply, create, patch, delete
+//! watch    waits for one object, or for anything that is asked for again and again
+//! logs     what containers print
+//! proxy    Services and pods, asked through the API server; forward: their ports, on the loopback interface
 //! nats     NATS's monitoring port through the API server's proxy, its client port through a forward
 //! claims   what a claim needs beforehand, what it made, what is left of it
 //! lines    what the pods of a claim print, kept beyond the pods
@@ -22,10 +26,14 @@ pub mod forward;
 pub mod gather;
 pub mod kinds;
 pub mod lines;
+mod logs;
 pub mod nats;
+mod objects;
 pub mod once;
 pub mod plan;
+pub mod proxy;
 pub mod run;
+mod watch;
 pub mod workers;
 
 pub use client::{Cluster, Refused};

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use eds_core::verify::Endpoint;
 use serde_json::{Value, json};
 
-use crate::client::{Cluster, escaped};
+use crate::client::Cluster;
 use crate::forward::Forward;
 
 /// A pull consumer's settings.
@@ -57,6 +57,19 @@ pub async fn monitoring(cluster: &Cluster, endpoint: &Endpoint, path: &str) -> R
 #[must_use]
 pub fn jsz(account: &str) -> String {
     format!("/jsz?acc={}&config=true&consumers=true", escaped(account))
+}
+
+/// Percent-encoded as a value of a query (RFC 3986, everything but the unreserved characters).
+fn escaped(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
 }
 
 /// A NATS client whose connection goes through a port-forward.
@@ -266,7 +279,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn logins() {
+    fn an_account_stands_in_a_query_as_it_is() {
+        let check = |account: &str, expected: &str| {
+            assert_eq!(jsz(account), format!("/jsz?acc={expected}&config=true&consumers=true"));
+        };
+        check("$G", "%24G");
+        check("a-b_c.d~1", "a-b_c.d~1");
+        check("ä&x=1 y", "%C3%A4%26x%3D1%20y");
+    }
+
+    #[test]
+    fn a_login_is_taken_out_of_a_url() {
         let check = |url: &str, plain: &str, expected: Option<Login>| {
             assert!(login(url) == (plain.to_owned(), expected), "{url}: {:?}", login(url));
         };

@@ -7,8 +7,9 @@ use anyhow::Result;
 use eds_core::verify::{Endpoint, Unread};
 use serde_json::Value;
 
-use crate::client::{Answer, Cluster, Refused};
+use crate::client::{Cluster, Refused};
 use crate::kinds::{self, Kind};
+use crate::proxy::Answer;
 
 /// A cluster, with a list of what it did not let us read.
 pub(super) struct Reader<'a> {

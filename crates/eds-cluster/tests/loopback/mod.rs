@@ -12,6 +12,14 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) async fn cluster(
     answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static,
 ) -> Result<Cluster> {
+    requests(move |head, _| answer(head.split(' ').nth(1).unwrap_or_default())).await
+}
+
+/// The same, where the answer may depend on the whole request: its head, which is the request line and the
+/// headers, and its body.
+pub(crate) async fn requests(
+    answer: impl Fn(&str, &str) -> (u16, String) + Send + Sync + 'static,
+) -> Result<Cluster> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let answer = Arc::new(answer);
@@ -24,24 +32,23 @@ pub(crate) async fn cluster(
 }
 
 /// Answers one connection's requests.
-async fn serve(stream: TcpStream, answer: Arc<impl Fn(&str) -> (u16, String)>) -> Result<()> {
+async fn serve(stream: TcpStream, answer: Arc<impl Fn(&str, &str) -> (u16, String)>) -> Result<()> {
     let mut stream = BufReader::new(stream);
     loop {
-        let mut line = String::new();
-        if stream.read_line(&mut line).await? == 0 {
-            return Ok(());
-        }
-        let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
-        let mut length = 0;
-        while !line.trim().is_empty() {
-            line.clear();
-            stream.read_line(&mut line).await?;
-            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+        let (mut head, mut length) = (String::new(), 0);
+        while !head.ends_with("\r\n\r\n") {
+            let begin = head.len();
+            if stream.read_line(&mut head).await? == 0 {
+                return Ok(());
+            }
+            let line = head.get(begin..).unwrap_or_default().to_ascii_lowercase();
+            if let Some(value) = line.strip_prefix("content-length:") {
                 length = value.trim().parse()?;
             }
         }
-        stream.read_exact(&mut vec![0; length]).await?;
-        let (code, body) = answer(&path);
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).await?;
+        let (code, body) = answer(&head, &String::from_utf8(body)?);
         let head = format!(
             "HTTP/1.1 {code} It\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
             body.len()

@@ -1,0 +1,200 @@
+//! Objects, read and written.
+
+use anyhow::{Context, Result, anyhow, bail};
+use kube::api::{
+    ApiResource, DeleteParams, DynamicObject, GetParams, ListParams, Patch, PatchParams, PostParams,
+};
+use kube::core::{Request, Resource};
+use serde_json::{Value, json};
+
+use crate::client::{Cluster, if_there};
+use crate::kinds::{self, Kind};
+
+/// Who writes, in `metadata.managedFields`.
+const FIELD_MANAGER: &str = "eds";
+
+impl Kind {
+    /// Requests for its objects, in one namespace or in all.
+    pub(crate) fn requests(&self, namespace: Option<&str>) -> Request {
+        let resource = ApiResource {
+            group: self.group.to_owned(),
+            version: self.version.to_owned(),
+            api_version: self.api_version(),
+            kind: self.kind.to_owned(),
+            plural: self.plural.to_owned(),
+        };
+        let namespace = namespace.filter(|_| self.namespaced);
+        Request::new(DynamicObject::url_path(&resource, namespace))
+    }
+}
+
+impl Cluster {
+    /// One object; none where it or its kind does not exist.
+    ///
+    /// # Errors
+    /// Any other refusal, or no answer.
+    pub async fn get(
+        &self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Result<Option<Value>> {
+        let get = kind.requests(namespace).get(name, &GetParams::default());
+        if_there(self.ask(get).await).with_context(|| format!("cannot read {} {name}", kind.kind))
+    }
+
+    /// All objects of a kind, in one namespace or in all; none where the kind does not exist.
+    /// `selector` is a label selector as kubectl takes it, empty for all.
+    ///
+    /// # Errors
+    /// Any other refusal, or no answer.
+    pub async fn list(
+        &self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        selector: &str,
+    ) -> Result<Vec<Value>> {
+        let label_selector = (!selector.is_empty()).then(|| selector.to_owned());
+        let which = ListParams { label_selector, ..ListParams::default() };
+        self.items(kind, kind.requests(namespace).list(&which)).await
+    }
+
+    /// Names, labels, owners and UIDs of all objects of a kind, in one namespace or in all, without what they
+    /// hold: a Secret's values stay where they are.
+    ///
+    /// # Errors
+    /// As [`Cluster::list`].
+    pub async fn list_metadata(&self, kind: &Kind, namespace: Option<&str>) -> Result<Vec<Value>> {
+        let list = kind.requests(namespace).list_metadata(&ListParams::default());
+        let mut items = self.items(kind, list).await?;
+        for item in &mut items {
+            // They say PartialObjectMetadata.
+            *item = json!({
+                "apiVersion": kind.api_version(), "kind": kind.kind, "metadata": item.get("metadata"),
+            });
+        }
+        Ok(items)
+    }
+
+    async fn items(
+        &self,
+        kind: &Kind,
+        list: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<Vec<Value>> {
+        let list = if_there(self.ask(list).await)
+            .with_context(|| format!("cannot list {}", kind.plural))?;
+        let items = list.and_then(|mut list| list.get_mut("items").map(Value::take));
+        let Some(Value::Array(mut items)) = items else { return Ok(Vec::new()) };
+        // Items of a list carry neither.
+        for item in items.iter_mut().filter_map(Value::as_object_mut) {
+            item.entry("apiVersion").or_insert_with(|| json!(kind.api_version()));
+            item.entry("kind").or_insert_with(|| json!(kind.kind));
+        }
+        Ok(items)
+    }
+
+    /// Events of a namespace, oldest first.
+    ///
+    /// # Errors
+    /// A [`Refused`](crate::Refused), or no answer.
+    pub async fn events(&self, namespace: &str) -> Result<Vec<Value>> {
+        let mut events = self.list(&kinds::EVENT, Some(namespace), "").await?;
+        let time = |event: &Value| {
+            let text = |at: &str| event.pointer(at).and_then(Value::as_str).unwrap_or_default();
+            let times = ["/series/lastObservedTime", "/lastTimestamp", "/eventTime"].map(text);
+            // Times of this form sort as text; only one of them may be there.
+            times.into_iter().max().unwrap_or_default().to_owned()
+        };
+        events.sort_by_key(time);
+        Ok(events)
+    }
+
+    /// Creates or changes an object, as `kubectl apply --server-side --force-conflicts` does.
+    ///
+    /// # Errors
+    /// A kind that is not in [`kinds`], a [`Refused`](crate::Refused), or no answer.
+    pub async fn apply(&self, object: &Value) -> Result<Value> {
+        let (kind, namespace, name) = address(object)?;
+        let how = PatchParams::apply(FIELD_MANAGER).force();
+        let apply = kind.requests(namespace).patch(name, &how, &Patch::Apply(object));
+        let applied = self.ask(apply).await;
+        applied.with_context(|| format!("cannot apply {} {name}", kind.kind))
+    }
+
+    /// What an object would be after [`Cluster::apply`] by a field manager. Nothing is written.
+    ///
+    /// # Errors
+    /// As [`Cluster::apply`].
+    pub async fn would_be(&self, object: &Value, manager: &str) -> Result<Value> {
+        let (kind, namespace, name) = address(object)?;
+        let how = PatchParams::apply(manager).force().dry_run();
+        self.ask(kind.requests(namespace).patch(name, &how, &Patch::Apply(object))).await
+    }
+
+    /// Creates an object; one that exists is a [`Refused`](crate::Refused) with code 409.
+    ///
+    /// # Errors
+    /// A kind that is not in [`kinds`], a [`Refused`](crate::Refused), or no answer.
+    pub async fn create(&self, object: &Value) -> Result<Value> {
+        let kind = Kind::of(object).ok_or_else(|| anyhow!("this kind is not known here"))?;
+        let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str);
+        let how =
+            PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let create = kind.requests(namespace).create(&how, serde_json::to_vec(object)?);
+        self.ask(create).await.with_context(|| format!("cannot create a {}", kind.kind))
+    }
+
+    /// Changes fields of an object, as `kubectl patch --type=merge` does.
+    ///
+    /// # Errors
+    /// A [`Refused`](crate::Refused), or no answer.
+    pub async fn patch(
+        &self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        name: &str,
+        change: &Value,
+    ) -> Result<Value> {
+        let how = PatchParams::apply(FIELD_MANAGER);
+        let patch = kind.requests(namespace).patch(name, &how, &Patch::Merge(change));
+        self.ask(patch).await.with_context(|| format!("cannot change {} {name}", kind.kind))
+    }
+
+    /// Asks for an object's deletion; false where it does not exist. Does not wait.
+    ///
+    /// # Errors
+    /// A [`Refused`](crate::Refused), or no answer.
+    pub async fn delete(&self, kind: &Kind, namespace: Option<&str>, name: &str) -> Result<bool> {
+        let delete = kind.requests(namespace).delete(name, &DeleteParams::background());
+        let answer = if_there(self.ask(delete).await);
+        Ok(answer.with_context(|| format!("cannot delete {} {name}", kind.kind))?.is_some())
+    }
+
+    /// May this user do it? `attributes` are a SubjectAccessReview's `resourceAttributes`.
+    ///
+    /// # Errors
+    /// A [`Refused`](crate::Refused) for a caller who may not ask, or no answer.
+    pub async fn may(&self, user: &str, groups: &[String], attributes: &Value) -> Result<bool> {
+        let review = json!({
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {"user": user, "groups": groups, "resourceAttributes": attributes},
+        });
+        let create = kinds::ACCESS_REVIEW.requests(None);
+        let create = create.create(&PostParams::default(), serde_json::to_vec(&review)?);
+        let answer = self.ask(create).await;
+        let answer = answer.context("cannot ask what others may do (SubjectAccessReview)")?;
+        Ok(answer.pointer("/status/allowed").and_then(Value::as_bool) == Some(true))
+    }
+}
+
+/// Kind, namespace and name of an object.
+fn address(object: &Value) -> Result<(&'static Kind, Option<&str>, &str)> {
+    let Some(kind) = Kind::of(object) else {
+        let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
+        bail!("{} ({}) is no kind that is known here", text("kind"), text("apiVersion"));
+    };
+    let name = object.pointer("/metadata/name").and_then(Value::as_str);
+    let name = name.ok_or_else(|| anyhow!("a {} without metadata.name", kind.kind))?;
+    Ok((kind, object.pointer("/metadata/namespace").and_then(Value::as_str), name))
+}

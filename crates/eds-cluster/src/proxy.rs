@@ -1,0 +1,75 @@
+//! Services and pods, asked through the API server's proxy.
+
+use anyhow::{Context, Result, anyhow};
+use http::Request;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use kube::client::Body;
+use tokio::time::timeout;
+
+use crate::client::Cluster;
+
+/// The longest answer that is taken of a Service or pod, in bytes: whoever runs in the cluster can stand
+/// behind its name. `/jsz` of an account of 20,000 consumers has about half of it.
+const MAX_ANSWER: usize = 32 << 20;
+
+/// What a Service or pod answered through the API server's proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status: the target's own, or the API server's when it does not reach the target.
+    pub code: u16,
+    /// The body as text.
+    pub body: String,
+}
+
+impl Cluster {
+    /// A GET request to a port of a Service, through the API server, which reaches it from any
+    /// place that reaches the API server. `path` begins with `/` and may have a query.
+    ///
+    /// # Errors
+    /// No answer from the API server. What the target says, or that it cannot be reached, is an
+    /// [`Answer`].
+    pub async fn service_get(
+        &self,
+        namespace: &str,
+        service: &str,
+        port: u16,
+        path: &str,
+    ) -> Result<Answer> {
+        let url =
+            format!("/api/v1/namespaces/{namespace}/services/http:{service}:{port}/proxy{path}");
+        self.proxy(&url).await
+    }
+
+    /// The same, to a port of a pod.
+    ///
+    /// # Errors
+    /// As [`Cluster::service_get`].
+    pub async fn pod_get(
+        &self,
+        namespace: &str,
+        pod: &str,
+        port: u16,
+        path: &str,
+    ) -> Result<Answer> {
+        self.proxy(&format!("/api/v1/namespaces/{namespace}/pods/http:{pod}:{port}/proxy{path}"))
+            .await
+    }
+
+    async fn proxy(&self, url: &str) -> Result<Answer> {
+        let request = Request::get(url).body(Body::empty())?;
+        let ask = async {
+            let response = self.client.send(request).await?;
+            let code = response.status().as_u16();
+            let body = match Limited::new(response.into_body(), MAX_ANSWER).collect().await {
+                Ok(body) => String::from_utf8_lossy(&body.to_bytes()).into(),
+                Err(cause) if cause.is::<LengthLimitError>() => {
+                    format!("more than {} MiB, which are not read", MAX_ANSWER >> 20)
+                }
+                Err(cause) => return Err(anyhow!(cause)),
+            };
+            Ok(Answer { code, body })
+        };
+        let answer = timeout(self.limit, ask).await.context("no answer within 30 s")?;
+        answer.with_context(|| format!("cannot ask {url}"))
+    }
+}
