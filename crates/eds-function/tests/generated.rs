@@ -1,5 +1,5 @@
-//! The generated protocol code is committed, so that a build needs no code generator. This test
-//! fails when it differs from what the `.proto` files say; `EDS_WRITE=1` writes it anew.
+//! The generated protocol code and descriptors are committed, so that a build needs no code generator. This
+//! test fails when they differ from what the `.proto` files say; `EDS_WRITE=1` writes them anew.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,6 +11,8 @@
 use std::path::Path;
 use std::{env, fs};
 
+use prost::Message;
+
 #[test]
 fn generated_code_is_current() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -18,24 +20,30 @@ fn generated_code_is_current() {
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("generated");
     fs::create_dir_all(&out).expect("target directory");
     let files = ["run_function.proto", "run_function_v1beta1.proto"];
-    let descriptors = protox::compile(files, [&proto]).expect("the .proto files compile");
+    let mut descriptors = protox::compile(files, [&proto]).expect("the .proto files compile");
     tonic_prost_build::configure()
         .btree_map(".")
-        .disable_comments(["."])
         .extern_path(".google.protobuf.Struct", "crate::structs::Struct")
         .extern_path(".google.protobuf.Duration", "::prost_types::Duration")
         .out_dir(&out)
-        .compile_fds(descriptors)
+        .compile_fds(descriptors.clone())
         .expect("code is generated");
+    // Comments and lines of the .proto files are nothing for the wire.
+    for file in &mut descriptors.file {
+        file.source_code_info = None;
+    }
 
     let mut stale = Vec::new();
-    for version in ["v1", "v1beta1"] {
-        // The generator names files after modules, and `fn` is a keyword.
-        let fresh = out.join(format!("apiextensions.r#fn.proto.{version}.rs"));
-        let fresh = fs::read_to_string(fresh).expect("generated file");
-        let name = format!("{version}.rs");
-        let committed = root.join("src/generated").join(&name);
-        if fs::read_to_string(&committed).is_ok_and(|text| text == fresh) {
+    // The generator names files after modules, and `fn` is a keyword.
+    let module =
+        |version: &str| fs::read(out.join(format!("apiextensions.r#fn.proto.{version}.rs")));
+    for (name, fresh) in [
+        ("v1.rs", module("v1").expect("generated file")),
+        ("v1beta1.rs", module("v1beta1").expect("generated file")),
+        ("descriptors.bin", descriptors.encode_to_vec()),
+    ] {
+        let committed = root.join("src/generated").join(name);
+        if fs::read(&committed).is_ok_and(|bytes| bytes == fresh) {
             continue;
         }
         if env::var_os("EDS_WRITE").is_some() {

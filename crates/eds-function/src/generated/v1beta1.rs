@@ -10,6 +10,7 @@ pub mod function_runner_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
+    /// As version 1's.
     #[derive(Debug, Clone)]
     pub struct FunctionRunnerServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -79,6 +80,7 @@ pub mod function_runner_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
+        /// As version 1's.
         pub async fn run_function(
             &mut self,
             request: impl tonic::IntoRequest<super::super::v1::RunFunctionRequest>,
@@ -123,6 +125,7 @@ pub mod function_runner_service_server {
     /// Generated trait containing gRPC methods that should be implemented for use with FunctionRunnerServiceServer.
     #[async_trait]
     pub trait FunctionRunnerService: std::marker::Send + std::marker::Sync + 'static {
+        /// As version 1's.
         async fn run_function(
             &self,
             request: tonic::Request<super::super::v1::RunFunctionRequest>,
@@ -131,6 +134,7 @@ pub mod function_runner_service_server {
             tonic::Status,
         >;
     }
+    /// As version 1's.
     #[derive(Debug)]
     pub struct FunctionRunnerServiceServer<T> {
         inner: Arc<T>,
