@@ -14,9 +14,11 @@ pub mod convert;
 mod frames;
 pub mod limits;
 pub mod listen;
+mod metrics;
 mod outline;
 pub mod raw;
 mod runner;
+mod scrape;
 pub mod server;
 pub mod service;
 pub mod structs;
@@ -25,6 +27,8 @@ pub mod tls;
 /// The generated protocol, see `tests/generated.rs`.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
 pub mod proto {
+    /// The messages and services as protobuf describes them, for gRPC's reflection.
+    pub(crate) const DESCRIPTORS: &[u8] = include_bytes!("generated/descriptors.bin");
     /// `apiextensions.fn.proto.v1`: messages, server and client.
     pub mod v1 {
         include!("generated/v1.rs");

@@ -1,10 +1,9 @@
 //! Addresses as Go writes them: `:9443` is every interface, IPv6 and IPv4.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::TcpListener;
 
 /// Connections that may wait to be accepted. A client that finds no room tries again after a second. As
 /// many as Go asks for; the kernel lowers it to its own limit (`net.core.somaxconn`).
@@ -21,7 +20,7 @@ pub enum Network {
     Tcp6,
 }
 
-/// Listen at `address`: `HOST:PORT`, `:PORT`, or port 0 for a free one.
+/// Listen at `address`: `HOST:PORT`, `:PORT`, or port 0 for a free one. The listener does not block.
 ///
 /// # Errors
 /// The address does not parse or resolve, or the system refuses it.
@@ -68,7 +67,7 @@ fn bind(network: Network, address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
-    TcpListener::from_std(socket.into())
+    Ok(socket.into())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use eds_function::listen::{Network, listen};
 use eds_function::server::{Options, serve};
 use eds_function::service::Service;
 use eds_function::tls::Certificates;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::level_filters::LevelFilter;
@@ -48,6 +49,11 @@ struct Flags {
     #[arg(long, default_value_t = 4, value_name = "MB",
           value_parser = clap::value_parser!(u32).range(1..=2047))]
     max_recv_message_size: u32,
+
+    /// Address at which Prometheus reads metrics (GET /metrics); an empty one switches them off. By default
+    /// :8080, and if that is taken, none.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics_address: Option<String>,
 
     /// Memory that requests are fitted into, in MB; by default the limit of the container, or 2048.
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u32).range(32..))]
@@ -86,7 +92,9 @@ fn run(flags: Flags) -> Result<(), String> {
     let max_message = usize::try_from(flags.max_recv_message_size).unwrap_or(4) << 20;
     let memory =
         flags.memory_limit.and_then(|limit| usize::try_from(limit).ok()).map(|it| it << 20);
-    let options = Options { certificates, max_message, limits: Limits::of_this_process(memory) };
+    let limits = Limits::of_this_process(memory);
+    let metrics = listen_for_metrics(flags.network, flags.metrics_address.as_deref())?;
+    let options = Options { certificates, max_message, limits, metrics };
     // They compute what takes a moment, too: as many as processors would wait for each other's memory and
     // wake each other. What takes longer has threads of its own.
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -98,6 +106,7 @@ fn run(flags: Flags) -> Result<(), String> {
         .map_err(|error| format!("cannot start threads: {error}"))?;
     let served = runtime.block_on(async {
         let listener = listen(flags.network, &flags.address)
+            .and_then(TcpListener::from_std)
             .map_err(|error| format!("cannot listen at {:?}: {error}", flags.address))?;
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let (stop, stopped) = watch::channel(false);
@@ -125,4 +134,30 @@ fn run(flags: Flags) -> Result<(), String> {
     // The time to drain is over: what is still computed has nobody to answer.
     runtime.shutdown_background();
     served
+}
+
+/// Where Prometheus asks; `None` if it is not to. An address that nobody named may be taken: where there is no
+/// cluster, several functions run on one machine.
+fn listen_for_metrics(
+    network: Network,
+    address: Option<&str>,
+) -> Result<Option<std::net::TcpListener>, String> {
+    const DEFAULT: &str = ":8080";
+    if address == Some("") {
+        return Ok(None);
+    }
+    match (listen(network, address.unwrap_or(DEFAULT)), address) {
+        (Ok(listener), _) => {
+            let address = listener.local_addr().map_err(|error| error.to_string())?;
+            tracing::info!(%address, "serving metrics");
+            Ok(Some(listener))
+        }
+        (Err(error), Some(address)) => {
+            Err(format!("cannot listen for metrics at {address:?}: {error}"))
+        }
+        (Err(error), None) => {
+            tracing::warn!(%error, address = DEFAULT, "metrics are not served; see --metrics-address");
+            Ok(None)
+        }
+    }
 }

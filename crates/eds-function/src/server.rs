@@ -1,5 +1,6 @@
-//! The server: accepts connections, serves the function and gRPC's health service, drains.
+//! The server: accepts connections, serves the function, gRPC's health and reflection services, drains.
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,8 +19,10 @@ use crate::bounded::Bounded;
 use crate::connection::Connection;
 use crate::connections::{Connections, Place, STALLED};
 use crate::limits::Limits;
-use crate::proto::{v1, v1beta1};
+use crate::metrics::{Counted, Metrics};
+use crate::proto::{self, v1, v1beta1};
 use crate::runner::{Runner, Shared};
+use crate::scrape;
 use crate::service::Service;
 use crate::tls::{Certificates, handshake_timeout};
 
@@ -34,6 +37,12 @@ const STREAMS: u32 = 100;
 
 /// Questions after our health that are answered or watched at once.
 const HEALTH: usize = 256;
+
+/// Streams of questions after our services' descriptors that are answered at once.
+const REFLECTION: usize = 16;
+
+/// Bytes of a question after our health or a descriptor: a name.
+const NAME: usize = 4 << 10;
 
 /// Requests that are reset before they were looked at, on one connection.
 const RESET: usize = 20;
@@ -68,24 +77,40 @@ pub struct Options {
     pub max_message: usize,
     /// What requests may take together.
     pub limits: Limits,
+    /// Where Prometheus asks; without it nothing is counted. It must not block.
+    pub metrics: Option<std::net::TcpListener>,
 }
 
 /// Serve until `stop` says so, then finish what is being answered.
 ///
 /// # Errors
-/// The transport failed for good.
+/// The transport failed for good, or there is no thread for the metrics.
 pub async fn serve(
     service: Service,
     listener: TcpListener,
     options: Options,
     mut stop: watch::Receiver<bool>,
-) -> Result<(), tonic::transport::Error> {
+) -> Result<(), Box<dyn Error + Send + Sync>> {
     let (health, health_service) = tonic_health::server::health_reporter();
+    let health_service = Bounded::new(health_service.max_decoding_message_size(NAME), HEALTH);
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    let reflection = Bounded::new(reflection.max_decoding_message_size(NAME), REFLECTION);
+    let metrics = options.metrics.is_some().then(Metrics::new).transpose()?;
+    let metrics = metrics.as_ref();
     let connections = Connections::default();
     let (limits, arrivals) = (options.limits, Arrivals::default());
     let shared = Shared { limits, arrivals, connections: connections.clone() };
     let v1 = Runner::<NameV1>::new(service, shared.clone(), options.max_message);
     let v1beta1 = Runner::<NameV1Beta1>::new(service, shared, options.max_message);
+    let v1 = Counted::new(v1, metrics, &["RunFunction"])?;
+    let v1beta1 = Counted::new(v1beta1, metrics, &["RunFunction"])?;
+    let health_service = Counted::new(health_service, metrics, &["Check"])?;
+    if let Some((listener, metrics)) = options.metrics.zip(metrics) {
+        scrape::spawn(listener, metrics.clone())?;
+    }
     health.set_serving::<NameV1>().await;
     health.set_serving::<NameV1Beta1>().await;
 
@@ -102,7 +127,8 @@ pub async fn serve(
         .http2_max_header_list_size(HEADERS)
         .http2_keepalive_interval(Some(KEEP_ALIVE))
         .timeout(DEADLINE)
-        .add_service(Bounded::new(health_service, HEALTH))
+        .add_service(health_service)
+        .add_service(reflection)
         .add_service(v1)
         .add_service(v1beta1)
         .serve_with_incoming_shutdown(ReceiverStream::new(incoming), async move {
@@ -133,7 +159,7 @@ pub async fn serve(
         }
     };
     tokio::select! {
-        served = serving => served,
+        served = serving => Ok(served?),
         idle = overdue => {
             if !idle {
                 tracing::warn!("requests were still under way when the time to drain was over");

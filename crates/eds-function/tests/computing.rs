@@ -102,7 +102,7 @@ impl Server {
         let limits = Limits::new(128 << 20, 2);
         let computing = limits.lane(0).computing.clone();
         let service = Service::new(function);
-        let options = Options { certificates: None, max_message: 4 << 20, limits };
+        let options = Options { certificates: None, max_message: 4 << 20, limits, metrics: None };
         let serving = tokio::spawn(async move {
             serve(service, listener, options, stopped).await.unwrap();
         });

@@ -18,11 +18,17 @@ use eds_core::protocol_json::response_to_json;
 use eds_function::convert::{request_to_wire, response_from_wire};
 use eds_function::proto::v1::function_runner_service_client::FunctionRunnerServiceClient as V1;
 use eds_function::proto::v1beta1::function_runner_service_client::FunctionRunnerServiceClient as V1Beta1;
+use prost::Message;
+use prost_types::FileDescriptorProto;
 use serde_json::{Value, json};
 use support::{Function, on_large_stack, request};
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
 async fn connect(function: &Function) -> Channel {
     Endpoint::from_shared(format!("http://{}", function.address))
@@ -78,6 +84,53 @@ async fn health_is_served() {
     let request = HealthCheckRequest { service: "other".to_owned() };
     let status = client.check(request).await.expect_err("no such service");
     assert_eq!(status.code(), tonic::Code::NotFound);
+}
+
+/// gRPC's reflection describes what is served, down to the messages, without a .proto file at hand.
+#[tokio::test]
+async fn reflection_describes_the_services() {
+    let function = Function::start(&["--insecure"]);
+    let mut client = ServerReflectionClient::new(connect(&function).await);
+    let mut ask = async |question: MessageRequest| {
+        let request =
+            ServerReflectionRequest { host: String::new(), message_request: Some(question) };
+        let answers = client.server_reflection_info(tokio_stream::once(request)).await;
+        let mut answers = answers.expect("an answer").into_inner();
+        let answer = answers.message().await.expect("readable").expect("one");
+        answer.message_response.expect("not empty")
+    };
+    let MessageResponse::ListServicesResponse(list) =
+        ask(MessageRequest::ListServices(String::new())).await
+    else {
+        panic!("no list of services");
+    };
+    let names: Vec<_> = list.service.iter().map(|service| service.name.as_str()).collect();
+    for service in [
+        "apiextensions.fn.proto.v1.FunctionRunnerService",
+        "apiextensions.fn.proto.v1beta1.FunctionRunnerService",
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+    ] {
+        assert!(names.contains(&service), "{service} is not in {names:?}");
+        let file = ask(MessageRequest::FileContainingSymbol(service.to_owned())).await;
+        assert!(matches!(file, MessageResponse::FileDescriptorResponse(_)), "{service}: {file:?}");
+    }
+    let message = "apiextensions.fn.proto.v1.RunFunctionRequest".to_owned();
+    let file = ask(MessageRequest::FileContainingSymbol(message)).await;
+    let MessageResponse::FileDescriptorResponse(file) = file else { panic!("{file:?}") };
+    let file = FileDescriptorProto::decode(file.file_descriptor_proto[0].as_slice()).unwrap();
+    let request = file.message_type.iter().find(|it| it.name() == "RunFunctionRequest").unwrap();
+    let fields: Vec<_> = request.field.iter().map(|it| (it.name(), it.number())).collect();
+    assert!(fields.contains(&("required_schemas", 9)), "{fields:?}");
+    // A question that is longer than any name is refused.
+    let long = ServerReflectionRequest {
+        host: "x".repeat(5 << 10),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let mut answers =
+        client.server_reflection_info(tokio_stream::once(long)).await.expect("begun").into_inner();
+    let answer = answers.message().await;
+    assert!(!matches!(answer, Ok(Some(_))), "{answer:?}");
 }
 
 /// What cannot be worked on is a fatal result that says what and where.
@@ -241,4 +294,6 @@ fn wrong_flags_are_one_clear_line_and_exit_2() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("bound").to_string();
     check(&["--insecure", "--address", &address], &none, "cannot listen at");
+    let metrics = ["--insecure", "--address", "127.0.0.1:0", "--metrics-address", &address];
+    check(&metrics, &none, "cannot listen for metrics at");
 }

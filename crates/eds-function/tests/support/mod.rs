@@ -22,12 +22,23 @@ use serde_json::{Value, json};
 pub struct Function {
     child: Child,
     pub address: String,
+    /// Where its metrics are read, if they are.
+    pub metrics: Option<String>,
     logs: Receiver<String>,
 }
 
 impl Function {
-    /// Start with these flags at a free loopback port and wait until it serves.
+    /// Start with these flags at a free loopback port and wait until it serves; without metrics, unless the
+    /// flags say where.
     pub fn start(flags: &[&str]) -> Self {
+        if flags.contains(&"--metrics-address") {
+            return Self::start_as_it_is(flags);
+        }
+        Self::start_as_it_is(&[flags, &["--metrics-address", ""]].concat())
+    }
+
+    /// The same, with no other flag than the address.
+    pub fn start_as_it_is(flags: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_eds-function"))
             .args(["--address", "127.0.0.1:0"])
             .args(flags)
@@ -42,10 +53,21 @@ impl Function {
                 let _ = sender.send(line);
             }
         });
-        let mut function = Self { child, address: String::new(), logs };
-        let serving: Value = serde_json::from_str(&function.log("\"serving\"")).expect("JSON log");
-        function.address = serving["address"].as_str().expect("address is logged").to_owned();
-        function
+        let mut function = Self { child, address: String::new(), metrics: None, logs };
+        let address = |line: &str| {
+            let line: Value = serde_json::from_str(line).expect("JSON log");
+            line["address"].as_str().expect("address is logged").to_owned()
+        };
+        loop {
+            let line = function.log("\"address\"");
+            if line.contains("\"serving\"") {
+                function.address = address(&line);
+                return function;
+            }
+            if line.contains("\"serving metrics\"") {
+                function.metrics = Some(address(&line));
+            }
+        }
     }
 
     /// The next log line that contains `text`.
