@@ -90,8 +90,8 @@ fn what_is_missing_is_said_in_one_line() {
     assert_eq!(needs.status.code(), Some(2));
     assert_eq!(
         String::from_utf8(needs.stderr).unwrap(),
-        "needs: not installed: cc go jq. Debian and Ubuntu: sudo apt-get install gcc libc6-dev golang-go \
-         ca-certificates jq\n"
+        "needs: not installed: cc go jq shellcheck shfmt. Debian and Ubuntu: sudo apt-get install gcc libc6-dev \
+         golang-go ca-certificates jq shellcheck shfmt\n"
     );
 }
 
