@@ -101,7 +101,7 @@ yaml: ## is YAML read as kubectl's own code reads it? (COUNT=5000 SEED=1)
 
 .PHONY: fuzz
 fuzz: ## mutated claims and XRDs: no panic, bounded output, stable verdicts (FUZZ_CASES=20000 FUZZ_SEED=1)
-	FUZZ_CASES=$${FUZZ_CASES:-20000} $(CARGO) test --locked -p eds-core --test fuzz -- --nocapture
+	FUZZ_CASES=$${FUZZ_CASES:-20000} $(CARGO) test --locked -p eds-claims --test fuzz -- --nocapture
 
 .PHONY: second-opinion
 second-opinion: ## what ajv, kubeconform, check-jsonschema, yaml-language-server and actionlint say

@@ -6,8 +6,7 @@
 if [ -z "${EDS:-}" ]; then
   target=${CARGO_TARGET_DIR:-$root/target}
   EDS=$target/release/eds
-  if [ ! -x "$EDS" ] || [ -n "$(find \
-    "$root/crates/eds-core/src" "$root/crates/eds-cluster/src" "$root/crates/eds-cli/src" \
+  if [ ! -x "$EDS" ] || [ -n "$(find "$root"/crates/*/src \
     "$root/platform/04-apis/definitions" "$root/platform/04-apis/compositions" \
     "$root/Cargo.lock" -newer "$EDS" -type f -print -quit)" ]; then
     command -v cargo >/dev/null || {

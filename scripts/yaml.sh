@@ -3,10 +3,10 @@
 #
 #   scripts/yaml.sh                       5,000 generated oddities, seed 1
 #   COUNT=50000 SEED=7 scripts/yaml.sh
-#   RECORD=FILE scripts/yaml.sh           writes a corpus too (crates/eds-core/tests/yaml/corpus.jsonl)
+#   RECORD=FILE scripts/yaml.sh           writes a corpus too (crates/kube-schema/tests/yaml/corpus.jsonl)
 #
 # The judge (tools/judge/yaml) is kubectl's own path from a file to objects. Needs Go. Exit 0: they
-# agree, apart from what crates/eds-core/tests/yaml/disagreements.txt lists with reasons; 1: they do
+# agree, apart from what crates/kube-schema/tests/yaml/disagreements.txt lists with reasons; 1: they do
 # not; 2: the comparison could not be made.
 set -euo pipefail
 
@@ -18,7 +18,7 @@ go=$("$root/scripts/tools.sh" go) || exit 2
 echo 'building the judge (a minute the first time)' >&2
 (cd "$root/tools/judge" && CGO_ENABLED=0 "$go" build -o "$work/judge" ./yaml) || exit 2
 cd "$root"
-cargo test --locked --quiet -p eds-core --test yaml --no-run || exit 2
+cargo test --locked --quiet -p kube-schema --test yaml --no-run || exit 2
 EDS_YAML_JUDGE=$work/judge EDS_YAML_COUNT=${COUNT:-5000} EDS_YAML_SEED=${SEED:-1} \
   ${RECORD:+env "EDS_YAML_RECORD=$RECORD"} \
-  cargo test --locked --quiet -p eds-core --test yaml new_questions -- --nocapture || exit 1
+  cargo test --locked --quiet -p kube-schema --test yaml new_questions -- --nocapture || exit 1

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use eds_core::schema::{ClaimApi, Definition, Side, crd};
-use eds_core::yaml;
+use kube_schema::schema::{ClaimApi, Definition, Side, crd};
+use kube_schema::yaml;
 use serde_json::Value;
 
 use crate::embedded;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use eds_cluster::{Cluster, Run, run};
-use eds_core::verify::Report;
+use eds_verify::Report;
 
 use crate::{Outcome, output};
 

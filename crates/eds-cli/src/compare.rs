@@ -8,10 +8,10 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use eds_core::claims::Outcome as Checked;
-use eds_core::diagnostics::{FileFindings, Finding, Severity, catalog};
-use eds_core::rules::{beginnings, full_name, names, transitions};
-use eds_core::yaml::Node;
+use eds_claims::Outcome as Checked;
+use eds_claims::rules::{beginnings, full_name, names, transitions};
+use kube_schema::diagnostics::{FileFindings, Finding, Severity, catalog};
+use kube_schema::yaml::Node;
 use serde_json::Value;
 
 pub(crate) type Key = (Option<Value>, Option<Value>);

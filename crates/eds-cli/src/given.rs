@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
-use eds_core::adopt;
-use eds_core::claims;
+use eds_adopt as adopt;
+use eds_claims as claims;
 use eds_core::composition::{self, Composition, Inputs};
-use eds_core::diagnostics::FileFindings;
-use eds_core::protocol::{Object, normalize};
-use eds_core::schema::ClaimApi;
-use eds_core::yaml;
+use kube_schema::diagnostics::FileFindings;
+use kube_schema::schema::ClaimApi;
+use kube_schema::yaml;
+use patch_and_transform::protocol::{Object, normalize};
 use serde_json::{Value, json};
 
 use crate::inputs::{self, Source};

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::string::FromUtf8Error;
 
 use anyhow::{Context, Result, anyhow, bail};
-use eds_core::claims;
-use eds_core::diagnostics::{Finding, catalog};
-use eds_core::protocol::{Object, normalize};
-use eds_core::yaml::{self, Position, Span, Stream};
+use eds_claims as claims;
+use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::yaml::{self, Position, Span, Stream};
+use patch_and_transform::protocol::{Object, normalize};
 use serde_json::Value;
 
 /// A text and where it came from.

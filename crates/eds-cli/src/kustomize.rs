@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-pub(crate) use eds_core::kustomize::NAMES;
-use eds_core::kustomize::{self, Found, Moved, Tree};
-use eds_core::schema::ClaimApi;
-use eds_core::yaml::{self, Node};
+pub(crate) use eds_claims::kustomize::NAMES;
+use eds_claims::kustomize::{self, Found, Moved, Tree};
+use kube_schema::schema::ClaimApi;
+use kube_schema::yaml::{self, Node};
 use serde_json::Value;
 
 use crate::git::Before;

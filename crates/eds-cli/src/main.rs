@@ -1,7 +1,7 @@
 //! `eds`: one command for everything around an EventDrivenService claim.
 //!
 //! ```text
-//! main -> commands::X   one file a command: reads files, calls eds-core, writes text
+//! main -> commands::X   one file a command: reads files, calls the pure crates, writes text
 //! ```
 //!
 //! Exit codes: 0 all is well, 1 findings in what was given, 2 the tool could not do its work.

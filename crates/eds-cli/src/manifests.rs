@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use eds_core::adopt::{self, Manifest};
-use eds_core::claims::Origin;
-use eds_core::diagnostics::{FileFindings, catalog};
+use eds_adopt::{self as adopt, Manifest};
+use eds_claims::Origin;
+use kube_schema::diagnostics::{FileFindings, catalog};
 
 use crate::inputs::{Source, Unreadable};
 use crate::output;

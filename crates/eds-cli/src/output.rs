@@ -3,9 +3,9 @@
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::{Context, Result};
-use eds_core::diagnostics::{self, FileFindings};
-use eds_core::printable::printable;
-use eds_core::protocol::Object;
+use kube_object::printable::printable;
+use kube_schema::diagnostics::{self, FileFindings};
+use patch_and_transform::protocol::Object;
 
 /// Writes objects as YAML documents, each with its `---`, keys sorted, so that the same objects
 /// are the same bytes.

@@ -17,8 +17,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use eds_core::yaml;
 use golden::eds;
+use kube_schema::yaml;
 use serde_json::Value;
 
 fn fixtures() -> PathBuf {

@@ -71,30 +71,70 @@ fn the_rooms_that_a_crate_draws_are_there() {
     assert!(drawn >= 8, "only {drawn} rooms were found in the crates' first lines");
 }
 
-#[test]
-fn the_core_names_no_runtime_and_no_network() {
+/// The crates that a crate is built with, of this workspace and of others.
+fn tree(package: &str) -> Vec<String> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(cargo)
-        .args([
-            "tree",
-            "--locked",
-            "--offline",
-            "-p",
-            "eds-core",
-            "-e",
-            "normal",
-            "--prefix",
-            "none",
-        ])
+        .args(["tree", "--locked", "--offline", "-e", "normal", "--prefix", "none", "-p", package])
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let tree = String::from_utf8(output.stdout).unwrap();
-    let names: Vec<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
-    assert!(names.contains(&"serde_json"), "{tree}");
-    let banned = ["tokio", "kube", "tonic", "async-nats", "hyper", "mio", "socket2", "rustls"];
-    let found: Vec<&&str> = names.iter().filter(|name| banned.contains(name)).collect();
-    assert!(found.is_empty(), "eds-core depends on {found:?}");
+    tree.lines().filter_map(|line| Some(line.split(' ').next()?.to_owned())).collect()
+}
+
+/// What a crate may know of this workspace, and nothing of what talks to others.
+#[track_caller]
+fn check(package: &str, knows: &[&str]) {
+    const EDGES: [&str; 8] =
+        ["tokio", "kube", "tonic", "async-nats", "hyper", "mio", "socket2", "rustls"];
+    const OURS: [&str; 12] = [
+        "golang",
+        "patch-and-transform",
+        "kube-object",
+        "kube-schema",
+        "eds-core",
+        "eds-claims",
+        "eds-adopt",
+        "eds-verify",
+        "eds-cluster",
+        "eds-cli",
+        "eds-function",
+        "eds-worker",
+    ];
+    let tree = tree(package);
+    assert!(tree.iter().any(|name| name == "serde_json"), "{package}: {tree:?}");
+    let mut ours: Vec<&str> =
+        OURS.into_iter().filter(|ours| tree.iter().any(|name| name == ours)).collect();
+    ours.retain(|name| *name != package);
+    assert_eq!(ours, knows, "what {package} knows");
+    let edges: Vec<&&str> =
+        EDGES.iter().filter(|edge| tree.iter().any(|name| name == *edge)).collect();
+    assert!(edges.is_empty(), "{package} depends on {edges:?}");
+    let cel = tree.iter().any(|name| name == "cel");
+    assert_eq!(cel, package == "kube-schema" || knows.contains(&"kube-schema"), "cel in {package}");
+}
+
+#[test]
+fn a_crate_knows_what_its_header_says() {
+    check("golang", &[]);
+    check("patch-and-transform", &["golang"]);
+    check("kube-object", &["golang"]);
+    check("kube-schema", &["golang", "kube-object"]);
+    check("eds-core", &["golang", "patch-and-transform", "kube-object"]);
+    let core = ["golang", "patch-and-transform", "kube-object"];
+    check("eds-verify", &[&core[..], &["eds-core"]].concat());
+    let claims = [&core[..], &["kube-schema", "eds-core"]].concat();
+    check("eds-claims", &claims);
+    check("eds-adopt", &[&claims[..], &["eds-claims"]].concat());
+}
+
+#[test]
+fn the_function_carries_no_schema() {
+    let tree = tree("eds-function");
+    for name in ["cel", "antlr4rust", "nom", "kube-schema", "eds-claims", "kube"] {
+        assert!(!tree.iter().any(|n| n == name), "eds-function carries {name}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use eds_core::diagnostics::catalog;
+use kube_schema::diagnostics::catalog;
 use serde_json::Value;
 
 fn platform() -> PathBuf {
@@ -106,7 +106,7 @@ fn every_rule_has_a_fixture() {
         .map(|(_, code)| code)
         .collect();
     // Our claims have no formats, alternatives, lists with keys or rules that are unknown here: these
-    // are tested in eds-core, with other schemas. Transitions and what changed
+    // are tested in kube-schema, with other schemas. Transitions and what changed
     // need a history and are tested below and in gate.rs.
     let elsewhere = [
         "EDS006", "EDS109", "EDS111", "EDS112", "EDS115", "EDS301", "EDS302", "EDS303", "EDS304",

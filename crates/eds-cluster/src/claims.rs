@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use async_nats::jetstream::consumer::pull;
-use eds_core::verify::Endpoint;
-use eds_core::verify::bystanders::Snapshot;
+use eds_verify::Endpoint;
+use eds_verify::bystanders::Snapshot;
 use serde_json::{Map, Value, json};
 
 use crate::client::{Cluster, Refused};

@@ -12,12 +12,12 @@
 //! once     a command in a pod like those of a Deployment
 //! plan     what an object would be if a claim's manifest were applied, by a dry run
 //! workers  the manifests of workers that run in a namespace
-//! gather   facts for `eds_core::verify`
+//! gather   facts for `eds_verify`
 //! run      a namespace of one's own for a test, gone again on every exit
 //! ```
 //!
 //! Nothing here judges. What was found is handed on as plain `serde_json::Value`s, and
-//! `eds_core::verify` says what they mean.
+//! `eds_verify` says what they mean.
 
 pub mod claims;
 pub mod client;

@@ -10,7 +10,7 @@ use async_nats::jetstream::consumer::{self, AckPolicy, pull};
 use async_nats::jetstream::{self, stream};
 use async_nats::{Client, ConnectOptions};
 use bytes::Bytes;
-use eds_core::verify::Endpoint;
+use eds_verify::Endpoint;
 use serde_json::{Value, json};
 
 use crate::client::Cluster;
@@ -31,7 +31,7 @@ pub struct Monitored {
 }
 
 impl Monitored {
-    /// As facts for `eds_core::verify`: `path`, `code`, `body`.
+    /// As facts for `eds_verify`: `path`, `code`, `body`.
     #[must_use]
     pub fn json(&self) -> Value {
         json!({"path": self.path, "code": self.code, "body": self.body})

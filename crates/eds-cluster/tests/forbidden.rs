@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 use eds_cluster::{Cluster, claims, gather};
-use eds_core::verify::{Status, claim, keda};
+use eds_verify::{Status, claim, keda};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
@@ -163,7 +163,7 @@ async fn each_kind_in_turn() -> Result<()> {
             Err(error) => panic!("{what} is refused, and that ends the command: {error:#}"),
         };
         let reports = [claim::report(&facts), keda::report(&facts.keda)];
-        let says = |check: &eds_core::verify::Check| {
+        let says = |check: &eds_verify::Check| {
             check.status == Status::Skipped && check.detail.contains(what.as_str())
         };
         if reports.iter().any(|report| report.checks().any(says)) {

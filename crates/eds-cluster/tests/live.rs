@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use eds_cluster::{Cluster, Refused, Run, kinds, nats, run};
-use eds_core::verify::Endpoint;
+use eds_verify::Endpoint;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 

@@ -2,8 +2,8 @@
 //!
 //! `eds render` and the gRPC server ask the same table, so they cannot decide differently.
 
-use crate::protocol::{GoOn, Object, RunFunctionRequest, RunFunctionResponse};
-use crate::{event_driven_service, patch_and_transform};
+use crate::event_driven_service;
+use patch_and_transform::protocol::{GoOn, Object, RunFunctionRequest, RunFunctionResponse};
 
 /// A composition function: pure, total, and it never panics. It may be told to stop.
 pub type Function = fn(RunFunctionRequest, GoOn<'_>) -> RunFunctionResponse;
@@ -35,7 +35,7 @@ const FUNCTIONS: &[Known] = &[
 
 /// Objects deeper than this are refused, with the place. The engine's own limit; Kubernetes' schemas
 /// end near twenty levels, Go's JSON reader gives up at 10,000.
-pub const MAX_DEPTH: usize = crate::fieldpath::MAX_DEPTH;
+pub const MAX_DEPTH: usize = patch_and_transform::fieldpath::MAX_DEPTH;
 
 /// Bytes of stack that are plenty to run a function over objects of [`MAX_DEPTH`] levels, also in a
 /// build without optimisation. Untouched stack costs no memory.

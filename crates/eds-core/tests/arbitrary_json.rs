@@ -11,9 +11,11 @@
 
 use eds_core::composition::{Composition, Inputs, composite_of, render};
 use eds_core::functions;
-use eds_core::protocol::{Object, Ready, Resource, RunFunctionRequest, Severity, State, normalize};
-use eds_core::schema::ClaimApi;
-use eds_core::yaml;
+use kube_schema::schema::ClaimApi;
+use kube_schema::yaml;
+use patch_and_transform::protocol::{
+    Object, Ready, Resource, RunFunctionRequest, Severity, State, normalize,
+};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Value, json};

@@ -19,7 +19,7 @@ use std::fs;
 use std::path::Path;
 
 use eds_core::functions;
-use eds_core::protocol_json::{differences, request_from_json, response_to_json};
+use patch_and_transform::protocol_json::{differences, request_from_json, response_to_json};
 use serde_json::Value;
 
 /// Where our answer to one case differs from every answer of the Go function.

@@ -1,4 +1,4 @@
-//! Between the generated messages and the plain protocol of [`eds_core::protocol`].
+//! Between the generated messages and the plain protocol of [`patch_and_transform::protocol`].
 //!
 //! The server reads requests and writes responses; a client, such as a test, does the reverse.
 //! Credentials are not carried on: no function here uses them.
@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use eds_core::protocol::{
+use patch_and_transform::protocol::{
     Condition, ConditionStatus, FunctionResult, Match, Object, Problem, Ready, Resource,
     ResourceSelector, RunFunctionRequest, RunFunctionResponse, SchemaSelector, Severity, State,
     Target,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use eds_core::protocol::GoOn;
+use patch_and_transform::protocol::GoOn;
 use prost::Message;
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service as TowerService, http};

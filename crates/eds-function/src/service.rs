@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use eds_core::functions::{self, Function};
-use eds_core::protocol::{GoOn, RunFunctionRequest, RunFunctionResponse, Severity};
+use patch_and_transform::protocol::{GoOn, RunFunctionRequest, RunFunctionResponse, Severity};
 
 use crate::convert::{request_from_wire, response_to_wire};
 use crate::proto::v1;

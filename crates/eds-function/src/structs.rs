@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 
 use bytes::{Buf, BufMut};
 use eds_core::functions::MAX_DEPTH;
-use eds_core::protocol::{Object, number_from_double};
+use patch_and_transform::protocol::{Object, number_from_double};
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use prost::{DecodeError, Message};
 use serde_json::{Map, Value};

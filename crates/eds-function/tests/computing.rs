@@ -13,13 +13,13 @@ use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use eds_core::protocol::{GoOn, RunFunctionRequest, RunFunctionResponse};
 use eds_function::computing::Computing;
 use eds_function::limits::Limits;
 use eds_function::proto::v1;
 use eds_function::proto::v1::function_runner_service_client::FunctionRunnerServiceClient as Client;
 use eds_function::server::{Options, serve};
 use eds_function::service::Service;
+use patch_and_transform::protocol::{GoOn, RunFunctionRequest, RunFunctionResponse};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;

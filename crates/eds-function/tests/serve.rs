@@ -13,11 +13,11 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
-use eds_core::protocol::{Object, RunFunctionRequest};
-use eds_core::protocol_json::response_to_json;
 use eds_function::convert::{request_to_wire, response_from_wire};
 use eds_function::proto::v1::function_runner_service_client::FunctionRunnerServiceClient as V1;
 use eds_function::proto::v1beta1::function_runner_service_client::FunctionRunnerServiceClient as V1Beta1;
+use patch_and_transform::protocol::{Object, RunFunctionRequest};
+use patch_and_transform::protocol_json::response_to_json;
 use prost::Message;
 use prost_types::FileDescriptorProto;
 use serde_json::{Value, json};

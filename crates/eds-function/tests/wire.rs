@@ -7,14 +7,14 @@
     reason = "a test fails by panicking"
 )]
 
-use eds_core::protocol::{Object, RunFunctionRequest};
-use eds_core::protocol_json::{request_from_json, request_to_json, response_to_json};
 use eds_function::convert::{
     request_from_wire, request_to_wire, response_from_wire, response_to_wire,
 };
 use eds_function::proto::v1;
 use eds_function::service::Service;
 use eds_function::structs::{Fault, Struct};
+use patch_and_transform::protocol::{Object, RunFunctionRequest};
+use patch_and_transform::protocol_json::{request_from_json, request_to_json, response_to_json};
 use proptest::prelude::*;
 use prost::Message;
 use serde_json::{Value, json};
@@ -124,7 +124,7 @@ fn any_json() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
         any::<f64>().prop_filter_map("finite", |it| {
-            eds_core::protocol::number_from_double(it).map(Value::Number)
+            patch_and_transform::protocol::number_from_double(it).map(Value::Number)
         }),
         any::<String>().prop_map(Value::from),
     ];
@@ -223,7 +223,7 @@ proptest! {
 
     #[test]
     fn responses_survive_the_wire(object in any_object(), text: String) {
-        let mut response = eds_core::protocol::RunFunctionResponse::fatal(
+        let mut response = patch_and_transform::protocol::RunFunctionResponse::fatal(
             request_from_json(&json!({ "context": object })).expect("a request"), text);
         response.output = response.context.clone();
         let json = response_to_json(&response);

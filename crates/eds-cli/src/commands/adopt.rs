@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
 use clap::ValueEnum;
-use eds_core::adopt::{self, Manifest};
-use eds_core::diagnostics;
+use eds_adopt::{self as adopt, Manifest};
+use kube_schema::diagnostics;
 
 use crate::manifests::{self, Manifests};
 use crate::{Outcome, cluster, given, output};

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{ArgGroup, ValueEnum};
+use eds_adopt::Manifest;
+use eds_adopt::diff::{self, Base, Change, Diff, Fate, ObjectDiff};
 use eds_cluster::plan::{self, Plan};
-use eds_core::adopt::Manifest;
-use eds_core::diagnostics;
-use eds_core::diff::{self, Base, Change, Diff, Fate, ObjectDiff};
 use eds_core::event_driven_service::{ADOPT, obstacle as obstacle_of};
+use kube_schema::diagnostics;
 use serde_json::Value;
 
 use self::given::Given;

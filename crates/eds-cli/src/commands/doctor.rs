@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, anyhow};
 use eds_cluster::{claims, gather};
-use eds_core::verify::{Report, claim, platform};
+use eds_verify::{Report, claim, platform};
 use serde_json::Value;
 
 use super::verify::keda::address;

@@ -5,9 +5,9 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
-use eds_core::diagnostics::Severity;
-use eds_core::diagnostics::catalog::{self, Rule};
-use eds_core::schema::{Side, nearest, publish};
+use kube_schema::diagnostics::Severity;
+use kube_schema::diagnostics::catalog::{self, Rule};
+use kube_schema::schema::{Side, nearest, publish};
 
 use crate::{Outcome, api};
 

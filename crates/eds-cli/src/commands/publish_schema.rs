@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow};
-use eds_core::schema::{Schema, Side, publish};
+use kube_schema::schema::{Schema, Side, publish};
 
 use crate::inputs::Source;
 use crate::{Outcome, api, output};

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
-use eds_core::claims;
+use eds_claims as claims;
 use eds_core::composition::{self, Composition, Inputs};
-use eds_core::diagnostics::{self, FileFindings, Finding};
-use eds_core::protocol::{Object, Severity, normalize};
-use eds_core::schema::{ClaimApi, ValidClaim};
+use kube_schema::diagnostics::{self, FileFindings, Finding};
+use kube_schema::schema::{ClaimApi, ValidClaim};
+use patch_and_transform::protocol::{Object, Severity, normalize};
 use serde_json::{Value, json};
 
 use crate::inputs::{self, Source};

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
-use eds_core::claims::{self, Options, Origin, Outcome as Checked};
-use eds_core::diagnostics::{self, FileFindings, Finding, Severity, Summary, catalog};
-use eds_core::rules::{Identity, Together};
-use eds_core::schema::ClaimApi;
+use eds_claims::rules::{Identity, Together};
+use eds_claims::{self as claims, Options, Origin, Outcome as Checked};
+use kube_schema::diagnostics::{self, FileFindings, Finding, Severity, Summary, catalog};
+use kube_schema::schema::ClaimApi;
 
 use crate::compare::{self, End, Key, Rest};
 use crate::git::{Before, Was};

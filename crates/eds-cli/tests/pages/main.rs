@@ -30,7 +30,7 @@ mod terminal;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use eds_core::yaml;
+use kube_schema::yaml;
 use markdown::{Block, Page, commands, matches};
 
 fn root() -> PathBuf {

@@ -1,8 +1,8 @@
 //! One claim, with everything that came of it.
 
 use anyhow::Result;
-use eds_core::verify::claim::secrets::{Found, Secret};
-use eds_core::verify::claim::{Facts, Log};
+use eds_verify::claim::secrets::{Found, Secret};
+use eds_verify::claim::{Facts, Log};
 use serde_json::Value;
 
 use super::reader::Reader;

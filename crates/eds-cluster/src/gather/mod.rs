@@ -1,4 +1,4 @@
-//! Facts for `eds_core::verify`, read from a cluster.
+//! Facts for `eds_verify`, read from a cluster.
 
 mod claim;
 mod platform;
@@ -8,7 +8,7 @@ pub use claim::claim;
 pub use platform::{NatsAddress, platform};
 
 use anyhow::Result;
-use eds_core::verify::{Endpoint, composition, keda};
+use eds_verify::{Endpoint, composition, keda};
 use serde_json::{Value, json};
 
 use crate::client::Cluster;

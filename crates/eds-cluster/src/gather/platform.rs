@@ -1,7 +1,7 @@
 //! What a claim stands on.
 
 use anyhow::Result;
-use eds_core::verify::{Endpoint, platform};
+use eds_verify::{Endpoint, platform};
 use platform::packages::Right;
 use serde_json::{Value, json};
 
@@ -156,7 +156,7 @@ const WRITE: [&str; 7] = ["get", "list", "watch", "create", "update", "patch", "
 async fn rights(
     cluster: &Cluster,
     packages: &platform::packages::Facts,
-    compositions: &eds_core::verify::composition::Facts,
+    compositions: &eds_verify::composition::Facts,
     deployments: &[Value],
 ) -> Result<Vec<Right>> {
     let mut wanted: Vec<(String, String, &str, &str, &[&str])> = Vec::new();

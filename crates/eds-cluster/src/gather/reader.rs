@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use anyhow::Result;
-use eds_core::verify::{Endpoint, Unread};
+use eds_verify::{Endpoint, Unread};
 use serde_json::Value;
 
 use crate::client::{Cluster, Refused};

@@ -10,7 +10,9 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::{ANNOTATION_RESOURCE_NAME, LABEL_CLAIM_NAME, LABEL_CLAIM_NAMESPACE, LABEL_COMPOSITE};
-use crate::protocol::{Condition, ConditionStatus, Object, Ready, Resource, State, Target};
+use patch_and_transform::protocol::{
+    Condition, ConditionStatus, Object, Ready, Resource, State, Target,
+};
 
 /// The time of every condition: rendering has no clock, and `crossplane composition render` prints
 /// this one too.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{LABEL_CLAIM_NAME, LABEL_CLAIM_NAMESPACE, LABEL_COMPOSITE};
-use crate::protocol::Object;
+use patch_and_transform::protocol::Object;
 
 /// Fields of a claim's spec that stay with the claim
 /// (Crossplane `internal/controller/apiextensions/claim`, `internal/xcrd` `PropagateSpecProps`).

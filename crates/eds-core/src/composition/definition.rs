@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::functions::{self, Function};
-use crate::protocol::{Object, normalize};
+use patch_and_transform::protocol::{Object, normalize};
 
 /// A Composition in Pipeline mode, every step of which has a function here.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::applied;
 use super::definition::{Composition, Step};
 use super::{ANNOTATION_RESOURCE_NAME, LABEL_COMPOSITE};
-use crate::protocol::{
+use patch_and_transform::protocol::{
     Condition, FunctionResult, Match, Object, Resource, ResourceSelector, RunFunctionRequest,
     RunFunctionResponse, Severity, State,
 };

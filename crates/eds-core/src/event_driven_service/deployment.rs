@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::manifest::object_mut;
 use super::spec::Spec;
-use crate::protocol::Object;
+use patch_and_transform::protocol::Object;
 
 /// Name of the worker's container in the template.
 const MAIN: &str = "main";

@@ -7,13 +7,13 @@ use super::objects;
 use super::pods::{self, Failure};
 use super::readiness::{self, Paused, Replicas, Verdict};
 use super::spec::Spec;
-use crate::protocol::{Match, Object, Resource, ResourceSelector};
+use patch_and_transform::protocol::{Match, Object, Resource, ResourceSelector};
 
 /// Key under which the service's pods are asked for.
 pub(super) const PODS: &str = "pods";
 
 /// Reason of the condition while an object that the claim did not make is in the way.
-pub(crate) const NAME_TAKEN: &str = "NameTaken";
+pub const NAME_TAKEN: &str = "NameTaken";
 
 /// The service as a whole.
 #[derive(Debug)]

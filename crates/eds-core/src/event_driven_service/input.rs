@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::protocol::Object;
+use patch_and_transform::protocol::Object;
 
 /// API version of the input.
 pub const API_VERSION: &str = "eventdrivenservice.fn.platform.bizmatters.io/v1alpha1";

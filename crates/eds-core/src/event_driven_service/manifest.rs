@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::protocol::Object;
+use patch_and_transform::protocol::Object;
 
 /// The kinds this step treats in their own way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! ```text
 //! desired manifests of step 1
 //!   -> deployment   secrets, plain environment, init container, pull secrets, pull policy
-//!   -> image        version label on every manifest
+//!   -> the image's version as a label on every manifest
 //!   -> ownership    whose the objects are that stand there already
 //!   -> readiness    ready or not, from the observed manifests
 //!   -> diagnosis    why not, in one sentence, from the Deployment, its pods and the ScaledObject
@@ -22,7 +22,6 @@
 mod causes;
 mod deployment;
 mod diagnosis;
-mod image;
 mod input;
 mod manifest;
 mod objects;
@@ -36,13 +35,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::protocol::{
+use patch_and_transform::protocol::{
     Condition, ConditionStatus, FunctionResult, Object, Ready, Resource, RunFunctionRequest,
     RunFunctionResponse, Severity, Target,
 };
 
-pub(crate) use diagnosis::NAME_TAKEN;
-pub use image::Image;
+pub use diagnosis::NAME_TAKEN;
 pub use input::{API_VERSION, KIND};
 pub use ownership::{ADOPT, ON_DELETE, obstacle};
 pub use readiness::Paused;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::manifest::{get, text};
-use crate::protocol::{Object, Resource};
+use patch_and_transform::protocol::{Object, Resource};
 
 /// API version of the Object (provider-kubernetes 0.17, cluster-scoped).
 const API_VERSION: &str = "kubernetes.crossplane.io/v1alpha2";

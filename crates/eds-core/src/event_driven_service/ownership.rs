@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 use super::manifest::{Kind, get, list, text};
 use super::objects;
 use super::spec::ClaimRef;
-use crate::protocol::{Match, Object, Resource, ResourceSelector};
-use crate::words;
+use kube_object::words;
+use patch_and_transform::protocol::{Match, Object, Resource, ResourceSelector};
 
 /// On an object that a claim did not make: the name of the claim that may take it over.
 pub const ADOPT: &str = "platform.bizmatters.io/adopt";

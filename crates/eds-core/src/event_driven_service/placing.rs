@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::manifest::{Kind, text};
 use super::objects::{self, Management};
 use super::ownership::{self, Composer, Ownership, Standing};
-use crate::protocol::Resource;
+use patch_and_transform::protocol::Resource;
 
 /// The plan for one run.
 #[derive(Debug)]

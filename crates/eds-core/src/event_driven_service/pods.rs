@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::causes;
 use super::manifest::{condition, get, integer, list, text};
-use crate::protocol::Object;
+use patch_and_transform::protocol::Object;
 
 /// Why pods fail.
 #[derive(Debug, Clone, PartialEq, Eq)]

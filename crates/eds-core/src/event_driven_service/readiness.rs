@@ -4,7 +4,7 @@ use super::manifest::{self, Kind, condition, integer, text};
 use super::objects;
 use super::pods::{self, Failure};
 use super::spec::Spec;
-use crate::protocol::Object;
+use patch_and_transform::protocol::Object;
 
 /// What is known of one manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]

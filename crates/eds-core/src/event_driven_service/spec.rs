@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::image::Image;
-use crate::protocol::Object;
+use kube_object::image::Image;
+use patch_and_transform::protocol::Object;
 
 /// The longest claim name: KEDA uses `{claim}-scaler` as a label value, which ends at 63.
 pub(super) const MAX_CLAIM_NAME: usize = 56;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use eds_core::protocol::{
+use patch_and_transform::protocol::{
     ConditionStatus, Match, Ready, Resource, ResourceSelector, RunFunctionRequest,
     RunFunctionResponse, Target,
 };

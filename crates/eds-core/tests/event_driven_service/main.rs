@@ -17,7 +17,7 @@ mod refused;
 use std::collections::BTreeMap;
 
 use eds_core::event_driven_service;
-use eds_core::protocol::{
+use patch_and_transform::protocol::{
     Match, Object, Resource, RunFunctionRequest, RunFunctionResponse, Severity, State,
 };
 use serde_json::{Value, json};

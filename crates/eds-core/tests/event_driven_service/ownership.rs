@@ -1,6 +1,6 @@
 //! Nothing that the claim did not make is touched, whatever says that it is the claim's.
 
-use eds_core::protocol::{
+use patch_and_transform::protocol::{
     ConditionStatus, Ready, RunFunctionRequest, RunFunctionResponse, Severity,
 };
 use serde_json::{Value, json};

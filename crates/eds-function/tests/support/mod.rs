@@ -15,7 +15,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use eds_core::protocol::RunFunctionRequest;
+use patch_and_transform::protocol::RunFunctionRequest;
 use serde_json::{Value, json};
 
 /// A running `eds-function`; killed when dropped.
@@ -149,5 +149,5 @@ pub fn request(tag: &str) -> RunFunctionRequest {
             }],
         },
     });
-    eds_core::protocol_json::request_from_json(&json).expect("the request is right")
+    patch_and_transform::protocol_json::request_from_json(&json).expect("the request is right")
 }

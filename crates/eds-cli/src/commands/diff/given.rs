@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use eds_core::claims::{self, Options, Origin};
-use eds_core::diagnostics::FileFindings;
-use eds_core::rules::{full_name, transitions};
-use eds_core::yaml::Node;
+use eds_claims::rules::{full_name, transitions};
+use eds_claims::{self as claims, Options, Origin};
+use kube_schema::diagnostics::FileFindings;
+use kube_schema::yaml::Node;
 use serde_json::{Value, json};
 
 use super::Args;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use eds_cluster::Run;
-use eds_core::verify::load::{Facts, Sample};
-use eds_core::verify::{Check, Report, plot};
+use eds_verify::load::{Facts, Sample};
+use eds_verify::{Check, Report, plot};
 use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use eds_cluster::gather;
-use eds_core::verify::composition;
+use eds_verify::composition;
 
 use crate::cluster::ClusterArgs;
 use crate::{Outcome, given};

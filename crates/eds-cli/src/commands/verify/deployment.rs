@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use eds_cluster::{Cluster, Refused, Run, claims, kinds};
-use eds_core::verify::{Check, Report, Status, bystanders, deployment};
+use eds_verify::{Check, Report, Status, bystanders, deployment};
 use serde_json::Value;
 use tokio::time::sleep;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use eds_cluster::{Cluster, Run};
-use eds_core::verify::{Check, Report};
+use eds_verify::{Check, Report};
 use serde_json::json;
 
 use super::worker::{CLAIM, Scaling, Worker, WorkerArgs};

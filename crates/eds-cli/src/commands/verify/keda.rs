@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use eds_cluster::{Cluster, Run, claims, gather};
-use eds_core::verify::{Check, Report, keda};
+use eds_verify::{Check, Report, keda};
 
 use crate::Outcome;
 use crate::cluster::{ClusterArgs, RunArgs};

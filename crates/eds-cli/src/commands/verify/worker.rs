@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use eds_cluster::nats::{self, Connection, Login};
 use eds_cluster::{Cluster, Lines, Run, claims, kinds, once};
-use eds_core::verify::load::{Facts, Line, Sample};
-use eds_core::verify::{Check, Report, Rows, Status};
+use eds_verify::load::{Facts, Line, Sample};
+use eds_verify::{Check, Report, Rows, Status};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 

@@ -1,0 +1,651 @@
+//! The claim that says what a worker's manifests say.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::{Map, Value, json};
+
+use super::input::Manifest;
+use super::nats::{self, Setting, Settings};
+use super::size::{self, Size};
+use super::variables::{Environment, Origin, Variable};
+use super::workers::Group;
+use super::write::{Item, Tree};
+use super::{Guess, Namespace, Platform};
+use kube_object::object::{list, text};
+use kube_object::secrets::{secret_argument, secret_option};
+
+/// A claim to be written, and what was decided on the way.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) tree: Tree,
+    pub(super) guesses: Vec<Guess>,
+    /// What to know about what it says.
+    pub(super) notes: Vec<String>,
+    /// The container that becomes `main`, and the one that becomes `init`.
+    pub(super) container: String,
+    pub(super) init: Option<String>,
+    /// The Secret to be made of what stood as plain text: its name, and its keys.
+    pub(super) secret: Option<(String, Vec<String>)>,
+}
+
+/// Characters of a claim's name at most.
+const LONGEST: usize = 56;
+
+/// The claim's name: the worker's, where that can be a claim's.
+pub(super) fn name(workload: &str) -> (String, Option<String>) {
+    let mut name: String = workload
+        .chars()
+        .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' })
+        .skip_while(|c| !c.is_ascii_lowercase())
+        .take(LONGEST)
+        .collect();
+    name.truncate(name.trim_end_matches('-').len());
+    if name.is_empty() || name == "default" || name == "kubernetes" {
+        name = format!("{name}-worker").trim_start_matches('-').to_owned();
+    }
+    let why = (name != workload).then(|| {
+        if matches!(workload, "default" | "kubernetes") {
+            return format!("{workload} is the name of something that a namespace or the cluster has of its own");
+        }
+        format!("{workload} cannot be a claim's name: at most {LONGEST} lower-case letters, digits and dashes, from a letter on")
+    });
+    (name, why)
+}
+
+/// A claim's name that nothing else has: the name itself, or one with a number.
+pub(super) fn free(name: &str, taken: impl Fn(&str) -> bool) -> String {
+    let longest = |n: usize| {
+        let end = format!("-{n}");
+        let start: String = name.chars().take(LONGEST - end.len()).collect();
+        format!("{}{end}", start.trim_end_matches('-'))
+    };
+    let numbered = (2..).map(longest);
+    std::iter::once(name.to_owned()).chain(numbered).find(|name| !taken(name)).unwrap_or_default()
+}
+
+/// Entries of `spec.secretRefs`, in the order in which the Secrets appear.
+#[derive(Default)]
+struct Secrets(Vec<(String, Vec<Value>, bool)>, HashMap<String, usize>);
+
+impl Secrets {
+    /// Changes the entry of a Secret, which is made where there is none.
+    fn with(&mut self, name: &str, change: impl FnOnce(&mut Vec<Value>, &mut bool)) {
+        let at = match self.1.get(name) {
+            Some(at) => *at,
+            None => {
+                self.1.insert(name.to_owned(), self.0.len());
+                self.0.push((name.to_owned(), Vec::new(), false));
+                self.0.len() - 1
+            }
+        };
+        if let Some((_, keys, whole)) = self.0.get_mut(at) {
+            change(keys, whole);
+        }
+    }
+
+    fn key(&mut self, secret: &str, key: &str, variable: &str) {
+        let entry = json!({"secretKey": key, "envName": variable});
+        self.with(secret, |keys, _| keys.push(entry));
+    }
+}
+
+/// Writes the claim of a worker.
+pub(super) fn draft(
+    group: &Group,
+    namespace: &Namespace<'_>,
+    naming: Option<String>,
+    sizes: &[Size],
+    platform: &Platform<'_>,
+) -> Option<Draft> {
+    let get = |at: Option<usize>| at.and_then(|at| namespace.index.get(at)).map(|m| &m.value);
+    let workload = namespace.index.get(group.workload)?;
+    let pod = workload.value.pointer("/spec/template/spec")?;
+    let container = list(pod, "/containers").nth(group.container)?;
+    let (scaler, autoscaler, account) =
+        (get(group.scaler), get(group.autoscaler), get(group.account));
+    let trigger = scaler.and_then(|scaler| {
+        list(scaler, "/spec/triggers").find(|trigger| text(trigger, "/type") == nats::TRIGGER)
+    });
+    let mut environment = Environment::of(container, pod, namespace);
+    let init = init_container(pod, container);
+    let mut differs = Vec::new();
+    if let Some(init) = init {
+        differs = join(&mut environment, Environment::of(init, pod, namespace));
+    }
+    let default = |field: &str| {
+        let at =
+            format!("/properties/spec/properties/{}/default", field.replace('.', "/properties/"));
+        platform.api.definition.schema.pointer(&at).cloned()
+    };
+    let url = default("nats.url");
+    let url = url.as_ref().and_then(Value::as_str).unwrap_or_default();
+    let settings =
+        nats::settings(namespace.claim, container, &environment, trigger, autoscaler, url);
+    let most = |field: &str| {
+        let at = format!("/properties/spec/properties/{field}/maxItems");
+        let most = platform.api.definition.schema.pointer(&at).and_then(Value::as_u64);
+        most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX)
+    };
+
+    let (mut guesses, mut notes) = (Vec::new(), Vec::new());
+    let mut guess = |path: &str, value: &str, comment: &Option<String>| {
+        let why = comment.clone().unwrap_or_default().trim_start_matches("guess: ").to_owned();
+        guesses.push(Guess { path: path.to_owned(), value: value.to_owned(), why });
+    };
+    let mut metadata = vec![Item::scalar("name", namespace.claim, naming)];
+    if let Some(own) = workload.namespace() {
+        metadata.push(Item::scalar("namespace", own, None));
+    }
+    let resources = container.get("resources").unwrap_or(&Value::Null);
+    let medium = default("size");
+    let size =
+        size::choose(resources, sizes, medium.as_ref().and_then(Value::as_str).unwrap_or("medium"));
+    if let Some(note) = sizes
+        .iter()
+        .find(|known| known.name == size.name)
+        .and_then(|size| size::from_limits(resources, size))
+    {
+        notes.push(note);
+    }
+    if size.guess {
+        guess("spec.size", &size.name, &size.comment);
+    }
+    let also = [
+        ("spec.nats.account", &settings.account),
+        ("spec.nats.monitoringEndpoint", &settings.endpoint),
+    ];
+    let also = also.into_iter().filter_map(|(path, setting)| Some((path, setting.as_ref()?)));
+    for (path, setting) in [
+        ("spec.nats.url", &settings.url),
+        ("spec.nats.stream", &settings.stream),
+        ("spec.nats.consumer", &settings.consumer),
+    ]
+    .into_iter()
+    .chain(also)
+    {
+        if setting.guess {
+            guess(path, &setting.value, &setting.comment);
+        } else if let Some(comment) = &setting.comment {
+            notes.push(format!("{path} is {}: {comment}", setting.value));
+        }
+    }
+    notes.extend(others(pod, container, scaler, trigger, namespace, url));
+    let mut spec = vec![
+        Item::scalar("image", text(container, "/image"), None),
+        Item::scalar("size", size.name, size.comment),
+        Item::field("nats", nats_items(settings), None),
+    ];
+
+    let mut secrets = Secrets::default();
+    if environment.whole.len() > 1 {
+        // Of two Secrets with one key, the later counts.
+        environment.whole.iter().for_each(|secret| secrets.with(secret, |_, whole| *whole = true));
+    }
+    let adopted = free_name(namespace);
+    let mut made = Vec::new();
+    let mut plain = Vec::new();
+    let said = environment.variables.iter().filter(|v| !nats::OWN.contains(&v.name.as_str()));
+    for Variable { name, origin, comment } in said.clone().filter(|v| !v.is_plain_secret()) {
+        match origin {
+            Origin::Plain(value) => {
+                plain.push(Item::listed(Tree::Inline(ordered(name, value)), comment.clone()))
+            }
+            Origin::Secret { name: secret, key } => secrets.key(secret, key, name),
+            Origin::Unsaid(what) => plain.push(Item::Comment(format!("{name}: {what}"))),
+        }
+    }
+    for secret in &environment.whole {
+        secrets.with(secret, |_, whole| *whole = true);
+    }
+    for variable in said.filter(|v| v.is_plain_secret()) {
+        secrets.key(&adopted, &variable.name, &variable.name);
+        made.push(variable.name.clone());
+    }
+    plain.extend(environment.unsaid.into_iter().map(Item::Comment));
+    let arguments = init.map(|init| arguments(init, &mut secrets, &adopted, &mut made));
+
+    let refs = secrets.0.into_iter().map(|(name, env, whole)| {
+        let comment = (name == adopted).then(|| {
+            "make this Secret first: what it holds stood in the manifests as plain text".to_owned()
+        });
+        let limit = most("secretRefs/items/properties/env");
+        let entries =
+            bounded(env.into_iter().map(|e| Item::listed(Tree::Inline(e), None)).collect(), limit);
+        let mut fields = vec![Item::scalar("name", name, None)];
+        if !entries.is_empty() {
+            fields.push(Item::field("env", Tree::List(entries), None));
+        }
+        if whole {
+            fields.push(Item::scalar("envFrom", true, None));
+        }
+        Item::listed(Tree::Map(fields), comment)
+    });
+    push_list(&mut spec, "secretRefs", bounded(refs.collect(), most("secretRefs")));
+    push_list(&mut spec, "env", bounded(plain, most("env")));
+    let pulls = pull_secrets(pod, account);
+    let pulls = pulls.map(|name| Item::listed(Tree::Inline(json!({"name": name})), None));
+    push_list(&mut spec, "imagePullSecrets", bounded(pulls.collect(), most("imagePullSecrets")));
+    if let Some(fields) = arguments {
+        let comment = (!differs.is_empty()).then(|| {
+            let differs = differs.join(", ");
+            format!("it had values of its own, and gets the worker's, as a claim has one environment: {differs}")
+        });
+        notes.extend(comment.iter().map(|comment| format!("spec.initContainer: {comment}")));
+        spec.push(Item::field("initContainer", Tree::Map(fields), comment));
+    }
+    let bounds = |field: &str| {
+        let at = format!("/properties/spec/properties/scaling/properties/{field}");
+        let field = platform.api.definition.schema.pointer(&at);
+        let bound = |key: &str| field.and_then(|field| field.get(key)?.as_i64());
+        (bound("minimum").unwrap_or(i64::MIN), bound("maximum").unwrap_or(i64::MAX))
+    };
+    let scaling =
+        scaling(&workload.value, scaler, autoscaler, trigger, (&default, &bounds), &mut guess);
+    if !scaling.is_empty() {
+        spec.push(Item::field("scaling", Tree::Map(scaling), None));
+    }
+    if let Some(item) = grace(pod, platform) {
+        spec.push(item);
+    }
+
+    let tree = Tree::Map(vec![
+        Item::Comment(format!("Written by eds adopt from {}", place(workload))),
+        Item::scalar("apiVersion", platform.api.api_version(), None),
+        Item::scalar("kind", platform.api.definition.kind.clone(), None),
+        Item::field("metadata", Tree::Map(metadata), None),
+        Item::field("spec", Tree::Map(spec), None),
+    ]);
+    let secret = (!made.is_empty()).then_some((adopted, made));
+    let init = init.map(|init| text(init, "/name").to_owned());
+    Some(Draft {
+        tree,
+        guesses,
+        notes,
+        container: text(container, "/name").to_owned(),
+        init,
+        secret,
+    })
+}
+
+fn place(workload: &Manifest) -> String {
+    let namespace = workload.namespace().map(|n| format!("{n}/")).unwrap_or_default();
+    let line = match workload.line() {
+        0 => String::new(),
+        line => format!(":{line}"),
+    };
+    format!("{} {namespace}{} ({}{line})", workload.kind(), workload.name(), workload.file)
+}
+
+/// `{name, value}` in this order, which is also the alphabet's.
+fn ordered(name: &str, value: &str) -> Value {
+    json!({"name": name, "value": value})
+}
+
+/// A list, unless there is nothing in it. Without entries its comments stand alone.
+fn push_list(spec: &mut Vec<Item>, key: &str, items: Vec<Item>) {
+    if items.iter().any(|item| matches!(item, Item::Entry { .. })) {
+        spec.push(Item::field(key, Tree::List(items), None));
+    } else {
+        spec.extend(items.into_iter().map(|item| match item {
+            Item::Comment(comment) => Item::Comment(format!("{key}: {comment}")),
+            entry => entry,
+        }));
+    }
+}
+
+/// What a claim's list takes at most; the rest is said in a comment.
+fn bounded(mut items: Vec<Item>, most: usize) -> Vec<Item> {
+    let entries = items.iter().filter(|item| matches!(item, Item::Entry { .. })).count();
+    if entries > most {
+        let mut kept = 0;
+        items.retain(|item| {
+            kept += usize::from(matches!(item, Item::Entry { .. }));
+            matches!(item, Item::Entry { .. }) && kept <= most
+        });
+        let more = entries - most;
+        items
+            .push(Item::Comment(format!("{more} more are left out: a claim takes at most {most}")));
+    }
+    items
+}
+
+/// A name for the Secret that is to be made, which no Secret of the manifests has.
+fn free_name(namespace: &Namespace<'_>) -> String {
+    let name = format!("{}-env", namespace.claim);
+    match namespace.secret(&name) {
+        None => name,
+        Some(_) => format!("{}-adopted", namespace.claim),
+    }
+}
+
+fn nats_items(settings: Settings) -> Tree {
+    let Settings { url, stream, consumer, account, endpoint } = settings;
+    let item =
+        |key: &str, Setting { value, comment, .. }: Setting| Item::scalar(key, value, comment);
+    let mut items = vec![item("url", url), item("stream", stream), item("consumer", consumer)];
+    let usual = |setting: &Setting| setting.value == "$G" && setting.comment.is_none();
+    items.extend(account.filter(|a| !usual(a)).map(|setting| item("account", setting)));
+    items.extend(endpoint.map(|setting| item("monitoringEndpoint", setting)));
+    Tree::Map(items)
+}
+
+/// The init container that a claim can say: it ends, runs the worker's image, and something else than the worker.
+fn init_container<'a>(pod: &'a Value, main: &Value) -> Option<&'a Value> {
+    list(pod, "/initContainers").find(|init| {
+        let own = list(init, "/command").chain(list(init, "/args")).next().is_some();
+        text(init, "/restartPolicy") != "Always" && init.get("image") == main.get("image") && own
+    })
+}
+
+/// What else of the manifests speaks of NATS, a line each: a claim is one container with one trigger.
+fn others(
+    pod: &Value,
+    worker: &Value,
+    scaler: Option<&Value>,
+    trigger: Option<&Value>,
+    namespace: &Namespace<'_>,
+    url: &str,
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    let (config, secret) =
+        (|name: &str| namespace.config(name), |name: &str| namespace.secret(name));
+    for container in list(pod, "/containers").filter(|c| !std::ptr::eq(*c, worker)) {
+        if nats::signs(container, &config, &secret) == 0 {
+            continue;
+        }
+        let environment = Environment::of(container, pod, namespace);
+        let name = text(container, "/name");
+        let found = nats::settings(name, container, &environment, None, None, url);
+        let known = |setting: &Setting| {
+            if setting.guess { "…".to_owned() } else { setting.value.clone() }
+        };
+        notes.push(format!(
+            "container {name} speaks of NATS too, and does not run any more: if it is a worker, write a claim of its \
+             own for it, with image {}, stream {} and consumer {}",
+            text(container, "/image"),
+            known(&found.stream),
+            known(&found.consumer),
+        ));
+    }
+    let triggers = scaler.into_iter().flat_map(|scaler| list(scaler, "/spec/triggers"));
+    let more =
+        triggers.filter(|t| text(t, "/type") == nats::TRIGGER).filter(|t| Some(*t) != trigger);
+    notes.extend(more.map(|other| {
+        let said = |key: &str| text(other, &format!("/metadata/{key}")).to_owned();
+        format!(
+            "the ScaledObject has a second {} trigger, of stream {} and consumer {}: a claim scales by one consumer. \
+             If the worker reads both, make two claims of it, each with its own consumer",
+            nats::TRIGGER,
+            said("stream"),
+            said("consumer"),
+        )
+    }));
+    notes
+}
+
+/// Both containers of a claim have one environment. Gives the variables that the init container had otherwise.
+fn join(environment: &mut Environment, init: Environment) -> Vec<String> {
+    let names: HashSet<String> =
+        environment.variables.iter().map(|variable| variable.name.clone()).collect();
+    let own: HashMap<&str, &Origin> =
+        environment.variables.iter().map(|v| (v.name.as_str(), &v.origin)).collect();
+    let differs =
+        init.variables.iter().filter(|v| own.get(v.name.as_str()).is_some_and(|o| **o != v.origin));
+    let differs: Vec<String> = differs
+        .map(|variable| match &variable.origin {
+            Origin::Secret { name, key } => format!("{} (Secret {name}, key {key})", variable.name),
+            _ => variable.name.clone(),
+        })
+        .collect();
+    environment.variables.extend(
+        init.variables.into_iter().filter(|v| !names.contains(&v.name)).map(|mut v| {
+            v.comment = Some("the init container's alone, until now".to_owned());
+            v
+        }),
+    );
+    for secret in init.whole {
+        if !environment.whole.contains(&secret) {
+            environment.whole.push(secret);
+        }
+    }
+    for unsaid in init.unsaid {
+        if !environment.unsaid.contains(&unsaid) {
+            environment.unsaid.push(unsaid);
+        }
+    }
+    differs
+}
+
+/// Command and arguments of the init container; a secret among them becomes a variable.
+fn arguments(
+    init: &Value,
+    secrets: &mut Secrets,
+    adopted: &str,
+    made: &mut Vec<String>,
+) -> Vec<Item> {
+    let mut fields = Vec::new();
+    let mut before = String::new();
+    for field in ["command", "args"] {
+        let mut texts = Vec::new();
+        for word in list(init, &format!("/{field}")) {
+            let word = word.as_str().map_or_else(|| word.to_string(), str::to_owned);
+            if secret_argument(&before, &word) {
+                let option = secret_option(&before, &word).filter(|_| word.starts_with('-'));
+                let variable = format!("INIT_ARGUMENT_{}", made.len() + 1);
+                secrets.key(adopted, &variable, &variable);
+                let kept = option.map(|option| format!("{option}=")).unwrap_or_default();
+                texts.push(json!(format!("{kept}$({variable})")));
+                made.push(variable);
+            } else {
+                texts.push(json!(word));
+            }
+            before = word;
+        }
+        if !texts.is_empty() {
+            fields.push(Item::scalar(field, Value::Array(texts), None));
+        }
+    }
+    fields
+}
+
+/// A pod's own, or else its ServiceAccount's.
+fn pull_secrets<'a>(pod: &'a Value, account: Option<&'a Value>) -> impl Iterator<Item = &'a str> {
+    let names =
+        |value: &'a Value| list(value, "/imagePullSecrets").map(|secret| text(secret, "/name"));
+    let mut own: Vec<&str> = names(pod).collect();
+    if own.is_empty() {
+        own.extend(account.into_iter().flat_map(names));
+    }
+    let mut seen = HashSet::new();
+    own.retain(|name| !name.is_empty() && seen.insert(*name));
+    own.into_iter()
+}
+
+/// A whole number, also where it is written as text.
+fn whole(value: Option<&Value>) -> Option<i64> {
+    match value? {
+        Value::String(text) => text.parse().ok(),
+        value => value.as_i64(),
+    }
+}
+
+/// The whole number that is not smaller than a figure.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a figure that is too large becomes the largest there is"
+)]
+fn nearest(written: &str) -> Option<i64> {
+    written
+        .parse::<f64>()
+        .ok()
+        .filter(|figure| figure.is_finite())
+        .map(|figure| figure.ceil() as i64)
+}
+
+fn scaling(
+    workload: &Value,
+    scaler: Option<&Value>,
+    autoscaler: Option<&Value>,
+    trigger: Option<&Value>,
+    (default, bounds): (&impl Fn(&str) -> Option<Value>, &impl Fn(&str) -> (i64, i64)),
+    guess: &mut impl FnMut(&str, &str, &Option<String>),
+) -> Vec<Item> {
+    let replicas = whole(workload.pointer("/spec/replicas")).unwrap_or(1);
+    let number =
+        |object: Option<&Value>, at: &str| whole(object.and_then(|object| object.pointer(at)));
+    let (min, max, comment) = match (scaler, autoscaler) {
+        // KEDA's own defaults.
+        (Some(_), _) => (
+            number(scaler, "/spec/minReplicaCount").unwrap_or(0),
+            number(scaler, "/spec/maxReplicaCount").unwrap_or(100),
+            None,
+        ),
+        (None, Some(_)) => (
+            number(autoscaler, "/spec/minReplicas").unwrap_or(1),
+            number(autoscaler, "/spec/maxReplicas").unwrap_or(replicas.max(1)),
+            Some("the HorizontalPodAutoscaler's; it is the lag that scales now".to_owned()),
+        ),
+        (None, None) if replicas == 0 => (
+            0,
+            1,
+            Some("guess: the Deployment was stopped (replicas: 0); this starts a pod when messages wait".to_owned()),
+        ),
+        (None, None) => (
+            replicas,
+            replicas,
+            Some("nothing scaled the Deployment, so nothing does here; raise maxReplicas to let the lag do it".to_owned()),
+        ),
+    };
+    if comment.as_deref().is_some_and(|comment| comment.starts_with("guess")) {
+        guess("spec.scaling.minReplicas", &min.to_string(), &comment);
+    }
+    let max = max.max(min).max(1);
+    // KEDA's own defaults are 10 and 0.
+    let metadata = |key: &str, default: i64| {
+        let written = trigger.and_then(|trigger| trigger.get("metadata")?.get(key));
+        match (written, whole(written)) {
+            (None, _) => (default, None),
+            (_, Some(value)) => (value, None),
+            (Some(written), None) => {
+                let written = written.as_str().map_or_else(|| written.to_string(), str::to_owned);
+                let nearest = nearest(&written).unwrap_or(default);
+                let why =
+                    format!("guess: the trigger says {written}, and KEDA takes whole numbers only");
+                (nearest, Some(why))
+            }
+        }
+    };
+    let mut items = Vec::new();
+    let mut say = |key: &str, written: i64, comment: Option<String>| {
+        let (least, most) = bounds(key);
+        let value = written.max(least).min(most);
+        let comment = match value == written {
+            true => comment,
+            false => {
+                Some(format!("the manifests say {written}; this is the nearest that a claim takes"))
+            }
+        };
+        let path = format!("spec.scaling.{key}");
+        if value != written
+            || comment.as_deref().is_some_and(|c| c.starts_with("guess: the trigger"))
+        {
+            guess(&path, &value.to_string(), &comment);
+        }
+        let usual = default(&format!("scaling.{key}")).and_then(|value| value.as_i64());
+        if usual != Some(value) || comment.is_some() {
+            items.push(Item::scalar(key, value, comment));
+        }
+    };
+    say("minReplicas", min, comment);
+    say("maxReplicas", max, None);
+    if trigger.is_some() {
+        for (key, default) in [("lagThreshold", 10), ("activationLagThreshold", 0)] {
+            let (value, comment) = metadata(key, default);
+            say(key, value, comment);
+        }
+    }
+    if let (None, Some(threshold)) = (trigger, autoscaler.and_then(nats::lag_threshold)) {
+        say(
+            "lagThreshold",
+            threshold,
+            Some("as the HorizontalPodAutoscaler's metric of NATS had it".to_owned()),
+        );
+    }
+    for (key, at) in
+        [("pollingInterval", "/spec/pollingInterval"), ("cooldownPeriod", "/spec/cooldownPeriod")]
+    {
+        if let Some(value) = number(scaler, at) {
+            say(key, value, None);
+        }
+    }
+    items
+}
+
+fn grace(pod: &Value, platform: &Platform<'_>) -> Option<Item> {
+    const FIELD: &str = "terminationGracePeriodSeconds";
+    let schema =
+        platform.api.definition.schema.pointer(&format!("/properties/spec/properties/{FIELD}"))?;
+    let bound = |key: &str| schema.get(key).and_then(Value::as_i64);
+    let written = whole(pod.get(FIELD))?;
+    let seconds =
+        written.max(bound("minimum").unwrap_or(written)).min(bound("maximum").unwrap_or(written));
+    let comment = (seconds != written)
+        .then(|| format!("the manifest says {written}; this is the nearest that a claim takes"));
+    (bound("default") != Some(seconds)).then(|| Item::scalar(FIELD, seconds, comment))
+}
+
+/// Fields without which a claim is none: what is wrong with them is for a person to mend.
+const NEEDED: [&str; 9] = [
+    "",
+    "apiVersion",
+    "kind",
+    "metadata",
+    "spec",
+    "spec.image",
+    "spec.nats",
+    "spec.nats.stream",
+    "spec.nats.consumer",
+];
+
+impl Draft {
+    /// Leaves out what the platform refuses, each of it by path and reason, with a comment in its place. False where
+    /// nothing of it can be left out.
+    pub(super) fn leave_out(&mut self, refused: &[(String, String)]) -> bool {
+        let can = refused
+            .iter()
+            .filter(|(path, _)| !NEEDED.contains(&path.as_str()) && !path.starts_with("metadata"));
+        // An item of a list goes once, whatever is wrong with it, and from the last on: the others keep their places.
+        let mut items: BTreeMap<Vec<Step>, (&str, &str)> = BTreeMap::new();
+        for (path, why) in can {
+            let item = path.rfind(']').and_then(|end| path.get(..=end)).unwrap_or(path);
+            items.entry(steps(item)).or_insert((path, why));
+        }
+        let mut left_out = false;
+        for (path, why) in items.into_values().rev() {
+            let comment = format!("left out, because the platform refuses it: {why}");
+            left_out |= self.tree.replace(path, &comment);
+        }
+        left_out
+    }
+}
+
+/// A field, and the item of its list.
+type Step = (String, Option<usize>);
+
+/// The fields and indices of a finding's path, so that they can be put in order.
+fn steps(path: &str) -> Vec<Step> {
+    let step = |step: &str| match step.split_once('[') {
+        Some((key, index)) => (key.to_owned(), index.trim_end_matches(']').parse().ok()),
+        None => (step.to_owned(), None),
+    };
+    path.split('.').map(step).collect()
+}
+
+/// The claim as values.
+pub(super) fn without_namespace(claim: &Map<String, Value>, namespace: &str) -> Map<String, Value> {
+    let mut claim = claim.clone();
+    if let Some(metadata) = claim.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.entry("namespace").or_insert_with(|| json!(namespace));
+    }
+    claim
+}

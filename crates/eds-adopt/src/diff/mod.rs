@@ -1,0 +1,314 @@
+//! What applying claims would change, field by field, in kubectl's direction: `-` as it is, `+` as the claim has it.
+//!
+//! ```text
+//! objects before, objects after -> pairs (same kind, namespace and name; or renamed) -> difference -> report
+//! ```
+
+mod order;
+mod report;
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value;
+
+use crate::reasons;
+use kube_object::difference::{self, Options, State, pointer, recreates, restarts, shown};
+use kube_object::object;
+
+pub use report::{json, markdown, text};
+
+/// What happens to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Nothing.
+    Same,
+    /// Some of its fields change.
+    Changed,
+    /// It is made.
+    Made,
+    /// An object of another name takes its place; it has to be deleted by whoever made it.
+    Renamed,
+    /// It goes.
+    Deleted,
+}
+
+impl Fate {
+    /// `same`, `changed`, `made`, `renamed`, `deleted`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Changed => "changed",
+            Self::Made => "made",
+            Self::Renamed => "renamed",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+/// One field that changes.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Where.
+    pub path: String,
+    /// The same as a JSON pointer.
+    pub pointer: String,
+    /// As it is, fit to be shown.
+    pub before: Option<Value>,
+    /// As the claim has it, fit to be shown.
+    pub after: Option<Value>,
+    /// Whether this makes every pod start again.
+    pub restarts_pods: bool,
+    /// Whether it cannot be changed, so that the object has to be made again.
+    pub recreates: bool,
+    /// Why the platform has it otherwise, where that is known.
+    pub why: Option<&'static str>,
+    /// What somebody has to see to, because the worker loses this or gets it otherwise.
+    pub todo: Option<&'static str>,
+}
+
+/// One object.
+#[derive(Debug, Clone)]
+pub struct ObjectDiff {
+    /// Kind.
+    pub kind: String,
+    /// Namespace.
+    pub namespace: String,
+    /// Name, as it is; of what is made, as it will be.
+    pub name: String,
+    /// The name that takes its place.
+    pub new_name: Option<String>,
+    /// What happens to it.
+    pub fate: Fate,
+    /// Its fields that change.
+    pub changes: Vec<Change>,
+    /// Patterns of those that stay: `spec.template.spec.containers[].image`.
+    pub same: Vec<String>,
+}
+
+/// All that would change.
+#[derive(Debug, Clone, Default)]
+pub struct Diff {
+    /// Objects, in the order of the claims.
+    pub objects: Vec<ObjectDiff>,
+    /// What to know besides.
+    pub notes: Vec<String>,
+}
+
+/// What the objects before are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Base {
+    /// Everything that the claims were: what is not there any more is deleted with them.
+    Claims,
+    /// Manifests, of which some belong to others: those stay.
+    Manifests,
+    /// What the API server has, and what it would have: everything counts, nothing is filled in.
+    Live,
+}
+
+impl Diff {
+    /// Whether anything would change.
+    #[must_use]
+    pub fn is_same(&self) -> bool {
+        self.objects.iter().all(|object| object.fate == Fate::Same)
+    }
+
+    /// Whether every difference has its reason, without consequences for the worker, and nothing is deleted.
+    #[must_use]
+    pub fn is_explained(&self) -> bool {
+        let explained = |change: &Change| change.why.is_some() && change.todo.is_none();
+        self.objects
+            .iter()
+            .all(|object| object.fate != Fate::Deleted && object.changes.iter().all(explained))
+    }
+
+    /// Compares what is with what claims become.
+    #[must_use]
+    pub fn of(before: &[Value], after: &[Value], base: Base) -> Self {
+        let mut diff = Self::default();
+        let mut open: Vec<&Value> = before.iter().collect();
+        let mut unmatched = Vec::new();
+        let mut pairs: Vec<(Option<&Value>, &Value)> = Vec::new();
+        for new in after {
+            let exact = open.iter().position(|old| same_object(old, new) && !is_placeless(old));
+            let at = exact.or_else(|| open.iter().position(|old| same_object(old, new)));
+            match at {
+                Some(at) => pairs.push((Some(open.remove(at)), new)),
+                None => {
+                    unmatched.push(pairs.len());
+                    pairs.push((None, new));
+                }
+            }
+        }
+        // The one of a kind that is left on both sides is the same thing under another name.
+        for at in unmatched {
+            let Some((slot, new)) = pairs.get_mut(at) else { continue };
+            let of_kind =
+                |object: &&Value| object::text(object, "/kind") == object::text(new, "/kind");
+            let here = |object: &&&Value| of_kind(object) && same_namespace(object, new);
+            let alone = after.iter().filter(of_kind).count() == 1;
+            let mut left = open.iter().filter(here);
+            if let (true, Some(old), None) = (alone, left.next().copied(), left.next()) {
+                *slot = Some(old);
+                open.retain(|other| !std::ptr::eq(*other, old));
+            }
+        }
+        // What a Service means by the name of a port is its Deployment's to say.
+        let ports = pairs.iter().filter_map(|(old, new)| {
+            let old = old.filter(|_| object::text(new, "/kind") == "Deployment")?;
+            let ports = difference::named_ports(old).into_iter();
+            let ports = ports.map(|(name, port)| (name.to_owned(), port.clone())).collect();
+            Some((service(new), ports))
+        });
+        let ports: HashMap<(&str, &str), BTreeMap<String, Value>> = ports.collect();
+        for (old, new) in &pairs {
+            let ports = ports.get(&service(new)).cloned().unwrap_or_default();
+            diff.objects.push(object(*old, new, ports, base));
+        }
+        for change in diff.objects.iter().flat_map(|object| &object.changes) {
+            if change.why == Some(order::WHY) {
+                diff.notes.push(format!("{}: {}", change.path, order::WHY));
+            }
+        }
+        // Of the same name in another namespace: another object.
+        for old in open.iter().filter(|_| base == Base::Manifests) {
+            let same =
+                |new: &&Value, pointer| object::text(old, pointer) == object::text(new, pointer);
+            if after.iter().any(|new| same(&new, "/kind") && same(&new, "/metadata/name")) {
+                let ObjectDiff { kind, namespace, name, .. } = named(old);
+                diff.notes.push(format!(
+                    "{kind} {namespace}/{name} stands in another namespace than the claim: it is another object, and stays"
+                ));
+            }
+        }
+        if base == Base::Claims {
+            diff.objects.extend(
+                open.into_iter().map(|old| ObjectDiff { fate: Fate::Deleted, ..named(old) }),
+            );
+        }
+        diff
+    }
+}
+
+fn same_object(old: &Value, new: &Value) -> bool {
+    let same = |pointer| object::text(old, pointer) == object::text(new, pointer);
+    same("/kind") && same("/metadata/name") && same_namespace(old, new)
+}
+
+/// Whether an object says no namespace: it goes where it is applied.
+fn is_placeless(object: &Value) -> bool {
+    object::text(object, "/metadata/namespace").is_empty()
+}
+
+fn same_namespace(old: &Value, new: &Value) -> bool {
+    let namespace = |object| object::text(object, "/metadata/namespace");
+    is_placeless(old) || namespace(old) == namespace(new)
+}
+
+/// The service that an object belongs to: namespace and name.
+fn service(object: &Value) -> (&str, &str) {
+    let at = |pointer| object::text(object, pointer);
+    (at("/metadata/namespace"), at("/metadata/labels/app.kubernetes.io~1name"))
+}
+
+fn named(object: &Value) -> ObjectDiff {
+    let owned = |pointer| object::text(object, pointer).to_owned();
+    ObjectDiff {
+        kind: owned("/kind"),
+        namespace: owned("/metadata/namespace"),
+        name: owned("/metadata/name"),
+        new_name: None,
+        fate: Fate::Same,
+        changes: Vec::new(),
+        same: Vec::new(),
+    }
+}
+
+fn object(
+    old: Option<&Value>,
+    new: &Value,
+    ports: BTreeMap<String, Value>,
+    base: Base,
+) -> ObjectDiff {
+    let nothing = Value::Object(serde_json::Map::new());
+    let before = old.unwrap_or(&nothing);
+    let mut diff = named(old.unwrap_or(new));
+    let options = Options { renamed: renamed(before, new), ports };
+    for row in difference::compare(before, new, &options) {
+        let place = row.path.pattern();
+        let is_server = reasons::server(&diff.kind, &place, row.before.or(row.after)).is_some();
+        let unsaid = place == "metadata.namespace" && row.before.is_none() && old.is_some();
+        // KEDA's number of pods is nobody's to change.
+        let scaled = place == "spec.replicas" && diff.kind == "Deployment" && row.after.is_none();
+        if row.state == State::Same {
+            diff.same.extend(old.is_some().then_some(place));
+            continue;
+        }
+        if is_server || unsaid || scaled {
+            continue;
+        }
+        let role = difference::place(before, &row.path, &place, &options.renamed);
+        let reason = match row.state {
+            State::Changed => reasons::replaced(&diff.kind, &role),
+            State::Removed => reasons::lost(&diff.kind, &role),
+            _ => reasons::added(&diff.kind, &place),
+        };
+        let own = if row.before.is_some() { before } else { new };
+        let after = row
+            .after
+            .or(row.default.as_ref().filter(|_| row.before.is_some() && base != Base::Live));
+        diff.changes.push(Change {
+            path: row.path.to_string(),
+            pointer: pointer(&row.path),
+            before: row.before.map(|value| shown(own, &row.path, value)),
+            after: after.map(|value| shown(own, &row.path, value)),
+            restarts_pods: old.is_some() && restarts(&diff.kind, &place),
+            recreates: old.is_some() && recreates(&diff.kind, &place, row.before),
+            why: reason.map(|(why, _)| why),
+            todo: reason
+                .and_then(|(_, todo)| todo)
+                .filter(|_| row.state != State::Added && is_workers(&diff.kind, &role)),
+        });
+    }
+    diff.changes.extend(order::changes(before, new, &options.renamed));
+    diff.fate = match old {
+        None => Fate::Made,
+        Some(old) if object::text(old, "/metadata/name") != object::text(new, "/metadata/name") => {
+            diff.new_name = Some(object::text(new, "/metadata/name").to_owned());
+            Fate::Renamed
+        }
+        Some(_) if diff.changes.is_empty() => Fate::Same,
+        Some(_) => Fate::Changed,
+    };
+    diff
+}
+
+/// Whether what is lost or replaced there is the worker's, and not only a name by which others know it. `role` is a
+/// place of [`difference::place`].
+fn is_workers(kind: &str, role: &str) -> bool {
+    let named = matches!(role, "metadata.name" | "main.name" | "init.name")
+        || role.contains("metadata.labels")
+        || role.starts_with("spec.selector")
+        || role.contains("metadata.annotations") && kind != "ServiceAccount";
+    matches!(kind, "Deployment" | "ServiceAccount" | "ScaledObject") && !named
+}
+
+/// Containers that have become the claim's: the only one, or the first where none has its name.
+fn renamed(before: &Value, new: &Value) -> BTreeMap<String, String> {
+    let names = |object: &Value, list: &str| -> Vec<String> {
+        let list = object.pointer(&format!("/spec/template/spec/{list}")).and_then(Value::as_array);
+        let names =
+            list.into_iter().flatten().map(|container| object::text(container, "/name").to_owned());
+        names.collect()
+    };
+    let mut renamed = BTreeMap::new();
+    for list in ["containers", "initContainers"] {
+        let (old, new) = (names(before, list), names(new, list));
+        if let (Some(first), Some(wanted)) = (old.first(), new.first())
+            && !old.contains(wanted)
+        {
+            renamed.insert(first.clone(), wanted.clone());
+        }
+    }
+    renamed
+}

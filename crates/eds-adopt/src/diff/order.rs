@@ -1,0 +1,91 @@
+//! The order of variables, where it decides what a value is: kubelet fills in `$(NAME)` only from variables that stand
+//! before it in the list (`makeEnvironmentVariables`), and leaves it as text elsewhere.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::{Value, json};
+
+use super::Change;
+use eds_claims::rules::references;
+use kube_object::object::{list, text};
+use kube_object::path::Path;
+
+/// The reason.
+pub(super) const WHY: &str = "Kubernetes fills in $(NAME) only from variables that stand before it, so their order decides the value";
+const TODO: &str =
+    "see that the variable is what the worker needs, or write its value without $(...)";
+
+/// Variables with the same value on both sides that are resolved on one side alone.
+pub(super) fn changes(
+    before: &Value,
+    after: &Value,
+    renamed: &BTreeMap<String, String>,
+) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for field in ["containers", "initContainers"] {
+        let pointer = format!("/spec/template/spec/{field}");
+        for (i, old) in list(before, &pointer).enumerate() {
+            let name = text(old, "/name");
+            let name = renamed.get(name).map_or(name, String::as_str);
+            let Some(new) = list(after, &pointer).find(|new| text(new, "/name") == name) else {
+                continue;
+            };
+            let path = Path::fields("spec.template.spec").key(field).index(i).key("env");
+            let swapped = swapped(&Env::of(old), &Env::of(new));
+            changes.extend(swapped.into_iter().map(|(was, is)| Change {
+                path: path.to_string(),
+                pointer: kube_object::difference::pointer(&path),
+                before: Some(json!(was)),
+                after: Some(json!(is)),
+                restarts_pods: true,
+                recreates: false,
+                why: Some(WHY),
+                todo: Some(TODO),
+            }));
+        }
+    }
+    changes
+}
+
+/// A container's variables: of each name, where it is set first, and where it is set last, with its value.
+struct Env<'a> {
+    first: HashMap<&'a str, usize>,
+    last: BTreeMap<&'a str, (usize, &'a str)>,
+}
+
+impl<'a> Env<'a> {
+    fn of(container: &'a Value) -> Self {
+        let mut env = Self { first: HashMap::new(), last: BTreeMap::new() };
+        for (i, entry) in list(container, "/env").enumerate() {
+            let name = text(entry, "/name");
+            env.first.entry(name).or_insert(i);
+            env.last.insert(name, (i, text(entry, "/value")));
+        }
+        env
+    }
+
+    /// Whether a variable is set before a place; none where it is not set at all.
+    fn knows(&self, name: &str, at: usize) -> Option<bool> {
+        self.first.get(name).map(|first| *first < at)
+    }
+}
+
+/// Pairs of names, in their order before and after.
+fn swapped<'a>(old: &Env<'a>, new: &Env<'a>) -> Vec<([&'a str; 2], [&'a str; 2])> {
+    let mut all = Vec::new();
+    for (name, (at, value)) in old.last.iter().filter(|(_, (_, value))| value.contains('$')) {
+        let Some((now, same)) = new.last.get(name) else { continue };
+        for reference in references(value).into_iter().filter(|other| other != name) {
+            match (old.knows(reference, *at), new.knows(reference, *now)) {
+                (Some(true), Some(false)) if same == value => {
+                    all.push(([reference, *name], [*name, reference]));
+                }
+                (Some(false), Some(true)) if same == value => {
+                    all.push(([*name, reference], [reference, *name]));
+                }
+                _ => {}
+            }
+        }
+    }
+    all
+}

@@ -1,0 +1,224 @@
+//! Every leaf of every manifest, and what becomes of it.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use super::input::Manifest;
+use super::pointing::Made;
+use super::verdict::{Context, Role};
+use super::workers::Index;
+use super::{Owner, Worker, reasons};
+use kube_object::difference::{
+    self, Options, Row, State, masked_value, recreates, restarts, shown, value_at,
+};
+use kube_object::object::{list, text};
+use kube_object::path::Path;
+
+/// What becomes of a leaf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// What the claim becomes does not do it.
+    Lost,
+    /// What the claim becomes says it differently.
+    Replaced,
+    /// What the claim becomes says it, and the manifests did not.
+    Added,
+    /// It stays as it is.
+    Kept,
+    /// The API server or a controller wrote it, and will write it again.
+    Server,
+}
+
+impl Kind {
+    /// `lost`, `replaced`, `added`, `kept`, `server`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::Replaced => "replaced",
+            Self::Added => "added",
+            Self::Kept => "kept",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// One leaf.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// What becomes of it.
+    pub kind: Kind,
+    /// The object it is of: API version, kind, namespace (empty where it says none) and name.
+    pub object: [String; 4],
+    /// The workload it belongs to.
+    pub worker: Option<String>,
+    /// Where in the object: of what is added, where in what the claim becomes.
+    pub path: Path,
+    /// Where in the manifests: empty and 0 for what is added.
+    pub file: String,
+    /// The line.
+    pub line: usize,
+    /// The value in the manifests, fit to be shown.
+    pub old: Option<Value>,
+    /// The value in what the claim becomes, fit to be shown.
+    pub new: Option<Value>,
+    /// Why, or what it means in practice.
+    pub why: String,
+    /// What to do.
+    pub todo: Option<String>,
+    /// Whether this alone makes every pod start again.
+    pub restarts_pods: bool,
+    /// Whether it cannot be changed, so that the object has to be made again.
+    pub recreates: bool,
+}
+
+/// All of them, object by object in the order of the manifests, then what is added.
+pub(super) fn all(index: &Index<'_>, owners: &[Owner], workers: &[Worker]) -> Vec<Field> {
+    let mut of: HashMap<usize, usize> = HashMap::new();
+    for (i, (group, ..)) in owners.iter().enumerate() {
+        let parts = [group.scaler, group.autoscaler, group.service, group.account];
+        let parts = parts.into_iter().flatten().chain(group.beside.iter().copied());
+        for at in std::iter::once(group.workload).chain(parts) {
+            of.entry(at).or_insert(i);
+        }
+    }
+    let mut fields = Vec::new();
+    let made = Made::new(index, owners, workers);
+    for (at, manifest) in index.manifests.iter().enumerate() {
+        let owner = of.get(&at).and_then(|i| Some((owners.get(*i)?, workers.get(*i)?)));
+        object((index, &made), at, manifest, owner, &mut fields);
+    }
+    for ((group, ..), worker) in owners.iter().zip(workers) {
+        let has = |kind: &str| match kind {
+            "Deployment" => true,
+            "Service" => group.service.is_some(),
+            "ServiceAccount" => group.account.is_some(),
+            _ => group.scaler.is_some(),
+        };
+        for rendered in worker.rendered.iter().filter(|object| !has(text(object, "/kind"))) {
+            let (nothing, options) = (json!({}), Options::default());
+            for row in difference::compare(&nothing, rendered, &options) {
+                if row.state == State::Added {
+                    fields.push(added(rendered, worker, &Row { default: None, ..row }));
+                }
+            }
+        }
+    }
+    fields
+}
+
+fn object(
+    (index, made): (&Index<'_>, &Made<'_>),
+    at: usize,
+    manifest: &Manifest,
+    owner: Option<(&Owner, &Worker)>,
+    fields: &mut Vec<Field>,
+) {
+    let leaves = manifest.leaves();
+    let role = Role::of(at, manifest, owner);
+    let options = match owner {
+        Some(((_, Some(draft), _), _)) => {
+            // What else is called so is something else.
+            let pod = manifest.value.pointer("/spec/template/spec").unwrap_or(&Value::Null);
+            let all = list(pod, "/containers").chain(list(pod, "/initContainers"));
+            let others = all.map(|container| text(container, "/name"));
+            let others = others.map(|name| (name.to_owned(), format!("not the claim's {name}")));
+            let init = draft.init.iter().map(|init| (init.clone(), "init".to_owned()));
+            let main = (draft.container.clone(), "main".to_owned());
+            Options { renamed: others.chain(init).chain([main]).collect(), ..Options::default() }
+        }
+        _ => Options::default(),
+    };
+    let workload = owner.and_then(|((group, ..), _)| index.get(group.workload));
+    let ports =
+        workload.map(|workload| difference::named_ports(&workload.value)).unwrap_or_default();
+    let ports = ports.into_iter().map(|(name, port)| (name.to_owned(), port.clone())).collect();
+    let options = Options { ports, ..options };
+    let mut rows: HashMap<Path, Row<'_>> = HashMap::new();
+    let mut new = Vec::new();
+    if let Role::Composed(rendered) = &role {
+        for row in difference::compare(&manifest.value, rendered, &options) {
+            match row.state {
+                State::Added => new.push(row),
+                _ => drop(rows.insert(row.path.clone(), row)),
+            }
+        }
+    }
+    let changed = OnceCell::new();
+    let context = Context { index, manifest, owner, role: &role, options: &options, made, changed };
+    for (path, span) in leaves {
+        let value = value_at(&manifest.value, &path);
+        let row = rows.get(&path);
+        let verdict = context.verdict(&path, value, row);
+        let old = value.map(|value| shown(&manifest.value, &path, value));
+        let new = match verdict.new {
+            Some(new) => Some(masked_value(&new)),
+            None if verdict.kind == Kind::Replaced => {
+                row.and_then(|row| row.after).map(|value| shown(&manifest.value, &path, value))
+            }
+            None => None,
+        };
+        let pattern = path.pattern();
+        let changes = matches!(verdict.kind, Kind::Lost | Kind::Replaced);
+        let composed = matches!(role, Role::Composed(_)) && changes;
+        fields.push(Field {
+            kind: verdict.kind,
+            object: identity(&manifest.value),
+            worker: owner.map(|(_, worker)| worker.name.clone()),
+            file: manifest.file.clone(),
+            line: span.start.line,
+            old,
+            new,
+            why: verdict.why,
+            todo: verdict.todo,
+            restarts_pods: composed && restarts(manifest.kind(), &pattern),
+            recreates: composed && recreates(manifest.kind(), &pattern, value),
+            path,
+        });
+    }
+    if let (Role::Composed(rendered), Some((_, worker))) = (&role, owner) {
+        for row in new {
+            if context.says_nothing_new(&row, rendered) {
+                continue;
+            }
+            let mut field = added(rendered, worker, &row);
+            if let Some(limit) = context.taken_from_limit(&row.path) {
+                field.why = format!(
+                    "Kubernetes took it from the limit until now, {limit}: the pod asks for less"
+                );
+            }
+            fields.push(field);
+        }
+    }
+}
+
+fn added(rendered: &Value, worker: &Worker, row: &Row<'_>) -> Field {
+    let kind = text(rendered, "/kind");
+    let pattern = row.path.pattern();
+    let (why, todo) = reasons::added(kind, &pattern).unwrap_or(("the platform sets it", None));
+    let why = match &row.default {
+        Some(default) => format!("{why} (without it {default} applied)"),
+        None => why.to_owned(),
+    };
+    Field {
+        kind: Kind::Added,
+        object: identity(rendered),
+        worker: Some(worker.name.clone()),
+        path: row.path.clone(),
+        file: String::new(),
+        line: 0,
+        old: None,
+        new: row.after.map(masked_value),
+        why,
+        todo: todo.map(str::to_owned),
+        restarts_pods: restarts(kind, &pattern),
+        recreates: false,
+    }
+}
+
+fn identity(object: &Value) -> [String; 4] {
+    ["/apiVersion", "/kind", "/metadata/namespace", "/metadata/name"]
+        .map(|at| text(object, at).to_owned())
+}

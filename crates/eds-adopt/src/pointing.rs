@@ -1,0 +1,206 @@
+//! Objects that are no worker's, and speak of what a claim makes: by a name that the claim takes, by a Service's name,
+//! port and labels.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::fields::Kind;
+use super::verdict::{Context, Role, Verdict};
+use super::workers::Index;
+use super::{Manifest, Owner, Worker};
+use golang::quantity;
+use kube_object::difference::value_at;
+use kube_object::object::{list, text};
+use kube_object::path::{Path, Step};
+
+/// What the claims make, and which Services were there before.
+#[derive(Debug, Default)]
+pub(super) struct Made<'a> {
+    /// By namespace, kind and name: the place of the object that it takes over, if there is one.
+    objects: HashMap<(&'a str, &'a str, &'a str), Option<usize>>,
+    /// By namespace and name of a worker's Service: that, and what the claim makes of it.
+    services: HashMap<(&'a str, &'a str), (&'a Manifest, &'a Value)>,
+}
+
+impl<'a> Made<'a> {
+    pub(super) fn new(index: &Index<'a>, owners: &'a [Owner], workers: &'a [Worker]) -> Self {
+        let mut made = Self::default();
+        for ((group, ..), worker) in owners.iter().zip(workers) {
+            let Some(workload) = index.get(group.workload) else { continue };
+            let namespace = index.namespace(workload);
+            for object in &worker.rendered {
+                let (kind, name) = (text(object, "/kind"), text(object, "/metadata/name"));
+                let own = match kind {
+                    "Deployment" => Some(group.workload),
+                    "Service" => group.service,
+                    "ServiceAccount" => group.account,
+                    _ => group.scaler,
+                };
+                made.objects.insert((namespace, kind, name), own);
+                if let ("Service", Some(before)) =
+                    (kind, group.service.and_then(|at| index.get(at)))
+                {
+                    made.services.insert((namespace, before.name()), (before, object));
+                }
+            }
+        }
+        made
+    }
+
+    /// Objects of a worker's namespace that have a name that its claim takes, and are somebody else's.
+    pub(super) fn in_the_way<'m>(
+        &'m self,
+        index: &'m Index<'a>,
+        worker: &'m Worker,
+        namespace: &'m str,
+    ) -> impl Iterator<Item = &'a Manifest> + 'm {
+        worker.rendered.iter().filter_map(move |object| {
+            let key = (namespace, text(object, "/kind"), text(object, "/metadata/name"));
+            let found = index.find(key.0, key.1, key.2)?;
+            let own = self.objects.get(&key)?;
+            (*own != Some(found)).then(|| index.get(found)).flatten()
+        })
+    }
+}
+
+impl Context<'_> {
+    /// Whether this object has a name that a claim takes, and is not what the claim takes over.
+    pub(super) fn is_in_the_way(&self, pattern: &str) -> bool {
+        let manifest = self.manifest;
+        let key = (self.index.namespace(manifest), manifest.kind(), manifest.name());
+        let own = || self.made.objects.get(&key).copied();
+        pattern == "metadata.name"
+            && !matches!(self.role, Role::Composed(_) | Role::List)
+            && own().is_some_and(|own| self.index.find(key.0, key.1, key.2) != own)
+    }
+
+    /// What becomes of a leaf that means a worker's Service.
+    pub(super) fn pointing(&self, path: &Path, value: Option<&Value>) -> Option<Verdict> {
+        let keep = "and keep this manifest beside the claim";
+        let kind = self.manifest.kind();
+        let namespace = self.index.namespace(self.manifest);
+        if kind == "ServiceMonitor" {
+            let (before, after) = self.monitored()?;
+            let Some(Step::Key(key)) = path.0.last() else { return None };
+            let label = path.0.get(2) == Some(&Step::Key("matchLabels".to_owned()));
+            if label {
+                let new = after.pointer("/metadata/labels")?.get(key);
+                return Some(match new == value {
+                    true => Verdict::new(Kind::Kept, "the claim's Service has this label too"),
+                    false => Verdict::new(
+                        Kind::Lost,
+                        format!(
+                            "the claim's Service does not carry this label, as Service {} did",
+                            before.name()
+                        ),
+                    )
+                    .todo(&format!("select by app.kubernetes.io/name (the claim's name), {keep}")),
+                });
+            }
+            return (key == "port").then(|| port(after, value, keep)).flatten();
+        }
+        let known = ["Ingress", "VirtualService", "Route", "IngressRoute"].contains(&kind)
+            || kind.ends_with("Route");
+        if path.0.first() != Some(&Step::Key("spec".to_owned())) {
+            return None;
+        }
+        let (Some(Step::Key(last)), true) = (path.0.last(), known) else { return None };
+        // {service: {name, port: {number, name}}}, {name, port}, {host, port: {number}}
+        let parents =
+            |n: usize| Path(path.0.iter().take(path.0.len().saturating_sub(n)).cloned().collect());
+        let within = path.0.iter().rev().nth(1) == Some(&Step::Key("port".to_owned()));
+        let backend = value_at(&self.manifest.value, &parents(if within { 2 } else { 1 }))?;
+        let named =
+            ["name", "host", "serviceName"].iter().find_map(|key| backend.get(*key)?.as_str())?;
+        let service = match named.split_once('.') {
+            // A host with the namespace in it.
+            Some((service, rest)) if backend.get("host").is_some() => {
+                (rest.split('.').next() == Some(namespace)).then_some(service)?
+            }
+            _ => named,
+        };
+        let (before, after) = self.made.services.get(&(namespace, service))?;
+        let name = text(after, "/metadata/name");
+        match last.as_str() {
+            "number" | "name" if within => port(after, value, keep),
+            "port" | "servicePort" => port(after, value, keep),
+            "name" | "host" | "serviceName" if name != before.name() => Some(
+                Verdict::new(
+                    Kind::Lost,
+                    format!(
+                        "the claim's Service is called {name}; {} finds no pods of the claim until its selector is changed",
+                        before.name()
+                    ),
+                )
+                .todo(&format!("write {name} here, {keep}")),
+            ),
+            _ => Some(Verdict::new(
+                Kind::Kept,
+                "the claim's Service has this name too: keep this manifest beside the claim",
+            )),
+        }
+    }
+
+    /// The worker's Service that a ServiceMonitor means, and what the claim makes of it.
+    fn monitored(&self) -> Option<(&Manifest, &Value)> {
+        let wanted = self.manifest.value.pointer("/spec/selector/matchLabels")?.as_object()?;
+        let namespace = self.index.namespace(self.manifest);
+        let mut services: Vec<_> = self
+            .made
+            .services
+            .iter()
+            .filter(|((space, _), (before, _))| {
+                let labels = before.value.pointer("/metadata/labels");
+                let has = |(key, value): (&String, &Value)| {
+                    labels.and_then(|l| l.get(key)) == Some(value)
+                };
+                *space == namespace && !wanted.is_empty() && wanted.iter().all(has)
+            })
+            .collect();
+        services.sort_by_key(|((_, name), _)| *name);
+        services.first().map(|(_, (before, after))| (*before, *after))
+    }
+
+    /// What Kubernetes has taken from a limit, because no request is written.
+    pub(super) fn taken_from_limit(&self, path: &Path) -> Option<String> {
+        let (Step::Key(what), parents) = path.0.split_last()? else { return None };
+        if parents.last() != Some(&Step::Key("requests".to_owned())) {
+            return None;
+        }
+        let ((_, draft, _), worker) = self.owner?;
+        let container = draft.as_ref()?.container.as_str();
+        let mut containers = list(&self.manifest.value, "/spec/template/spec/containers");
+        let container = containers.find(|c| text(c, "/name") == container)?;
+        let limit = container.pointer("/resources/limits")?.get(what)?;
+        let deployment =
+            worker.rendered.iter().find(|object| text(object, "/kind") == "Deployment")?;
+        let main = deployment.pointer("/spec/template/spec/containers/0/resources/requests")?;
+        let amount = |value: &Value| match value {
+            Value::String(text) => quantity::parse_to_float(text).ok(),
+            value => value.as_f64(),
+        };
+        (amount(main.get(what)?)? < amount(limit)?).then(|| limit.to_string())
+    }
+}
+
+/// What becomes of a port by which a worker's Service is called.
+fn port(service: &Value, value: Option<&Value>, keep: &str) -> Option<Verdict> {
+    let value = value?;
+    let same = |port: &Value| {
+        port.get("port") == Some(value)
+            || port.get("name") == Some(value)
+            || value.as_str().and_then(|text| text.parse().ok())
+                == port.get("port").and_then(Value::as_i64)
+    };
+    if list(service, "/spec/ports").any(same) {
+        return Some(Verdict::new(
+            Kind::Kept,
+            "the claim's Service has this port too: keep this manifest beside the claim",
+        ));
+    }
+    Some(
+        Verdict::new(Kind::Lost, "the claim's Service has port 8080, named http, and no other: nothing answers here any more")
+            .todo(&format!("write {} here, {keep}", if value.is_number() { "8080" } else { "http" })),
+    )
+}

@@ -1,0 +1,159 @@
+//! How to get from the manifests to the claim without losing a message.
+//!
+//! The Deployment is let go of, never handed over: what the claim does not say (a variable, a volume, a sidecar) would
+//! stay in it, because server-side apply takes away only what it has written itself. Its pods go on working until
+//! those of the claim's Deployment are ready; both read from one consumer, and NATS hands a message to one of them.
+
+use serde_json::Value;
+
+use super::claim::Draft;
+use super::workers::Group;
+use super::{Namespace, Worker};
+use eds_core::event_driven_service::ADOPT;
+use kube_object::object::{list, text};
+
+/// Fills in the worker's notes and steps.
+pub(super) fn tell(
+    worker: &mut Worker,
+    group: &Group,
+    draft: Option<&Draft>,
+    namespace: &Namespace<'_>,
+) {
+    let Some(draft) = draft else { return };
+    let get = |at: Option<usize>| at.and_then(|at| namespace.index.get(at));
+    let Some(workload) = get(Some(group.workload)) else { return };
+    let space = workload.namespace().map(|n| format!(" -n {}", quoted(n))).unwrap_or_default();
+    let claim = namespace.claim;
+    let same_name = workload.name() == claim;
+    let mut steps = Vec::new();
+    if !worker.is_valid() {
+        steps.push("mend the claim, until eds validate accepts it".to_owned());
+    }
+    if let Some((secret, keys)) = &draft.secret {
+        let literals: Vec<String> =
+            keys.iter().map(|key| format!("--from-literal={}=…", quoted(key))).collect();
+        steps.push(format!(
+            "make the Secret of what stood in the manifests as plain text: kubectl{space} create secret generic \
+             {secret} {}",
+            literals.join(" ")
+        ));
+    }
+    steps.push(
+        "take the old manifests out of git, or stop Argo CD, Flux or Helm from applying them again"
+            .to_owned(),
+    );
+    let scaler = get(group.scaler);
+    let restores = "/spec/advanced/restoreToOriginalReplicaCount";
+    if let Some(scaler) = scaler.filter(|s| s.value.pointer(restores) == Some(&Value::Bool(true))) {
+        steps.push(format!(
+            "keep the number of pods when the scaler goes: kubectl{space} patch scaledobject/{} --type=merge -p \
+             '{{\"spec\":{{\"advanced\":{{\"restoreToOriginalReplicaCount\":false}}}}}}'",
+            quoted(scaler.name())
+        ));
+    }
+    // KEDA refuses two scalers of one Deployment, and a Service keeps what the claim does not say.
+    let service = get(group.service);
+    let mut old = Vec::new();
+    let beside = |kind: &'static str| {
+        let all = group.beside.iter().filter_map(|at| get(Some(*at)));
+        all.filter(move |manifest| manifest.kind() == kind)
+    };
+    let scalers = scaler.into_iter().chain(beside("ScaledObject"));
+    old.extend(scalers.map(|m| format!("scaledobject/{}", quoted(m.name()))));
+    let autoscalers = get(group.autoscaler).into_iter().chain(beside("HorizontalPodAutoscaler"));
+    old.extend(autoscalers.map(|m| format!("horizontalpodautoscaler/{}", quoted(m.name()))));
+    // One of another name is not in the way, and somebody may call it.
+    let in_the_way = service.filter(|service| service.name() == claim);
+    old.extend(in_the_way.map(|m| format!("service/{}", quoted(m.name()))));
+    if same_name && !old.is_empty() {
+        steps.push(format!("make room (the pods stay): kubectl{space} delete {}", old.join(" ")));
+    }
+    if get(group.account).is_some_and(|account| account.name() == claim) {
+        steps.push(format!(
+            "hand over the ServiceAccount: kubectl{space} annotate serviceaccount/{claim} {ADOPT}={claim}"
+        ));
+    }
+    if same_name {
+        steps.push(format!(
+            "let go of the pods, which work on: kubectl{space} delete deployment {claim} --cascade=orphan"
+        ));
+    }
+    steps.push(format!(
+        "apply the claim, and wait: kubectl apply -f CLAIM.yaml && kubectl{space} wait --for=condition=Ready \
+         --timeout=5m eventdrivenservice/{claim}"
+    ));
+    let scaled = worker.rendered.iter().find(|object| text(object, "/kind") == "ScaledObject");
+    let least = scaled.and_then(|s| s.pointer("/spec/minReplicaCount")?.as_i64()).unwrap_or(1);
+    if least > 1 {
+        steps.push(format!(
+            "wait until {least} of its pods are ready: kubectl{space} get deployment {claim} \
+             -o jsonpath='{{.status.readyReplicas}}'"
+        ));
+    }
+    if least == 0 {
+        worker.notes.push(
+            "with minReplicas: 0 the claim is Ready without a pod, so there is none to wait for: once it is Ready the \
+             old pods are ended, and KEDA starts new ones when messages wait"
+                .to_owned(),
+        );
+    }
+    if let Some(service) = service.filter(|service| service.name() != claim) {
+        let rendered = worker.rendered.iter().find(|object| text(object, "/kind") == "Service");
+        let selector = rendered.and_then(|service| service.pointer("/spec/selector"));
+        let patch =
+            serde_json::json!([{"op": "replace", "path": "/spec/selector", "value": selector}]);
+        steps.push(format!(
+            "let who calls Service {} call {claim}; until then, let it find the claim's pods: kubectl{space} patch \
+             service/{} --type=json -p {}",
+            service.name(),
+            quoted(service.name()),
+            quoted(&patch.to_string())
+        ));
+    }
+    if same_name {
+        steps.extend(end(worker, workload, &space));
+    } else {
+        worker.notes.push(format!(
+            "the claim is called {claim}, so what it becomes stands beside the old until that is deleted"
+        ));
+        old.push(format!("deployment/{}", quoted(workload.name())));
+        steps.push(format!("delete the old: kubectl{space} delete {}", old.join(" ")));
+    }
+    let pod = workload.value.pointer("/spec/template/spec").unwrap_or(&Value::Null);
+    if list(pod, "/containers").count() > 1 {
+        worker.notes.push(format!(
+            "of its containers, {} is taken for the worker: most of what speaks of NATS stands there",
+            draft.container
+        ));
+    }
+    worker.steps = steps;
+}
+
+/// Ends the pods that were let go of. Those that the claim's Deployment selects it takes for an old revision, and
+/// replaces by itself.
+fn end(worker: &Worker, workload: &super::Manifest, space: &str) -> Option<String> {
+    let desired = worker.rendered.iter().find(|object| text(object, "/kind") == "Deployment")?;
+    let selector = workload.value.pointer("/spec/selector");
+    if selector == desired.pointer("/spec/selector") {
+        return None;
+    }
+    let what = "end the old pods, which hand back what they hold";
+    let labels = selector.and_then(|s| s.get("matchLabels")?.as_object()).filter(|l| !l.is_empty());
+    let Some(labels) = labels else {
+        return Some(format!("{what}: kubectl{space} get replicaset, and delete the old one"));
+    };
+    let labels =
+        labels.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()));
+    let own = ["app.kubernetes.io/component!=event-driven-worker".to_owned()];
+    let labels: Vec<String> = labels.chain(own).collect();
+    Some(format!("{what}: kubectl{space} delete replicaset -l {}", quoted(&labels.join(","))))
+}
+
+/// A word of a shell, whatever the manifests say.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._/-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) && !word.starts_with('-') {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}

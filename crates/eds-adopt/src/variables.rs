@@ -1,0 +1,271 @@
+//! A container's environment, as a claim can say it.
+//!
+//! Kubernetes lets the last of two variables of a name count, and those of `env` over those of `envFrom`. A
+//! claim has plain values, single keys of Secrets and whole Secrets; so what stands in a ConfigMap that is among
+//! the manifests becomes a plain value, and what looks like a secret is asked from a Secret.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::Namespace;
+use kube_object::object::{list, text};
+use kube_object::secrets::looks_secret;
+
+/// Where a variable's value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It is written there.
+    Plain(String),
+    /// A key of a Secret.
+    Secret { name: String, key: String },
+    /// A claim has no way to say it: what it is.
+    Unsaid(String),
+}
+
+/// One variable.
+#[derive(Debug, Clone)]
+pub(super) struct Variable {
+    pub(super) name: String,
+    pub(super) origin: Origin,
+    /// What a person should know about its line in the claim.
+    pub(super) comment: Option<String>,
+}
+
+impl Variable {
+    /// Its value, where that is written in the manifests.
+    pub(super) fn value(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::Plain(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Whether its value is written there, and should not be.
+    pub(super) fn is_plain_secret(&self) -> bool {
+        self.value().is_some_and(|value| looks_secret(&self.name, value))
+    }
+}
+
+/// An environment.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Environment {
+    /// In their order, each name once.
+    pub(super) variables: Vec<Variable>,
+    /// Secrets that are taken whole.
+    pub(super) whole: Vec<String>,
+    /// Variables whose values stand where nothing is read, and where that is.
+    pub(super) hidden: Vec<(String, String)>,
+    /// What cannot be said, a line each.
+    pub(super) unsaid: Vec<String>,
+}
+
+impl Environment {
+    pub(super) fn get(&self, name: &str) -> Option<&Variable> {
+        self.variables.iter().find(|variable| variable.name == name)
+    }
+
+    /// What a container is given.
+    pub(super) fn of(container: &Value, pod: &Value, namespace: &Namespace<'_>) -> Self {
+        let mut all = Self::default();
+        let mut found: Vec<Variable> = Vec::new();
+        for source in list(container, "/envFrom") {
+            all.source(source, namespace, &mut found);
+        }
+        for entry in list(container, "/env") {
+            let name = text(entry, "/name");
+            if name.is_empty() {
+                continue;
+            }
+            let (origin, comment) = origin(entry, pod, namespace);
+            let config = text(entry, "/valueFrom/configMapKeyRef/name");
+            match &origin {
+                Origin::Secret { name: secret, .. } => {
+                    all.hidden.push((name.to_owned(), format!("Secret {secret}")));
+                }
+                Origin::Unsaid(_) if !config.is_empty() => {
+                    all.hidden.push((name.to_owned(), format!("ConfigMap {config}")));
+                }
+                _ => {}
+            }
+            found.push(Variable { name: name.to_owned(), origin, comment });
+        }
+        // The last of a name counts, at the place of the first.
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for variable in found {
+            match places.get(&variable.name).and_then(|at| all.variables.get_mut(*at)) {
+                Some(earlier) => *earlier = variable,
+                None => {
+                    places.insert(variable.name.clone(), all.variables.len());
+                    all.variables.push(variable);
+                }
+            }
+        }
+        all
+    }
+
+    fn source(&mut self, source: &Value, namespace: &Namespace<'_>, found: &mut Vec<Variable>) {
+        let prefix = text(source, "/prefix");
+        let (secret, config) =
+            (text(source, "/secretRef/name"), text(source, "/configMapRef/name"));
+        if !secret.is_empty() && prefix.is_empty() {
+            if !self.whole.iter().any(|known| known == secret) {
+                self.whole.push(secret.to_owned());
+            }
+            // A later source counts, and in a claim a variable of spec.env would count over a Secret's key.
+            match namespace.secret(secret) {
+                Some(object) => {
+                    let keys: HashSet<&str> =
+                        keys(object, &["data", "stringData"]).into_iter().collect();
+                    found.retain(|variable| !keys.contains(variable.name.as_str()));
+                }
+                None => found.iter_mut().for_each(|variable| {
+                    let may =
+                        format!("leave it out where Secret {secret} holds it too: that counted");
+                    variable.comment = Some(match variable.comment.take() {
+                        Some(comment) => format!("{comment}; {may}"),
+                        None => may,
+                    });
+                }),
+            }
+            let object = namespace.secret(secret).into_iter();
+            let keys = object.flat_map(|object| keys(object, &["data", "stringData"]));
+            self.hidden.extend(keys.map(|key| (key.to_owned(), format!("Secret {secret}"))));
+        } else if !secret.is_empty() {
+            let Some(object) = namespace.secret(secret) else {
+                self.unsaid.push(format!(
+                    "every key of Secret {secret}, with {prefix} before its name: list them here, a claim has no \
+                     prefix, and the Secret is not among the manifests"
+                ));
+                return;
+            };
+            for key in keys(object, &["data", "stringData"]) {
+                let origin = Origin::Secret { name: secret.to_owned(), key: key.to_owned() };
+                found.push(Variable { name: format!("{prefix}{key}"), origin, comment: None });
+            }
+        } else if !config.is_empty() {
+            let Some(object) = namespace.config(config) else {
+                self.unsaid.push(format!(
+                    "every key of ConfigMap {config}{}: write them here, the ConfigMap is not among the manifests",
+                    if prefix.is_empty() { String::new() } else { format!(", with {prefix} before its name") }
+                ));
+                return;
+            };
+            for key in keys(object, &["data"]) {
+                let value = literal(config_value(object, key).unwrap_or_default());
+                let comment = Some(format!("as ConfigMap {config} had it"));
+                let (name, origin) = (format!("{prefix}{key}"), Origin::Plain(value));
+                found.push(Variable { name, origin, comment });
+            }
+        }
+    }
+}
+
+/// A value as it is written where Kubernetes resolves variables, so that it stays what it is: in a ConfigMap nothing
+/// is resolved, and in a container's `env` are `$(NAME)`, and `$$` for a `$`.
+pub(super) fn literal(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some(at) = rest.find('$') {
+        let (before, from) = rest.split_at(at);
+        let after = from.trim_start_matches('$');
+        let dollars = from.len() - after.len();
+        let twice = dollars > 1 || after.starts_with('(');
+        out.push_str(before);
+        out.push_str(&"$".repeat(if twice { 2 * dollars } else { dollars }));
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The Secret that is taken whole and has a key's variable too, and counts because it stands after the ConfigMap.
+pub(super) fn overruling<'a>(
+    container: &'a Value,
+    config: &str,
+    variable: &str,
+    secret: impl Fn(&str) -> Option<&'a Value>,
+) -> Option<&'a str> {
+    let sources = list(container, "/envFrom");
+    let mut later =
+        sources.skip_while(|source| text(source, "/configMapRef/name") != config).skip(1);
+    later.find_map(|source| {
+        let name = text(source, "/secretRef/name");
+        let key = variable.strip_prefix(text(source, "/prefix"))?;
+        let has = keys(secret(name)?, &["data", "stringData"]).contains(&key);
+        has.then_some(name)
+    })
+}
+
+/// The value of a ConfigMap's key.
+pub(super) fn config_value<'a>(config: &'a Value, key: &str) -> Option<&'a str> {
+    config.get("data")?.get(key)?.as_str()
+}
+
+/// The keys of a ConfigMap or a Secret.
+pub(super) fn keys<'a>(object: &'a Value, fields: &[&str]) -> Vec<&'a str> {
+    let mut keys: Vec<&str> = fields
+        .iter()
+        .filter_map(|field| object.get(field)?.as_object())
+        .flat_map(|entries| entries.keys().map(String::as_str))
+        .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+fn origin(entry: &Value, pod: &Value, namespace: &Namespace<'_>) -> (Origin, Option<String>) {
+    let Some(from) = entry.get("valueFrom").filter(|from| from.is_object()) else {
+        let value = match entry.get("value") {
+            Some(Value::String(value)) => value.clone(),
+            Some(Value::Null) | None => String::new(),
+            Some(other) => other.to_string(),
+        };
+        return (Origin::Plain(value), None);
+    };
+    let (secret, key) = (text(from, "/secretKeyRef/name"), text(from, "/secretKeyRef/key"));
+    if !secret.is_empty() {
+        return (Origin::Secret { name: secret.to_owned(), key: key.to_owned() }, None);
+    }
+    let (config, key) = (text(from, "/configMapKeyRef/name"), text(from, "/configMapKeyRef/key"));
+    if !config.is_empty() {
+        return match namespace.config(config).and_then(|object| config_value(object, key)) {
+            Some(value) => {
+                (Origin::Plain(literal(value)), Some(format!("as ConfigMap {config} had it")))
+            }
+            None => (
+                Origin::Unsaid(format!(
+                    "key {key} of ConfigMap {config}: write its value here, the ConfigMap is not among the manifests"
+                )),
+                None,
+            ),
+        };
+    }
+    match text(from, "/fieldRef/fieldPath") {
+        "metadata.namespace" => {
+            let comment = Some("was a fieldRef to the pod's namespace".to_owned());
+            (Origin::Plain(namespace.name.to_owned()), comment)
+        }
+        "spec.serviceAccountName" if !text(pod, "/serviceAccountName").is_empty() => {
+            let comment =
+                Some("was a fieldRef; the claim's ServiceAccount has the claim's name".to_owned());
+            (Origin::Plain(namespace.claim.to_owned()), comment)
+        }
+        "" => match text(from, "/resourceFieldRef/resource") {
+            "" => (Origin::Unsaid("a source that is unknown here".to_owned()), None),
+            resource => (
+                Origin::Unsaid(format!(
+                    "the container's {resource}: write the figure here, as spec.size makes it, a claim has no \
+                     resourceFieldRef"
+                )),
+                None,
+            ),
+        },
+        field => (
+            Origin::Unsaid(format!(
+                "the pod's {field}: a claim has no fieldRef; the worker does without it"
+            )),
+            None,
+        ),
+    }
+}

@@ -1,0 +1,44 @@
+//! EDS203: a secret named twice. The API's own rule speaks of the list; this one of the entry.
+
+use std::collections::HashMap;
+
+use super::Claim;
+use kube_object::path::Path;
+use kube_schema::diagnostics::{Finding, catalog};
+
+pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
+    for (field, help) in [
+        ("secretRefs", "merge the two entries: env and envFrom may stand together"),
+        ("imagePullSecrets", "keep one of them"),
+    ] {
+        let mut first = HashMap::new();
+        for (i, entry) in claim.list(field).iter().enumerate() {
+            let Some(name) = entry.get("name").and_then(|n| n.as_str()) else { continue };
+            let path = Path::fields("spec").key(field).index(i).key("name");
+            if let Some(before) = first.get(name) {
+                let message =
+                    format!("secret {name:?} is named before, on line {}", claim.line(before));
+                out.push(claim.finding(&catalog::DUPLICATE_SECRET, &path, message).help(help));
+            } else {
+                first.insert(name, path);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testing;
+
+    #[test]
+    fn secrets() {
+        let check = |text: &str, expected: &[_]| testing::check(super::check, text, expected);
+        check(
+            "  secretRefs:\n  - name: a\n  - name: b\n  - name: a\n  - name: a\n",
+            &[("EDS203", 5, "on line 3"), ("EDS203", 6, "on line 3")],
+        );
+        check("  secretRefs: [{name: a}]\n  imagePullSecrets: [{name: a}]\n", &[]);
+        check("  imagePullSecrets:\n  - name: a\n  - name: a\n", &[("EDS203", 4, "on line 3")]);
+        check("  secretRefs: [{name: 1}, x, null]\n", &[]);
+    }
+}

@@ -1,0 +1,41 @@
+//! EDS201: the tag `latest`, or none, lets each start run other code.
+
+use super::Claim;
+use kube_object::image::Image;
+use kube_object::path::Path;
+use kube_schema::diagnostics::{Finding, catalog};
+
+pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
+    let Some(image) = claim.text("spec.image").filter(|i| !i.is_empty()) else { return };
+    // The pull policy asks the same question: may the same reference name other code tomorrow?
+    if Image::parse(image).is_ok_and(|image| image.pull_policy() != "Always") {
+        return;
+    }
+    let message = "the image has no fixed version, so each pod start may run other code";
+    out.push(
+        claim
+            .finding(&catalog::LATEST_TAG, &Path::fields("spec.image"), message)
+            .help("name a version, such as :1.4.2, or a digest"),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testing;
+
+    #[track_caller]
+    fn check(image: &str, found: bool) {
+        let expected: &[_] = if found { &[("EDS201", 2, "no fixed version")] } else { &[] };
+        testing::check(super::check, &format!("  image: {image}\n"), expected);
+    }
+
+    #[test]
+    fn images() {
+        check("a/b", true);
+        check("a/b:latest", true);
+        check("reg:5000/a/b", true);
+        check("reg:5000/a/b:1", false);
+        check("a/b:1.2.3", false);
+        check("a/b@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", false);
+    }
+}

@@ -1,0 +1,155 @@
+//! Rules that no schema says, one file each.
+//!
+//! A rule sees the claim as it was written, with positions, and as the API server would store it.
+//! Rules speak of fields of our own API, so they only run for it. What a rule is about, and why,
+//! stands in the [catalog](kube_schema::diagnostics::catalog) and at the head of its file.
+
+mod duplicate_env;
+mod duplicate_secret;
+mod forms;
+mod image;
+mod jointly;
+mod latest_tag;
+mod lookalike;
+mod monitoring_endpoint;
+mod names;
+mod nats_url;
+mod not_declared;
+mod placeholders;
+mod plain_secret;
+mod reword;
+mod servers;
+mod slip;
+mod system_account;
+mod together;
+mod transitions;
+mod unknown;
+mod unused_cooldown;
+mod variables;
+
+pub(crate) use jointly::stands_in_the_other;
+pub(crate) use reword::{refused_anyway, reword, said_again};
+pub use together::{Identity, Together};
+pub use transitions::{beginnings, full_name, names, transitions};
+pub(crate) use unknown::{explain, is_missing};
+pub use variables::references;
+
+use kube_schema::yaml::Place;
+use serde_json::Value;
+
+use kube_object::path::Path;
+use kube_schema::diagnostics::Finding;
+use kube_schema::diagnostics::catalog::Rule;
+use kube_schema::yaml::Node;
+
+/// What a rule looks at.
+pub(crate) struct Claim<'a> {
+    /// As written.
+    pub(crate) node: &'a Node,
+    /// With defaults, without what the API server drops.
+    pub(crate) effective: &'a Value,
+}
+
+impl Claim<'_> {
+    /// The text of a field, such as `spec.nats.url`.
+    fn text(&self, field: &str) -> Option<&str> {
+        field_of(self.effective, field)?.as_str()
+    }
+
+    /// A list under `spec`, of the claim as written: empty where it is no list.
+    fn list(&self, field: &str) -> &[Value] {
+        let list = self.effective.get("spec").and_then(|spec| spec.get(field)?.as_array());
+        list.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The texts of the init container's `command` or `args`.
+    fn init_texts(&self, field: &str) -> Vec<&str> {
+        let container = field_of(self.effective, "spec.initContainer");
+        let list = container.and_then(|container| container.get(field)?.as_array());
+        let texts = list.into_iter().flatten();
+        texts.map(|text| text.as_str().unwrap_or_default()).collect()
+    }
+
+    fn finding(&self, rule: &'static Rule, path: &Path, message: impl Into<String>) -> Finding {
+        Finding::new(rule, message).at(path.span(self.node), path.to_string())
+    }
+
+    /// The line on which a path stands.
+    fn line(&self, path: &Path) -> usize {
+        path.span(self.node).start.line
+    }
+}
+
+/// A field by its path, without lists. Rules ask for one for each claim, and a JSON pointer is copied to be read.
+fn field_of<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('.').try_fold(value, |value, key| value.get(key))
+}
+
+type Check = fn(&Claim<'_>, &mut Vec<Finding>);
+
+const RULES: [Check; 14] = [
+    placeholders::check,
+    image::check,
+    lookalike::check,
+    servers::check,
+    not_declared::check,
+    latest_tag::check,
+    system_account::check,
+    duplicate_secret::check,
+    duplicate_env::check,
+    plain_secret::check,
+    monitoring_endpoint::check,
+    unused_cooldown::check,
+    nats_url::check,
+    variables::check,
+];
+
+/// Runs all rules.
+#[must_use]
+pub fn check(node: &Node, effective: &Value) -> Vec<Finding> {
+    let claim = Claim { node, effective };
+    let mut findings = Vec::new();
+    for rule in RULES {
+        rule(&claim, &mut findings);
+    }
+    findings
+}
+
+/// Messages of the API's own rules that a rule here says again, at the entry instead of at the
+/// whole list.
+pub(crate) const LOCATED: [(&str, &Rule); 6] = {
+    use kube_schema::diagnostics::catalog::{DUPLICATE_ENV, DUPLICATE_SECRET};
+    [
+        ("a secret is named twice", &DUPLICATE_SECRET),
+        ("an image pull secret is named twice", &DUPLICATE_SECRET),
+        ("an environment variable is listed twice", &DUPLICATE_ENV),
+        ("an environment variable is set from two secrets", &DUPLICATE_ENV),
+        ("an environment variable is set both by", &DUPLICATE_ENV),
+        ("this variable is set from spec.nats", &DUPLICATE_ENV),
+    ]
+};
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::{Check, Claim};
+    use kube_schema::yaml;
+
+    /// Runs one rule on a claim's `spec`. Expected: code, line and a part of the message of each.
+    #[track_caller]
+    pub(crate) fn check(rule: Check, spec: &str, expected: &[(&str, usize, &str)]) {
+        let text = format!("spec:\n{spec}");
+        let stream = yaml::parse(&text);
+        assert_eq!(stream.problems, [], "{text}");
+        let node = stream.documents.first().unwrap();
+        let effective = node.to_json();
+        let mut findings = Vec::new();
+        rule(&Claim { node, effective: &effective }, &mut findings);
+        let found: Vec<(&str, usize)> =
+            findings.iter().map(|f| (f.rule.code, f.span.start.line)).collect();
+        let wanted: Vec<(&str, usize)> = expected.iter().map(|e| (e.0, e.1)).collect();
+        assert_eq!(found, wanted, "{text}\n{findings:#?}");
+        for (finding, (_, _, part)) in findings.iter().zip(expected) {
+            assert!(finding.message.contains(part), "{:?}", finding.message);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! EDS208: the client port where the monitoring port belongs. KEDA asks
+//! `http://{monitoringEndpoint}/jsz`; a client port answers with NATS' own protocol.
+
+use super::Claim;
+use kube_object::path::Path;
+use kube_schema::diagnostics::{Finding, catalog};
+
+pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
+    let endpoint = claim.text("spec.nats.monitoringEndpoint").unwrap_or_default();
+    if endpoint.ends_with(":4222") {
+        let message = "4222 is NATS' client port; KEDA asks for the lag over HTTP";
+        out.push(
+            claim
+                .finding(
+                    &catalog::MONITORING_PORT,
+                    &Path::fields("spec.nats.monitoringEndpoint"),
+                    message,
+                )
+                .help("name the monitoring port of the headless Service, usually 8222"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testing;
+
+    #[test]
+    fn endpoints() {
+        let check = |text: &str, expected: &[_]| testing::check(super::check, text, expected);
+        check("  nats: {monitoringEndpoint: 'n:4222'}\n", &[("EDS208", 2, "client port")]);
+        check("  nats: {monitoringEndpoint: 'n:8222'}\n", &[]);
+    }
+}

@@ -1,0 +1,87 @@
+//! EDS214: a placeholder that nothing replaced, in a text that the API server takes.
+//!
+//! In names, URLs, accounts and images it is one. Values of variables belong to the worker, which may have
+//! templates of its own, and `$(NAME)` in them is Kubernetes' (EDS211): there only `{{ }}`, and a value that is
+//! nothing but `<…>` or CHANGEME, are worth a warning.
+
+use super::Claim;
+use kube_object::path::Path;
+use kube_schema::diagnostics::{Finding, Severity, catalog};
+use kube_schema::placeholder::{self, Placeholder};
+use kube_schema::yaml::Place;
+
+/// Texts that name something.
+const NAMES: [&str; 7] = [
+    "metadata.name",
+    "metadata.namespace",
+    "spec.image",
+    "spec.nats.url",
+    "spec.nats.stream",
+    "spec.nats.consumer",
+    "spec.nats.account",
+];
+
+pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
+    for field in NAMES {
+        let text = claim.text(field).unwrap_or_default();
+        let of_kubernetes =
+            |found: &Placeholder<'_>| field == "spec.nats.url" && found.text.starts_with("$(");
+        if let Some(found) = placeholder::find(text).filter(|found| !of_kubernetes(found)) {
+            let path = Path::fields(field);
+            let mut finding =
+                claim.finding(&catalog::PLACEHOLDER, &path, found.said()).help(placeholder::FIX);
+            finding.span =
+                path.part(claim.node, text, found.at, found.text).unwrap_or(finding.span);
+            if !found.certain {
+                finding.severity = Severity::Warning;
+            }
+            out.push(finding);
+        }
+    }
+    for (i, entry) in claim.list("env").iter().enumerate() {
+        let value = entry.get("value").and_then(|v| v.as_str()).unwrap_or_default();
+        let Some(found) = placeholder::find(value) else { continue };
+        let whole = found.text.len() == value.len() && found.certain;
+        let word = found.text.starts_with(|c: char| c == '<' || c.is_ascii_alphabetic());
+        if found.text.starts_with("{{") || whole && word {
+            let path = Path::fields("spec.env").index(i).key("value");
+            let mut finding =
+                claim.finding(&catalog::PLACEHOLDER, &path, found.said()).help(placeholder::FIX);
+            finding.severity = Severity::Warning;
+            out.push(finding);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testing;
+
+    #[test]
+    fn texts() {
+        let check = |text: &str, expected: &[_]| testing::check(super::check, text, expected);
+        let found: &[(&str, usize, &str)] = &[("EDS214", 2, "placeholder")];
+        for text in [
+            "nats: {account: '${ACCOUNT}'}",
+            "nats: {stream: $STREAM}",
+            "nats: {consumer: 'a-__ENV__'}",
+            "nats: {url: 'nats://<host>:4222'}",
+            "nats: {stream: TODO}",
+            "env: [{name: A, value: '{{ .Values.b }}'}]",
+            "env: [{name: A, value: <your-token>}]",
+            "env: [{name: A, value: changeme}]",
+        ] {
+            check(&format!("  {text}\n"), found);
+        }
+        for text in [
+            "nats: {account: $G}",
+            "nats: {url: 'nats://$(U)@h:4222'}",
+            "env: [{name: A, value: '${X}'}]",
+            "env: [{name: A, value: '$(X)'}]",
+            "env: [{name: A, value: 'a <b> c'}]",
+            "nats: {stream: todo}",
+        ] {
+            check(&format!("  {text}\n"), &[]);
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! What the API refuses, said for our own fields: the value that is wrong, and what to write instead. The
+//! verdict and its code stay those of the API.
+
+use kube_schema::yaml::Place;
+use serde_json::Value;
+
+use super::forms;
+use super::unknown::parse;
+use kube_object::path::Path;
+use kube_schema::characters;
+use kube_schema::diagnostics::catalog::{ADMISSION, CEL, ENUM, METADATA, PATTERN, TYPE};
+use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::placeholder;
+use kube_schema::yaml::{Content, Node};
+
+const SCHEMES: [&str; 4] = ["nats", "tls", "ws", "wss"];
+
+/// Says findings of the schema anew where more is known of the field.
+pub(crate) fn reword(node: &Node, effective: &Value, findings: &mut [Finding]) {
+    for finding in findings {
+        if not_meant(node, finding) {
+            continue;
+        }
+        let rule = finding.rule;
+        let text = || {
+            let pointer = format!("/{}", finding.path.replace('.', "/"));
+            effective.pointer(&pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let said = match finding.path.as_str() {
+            _ if null_word(node, finding).is_some() => null_word(node, finding),
+            _ if unquoted(node, finding).is_some() => unquoted(node, finding),
+            _ if *rule == TYPE && numbered(node, finding).is_some() => numbered(node, finding),
+            "metadata.name" if *rule == ADMISSION => name(&text()).or_else(|| parted(finding)),
+            "spec.scaling" if *rule == CEL => replicas(node, effective, finding),
+            "spec.size" if *rule == ENUM => forms::size(&text()).map(|help| (None, help)),
+            _ if *rule == TYPE && forms::value(node, finding).is_some() => {
+                forms::value(node, finding).map(|help| (None, help))
+            }
+            "spec.image" if *rule == PATTERN => forms::image(&text()),
+            "spec.nats.url" if *rule == PATTERN => url(&text()),
+            "spec.nats.url" if *rule == CEL => Some((
+                None,
+                "write nats://HOST:4222, or leave it out for the platform's NATS".to_owned(),
+            )),
+            "spec.nats.monitoringEndpoint" if *rule == PATTERN => endpoint_form(&text()),
+            "spec.nats.monitoringEndpoint" if *rule == CEL => Some(endpoint(&text(), finding)),
+            "spec.terminationGracePeriodSeconds"
+            | "spec.scaling.pollingInterval"
+            | "spec.scaling.cooldownPeriod"
+                if *rule == TYPE =>
+            {
+                seconds(&text()).map(|n| (None, format!("write {n}: the unit is always seconds")))
+            }
+            "spec.nats.stream" | "spec.nats.consumer"
+                if *rule == PATTERN && text().contains('.') && text().contains(['*', '>']) =>
+            {
+                Some((
+                    Some(format!("{:?} is the name of subjects", text())),
+                    "write the name that the stream, or the consumer, has in NATS (nats stream ls)"
+                        .to_owned(),
+                ))
+            }
+            "spec.nats.stream" | "spec.nats.consumer" if *rule == PATTERN => {
+                let why =
+                    "NATS takes no spaces, dots, slashes and wildcards (* and >) in this name";
+                let help = finding.help.clone().unwrap_or_default();
+                Some((Some(format!("{}: {why}", finding.message)), help))
+            }
+            path if *rule == PATTERN && is_secret_name(path) => secret_name(node, path),
+            _ if *rule == CEL || *rule == ADMISSION => parted(finding),
+            _ => None,
+        };
+        let Some((message, help)) = said else { continue };
+        if let Some(message) = message {
+            finding.message = message;
+        }
+        finding.help = Some(help);
+    }
+}
+
+/// What to do follows the cause in the API's own messages.
+fn parted(finding: &Finding) -> Option<Said> {
+    let (cause, fix) = finding.message.split_once("; ").filter(|_| finding.help.is_none())?;
+    Some((Some(cause.to_owned()), fix.to_owned()))
+}
+
+fn is_secret_name(path: &str) -> bool {
+    path.ends_with("].name")
+        && ["spec.secretRefs[", "spec.imagePullSecrets["].iter().any(|list| path.starts_with(list))
+}
+
+/// A Secret that is named with its namespace.
+fn secret_name(node: &Node, path: &str) -> Option<Said> {
+    let (at, field) = parse(path)?;
+    let (_, name) = at.key(&field).node(node)?.as_str()?.split_once('/')?;
+    let message = "a Secret is named without its namespace: a claim reads those of its own";
+    Some((Some(message.to_owned()), format!("write {name}")))
+}
+
+/// `null` and `~` where a text belongs, which YAML reads as nothing.
+fn null_word(node: &Node, finding: &Finding) -> Option<Said> {
+    if *finding.rule != catalog::REQUIRED {
+        return None;
+    }
+    let path = parse(&finding.path).map(|(at, name)| at.key(&name))?;
+    let Content::Scalar(scalar) = &path.node(node)?.content else { return None };
+    let text = scalar.text();
+    (scalar.plain && !text.is_empty()).then(|| {
+        let message = format!("is required, and YAML reads {text} as no value");
+        (Some(message), format!("quote it where the text is meant: \"{text}\""))
+    })
+}
+
+/// A text between quotes that YAML takes for a part of it.
+fn unquoted(node: &Node, finding: &Finding) -> Option<Said> {
+    let rules = [&PATTERN, &METADATA, &ADMISSION, &ENUM, &TYPE];
+    rules.iter().find(|rule| ***rule == *finding.rule)?;
+    let text = parse(&finding.path).and_then(|(at, name)| at.key(&name).node(node)?.as_str())?;
+    let quotes = ['\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}', '\u{ab}', '\u{bb}'];
+    let plain = text.trim_matches(quotes);
+    if plain.len() == text.len() || plain.is_empty() || plain.contains(quotes) {
+        return None;
+    }
+    Some((None, format!("write {plain}; the quotes of YAML are \" and '")))
+}
+
+/// A number where a name belongs that cannot begin with a digit: in quotes it is no better.
+fn numbered(node: &Node, finding: &Finding) -> Option<Said> {
+    let (at, field) = parse(&finding.path)?;
+    let Content::Scalar(scalar) = &at.key(&field).node(node)?.content else { return None };
+    let text = scalar.text();
+    if !scalar.plain
+        || !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.'))
+    {
+        return None;
+    }
+    let spelt = |other: char| -> String {
+        let begin = text.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+        begin.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { other }).collect()
+    };
+    let path = at.pattern();
+    let name = match (path.as_str(), field.as_str()) {
+        ("metadata", "name") => format!("svc-{}", spelt('-').to_lowercase()),
+        ("spec.env[]", "name") | ("spec.secretRefs[].env[]", "envName") => {
+            format!("VAR_{}", spelt('_'))
+        }
+        _ => return None,
+    };
+    Some((None, format!("begin with a letter, for example {name}")))
+}
+
+/// A name that no Service can have.
+fn name(text: &str) -> Option<Said> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let plain: String = text.chars().map(|c| if allowed(c) { c } else { '-' }).collect();
+    if text.chars().count() > 63 {
+        return None;
+    }
+    let why = "it is also a Service's name: lower-case letters, digits and dashes, beginning with a letter";
+    if let Some((i, c)) = text.chars().enumerate().find(|(_, c)| !allowed(*c)) {
+        let message = format!("{text:?}: {c:?} is not allowed here (character {}): {why}", i + 1);
+        return Some((Some(message), format!("write {plain}")));
+    }
+    let first = text.chars().next().filter(|c| !c.is_ascii_lowercase())?;
+    let message = format!("{text:?}: {first:?} cannot be the first character: {why}");
+    Some((
+        Some(message),
+        format!("begin with a letter, for example svc-{}", text.trim_start_matches('-')),
+    ))
+}
+
+pub(super) type Said = (Option<String>, String);
+
+/// A text that is refused because it is not what its writer meant to be there at all: a placeholder, or
+/// letters that only look like ours.
+fn not_meant(node: &Node, finding: &mut Finding) -> bool {
+    let rules = [&PATTERN, &METADATA, &ADMISSION, &CEL, &ENUM];
+    if !rules.iter().any(|rule| **rule == *finding.rule) {
+        return false;
+    }
+    let path = parse(&finding.path).map(|(at, name)| at.key(&name));
+    let Some(path) = path.filter(|path| path.node(node).is_some()) else { return false };
+    let text = path.node(node).and_then(Node::as_str).unwrap_or_default();
+    let (part, at, message, help) = if let Some(found) = placeholder::find(text) {
+        let message = found.said();
+        (found.text.to_owned(), found.at, message, placeholder::FIX.to_owned())
+    } else if let Some((message, fix)) = characters::said(text)
+        && let Some((at, letter, _)) = characters::foreign_letter(text)
+    {
+        (letter.to_string(), at, message, fix)
+    } else {
+        return false;
+    };
+    finding.span = path.part(node, text, at, &part).unwrap_or(finding.span);
+    finding.message = message;
+    finding.help = Some(help);
+    true
+}
+
+/// `minReplicas` above `maxReplicas`, each of which may be a default.
+fn replicas(node: &Node, effective: &Value, finding: &mut Finding) -> Option<Said> {
+    let number = |field: &str| effective.pointer(&format!("/spec/scaling/{field}"))?.as_u64();
+    let (least, most) = (number("minReplicas")?, number("maxReplicas")?);
+    let path = |field: &str| Path::fields("spec.scaling").key(field);
+    let written = |field: &str| path(field).node(node).is_some();
+    let at = if written("minReplicas") { path("minReplicas") } else { path("maxReplicas") };
+    finding.span = at.span(node);
+    finding.path = at.to_string();
+    let (message, help) = match (written("minReplicas"), written("maxReplicas")) {
+        (true, false) => (
+            format!("minReplicas {least} is above the default of maxReplicas, {most}"),
+            format!("write maxReplicas too, {least} or more"),
+        ),
+        (false, _) => (
+            format!("maxReplicas {most} is below the default of minReplicas, {least}"),
+            format!("write minReplicas too, {most} or less"),
+        ),
+        (true, true) => (
+            format!("minReplicas {least} is above maxReplicas {most}"),
+            format!("raise maxReplicas to {least}, or lower minReplicas to {most}"),
+        ),
+    };
+    Some((Some(message), help))
+}
+
+/// A URL without one of NATS' schemes.
+fn url(text: &str) -> Option<Said> {
+    let schemes = "nats://, tls://, ws:// and wss://";
+    for server in text.split(',') {
+        let trimmed = server.trim();
+        if trimmed != server {
+            let fixed: Vec<&str> = text.split(',').map(str::trim).collect();
+            let message = "a space stands in the URL; servers are separated by a comma alone";
+            return Some((
+                Some(message.to_owned()),
+                format!("write {}", concealed(&fixed.join(","))),
+            ));
+        }
+        if server.is_empty() {
+            let message = "a server is missing beside a comma".to_owned();
+            return Some((Some(message), "remove the comma".to_owned()));
+        }
+        let slip = SCHEMES.iter().find_map(|scheme| {
+            let rest = server.strip_prefix(scheme)?.strip_prefix([':', '/'])?;
+            let rest = rest.trim_start_matches([':', '/']);
+            (!rest.is_empty()).then(|| format!("{scheme}://{}", concealed(rest)))
+        });
+        match server.split_once("://") {
+            None if slip.is_some() => {
+                let message = "a scheme is followed by a colon and two slashes".to_owned();
+                return Some((Some(message), format!("write {}", slip.unwrap_or_default())));
+            }
+            None => {
+                let message = format!("the scheme is missing: NATS knows {schemes}");
+                return Some((Some(message), format!("write nats://{}", concealed(server))));
+            }
+            Some((scheme, rest)) if !SCHEMES.contains(&scheme) => {
+                let message = format!("{scheme}:// is no scheme of NATS, which knows {schemes}");
+                let port =
+                    if rest.ends_with(":8222") { "; its clients connect to port 4222" } else { "" };
+                return Some((Some(message), format!("write nats://{}{port}", concealed(rest))));
+            }
+            Some(_) => {}
+        }
+    }
+    None
+}
+
+/// Without what stands before an `@`.
+fn concealed(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((_, host)) => host.to_owned(),
+        None => text.to_owned(),
+    }
+}
+
+/// An endpoint that is no `host:port`.
+fn endpoint_form(text: &str) -> Option<Said> {
+    let (scheme, rest) = text.split_once("://").map_or((None, text), |(s, rest)| (Some(s), rest));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let with_port = if host.contains(':') { host.to_owned() } else { format!("{host}:8222") };
+    if let Some(scheme) = scheme {
+        let message =
+            format!("{scheme}:// does not belong here: KEDA itself makes a URL of host and port");
+        return Some((Some(message), format!("write {with_port}")));
+    }
+    if authority != rest {
+        let message = "only a host and a port belong here, without a path".to_owned();
+        return Some((Some(message), format!("write {with_port}")));
+    }
+    if host != authority {
+        let message = "only a host and a port belong here, without an @".to_owned();
+        let allowed = authority
+            .split('@')
+            .find(|part| part.contains(".nats.svc:") || part.ends_with(".nats.svc"));
+        let fix = match allowed {
+            Some(part) if part.contains(':') => format!("write {part}"),
+            Some(part) => format!("write {part}:8222"),
+            None => "leave it out for nats-headless.nats.svc.cluster.local:8222".to_owned(),
+        };
+        return Some((Some(message), fix));
+    }
+    if let Some(port) = text.strip_prefix(':') {
+        let message = "the host is missing before the port".to_owned();
+        return Some((
+            Some(message),
+            format!("write nats-headless.nats.svc:{port}, or leave it out"),
+        ));
+    }
+    if let Some((host, port)) = text.split_once(".:") {
+        let message = "a dot stands before the port".to_owned();
+        return Some((Some(message), format!("write {host}:{port}")));
+    }
+    if !host.contains(':') && !host.is_empty() {
+        let message = "the port is missing; NATS' monitoring has 8222".to_owned();
+        return Some((Some(message), format!("write {with_port}")));
+    }
+    None
+}
+
+/// An endpoint that the platform does not allow, or whose port is none.
+fn endpoint(text: &str, finding: &Finding) -> Said {
+    let default = "leave it out for nats-headless.nats.svc.cluster.local:8222";
+    if finding.message.starts_with("the port") {
+        return (None, "write 8222, the port of NATS' monitoring".to_owned());
+    }
+    let (host, port) = text.rsplit_once(':').unwrap_or((text, "8222"));
+    let labels: Vec<&str> = host.split('.').collect();
+    match labels.as_slice() {
+        [service] => (
+            Some(format!(
+                "KEDA would look for {service} in its own namespace, not in the claim's; only Services of \
+                 the namespace nats are allowed"
+            )),
+            format!("{default}, or write {service}.nats.svc:{port}"),
+        ),
+        [service, "nats"] => (None, format!("write {service}.nats.svc:{port}")),
+        _ => (None, default.to_owned()),
+    }
+}
+
+/// Seconds of `30s`, `5m`, `1h`, `30 seconds` or `"30"`.
+fn seconds(text: &str) -> Option<u64> {
+    let text = text.trim();
+    // Go's 1h30m, and ISO 8601's PT1H30M.
+    let mut rest = text.strip_prefix("PT").unwrap_or(text);
+    let mut sum: u64 = 0;
+    while !rest.is_empty() {
+        let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+        let after = after.trim_start();
+        let letters = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
+        let (unit, after) = after.split_at(letters);
+        let factor = match unit.to_lowercase().as_str() {
+            "s" | "sec" | "secs" | "second" | "seconds" => 1,
+            "m" | "min" | "mins" | "minute" | "minutes" => 60,
+            "h" | "hour" | "hours" => 3600,
+            _ => return None,
+        };
+        sum = sum.checked_add(number.parse::<u64>().ok()?.checked_mul(factor)?)?;
+        rest = after.trim_start();
+    }
+    (sum > 0).then_some(sum)
+}
+
+/// Whether the API refuses the text that a rule of ours warns about, so that there is nothing to add. What
+/// conceals a secret stays.
+pub(crate) fn refused_anyway(own: &Finding, findings: &[Finding]) -> bool {
+    if own.conceals {
+        return false;
+    }
+    // What is only used beside a value cannot be judged while that value stands under another name.
+    if *own.rule == catalog::IDLE_COOLDOWN {
+        let beside = |f: &Finding| f.path.starts_with("spec.scaling.");
+        return findings.iter().any(|f| *f.rule == catalog::UNKNOWN_FIELD && beside(f));
+    }
+    let more = *own.rule == catalog::PLACEHOLDER || *own.rule == catalog::LOOKALIKE;
+    let refuses = |f: &Finding| {
+        more || *f.rule == PATTERN
+            || *f.rule == TYPE
+            || *f.rule == CEL && *own.rule == catalog::SERVER
+    };
+    findings.iter().any(|f| f.path == own.path && refuses(f))
+}
+
+/// Whether a rule of ours says the same as a rule of the API, at a better place.
+pub(crate) fn said_again(finding: &Finding, own: &[Finding]) -> bool {
+    *finding.rule == catalog::CEL
+        && super::LOCATED.iter().any(|(message, rule)| {
+            finding.message.starts_with(message)
+                && own.iter().any(|f| f.rule == *rule && f.path.starts_with(&finding.path))
+        })
+}

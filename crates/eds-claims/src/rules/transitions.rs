@@ -1,0 +1,390 @@
+//! EDS301-309: what a change to a claim does to the service that runs already.
+
+use serde_json::Value;
+
+use super::Claim;
+use kube_object::path::Path;
+use kube_schema::diagnostics::catalog::Rule;
+use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::yaml::Node;
+
+/// Fields that end up in the pod template, so that a change to them replaces every pod.
+const POD_FIELDS: [&str; 10] = [
+    "image",
+    "size",
+    "nats.url",
+    "nats.stream",
+    "nats.consumer",
+    "secretRefs",
+    "env",
+    "imagePullSecrets",
+    "initContainer",
+    "terminationGracePeriodSeconds",
+];
+
+/// Compares a claim with its state before. Both effective values have their defaults.
+#[must_use]
+pub fn transitions(before: &Value, node: &Node, effective: &Value) -> Vec<Finding> {
+    let claim = Claim { node, effective };
+    // Another service is made: nothing else that changed changes the old one.
+    if let Some(renamed) = renamed(before, &claim) {
+        let mut out = vec![renamed];
+        crossplane(Some(before), &claim, &NEW, &mut out);
+        return out;
+    }
+    let mut out = Vec::new();
+    for field in POD_FIELDS {
+        let path = Path::fields("spec").with_fields(field);
+        let pointer = format!("/spec/{}", field.replace('.', "/"));
+        if before.pointer(&pointer) != effective.pointer(&pointer) {
+            out.push(claim.finding(&catalog::RESTART, &path, "changed, which restarts the pods"));
+        }
+    }
+    let maximum = |v: &Value| v.pointer("/spec/scaling/maxReplicas").and_then(Value::as_i64);
+    if let (Some(old), Some(new)) = (maximum(before), maximum(effective))
+        && new < old
+    {
+        let message = format!("was {old} and is {new}: pods above it are stopped, also under load");
+        out.push(claim.finding(
+            &catalog::LOWERED_MAX,
+            &Path::fields("spec.scaling.maxReplicas"),
+            message,
+        ));
+    }
+    let minimum = |v: &Value| v.pointer("/spec/scaling/minReplicas").and_then(Value::as_i64);
+    if let (Some(old), Some(0)) = (minimum(before), minimum(effective))
+        && old > 0
+    {
+        let message = format!(
+            "was {old} and is 0: the service sleeps while no message waits, and wakes up only for the next"
+        );
+        let path = Path::fields("spec.scaling.minReplicas");
+        out.push(claim.finding(&catalog::MAY_SLEEP, &path, message));
+    }
+    dropped_secrets(before, &claim, &mut out);
+    backlog(before, &claim, &mut out);
+    crossplane(Some(before), &claim, CHOICES.iter().chain(&NEW), &mut out);
+    out
+}
+
+/// What a claim that is new says of how Crossplane treats it, as far as that may touch what others made, or
+/// keeps it from being made.
+#[must_use]
+pub fn beginnings(node: &Node, effective: &Value) -> Vec<Finding> {
+    let mut out = Vec::new();
+    crossplane(None, &Claim { node, effective }, &NEW, &mut out);
+    out
+}
+
+/// Namespace and name of a claim, empty where it has none.
+#[must_use]
+pub fn names(claim: &Value) -> (String, String) {
+    let text = |field: &str| {
+        let text =
+            super::field_of(claim, "metadata").and_then(|metadata| metadata.get(field)?.as_str());
+        text.unwrap_or_default().to_owned()
+    };
+    (text("namespace"), text("name"))
+}
+
+/// `namespace/name` of a claim.
+#[must_use]
+pub fn full_name(claim: &Value) -> String {
+    let (namespace, name) = names(claim);
+    let name = if name.is_empty() { "without a name" } else { &name };
+    if namespace.is_empty() { name.to_owned() } else { format!("{namespace}/{name}") }
+}
+
+fn renamed(before: &Value, claim: &Claim<'_>) -> Option<Finding> {
+    let differs = |field: &&&str| {
+        let pointer = format!("/metadata/{field}");
+        before.pointer(&pointer) != claim.effective.pointer(&pointer)
+    };
+    let field = ["name", "namespace"].iter().find(differs)?;
+    let message = format!(
+        "claim {} is now {}: the old service would be deleted and another one made",
+        full_name(before),
+        full_name(claim.effective),
+    );
+    let help = "keep the name, or move in two steps: add the new claim, then remove the old";
+    let path = Path::fields("metadata").key(field);
+    Some(claim.finding(&catalog::RENAMED, &path, message).help(help))
+}
+
+/// Messages that wait where nobody reads any more.
+fn backlog(before: &Value, claim: &Claim<'_>, out: &mut Vec<Finding>) {
+    let text = |claim: &Value, field: &str| -> Option<String> {
+        claim.pointer(&format!("/spec/nats/{field}")).and_then(Value::as_str).map(str::to_owned)
+    };
+    let changed = |field: &&&str| {
+        text(before, field).is_some() && text(before, field) != text(claim.effective, field)
+    };
+    let Some(field) = ["stream", "consumer", "account"].iter().find(changed) else { return };
+    let said = |claim: &Value| {
+        let word = |field| text(claim, field).unwrap_or_default();
+        format!("{} of stream {} (account {})", word("consumer"), word("stream"), word("account"))
+    };
+    let message = format!(
+        "consumer {} was read before, and {} is now: what waits in the old one is read by nobody",
+        said(before),
+        said(claim.effective),
+    );
+    let help = "let the old consumer run empty first, or keep a claim that reads it until it is";
+    let path = Path::fields("spec.nats").key(field);
+    out.push(claim.finding(&catalog::BACKLOG, &path, message).help(help));
+}
+
+/// A field or annotation that Crossplane reads of any claim: where, its rule, what it says.
+struct Handling(&'static str, &'static Rule, &'static str);
+
+/// What chooses, or follows, a Composition; a choice like any other where the claim is new.
+const CHOICES: [Handling; 6] = [
+    Handling("spec.compositionRef", &catalog::OTHER_COMPOSITION, CHOOSES),
+    Handling("spec.compositionSelector", &catalog::OTHER_COMPOSITION, CHOOSES),
+    Handling("spec.compositionRevisionRef", &catalog::OTHER_COMPOSITION, CHOOSES),
+    Handling("spec.compositionRevisionSelector", &catalog::OTHER_COMPOSITION, CHOOSES),
+    Handling(
+        "spec.compositionUpdatePolicy",
+        &catalog::HANDLING,
+        "says whether the service follows new revisions of its Composition",
+    ),
+    Handling(
+        "spec.compositeDeletePolicy",
+        &catalog::HANDLING,
+        "says whether deleting the claim waits until its service is gone",
+    ),
+];
+
+/// What is worth a word in a new claim too.
+const NEW: [Handling; 4] = [
+    Handling(
+        "spec.resourceRef",
+        &catalog::HANDLING,
+        "names the composite that the claim owns: its own is left behind, and another's may be taken over",
+    ),
+    Handling(
+        "spec.resourceRefs",
+        &catalog::HANDLING,
+        "names what the composite made: another's objects may be taken over or deleted",
+    ),
+    Handling(
+        PAUSED,
+        &catalog::HANDLING,
+        "says whether Crossplane does anything about this claim at all",
+    ),
+    Handling(
+        "crossplane.io/external-name",
+        &catalog::HANDLING,
+        "is the name of the composite, which may be another claim's",
+    ),
+];
+
+const PAUSED: &str = "crossplane.io/paused";
+const CHOOSES: &str = "chooses what makes the service: another Composition, or another revision of it, makes \
+                       everything anew; what it does not make is deleted";
+
+/// What Crossplane reads of a claim, of any claim.
+fn crossplane<'a>(
+    before: Option<&Value>,
+    claim: &Claim<'_>,
+    fields: impl IntoIterator<Item = &'a Handling>,
+    out: &mut Vec<Finding>,
+) {
+    for Handling(field, rule, says) in fields {
+        let (path, pointer) = if field.contains('/') {
+            let pointer = format!("/metadata/annotations/{}", field.replace('/', "~1"));
+            (Path::fields("metadata.annotations").key(field), pointer)
+        } else {
+            (Path::fields(field), format!("/{}", field.replace('.', "/")))
+        };
+        let (old, new) =
+            (before.and_then(|b| b.pointer(&pointer)), claim.effective.pointer(&pointer));
+        // Only "true" pauses.
+        let means_nothing = before.is_none()
+            && *field == PAUSED
+            && new.and_then(Value::as_str).is_some_and(|text| text != "true");
+        if old == new || means_nothing {
+            continue;
+        }
+        let how = match (old, new) {
+            (None, _) => "is new",
+            (_, None) => "is gone",
+            _ => "changed",
+        };
+        out.push(claim.finding(rule, &path, format!("{how}: this {says}")));
+    }
+}
+
+fn dropped_secrets(before: &Value, claim: &Claim<'_>, out: &mut Vec<Finding>) {
+    let list = |v: &Value| -> Vec<Value> {
+        v.pointer("/spec/secretRefs").and_then(Value::as_array).cloned().unwrap_or_default()
+    };
+    let name = |secret: &Value| secret.get("name").and_then(Value::as_str).map(str::to_owned);
+    let variables = |secret: &Value| -> Vec<String> {
+        let env = secret.get("env").and_then(Value::as_array).into_iter().flatten();
+        env.filter_map(|e| e.get("envName")?.as_str().map(str::to_owned)).collect()
+    };
+    let now = list(claim.effective);
+    let kept: Vec<String> = now.iter().flat_map(variables).collect();
+    for old in list(before) {
+        let Some(old_name) = name(&old) else { continue };
+        let path = Path::fields("spec.secretRefs");
+        match now.iter().position(|secret| name(secret).as_deref() == Some(&old_name)) {
+            None => {
+                let message = format!("secret {old_name:?} is no longer used");
+                out.push(claim.finding(&catalog::DROPPED_SECRET, &path, message));
+            }
+            Some(i) => {
+                let whole = |secret: &Value| secret.get("envFrom") == Some(&Value::Bool(true));
+                if whole(&old) && !now.get(i).is_some_and(whole) {
+                    let message = "envFrom is gone: of the variables that this secret sets, only those listed are left";
+                    out.push(claim.finding(
+                        &catalog::DROPPED_SECRET,
+                        &path.index(i).key("name"),
+                        message,
+                    ));
+                    continue;
+                }
+                let lost: Vec<String> =
+                    variables(&old).into_iter().filter(|v| !kept.contains(v)).collect();
+                if !lost.is_empty() {
+                    let message = format!("{} no longer set from it", lost.join(", "));
+                    out.push(claim.finding(
+                        &catalog::DROPPED_SECRET,
+                        &path.index(i).key("name"),
+                        message,
+                    ));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube_schema::yaml;
+
+    #[track_caller]
+    fn check(before: &str, after: &str, expected: &[(&str, usize)]) {
+        let (before, after) = (yaml::parse(before), yaml::parse(after));
+        let node = after.documents.first().unwrap();
+        let findings =
+            transitions(&before.documents.first().unwrap().to_json(), node, &node.to_json());
+        let found: Vec<(&str, usize)> =
+            findings.iter().map(|f| (f.rule.code, f.span.start.line)).collect();
+        assert_eq!(found, expected, "{findings:#?}");
+    }
+
+    #[test]
+    fn changes() {
+        check("metadata: {name: a}", "metadata:\n  name: b", &[("EDS302", 2)]);
+        check("spec: {image: a:1}", "spec:\n  image: a:2", &[("EDS301", 2)]);
+        check(
+            "spec: {scaling: {maxReplicas: 9}}",
+            "spec:\n  scaling:\n    maxReplicas: 5",
+            &[("EDS303", 3)],
+        );
+        check("spec: {scaling: {maxReplicas: 5}}", "spec: {scaling: {maxReplicas: 9}}", &[]);
+        let minimum = |n: i64| format!("spec:\n  scaling:\n    minReplicas: {n}");
+        check(&minimum(1), &minimum(0), &[("EDS309", 3)]);
+        check(&minimum(5), &minimum(0), &[("EDS309", 3)]);
+        check(&minimum(0), &minimum(0), &[]);
+        check(&minimum(0), &minimum(1), &[]);
+        check(&minimum(5), &minimum(1), &[]);
+        check(
+            "spec: {secretRefs: [{name: a}, {name: b, env: [{envName: X}]}]}",
+            "spec:\n  secretRefs:\n  - name: b\n",
+            &[("EDS301", 2), ("EDS304", 2), ("EDS304", 3)],
+        );
+        check("spec: {image: a:1}", "spec: {image: a:1}", &[]);
+        check(
+            "spec: {secretRefs: [{name: b, envFrom: true}]}",
+            "spec:\n  secretRefs:\n  - name: b\n    env: [{secretKey: a, envName: A}]\n",
+            &[("EDS301", 2), ("EDS304", 3)],
+        );
+    }
+
+    /// Another name, another namespace, both: one finding, whatever else changed.
+    #[test]
+    fn another_identity() {
+        check(
+            "metadata: {name: a, namespace: x}",
+            "metadata: {name: b, namespace: x}",
+            &[("EDS302", 1)],
+        );
+        check("metadata: {name: a}", "metadata: {name: a, namespace: x}", &[("EDS302", 1)]);
+        check(
+            "metadata: {name: a, namespace: x}\nspec: {image: a:1}",
+            "metadata: {name: b, namespace: y}\nspec: {image: a:2}",
+            &[("EDS302", 1)],
+        );
+    }
+
+    /// What a new claim must not bring without a word.
+    #[test]
+    fn a_new_claim() {
+        for (text, expected) in [
+            ("spec:\n  image: a:1", &[][..]),
+            ("spec:\n  resourceRef: {name: b}", &[("EDS307", 2)]),
+            ("spec:\n  resourceRefs: [{name: b}]", &[("EDS307", 2)]),
+            ("spec:\n  compositionRef: {name: b}\n  compositeDeletePolicy: Background", &[]),
+            ("metadata:\n  annotations:\n    crossplane.io/paused: \"true\"", &[("EDS307", 3)]),
+            ("metadata:\n  annotations:\n    crossplane.io/paused: \"false\"", &[]),
+            ("metadata:\n  annotations:\n    crossplane.io/external-name: b", &[("EDS307", 3)]),
+        ] {
+            let stream = yaml::parse(text);
+            let node = stream.documents.first().unwrap();
+            let found = beginnings(node, &node.to_json());
+            let found: Vec<_> = found.iter().map(|f| (f.rule.code, f.span.start.line)).collect();
+            assert_eq!(found, expected, "{text}");
+        }
+        // Under another name it is new as well.
+        check(
+            "metadata: {name: a}",
+            "metadata: {name: b}\nspec:\n  resourceRef: {name: c}",
+            &[("EDS302", 1), ("EDS307", 3)],
+        );
+    }
+
+    #[test]
+    fn another_consumer() {
+        let before = "spec: {nats: {stream: S, consumer: c, account: A}}";
+        let after = |nats: &str| format!("spec:\n  nats: {{{nats}}}");
+        check(before, &after("stream: S, consumer: c, account: A"), &[]);
+        check(
+            before,
+            &after("stream: S, consumer: d, account: A"),
+            &[("EDS301", 2), ("EDS308", 2)],
+        );
+        check(
+            before,
+            &after("stream: T, consumer: c, account: A"),
+            &[("EDS301", 2), ("EDS308", 2)],
+        );
+        check(before, &after("stream: S, consumer: c, account: B"), &[("EDS308", 2)]);
+    }
+
+    #[test]
+    fn what_crossplane_reads() {
+        for (field, code) in [
+            ("compositionRef: {name: b}", "EDS306"),
+            ("compositionSelector: {matchLabels: {a: b}}", "EDS306"),
+            ("compositionRevisionRef: {name: b}", "EDS306"),
+            ("compositionRevisionSelector: {matchLabels: {a: b}}", "EDS306"),
+            ("compositionUpdatePolicy: Manual", "EDS307"),
+            ("resourceRef: {name: b}", "EDS307"),
+            ("compositeDeletePolicy: Background", "EDS307"),
+        ] {
+            let with = format!("spec:\n  {field}");
+            check("spec: {}", &with, &[(code, 2)]);
+            check(&with, "spec: {}", &[(code, 1)]);
+            check(&with, &with, &[]);
+        }
+        for name in ["crossplane.io/paused", "crossplane.io/external-name"] {
+            let with = format!("metadata:\n  annotations:\n    {name}: \"true\"");
+            check("metadata: {}", &with, &[("EDS307", 3)]);
+            check(&with, "metadata: {}", &[("EDS307", 1)]);
+        }
+    }
+}

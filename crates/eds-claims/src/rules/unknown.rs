@@ -1,0 +1,454 @@
+//! A field that the API does not have: what its writer means, and one finding for one fault. A field by
+//! another name, or at another level, is also a field that is missing where it belongs; that is said once,
+//! and names both.
+
+use kube_schema::yaml::Place;
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::forms;
+use super::jointly;
+use super::names::{Advice, ROWS};
+use super::slip::{self, Slip};
+use kube_object::path::{Path, Step};
+use kube_object::words;
+use kube_schema::characters;
+use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::yaml::{Content, Entry, Node, Position};
+
+/// Beyond these, only the schema's own words: nobody reads on, and a hostile file has 100,000.
+const MOST: usize = 200;
+
+/// What was found out about one unknown field.
+struct Meant {
+    /// Its finding.
+    index: usize,
+    at: Path,
+    name: String,
+    /// Where it belongs, with the numbers of the list entries that it stands in.
+    to: Path,
+    /// Whether it is only spelt nearly so.
+    near: bool,
+}
+
+/// What other findings say again.
+#[derive(Default)]
+pub(super) struct Said {
+    /// Findings of unknown fields that are said by another, by their number.
+    pub(super) gone: HashSet<usize>,
+    /// Fields that are missing because they stand elsewhere, or by another name.
+    pub(super) covered: HashSet<String>,
+    /// Mappings whose rules see nothing of what stands there by another name.
+    pub(super) misled: HashSet<String>,
+    /// Texts that were meant for another field, mappings that are empty because of a slip.
+    pub(super) other: HashSet<String>,
+    /// Unknown fields that are said with one beside them.
+    pub(super) siblings: HashSet<String>,
+    /// Lists whose entries lack what stands elsewhere by a slip.
+    pub(super) misled_lists: HashSet<String>,
+}
+
+/// Says of unknown fields what their writers mean. `places` gives the paths at which the API has a field
+/// of this name, without the numbers of list entries; letter case, dashes and underscores do not count.
+pub(crate) fn explain(
+    node: &Node,
+    findings: &mut Vec<Finding>,
+    places: &dyn Fn(&str) -> Vec<String>,
+) {
+    let mut meant: Vec<Meant> = Vec::new();
+    let mut said = Said::default();
+    let missing: Vec<String> =
+        findings.iter().filter(|f| is_missing(f)).take(MOST).map(|f| f.path.clone()).collect();
+    let mut slips: Vec<Slip> = Vec::new();
+    for finding in findings.iter().filter(|f| *f.rule == catalog::UNKNOWN_FIELD).take(MOST) {
+        let named = parse(&finding.path).and_then(|(at, name)| Some((advice(&at, &name)?, at)));
+        if let Some((Advice::Called(to), at)) = named {
+            said.covered.insert(specific(to, &at).to_string());
+        }
+    }
+    let unknown = findings
+        .iter_mut()
+        .enumerate()
+        .filter(|(_, f)| *f.rule == catalog::UNKNOWN_FIELD)
+        .take(MOST);
+    for (index, finding) in unknown {
+        let Some((at, name)) = parse(&finding.path) else { continue };
+        if said.siblings.contains(&finding.path) {
+            continue;
+        }
+        let level = at.pattern();
+        let advice = advice(&at, &name);
+        let here = finding.help.as_deref().and_then(|h| h.strip_prefix("did you mean "));
+        let advice = advice.map(|advice| slip::of_value(advice, node, &at, &name));
+        let near = here.and_then(|h| h.strip_suffix('?')).map(str::to_owned);
+        let to = match (advice, &near) {
+            (Some(Advice::Called(to)), _) => Some(specific(to, &at)),
+            (Some(_), _) => None,
+            (None, Some(near)) => Some(at.key(near)),
+            (None, None) => match slip::places(&level, &name, places).as_slice() {
+                [only] => Some(specific(only, &at)),
+                _ => None,
+            },
+        };
+        // What is missing below the field that is meant stands here.
+        let below = to.as_ref().map(|to| slip::below(node, &at.key(&name), to, &missing));
+        let below = below.unwrap_or_default();
+        let slip = Slip { index, at, name, advice };
+        if below.is_empty() && slip.explain(node, finding, &missing, &mut said) {
+            slips.push(slip);
+            continue;
+        }
+        let Slip { at, name, advice, .. } = slip;
+        said.covered.extend(below);
+        let Some(to) = to else { continue };
+        if let (None, Some(near)) = (advice, &near) {
+            if kube_schema::schema::same_name(near, &name) {
+                finding.message = match characters::first_sign(&name) {
+                    Some((_, sign)) => format!(
+                        "there is no such field: its name holds {}",
+                        characters::named(sign).unwrap_or_default()
+                    ),
+                    None => format!("there is no such field: it is spelt {near}"),
+                };
+            }
+            said.covered.insert(to.to_string());
+        }
+        meant.push(Meant { index, at, name, to, near: advice.is_none() && near.is_some() });
+    }
+    jointly::together(findings, &slips, &mut said);
+    together(node, findings, &meant, &mut said);
+    // A rule about a mapping does not see what stands there by another name.
+    said.misled
+        .extend(meant.iter().filter(|one| one.at == parent(&one.to)).map(|one| one.at.to_string()));
+    jointly::entries(findings, &mut said);
+    let mut index = 0;
+    findings.retain(|finding| {
+        let path = &finding.path;
+        let drop = said.gone.contains(&index)
+            || is_missing(finding) && said.covered.contains(path)
+            || *finding.rule == catalog::CEL && said.misled.contains(path)
+            || [&catalog::PATTERN, &catalog::NULL_FIELD, &catalog::TYPE]
+                .iter()
+                .any(|rule| *finding.rule == **rule)
+                && said.other.contains(path);
+        index += 1;
+        !drop
+    });
+    jointly::repeated(findings);
+}
+
+/// What is known of a field of this name.
+fn advice(at: &Path, name: &str) -> Option<Advice> {
+    let level = at.pattern();
+    let row = ROWS.iter().find(|(place, names, _)| *place == level && names.contains(&name));
+    row.map(|(_, _, advice)| *advice)
+}
+
+/// Whether a finding says that something is not there.
+pub(crate) fn is_missing(finding: &Finding) -> bool {
+    *finding.rule == catalog::REQUIRED
+        || *finding.rule == catalog::NOT_AN_OBJECT && finding.message.starts_with("is missing")
+}
+
+/// Fields of one mapping that belong to one other are one fault.
+fn together(node: &Node, findings: &mut [Finding], meant: &[Meant], said: &mut Said) {
+    let mut groups: HashMap<(String, String), Vec<&Meant>> = HashMap::new();
+    for one in meant {
+        let home = parent(&one.to);
+        groups.entry((one.at.to_string(), home.to_string())).or_default().push(one);
+    }
+    let missing: HashSet<String> =
+        findings.iter().filter(|f| is_missing(f)).map(|f| f.path.clone()).collect();
+    let mistyped: HashMap<String, String> = findings
+        .iter()
+        .filter(|f| *f.rule == catalog::TYPE)
+        .map(|f| (f.path.clone(), f.message.clone()))
+        .collect();
+    let places: HashMap<usize, Position> =
+        findings.iter().enumerate().map(|(i, f)| (i, f.span.start)).collect();
+    for group in groups.values() {
+        let place = |one: &Meant| places.get(&one.index).copied().unwrap_or_default();
+        let Some(first) = group.iter().min_by_key(|one| place(one)) else { continue };
+        let mut required = false;
+        for one in group {
+            for path in ancestors(&one.to) {
+                required |= missing.contains(&path);
+                said.covered.insert(path);
+            }
+            if one.index != first.index {
+                said.gone.insert(one.index);
+            }
+        }
+        let Some(finding) = findings.get_mut(first.index) else { continue };
+        // A name that is nearly right has its words already.
+        if group.len() == 1 && first.near {
+            if kube_schema::schema::same_name(&first.name, &last(&first.to))
+                || first.to.node(node).is_some()
+            {
+                continue;
+            }
+            let from = first.at.key(&first.name);
+            let text = match from.node(node).map(|n| &n.content) {
+                Some(Content::Sequence(_)) => value_for(node, first),
+                _ => fitted(node, first).unwrap_or_else(|| "...".to_owned()),
+            };
+            if text != "..." {
+                finding.help = Some(format!("write {}: {text}", last(&first.to)));
+            }
+            continue;
+        }
+        let home_path = parent(&first.to);
+        let home = home_path.pattern();
+        let mut ordered: Vec<&&Meant> = group.iter().collect();
+        ordered.sort_by_key(|one| place(one));
+        let renamed = first.at == parent(&first.to);
+        let names: Vec<&str> = ordered.iter().map(|one| one.name.as_str()).collect();
+        let ours: Vec<String> = ordered.iter().map(|one| last(&one.to)).collect();
+        let needed = if required { ", which is required" } else { "" };
+        // Of several, those that are required, or the mapping that they belong to.
+        let lacking: Vec<String> = ordered
+            .iter()
+            .filter(|one| missing.contains(&one.to.to_string()))
+            .map(|one| last(&one.to))
+            .collect();
+        let are = if lacking.len() == 1 { "is" } else { "are" };
+        let of_which = match lacking.len() {
+            0 => String::new(),
+            n if n == ordered.len() => format!(", which {are} required"),
+            _ => format!(", of which {} {are} required", words::all(&lacking)),
+        };
+        let home_lacks = ancestors(&home_path).iter().any(|path| missing.contains(path));
+        let there_needed = match lacking.len() {
+            _ if home_lacks => ", which is required".to_owned(),
+            0 => String::new(),
+            n if n == ordered.len() => format!(", and {are} required there"),
+            _ => format!(", where {} {are} required", words::all(&lacking)),
+        };
+        let there = first.to.node(node).is_some();
+        finding.message = match (renamed, ordered.len()) {
+            (true, 1) => {
+                format!("there is no such field: it is called {}{needed}", words::all(&ours))
+            }
+            (true, _) => format!(
+                "there are no such fields: {} are called {}{of_which}",
+                words::all(&names),
+                words::all(&ours)
+            ),
+            (false, 1) => {
+                let to = first.to.pattern();
+                format!("there is no such field here: it is {to}{needed}")
+            }
+            (false, _) if home.is_empty() => format!(
+                "there are no such fields here: {} belong at the margin{there_needed}",
+                words::all(&names)
+            ),
+            (false, _) => format!(
+                "there are no such fields here: {} belong to {home}{there_needed}",
+                words::all(&names)
+            ),
+        };
+        if !renamed && first.at != home_path {
+            let home = home_path.to_string();
+            if let Some(wrong) = mistyped.get(&home) {
+                finding.message += &format!("; {} {wrong}", home_path.pattern());
+            }
+            said.other.insert(home);
+        }
+        let entries: Vec<String> = ordered
+            .iter()
+            .zip(&ours)
+            .map(|(one, ours)| match value_for(node, one) {
+                text if text == "..." && renamed => {
+                    format!("{ours}: in its place; the lines below it stay")
+                }
+                text => format!("{ours}: {text}"),
+            })
+            .collect();
+        let large = first.at.key(&first.name).node(node).is_some_and(|n| n.as_str().is_none());
+        let mapping = matches!(
+            first.at.key(&first.name).node(node).map(|n| &n.content),
+            Some(Content::Mapping(_))
+        );
+        finding.help = Some(match (there, renamed) {
+            (true, _) if mapping && ordered.len() == 1 => {
+                format!("{} is written already; move these lines there", first.to.pattern())
+            }
+            (true, _) => format!("{} is written already; delete this one", first.to.pattern()),
+            (false, false)
+                if home.is_empty() && large && entries.iter().all(|e| e.ends_with("...")) =>
+            {
+                format!(
+                    "move {} up to the margin, and all lines below by the same number of spaces",
+                    words::all(&names)
+                )
+            }
+            (false, true) => format!("write {}", entries.join(", ")),
+            (false, false) if home.is_empty() => format!("write {}", entries.join(", ")),
+            (false, false) if home.ends_with(']') => {
+                format!("indent it like the other lines of its entry: {}", entries.join(", "))
+            }
+            (false, false) => format!("write it below {home}: {}", entries.join(", ")),
+        });
+    }
+}
+
+fn last(path: &Path) -> String {
+    match path.0.last() {
+        Some(Step::Key(key)) => key.clone(),
+        _ => String::new(),
+    }
+}
+
+/// A value as one would write it where it belongs: of a list, the texts that a text can hold.
+fn value_for(node: &Node, one: &Meant) -> String {
+    if let Some(text) = fitted(node, one) {
+        return text;
+    }
+    let from = one.at.key(&one.name);
+    let items = match from.node(node).map(|n| &n.content) {
+        Some(Content::Sequence(items)) => items,
+        Some(Content::Mapping(entries)) => {
+            return renamed_within(entries, &one.to).unwrap_or_else(|| "...".to_owned());
+        }
+        _ => return value(node, &from),
+    };
+    let texts: Vec<&str> = items.iter().filter_map(Node::as_str).collect();
+    let whole = !texts.is_empty() && texts.len() == items.len();
+    let text = match one.to.pattern().as_str() {
+        "spec.nats.url" if whole && texts.iter().all(|text| !text.contains('@')) => texts.join(","),
+        "spec.nats.stream" | "spec.nats.consumer" | "spec.nats.account" | "spec.image"
+            if whole && texts.len() == 1 =>
+        {
+            texts.concat()
+        }
+        _ => return "...".to_owned(),
+    };
+    if text.chars().count() > 120 { "...".to_owned() } else { text }
+}
+
+/// A value that has another form than belongs where it is meant, in that form.
+fn fitted(node: &Node, one: &Meant) -> Option<String> {
+    let field = last(&one.to);
+    let here = one.at.key(&one.name).node(node)?;
+    let written = forms::fitted(here, &field, &one.to, node)?;
+    Some(written.strip_prefix(&format!("{field}: "))?.to_owned())
+}
+
+/// A mapping whose own fields have other names where it belongs, written with these.
+fn renamed_within(entries: &[Entry], to: &Path) -> Option<String> {
+    let ours = |entry: &Entry| match advice(to, &entry.key) {
+        Some(Advice::Called(ours)) if parent(&specific(ours, to)) == *to => {
+            Some(last(&specific(ours, to)))
+        }
+        Some(_) => None,
+        None => Some(entry.key.clone()),
+    };
+    let fields: Option<Vec<(String, &Node)>> =
+        entries.iter().map(|entry| Some((ours(entry)?, &entry.value))).collect();
+    let fields = fields.filter(|fields| fields.len() <= 6)?;
+    let differs = fields.iter().zip(entries).any(|((ours, _), entry)| *ours != entry.key);
+    let texts: Vec<String> = fields
+        .iter()
+        .map(|(name, inner)| format!("{name}: {}", value(inner, &Path::default())))
+        .collect();
+    differs.then(|| format!("{{{}}}", texts.join(", ")))
+}
+
+/// A variable that is taken from somewhere, as Kubernetes writes it.
+pub(super) fn value_from(node: &Node, at: &Path, name: &str) -> (String, String) {
+    let text =
+        |path: &Path, or: &str| path.node(node).and_then(Node::as_str).unwrap_or(or).to_owned();
+    let from = if name == "valueFrom" { at.key(name) } else { at.clone() };
+    let variable = text(&at.key("name"), "VARIABLE");
+    let of = |kind: &str| Some(from.key(kind)).filter(|path| path.node(node).is_some());
+    if let Some(key_ref) = of("secretKeyRef").or_else(|| of("secretRef")) {
+        let (secret, key) =
+            (text(&key_ref.key("name"), "SECRET"), text(&key_ref.key("key"), "KEY"));
+        return (
+            "variables from a Secret stand under spec.secretRefs".to_owned(),
+            format!(
+                "write spec.secretRefs: [{{name: {secret}, env: [{{secretKey: {key}, envName: \
+                 {variable}}}]}}]"
+            ),
+        );
+    }
+    if of("configMapKeyRef").is_some() {
+        return (
+            "a claim cannot read ConfigMaps".to_owned(),
+            "write the value itself (value: ...), or put it into a Secret and name that under \
+             spec.secretRefs"
+                .to_owned(),
+        );
+    }
+    if of("fieldRef").is_some() || of("resourceFieldRef").is_some() {
+        return (
+            "a claim cannot take variables from the pod".to_owned(),
+            "write the value itself (value: ...), or leave it out; HOSTNAME is the pod's name"
+                .to_owned(),
+        );
+    }
+    (
+        "a variable has a name and a value; one from a Secret stands under spec.secretRefs"
+            .to_owned(),
+        format!(
+            "write spec.secretRefs: [{{name: SECRET, env: [{{secretKey: KEY, envName: {variable}}}]}}]"
+        ),
+    )
+}
+
+/// A value as one would write it, where that is short.
+pub(super) fn value(node: &Node, path: &Path) -> String {
+    let text = match path.node(node).map(|n| &n.content) {
+        Some(Content::Scalar(scalar)) if scalar.plain => scalar.text().to_owned(),
+        Some(Content::Scalar(scalar)) => match &scalar.value {
+            Value::String(text) => format!("{text:?}"),
+            other => other.to_string(),
+        },
+        _ => "...".to_owned(),
+    };
+    if text.is_empty() || text.chars().count() > 60 { "...".to_owned() } else { text }
+}
+
+pub(super) fn parent(path: &Path) -> Path {
+    Path(path.0.split_last().map(|(_, rest)| rest.to_vec()).unwrap_or_default())
+}
+
+/// The path and those above it, where something may be missing.
+fn ancestors(path: &Path) -> Vec<String> {
+    (1..=path.0.len()).filter_map(|n| Some(Path(path.0.get(..n)?.to_vec()).to_string())).collect()
+}
+
+/// The general path with the numbers of the entries that `near` stands in, 0 where it stands in none.
+fn specific(general: &str, near: &Path) -> Path {
+    let mut path = Path::default();
+    for part in general.split('.') {
+        let (key, lists) = (part.trim_end_matches("[]"), part.matches("[]").count());
+        path = path.key(key);
+        for _ in 0..lists {
+            let index = match near.0.get(path.0.len()) {
+                Some(Step::Index(index)) if near.0.starts_with(&path.0) => *index,
+                _ => 0,
+            };
+            path = path.index(index);
+        }
+    }
+    path
+}
+
+/// A finding's path as the mapping and the field in it. None for keys that are no names.
+pub(super) fn parse(path: &str) -> Option<(Path, String)> {
+    let mut steps = Vec::new();
+    for part in path.split('.') {
+        let mut rest = part.split('[');
+        let key = rest.next().filter(|key| !key.is_empty())?;
+        steps.push(Step::Key(key.to_owned()));
+        for index in rest {
+            steps.push(Step::Index(index.strip_suffix(']')?.parse().ok()?));
+        }
+    }
+    match steps.pop()? {
+        Step::Key(name) => Some((Path(steps), name)),
+        Step::Index(_) => None,
+    }
+}

@@ -1,0 +1,133 @@
+//! What a claim can make KEDA's operator ask: it requests
+//! `http://<monitoringEndpoint>/jsz?acc=<account>&consumers=true&config=true` for every claim of the
+//! cluster, follows redirects, and reads the answer to its end. So the endpoint is one of the
+//! platform's, and nothing in the account can end the query's value.
+
+use serde_json::{Value, json};
+
+use super::findings;
+use kube_schema::diagnostics::Severity;
+
+/// Expected: codes of the errors.
+#[track_caller]
+fn check(field: &str, value: &str, expected: &[&str]) {
+    let nats: Value = json!({"stream": "S", "consumer": "c", field: value});
+    let claim = json!({
+        "apiVersion": "platform.bizmatters.io/v1alpha1",
+        "kind": "EventDrivenService",
+        "metadata": {"name": "worker"},
+        "spec": {"image": "registry.example.com/worker:1.0.0", "nats": nats},
+    });
+    let found = findings(&claim.to_string());
+    let errors = found.iter().filter(|f| f.severity == Severity::Error);
+    let codes: Vec<&str> = errors.map(|f| f.rule.code).collect();
+    assert_eq!(codes, expected, "{field}: {value:?}\n{found:#?}");
+}
+
+#[test]
+fn keda_asks_only_services_of_the_platforms_nats() {
+    for allowed in [
+        "nats-headless.nats.svc.cluster.local:8222",
+        "nats-headless.nats.svc:8222",
+        "nats-0.nats-headless.nats.svc.cluster.local:8222",
+        "nats-0.nats-headless.nats.svc:8222",
+        "n.nats.svc:1",
+        "n.nats.svc:65535",
+        "0.nats.svc:8222",
+    ] {
+        check("monitoringEndpoint", allowed, &[]);
+    }
+    for (refused, code) in [
+        // Somebody's host, inside and outside of the cluster.
+        ("attacker.example.com:80", "EDS110"),
+        ("evil.team-a.svc.cluster.local:8222", "EDS110"),
+        ("nats-headless.payments.svc:8222", "EDS110"),
+        ("kubernetes.default.svc:443", "EDS110"),
+        ("localhost:8080", "EDS110"),
+        ("metadata.google.internal:80", "EDS110"),
+        ("nats:8222", "EDS110"),
+        ("nats-headless.nats:8222", "EDS110"),
+        ("nats.svc:8222", "EDS110"),
+        // Looks like ours.
+        ("nats-headless.nats.svc.cluster.local.example.com:8222", "EDS110"),
+        ("nats-headless.nats.svc.example.com:8222", "EDS110"),
+        ("nats-headless.nats.svc.cluster.local.:8222", "EDS105"),
+        ("nats-headless.nats.svc-cluster.local:8222", "EDS110"),
+        ("nats-headless.natsxsvc:8222", "EDS110"),
+        ("a.b.c.nats.svc:8222", "EDS110"),
+        ("nats-headless.evil-nats.svc:8222", "EDS110"),
+        ("nats-headless.nats.svc.cluster.local:8222.example.com:80", "EDS105"),
+        ("a..nats.svc:8222", "EDS110"),
+        ("a-.nats.svc:8222", "EDS110"),
+        ("NATS.NATS.SVC:8222", "EDS110"),
+        // Addresses, however they are written.
+        ("10.0.0.1:8222", "EDS110"),
+        ("169.254.169.254:80", "EDS110"),
+        ("127.1:8222", "EDS110"),
+        ("2130706433:8222", "EDS110"),
+        ("0x7f000001:8222", "EDS110"),
+        ("[::1]:8222", "EDS105"),
+        ("[fd00::1]:8222", "EDS105"),
+        // Parts of a URL that are no host and port.
+        ("nats-headless.nats.svc:8222@attacker.example.com:80", "EDS105"),
+        ("user:password@nats-headless.nats.svc:8222", "EDS105"),
+        ("attacker.example.com/nats-headless.nats.svc:8222", "EDS105"),
+        ("attacker.example.com:80/x?y=nats-headless.nats.svc:8222", "EDS105"),
+        ("attacker.example.com:80?nats-headless.nats.svc:8222", "EDS105"),
+        ("attacker.example.com:80#.nats.svc:8222", "EDS105"),
+        ("attacker.example.com:80\\.nats.svc:8222", "EDS105"),
+        ("http://nats-headless.nats.svc:8222", "EDS105"),
+        ("nats-headless.nats.svc:8222/", "EDS105"),
+        ("attacker.example.com%2f.nats.svc:8222", "EDS105"),
+        ("nats-headless%00.nats.svc:8222", "EDS105"),
+        ("attacker.example.com:80\n.nats.svc:8222", "EDS105"),
+        ("nats-headless.nats.svc:8222\n", "EDS105"),
+        (" nats-headless.nats.svc:8222", "EDS105"),
+        ("attacker。example。com.nats.svc:8222", "EDS105"),
+        ("nats-headless.nats.svc:8222,attacker.example.com:80", "EDS105"),
+        ("$(ENDPOINT).nats.svc:8222", "EDS105"),
+        // Ports.
+        ("nats-headless.nats.svc", "EDS105"),
+        ("nats-headless.nats.svc:", "EDS105"),
+        ("nats-headless.nats.svc:http", "EDS105"),
+        ("nats-headless.nats.svc:-1", "EDS105"),
+        ("nats-headless.nats.svc:0", "EDS110"),
+        ("nats-headless.nats.svc:08222", "EDS110"),
+        ("nats-headless.nats.svc:65536", "EDS110"),
+        ("nats-headless.nats.svc:99999", "EDS110"),
+        ("nats-headless.nats.svc:100000", "EDS105"),
+    ] {
+        check("monitoringEndpoint", refused, &[code]);
+    }
+}
+
+#[test]
+fn an_account_stays_one_value_of_the_query() {
+    let id = format!("A{}", "B".repeat(55));
+    for allowed in ["$G", "PAYMENTS_TEAM", "payments-eu.1", "Zählung", &id, "a:b", "(x)", "~"] {
+        check("account", allowed, &[]);
+    }
+    for refused in [
+        "A&acc=OTHERS",
+        "A;acc=OTHERS",
+        "A#",
+        "A%26acc=OTHERS",
+        "A+B",
+        "A?x",
+        "A/../varz",
+        "A\\..\\varz",
+        "A=B",
+        "user@host",
+        "A B",
+        "A\tB",
+        "A\r\nHost: attacker.example.com",
+        "A\u{0}",
+        "A\u{7f}",
+        "A\u{85}B",
+        "A\u{a0}B",
+        "A\"B",
+        "<A>",
+    ] {
+        check("account", refused, &["EDS105"]);
+    }
+}

@@ -1,0 +1,328 @@
+//! Did a claim become its four manifests, as it says?
+//!
+//! Two independent looks: each live manifest against the rendered one, field for field; and single
+//! facts of the live manifests against the claim itself, named so that a person sees what was
+//! looked at.
+
+use serde_json::{Value, json};
+
+use super::object::{list, name, text};
+use super::{Check, Report};
+use kube_object::difference::{differences, same_quantity};
+
+/// What was found.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// The claim with its defaults.
+    pub claim: Value,
+    /// What `eds render` makes of it.
+    pub rendered: Vec<Value>,
+    /// The live manifests, as far as they are there.
+    pub live: Vec<Value>,
+}
+
+impl Facts {
+    fn live(&self, kind: &str) -> Option<&Value> {
+        self.live.iter().find(|object| text(object, "/kind") == kind)
+    }
+
+    fn claim_name(&self) -> &str {
+        name(&self.claim)
+    }
+}
+
+/// Judges the live manifests.
+#[must_use]
+pub fn report(facts: &Facts) -> Report {
+    let mut report = Report::default();
+    report.add("Manifests, as eds render shows them", manifests(facts));
+    let missing = Value::Null;
+    let of = |kind: &str| facts.live(kind).unwrap_or(&missing);
+    if facts.live("Deployment").is_some() {
+        report.add("Deployment", deployment(facts, of("Deployment")));
+    }
+    if facts.live("Service").is_some() {
+        report.add("Service", service(facts, of("Service")));
+    }
+    if facts.live("ScaledObject").is_some() {
+        report.add("ScaledObject", scaled_object(facts, of("ScaledObject")));
+    }
+    report
+}
+
+fn manifests(facts: &Facts) -> Vec<Check> {
+    let mut checks: Vec<Check> = facts
+        .rendered
+        .iter()
+        .map(|rendered| {
+            let kind = text(rendered, "/kind");
+            let title = format!("{kind} {}", name(rendered));
+            match facts.live(kind) {
+                None => Check::failed(
+                    title,
+                    "it is not there",
+                    format!(
+                        "eds doctor {}/{}",
+                        text(&facts.claim, "/metadata/namespace"),
+                        facts.claim_name()
+                    ),
+                ),
+                Some(live) => match differences(rendered, live).as_slice() {
+                    [] => Check::passed(title, "equal, field for field"),
+                    [first, rest @ ..] => Check::failed(
+                        title,
+                        first,
+                        "somebody else writes this object, or the Composition in the cluster is \
+                     another: eds verify composition",
+                    )
+                    .with(rest.iter().cloned()),
+                },
+            }
+        })
+        .collect();
+    if checks.len() != 4 {
+        let cause = format!("eds render makes {} manifests of this claim, not 4", checks.len());
+        checks.push(Check::failed("four of them", cause, "look at what eds render says"));
+    }
+    let unlabelled: Vec<String> = facts
+        .live
+        .iter()
+        .filter_map(|live| {
+            let label =
+                |key: &str| text(live, &format!("/metadata/labels/app.kubernetes.io~1{key}"));
+            let right = label("name") == facts.claim_name()
+                && label("component") == "event-driven-worker"
+                && label("managed-by") == "crossplane"
+                && !label("version").is_empty();
+            (!right).then(|| {
+                format!(
+                    "{}: {}",
+                    text(live, "/kind"),
+                    live.pointer("/metadata/labels").unwrap_or(&Value::Null)
+                )
+            })
+        })
+        .collect();
+    checks.push(same(
+        "labels",
+        &json!(unlabelled),
+        &json!([]),
+        "name, component, managed-by and version on every manifest",
+    ));
+    checks
+}
+
+/// One fact. `shown` says it in words where it is right.
+fn same(title: &str, live: &Value, expected: &Value, shown: &str) -> Check {
+    if live == expected {
+        return Check::passed(title, shown);
+    }
+    let cause = format!("expected {expected}, live {live}");
+    Check::failed(title, cause, "compare with: eds render, and eds verify composition")
+}
+
+const MAIN: &str = "/spec/template/spec/containers/0";
+
+fn deployment(facts: &Facts, live: &Value) -> Vec<Check> {
+    let spec = facts.claim.get("spec").unwrap_or(&Value::Null);
+    let at = |pointer: &str| live.pointer(pointer).cloned().unwrap_or_default();
+    let main = |pointer: &str| at(&format!("{MAIN}{pointer}"));
+    let image = text(spec, "/image");
+    let mut checks = vec![
+        same("image", &main("/image"), &json!(image), image),
+        same("port", &main("/ports/0/containerPort"), &json!(8080), "8080, named http"),
+        size(spec, &main("/resources")),
+        environment("NATS variables", &nats(spec), &main("/env")),
+    ];
+    checks.extend(secrets(spec, live, MAIN, "secrets"));
+    let plain: Vec<Value> = list(spec, "/env").cloned().collect();
+    if !plain.is_empty() {
+        checks.push(environment("plain variables", &plain, &main("/env")));
+    }
+    match spec.get("initContainer") {
+        None => {
+            let found = at("/spec/template/spec/initContainers");
+            checks.push(same(
+                "init container",
+                &found,
+                &Value::Null,
+                "none, as the claim has none",
+            ));
+        }
+        Some(init) => checks.extend(init_container(spec, init, live)),
+    }
+    let pull = spec.get("imagePullSecrets").filter(|s| s.as_array().is_some_and(|s| !s.is_empty()));
+    let names: Vec<&str> = list(spec, "/imagePullSecrets").map(|s| text(s, "/name")).collect();
+    checks.push(same(
+        "imagePullSecrets",
+        &at("/spec/template/spec/imagePullSecrets"),
+        pull.unwrap_or(&Value::Null),
+        &if names.is_empty() { "none, as the claim has none".to_owned() } else { names.join(", ") },
+    ));
+    checks.push(same(
+        "service account",
+        &at("/spec/template/spec/serviceAccountName"),
+        &json!(facts.claim_name()),
+        facts.claim_name(),
+    ));
+    let probes = json!([main("/livenessProbe/httpGet/path"), main("/readinessProbe/httpGet/path")]);
+    checks.push(same(
+        "probes",
+        &probes,
+        &json!(["/health", "/ready"]),
+        "/health and /ready on 8080",
+    ));
+    let security = json!([
+        at("/spec/template/spec/securityContext/runAsNonRoot"),
+        at("/spec/template/spec/securityContext/seccompProfile/type"),
+        main("/securityContext/allowPrivilegeEscalation"),
+        main("/securityContext/capabilities/drop"),
+    ]);
+    checks.push(same(
+        "security context",
+        &security,
+        &json!([true, "RuntimeDefault", false, ["ALL"]]),
+        "fits Pod Security restricted",
+    ));
+    checks
+}
+
+/// The plan's table of sizes: requests and limits of CPU and memory.
+fn size(spec: &Value, live: &Value) -> Check {
+    let size = text(spec, "/size");
+    let [request_cpu, request_memory, limit_cpu, limit_memory] = match size {
+        "small" => ["250m", "512Mi", "1000m", "2Gi"],
+        "large" => ["1000m", "2Gi", "4000m", "8Gi"],
+        _ => ["500m", "1Gi", "2000m", "4Gi"],
+    };
+    let expected = json!({
+        "requests": {"cpu": request_cpu, "memory": request_memory},
+        "limits": {"cpu": limit_cpu, "memory": limit_memory},
+    });
+    let right = ["requests", "limits"].iter().all(|part| {
+        ["cpu", "memory"].iter().all(|what| {
+            let at = |v: &Value| v.pointer(&format!("/{part}/{what}")).cloned().unwrap_or_default();
+            same_quantity(&format!("resources.{part}"), &at(&expected), &at(live))
+        })
+    });
+    let shown = format!(
+        "{size}: CPU {request_cpu} to {limit_cpu}, memory {request_memory} to {limit_memory}"
+    );
+    let title = "size";
+    if right { Check::passed(title, shown) } else { same(title, live, &expected, "") }
+}
+
+fn nats(spec: &Value) -> Vec<Value> {
+    [
+        ("NATS_URL", "/nats/url"),
+        ("NATS_STREAM_NAME", "/nats/stream"),
+        ("NATS_CONSUMER_GROUP", "/nats/consumer"),
+    ]
+    .iter()
+    .map(|(name, pointer)| json!({"name": name, "value": text(spec, pointer)}))
+    .collect()
+}
+
+/// Whether every one of these variables stands in a container's `env`, as it is.
+fn environment(title: &str, expected: &[Value], env: &Value) -> Check {
+    let there: Vec<&Value> = list(env, "").collect();
+    let missing: Vec<&Value> = expected.iter().filter(|v| !there.contains(v)).collect();
+    let shown: Vec<String> = expected
+        .iter()
+        .map(|v| match v.get("value").and_then(Value::as_str) {
+            Some(value) => format!("{}={value}", text(v, "/name")),
+            None => text(v, "/name").to_owned(),
+        })
+        .collect();
+    if missing.is_empty() {
+        return Check::passed(title, shown.join(", "));
+    }
+    let cause = format!("not in the container: {}", json!(missing));
+    Check::failed(title, cause, "compare with: eds render, and eds verify composition")
+}
+
+/// Both forms in which a container gets secrets.
+fn secrets(spec: &Value, live: &Value, container: &str, title: &str) -> Vec<Check> {
+    let mut single = Vec::new();
+    let mut whole = Vec::new();
+    for secret in list(spec, "/secretRefs") {
+        for env in list(secret, "/env") {
+            single.push(json!({
+                "name": text(env, "/envName"),
+                "valueFrom": {"secretKeyRef": {"key": text(env, "/secretKey"), "name": text(secret, "/name")}},
+            }));
+        }
+        if secret.get("envFrom") == Some(&Value::Bool(true)) {
+            whole.push(json!({"secretRef": {"name": text(secret, "/name")}}));
+        }
+    }
+    let at = |key: &str| live.pointer(&format!("{container}/{key}")).cloned().unwrap_or_default();
+    let mut checks = Vec::new();
+    if single.is_empty() && whole.is_empty() {
+        checks.push(same(title, &at("envFrom"), &Value::Null, "none, as the claim has none"));
+    }
+    if !single.is_empty() {
+        checks.push(environment(&format!("{title} by key"), &single, &at("env")));
+    }
+    if !whole.is_empty() {
+        let names: Vec<&str> = whole.iter().map(|s| text(s, "/secretRef/name")).collect();
+        let title = format!("{title} as a whole");
+        checks.push(same(&title, &at("envFrom"), &json!(whole), &names.join(", ")));
+    }
+    checks
+}
+
+fn init_container(spec: &Value, init: &Value, live: &Value) -> Vec<Check> {
+    const INIT: &str = "/spec/template/spec/initContainers/0";
+    let at = |pointer: &str| live.pointer(&format!("{INIT}{pointer}")).cloned().unwrap_or_default();
+    let command = |key: &str| {
+        let list = init.get(key).filter(|l| l.as_array().is_some_and(|l| !l.is_empty()));
+        list.cloned().unwrap_or_default()
+    };
+    let words = list(init, "/command").chain(list(init, "/args")).filter_map(Value::as_str);
+    let words: Vec<&str> = words.collect();
+    let mut checks = vec![
+        same(
+            "init container",
+            &json!([at("/command"), at("/args")]),
+            &json!([command("command"), command("args")]),
+            &words.join(" "),
+        ),
+        same("init container's image", &at("/image"), &json!(text(spec, "/image")), "the worker's"),
+    ];
+    let main = |key: &str| live.pointer(&format!("{MAIN}{key}")).cloned().unwrap_or_default();
+    checks.push(same(
+        "init container's environment",
+        &json!([at("/env"), at("/envFrom")]),
+        &json!([main("/env"), main("/envFrom")]),
+        "the worker's, secrets included",
+    ));
+    checks
+}
+
+fn service(facts: &Facts, live: &Value) -> Vec<Check> {
+    let at = |pointer: &str| live.pointer(pointer).cloned().unwrap_or_default();
+    let selects = text(live, "/spec/selector/app.kubernetes.io~1name");
+    vec![
+        same("type", &at("/spec/type"), &json!("ClusterIP"), "ClusterIP"),
+        same(
+            "port",
+            &json!([at("/spec/ports/0/port"), at("/spec/ports/0/targetPort")]),
+            &json!([8080, 8080]),
+            "8080 to the container's 8080",
+        ),
+        same("selector", &json!(selects), &json!(facts.claim_name()), "the worker's pods"),
+    ]
+}
+
+fn scaled_object(facts: &Facts, live: &Value) -> Vec<Check> {
+    let at = |pointer: &str| live.pointer(pointer).cloned().unwrap_or_default();
+    let mut checks = vec![same(
+        "scaleTargetRef",
+        &json!([at("/spec/scaleTargetRef/kind"), at("/spec/scaleTargetRef/name")]),
+        &json!(["Deployment", facts.claim_name()]),
+        &format!("Deployment {}", facts.claim_name()),
+    )];
+    checks.extend(super::keda::configuration(&facts.claim, live));
+    checks
+}

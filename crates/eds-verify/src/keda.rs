@@ -1,0 +1,188 @@
+//! What KEDA will see of a claim's stream, and what comes of it.
+//!
+//! The question and the reading of its answer are those of KEDA 2.21's `nats-jetstream` scaler
+//! (`pkg/scalers/nats_jetstream_scaler.go`): it asks the monitoring endpoint for one account's
+//! streams, and in a cluster of servers then each server, until it finds the consumer's leader.
+
+mod limits;
+mod seen;
+mod state;
+
+use serde_json::{Value, json};
+
+use super::object::{Condition, text};
+use super::{Check, Report, Section, Unread, shared};
+
+pub use seen::account_and_consumer;
+
+use eds_core::event_driven_service::CONDITION;
+
+/// What was found in the cluster, and what NATS answered.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The claim with its defaults.
+    pub claim: Value,
+    /// Its ScaledObject.
+    pub scaled_object: Option<Value>,
+    /// The autoscaler that KEDA makes of it.
+    pub hpa: Option<Value>,
+    /// Its Deployment.
+    pub deployment: Option<Value>,
+    /// What `/metrics` answers through its Service, where it does.
+    pub metrics: Option<String>,
+    /// The Service that the trigger's endpoint names, where it names one of this cluster.
+    pub service: Option<Value>,
+    /// The answer to KEDA's question: `path`, `code`, `body`.
+    pub asked: Option<Value>,
+    /// The answer to `/varz`.
+    pub server: Option<Value>,
+    /// The answer to `/jsz?accounts=true&streams=true`: everything there is.
+    pub everything: Option<Value>,
+    /// In a cluster of servers, each server's answer to KEDA's question, with its `node`.
+    pub nodes: Vec<Value>,
+    /// KEDA's warnings about the ScaledObject, oldest first.
+    pub events: Vec<Value>,
+    /// Claims that may read the same consumer.
+    pub claims: Vec<Value>,
+    /// What may not be read of all this.
+    pub unread: Unread,
+}
+
+/// The first trigger's metadata.
+pub(super) fn trigger(scaled_object: &Value) -> &Value {
+    scaled_object.pointer("/spec/triggers/0/metadata").unwrap_or(&Value::Null)
+}
+
+/// The consumer as the server tells that leads it; none where it is not found.
+pub(super) fn consumer(facts: &Facts) -> Option<&Value> {
+    let trigger = trigger(facts.scaled_object.as_ref()?);
+    account_and_consumer(seen::authority(facts, trigger)?, trigger).2
+}
+
+/// The whole report.
+#[must_use]
+pub fn report(facts: &Facts) -> Report {
+    let mut report = Report::default();
+    let Some(scaled_object) = &facts.scaled_object else {
+        let claim = format!(
+            "{}/{}",
+            text(&facts.claim, "/metadata/namespace"),
+            text(&facts.claim, "/metadata/name")
+        );
+        let cause = format!("the claim {claim} has no ScaledObject");
+        let fix = format!("eds doctor {claim}");
+        let check = || Check::failed("exists", cause, fix);
+        let mut checks = vec![facts.unread.or("exists", &["scaledobjects"], check)];
+        if facts.unread.has("scaledobjects") {
+            checks.push(own_word(&facts.claim));
+        }
+        checks.extend(shared::check(&facts.claim, &facts.claims));
+        report.add("ScaledObject", checks);
+        return report;
+    };
+    report.sections = source(facts, scaled_object);
+    report.sections.extend(state(facts, scaled_object));
+    report
+}
+
+/// What the step in the cluster has seen of KEDA, for a caller who may read the claim alone.
+fn own_word(claim: &Value) -> Check {
+    const NAME: &str = "the claim says";
+    let message = text(claim, "/status/message");
+    match Condition::of(claim, CONDITION) {
+        Some(c) if c.status == "True" => {
+            Check::passed(NAME, "KEDA can read the consumer's lag (it is Ready)")
+        }
+        Some(c) if c.reason == "ScalerFailed" => Check::failed(
+            NAME,
+            message,
+            "are stream, consumer and account spelled right in spec.nats, and do they exist? If so, a \
+             platform engineer looks whether KEDA reaches NATS: eds verify keda",
+        ),
+        Some(c) => Check::skipped(NAME, format!("nothing of KEDA yet; {}: {message}", c.reason)),
+        None => Check::skipped(NAME, "nothing yet"),
+    }
+}
+
+/// What a pod depends on as well: the trigger, what NATS holds, the consumer's limits.
+pub(super) fn source(facts: &Facts, scaled_object: &Value) -> Vec<Section> {
+    let mut report = Report::default();
+    report.add("Trigger, against the claim", configuration(&facts.claim, scaled_object));
+    report.add("What KEDA sees", seen::checks(facts, scaled_object));
+    let mut consumer = limits::checks(facts, scaled_object);
+    consumer.extend(shared::check(&facts.claim, &facts.claims));
+    report.add("Consumer, against the scaling", consumer);
+    report.sections
+}
+
+/// What comes of it: ScaledObject and autoscaler.
+pub(super) fn state(facts: &Facts, scaled_object: &Value) -> Vec<Section> {
+    let mut report = Report::default();
+    report.add("State", state::checks(facts, scaled_object));
+    report.sections
+}
+
+/// The trigger's configuration against the claim.
+pub(super) fn configuration(claim: &Value, scaled_object: &Value) -> Vec<Check> {
+    let of_claim = |pointer: &str| claim.pointer(pointer).cloned().unwrap_or_default();
+    let live = trigger(scaled_object);
+    let of_trigger = |key: &str| live.get(key).cloned().unwrap_or_default();
+    let number = |pointer: &str| json!(of_claim(pointer).to_string());
+    let kind = scaled_object.pointer("/spec/triggers/0/type").cloned().unwrap_or_default();
+    let replicas = |key: &str| scaled_object.pointer(&format!("/spec/{key}")).cloned();
+    let mut checks = vec![equal("trigger", &kind, &json!("nats-jetstream"))];
+    checks.push(endpoint(claim, live));
+    let account = "/spec/nats/account";
+    if text(claim, account) == SYSTEM || of_trigger("account") == SYSTEM {
+        checks.push(Check::failed("account", SYSTEM_CAUSE, SYSTEM_FIX));
+    } else {
+        checks.push(equal("account", &of_trigger("account"), &of_claim(account)));
+    }
+    for (name, pointer) in [("stream", "/spec/nats/stream"), ("consumer", "/spec/nats/consumer")] {
+        checks.push(equal(name, &of_trigger(name), &of_claim(pointer)));
+    }
+    for name in ["lagThreshold", "activationLagThreshold"] {
+        let wanted = number(&format!("/spec/scaling/{name}"));
+        checks.push(equal(name, &of_trigger(name), &wanted));
+    }
+    for (name, key) in [("minReplicas", "minReplicaCount"), ("maxReplicas", "maxReplicaCount")] {
+        let wanted = of_claim(&format!("/spec/scaling/{name}"));
+        checks.push(equal(key, &replicas(key).unwrap_or_default(), &wanted));
+    }
+    checks
+}
+
+/// NATS's system account.
+const SYSTEM: &str = "$SYS";
+/// Measured on nats-server 2.15.2 and KEDA 2.21.0.
+pub(super) const SYSTEM_CAUSE: &str = "$SYS is NATS's system account: NATS refuses JetStream \
+    there, so it never holds a stream. KEDA's query for it finds no account, KEDA reports the \
+    consumer as not found, and never scales";
+/// What to do about it.
+pub(super) const SYSTEM_FIX: &str = "leave spec.nats.account out (its default is $G, the account \
+    of a server without accounts), or name the account that holds the stream";
+
+fn endpoint(claim: &Value, live: &Value) -> Check {
+    const NAME: &str = "monitoring endpoint";
+    let wanted = text(claim, "/spec/nats/monitoringEndpoint");
+    let found = text(live, "/natsServerMonitoringEndpoint");
+    if found != wanted {
+        return equal(NAME, &json!(found), &json!(wanted));
+    }
+    // Whether its Service is a good one is judged by the Service, below.
+    Check::passed(NAME, found)
+}
+
+/// Whether the trigger says what the claim says.
+fn equal(name: &str, live: &Value, claim: &Value) -> Check {
+    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    if live == claim {
+        return Check::passed(name, plain(live));
+    }
+    Check::failed(
+        name,
+        format!("the claim says {}, the ScaledObject {}", plain(claim), plain(live)),
+        "somebody else writes the ScaledObject, or the claim's change has not arrived yet: eds \
+         doctor, and eds verify composition",
+    )
+}

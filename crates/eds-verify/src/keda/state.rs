@@ -1,0 +1,163 @@
+//! What KEDA and the autoscaler say of themselves.
+
+use serde_json::Value;
+
+use super::super::Check;
+use super::super::object::{Condition, list, name, number, text};
+use super::Facts;
+use eds_core::event_driven_service::Paused;
+
+pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let paused = scaled_object.as_object().and_then(Paused::of);
+    if let Some(paused) = &paused {
+        checks.push(held(facts, scaled_object, paused));
+    }
+    let is_paused = paused.is_some_and(|paused| paused.stops_scaling());
+    // It looks at nothing while it is paused, so its other words are old.
+    if !is_paused {
+        checks.push(ready(facts, scaled_object));
+    }
+    if Condition::of(scaled_object, "Fallback").is_some_and(|c| c.status == "True") {
+        let cause = match said(facts) {
+            Some(said) => format!("its scaler fails ({said}), it runs with its fallback replicas"),
+            None => "its scaler fails, it runs with its fallback replicas".to_owned(),
+        };
+        checks.push(Check::warning("Fallback", cause, not_us(facts, scaled_object).1));
+    }
+    if let Some(active) = Condition::of(scaled_object, "Active") {
+        let words = match active.status {
+            "True" => "messages are waiting",
+            "False" => "nothing to do",
+            _ => "KEDA has not looked yet",
+        };
+        checks.push(Check::passed("active", format!("{}: {words}", active.status)));
+    }
+    let unread = ["horizontalpodautoscalers"];
+    checks.push(match is_paused {
+        true => Check::skipped("autoscaler", "KEDA takes it away while it is paused"),
+        false => facts.unread.or("autoscaler", &unread, || autoscaler(facts)),
+    });
+    checks
+}
+
+/// What somebody has told KEDA to leave alone.
+fn held(facts: &Facts, scaled_object: &Value, paused: &Paused) -> Check {
+    const NAME: &str = "Paused";
+    let deployment = facts.deployment.as_ref();
+    let replicas =
+        deployment.map(|d| d.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1));
+    let waiting = super::consumer(facts)
+        .map(|c| number(c, "/num_pending").saturating_add(number(c, "/num_ack_pending")));
+    let cause = match waiting {
+        Some(1) => format!("{}; 1 message waits", paused.says(replicas)),
+        Some(n) => format!("{}; {n} messages wait", paused.says(replicas)),
+        None => paused.says(replicas),
+    };
+    let fix = format!(
+        "kubectl -n {} annotate scaledobject {} {}-",
+        text(scaled_object, "/metadata/namespace"),
+        name(scaled_object),
+        paused.annotation
+    );
+    if paused.stops_scaling() && replicas == Some(0) {
+        return Check::failed(NAME, cause, fix);
+    }
+    Check::warning(NAME, cause, fix)
+}
+
+/// KEDA's own word, from its newest warning event: its conditions only say that there is trouble.
+fn said(facts: &Facts) -> Option<&str> {
+    let event = facts.events.iter().rev().find(|e| text(e, "/reason") == "KEDAScalerFailed");
+    let event = event.or_else(|| facts.events.last());
+    event.map(|event| text(event, "/message").trim()).filter(|message| !message.is_empty())
+}
+
+/// Whether NATS answers us what it does not answer KEDA, and what to do then.
+fn not_us(facts: &Facts, scaled_object: &Value) -> (&'static str, String) {
+    let namespace = text(scaled_object, "/metadata/namespace");
+    let see = format!(
+        "kubectl -n {namespace} describe scaledobject; kubectl -n keda logs deployment/keda-operator"
+    );
+    if super::consumer(facts).is_none() {
+        return ("", format!("mend what failed above; else {see}"));
+    }
+    let Some(said) = said(facts) else { return ("", see) };
+    let said = said.to_lowercase();
+    let network = [
+        "dial tcp",
+        "timeout",
+        "deadline exceeded",
+        "connection refused",
+        "no such host",
+        "connection reset",
+        "no route to host",
+        "eof",
+    ];
+    if !network.iter().any(|word| said.contains(word)) {
+        return ("; NATS answers us with the consumer", see);
+    }
+    let endpoint = text(super::trigger(scaled_object), "/natsServerMonitoringEndpoint");
+    let fix = format!(
+        "does a NetworkPolicy (of NATS's namespace for what comes in, of KEDA's for what goes out) keep \
+         keda-operator from {endpoint}? kubectl get networkpolicies -A"
+    );
+    ("; NATS answers us, not KEDA", fix)
+}
+
+fn ready(facts: &Facts, scaled_object: &Value) -> Check {
+    const NAME: &str = "ScaledObject";
+    let Some(ready) = Condition::of(scaled_object, "Ready") else {
+        return Check::failed(NAME, "KEDA has not taken it up", "does KEDA run? eds doctor");
+    };
+    if ready.status == "True" {
+        return Check::passed(NAME, ready.why());
+    }
+    let (whom, fix) = not_us(facts, scaled_object);
+    let cause = match said(facts) {
+        Some(said) => format!("{}; KEDA says: {said}{whom}", ready.why()),
+        None => ready.why().to_owned(),
+    };
+    Check::failed(NAME, cause, fix)
+}
+
+fn autoscaler(facts: &Facts) -> Check {
+    const NAME: &str = "autoscaler";
+    let Some(hpa) = &facts.hpa else {
+        let fix = "KEDA makes it once the ScaledObject is Ready: kubectl -n keda logs \
+                   deployment/keda-operator";
+        return Check::failed(NAME, "there is no HorizontalPodAutoscaler", fix);
+    };
+    let current = number(hpa, "/status/currentReplicas");
+    let desired = number(hpa, "/status/desiredReplicas");
+    let metric = list(hpa, "/spec/metrics").map(|m| text(m, "/external/metric/name")).next();
+    let counts = format!(
+        "{current} replicas, {desired} wanted, {} to {}, metric {}",
+        number(hpa, "/spec/minReplicas"),
+        number(hpa, "/spec/maxReplicas"),
+        metric.unwrap_or("none"),
+    );
+    let asleep = facts
+        .deployment
+        .as_ref()
+        .is_some_and(|d| d.pointer("/spec/replicas") == Some(&Value::from(0)) && current == 0);
+    for condition in ["AbleToScale", "ScalingActive"] {
+        match Condition::of(hpa, condition) {
+            // At zero replicas the autoscaler stands aside and KEDA wakes the service.
+            Some(c) if c.status != "True" && !asleep => {
+                let fix = "kubectl get --raw /apis/external.metrics.k8s.io/v1beta1; eds doctor";
+                return Check::failed(
+                    NAME,
+                    format!("{condition} is {}: {}", c.status, c.why()),
+                    fix,
+                );
+            }
+            None => {
+                let detail = format!("{counts}; it has not said {condition} yet");
+                return Check::warning(NAME, detail, "look again in a minute");
+            }
+            Some(_) => {}
+        }
+    }
+    Check::passed(NAME, counts)
+}

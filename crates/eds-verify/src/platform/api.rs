@@ -1,0 +1,135 @@
+//! The API: XRD, claim, Compositions, admission policies.
+
+use serde_json::Value;
+
+use super::super::object::{list, name, named, text, unless_true};
+use super::super::{Check, composition};
+use super::Facts as All;
+use kube_object::words;
+
+/// What was found beside XRD and Compositions, which [`composition::Facts`] holds.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// CustomResourceDefinition of the claim.
+    pub crd: Option<Value>,
+    /// ValidatingAdmissionPolicies.
+    pub policies: Vec<Value>,
+    /// ValidatingAdmissionPolicyBindings.
+    pub bindings: Vec<Value>,
+}
+
+/// The API's admission policies: the check, the policies' names, and what happens without them.
+const POLICIES: [(&str, &[&str], &str); 2] = [
+    (
+        "claim names",
+        &["eventdrivenservice-claim-names"],
+        "a claim with a name of more than 56 characters is taken, and KEDA never scales it",
+    ),
+    (
+        "ownership",
+        &[
+            "eventdrivenservice-ownership",
+            "eventdrivenservice-contents",
+            "eventdrivenservice-authors",
+        ],
+        "whoever may write Objects or composites acts with Crossplane's rights in every namespace",
+    ),
+];
+
+const INSTALL: &str = "install the API: kubectl apply -k platform/04-apis";
+
+pub(super) fn checks(all: &All) -> Vec<Check> {
+    let found = &all.compositions;
+    if let Some(skipped) = found.unread.skips("XRD", &["compositeresourcedefinitions"]) {
+        return vec![skipped];
+    }
+    let Some(xrd) = &found.xrd else {
+        return vec![Check::failed("XRD", "there is no XRD for EventDrivenService", INSTALL)];
+    };
+    let see = format!("kubectl describe xrd {}", name(xrd));
+    let condition = |title: &str, type_: &str, passed: &str| match unless_true(xrd, type_) {
+        None => Check::passed(title, passed),
+        Some(why) => Check::failed(title, why, see.clone()),
+    };
+    let mut checks = vec![
+        condition("XRD established", "Established", name(xrd)),
+        condition("claim offered", "Offered", text(xrd, "/spec/claimNames/kind")),
+        all.unread.or("claim served", &["customresourcedefinitions"], || served(all, xrd)),
+    ];
+    if let Some(skipped) = found.unread.skips("Composition", &["compositions"]) {
+        checks.push(skipped);
+        return checks;
+    }
+    let ours: Vec<&Value> = found.ours().collect();
+    if ours.is_empty() {
+        let missing = composition::missing(found, None);
+        checks.push(Check { name: "Composition".to_owned(), ..missing });
+    }
+    checks.extend(ours.iter().map(|c| composition::summary(found, c)));
+    checks.extend(default(found, xrd, &ours));
+    let needs = ["validatingadmissionpolicies", "validatingadmissionpolicybindings"];
+    for (title, names, without) in POLICIES {
+        checks.push(all.unread.or(title, &needs, || policies(&all.api, title, names, without)));
+    }
+    checks
+}
+
+/// The API server may refuse the CRD that Crossplane makes of the XRD.
+fn served(all: &All, xrd: &Value) -> Check {
+    const NAME: &str = "claim served";
+    let Some(crd) = &all.api.crd else {
+        let fix = "does Crossplane run? kubectl -n crossplane-system logs deployment/crossplane";
+        return Check::failed(NAME, "the API server has no CustomResourceDefinition of it", fix);
+    };
+    if !list(crd, "/metadata/ownerReferences").any(|owner| text(owner, "/name") == name(xrd)) {
+        let cause =
+            format!("the CustomResourceDefinition {} does not belong to the XRD", name(crd));
+        let fix = "who made it? Crossplane makes its own once it is deleted; that deletes its objects too";
+        return Check::failed(NAME, cause, fix);
+    }
+    match ["NamesAccepted", "Established"].into_iter().find_map(|c| unless_true(crd, c)) {
+        None => Check::passed(NAME, name(crd)),
+        Some(why) => Check::failed(NAME, why, format!("kubectl describe crd {}", name(crd))),
+    }
+}
+
+/// A claim that chooses none must get one.
+fn default(found: &composition::Facts, xrd: &Value, ours: &[&Value]) -> Option<Check> {
+    const NAME: &str = "default Composition";
+    let wanted = text(xrd, "/spec/defaultCompositionRef/name");
+    if wanted.is_empty() {
+        return (ours.len() > 1).then(|| {
+            let cause =
+                "the XRD names none, and there are several: a claim that chooses none gets any";
+            Check::warning(NAME, cause, "set spec.defaultCompositionRef in the XRD")
+        });
+    }
+    Some(match named(&found.compositions, wanted) {
+        Some(_) => Check::passed(NAME, wanted),
+        None => Check::failed(NAME, format!("the XRD names {wanted}, which is not there"), INSTALL),
+    })
+}
+
+/// Policies of these names, each with a binding that denies.
+fn policies(facts: &Facts, title: &str, names: &[&str], without: &str) -> Check {
+    let denies = |binding: &&Value, policy: &str| {
+        text(binding, "/spec/policyName") == policy
+            && list(binding, "/spec/validationActions").any(|action| action == "Deny")
+    };
+    let missing = names.iter().find_map(|policy| match named(&facts.policies, policy) {
+        None => Some(format!("the admission policy {policy} is missing")),
+        Some(_) if facts.bindings.iter().any(|binding| denies(&binding, policy)) => None,
+        Some(_) => Some(format!("no binding lets the admission policy {policy} deny anything")),
+    });
+    match missing {
+        None => Check::passed(title, format!("admission {}", counted(names))),
+        Some(cause) => Check::warning(title, format!("{cause}: {without}"), INSTALL),
+    }
+}
+
+fn counted(names: &[&str]) -> String {
+    match names {
+        [one] => format!("policy {one}"),
+        _ => format!("policies {}", words::all(names)),
+    }
+}

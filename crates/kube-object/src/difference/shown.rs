@@ -1,0 +1,74 @@
+//! Values of manifests, fit to be shown.
+
+use serde_json::{Value, json};
+
+use super::value_at;
+use crate::path::{Path, Step};
+use crate::secrets::looks_secret;
+use crate::secrets::{masked, secret_argument};
+
+/// A value as it may be shown: without secrets, and not longer than anybody reads.
+pub fn shown(object: &Value, path: &Path, value: &Value) -> Value {
+    const CONCEALED: &str = "***";
+    let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let Value::String(text) = value else { return masked_value(value) };
+    let key = path.0.iter().rev().find_map(|step| match step {
+        Step::Key(key) => Some(key.as_str()),
+        Step::Index(_) => None,
+    });
+    let key = key.unwrap_or_default();
+    let top = path.0.first();
+    let is = |name: &str| top == Some(&Step::Key(name.to_owned()));
+    let secret = kind == "Secret" && !is("apiVersion") && !is("kind") && !is("type");
+    let secret = secret && !(is("metadata") && matches!(key, "name" | "namespace"));
+    if secret || key == "kubectl.kubernetes.io/last-applied-configuration" {
+        return json!(CONCEALED);
+    }
+    let name = match key {
+        // A variable's name stands beside its value.
+        "value" => {
+            let parent = Path(path.0.iter().take(path.0.len() - 1).cloned().collect());
+            value_at(object, &parent)
+                .map(|entry| entry.get("name").and_then(Value::as_str).unwrap_or_default())
+                .unwrap_or_default()
+        }
+        // Names of Secrets stand under such keys.
+        "secret" | "secrets" => "",
+        key => key,
+    };
+    if looks_secret(name, text) || is_argument(object, path, key, text) {
+        json!(CONCEALED)
+    } else {
+        masked_value(value)
+    }
+}
+
+/// Whether a text is an argument of a command that holds a secret, by the option before it.
+fn is_argument(object: &Value, path: &Path, key: &str, text: &str) -> bool {
+    let Some((Step::Index(at), list)) = path.0.split_last() else { return false };
+    let before = || {
+        let list = value_at(object, &Path(list.to_vec()))?;
+        list.get(at.checked_sub(1)?)?.as_str()
+    };
+    matches!(key, "args" | "command") && secret_argument(before().unwrap_or_default(), text)
+}
+
+/// A value without what looks like a secret in itself.
+pub fn masked_value(value: &Value) -> Value {
+    const LONGEST: usize = 300;
+    match value {
+        Value::String(text) => {
+            let text = masked(text).unwrap_or_else(|| text.clone());
+            let text = if looks_secret("", &text) { "***".to_owned() } else { text };
+            match text.char_indices().nth(LONGEST) {
+                Some((at, _)) => json!(format!("{}…", text.get(..at).unwrap_or_default())),
+                None => json!(text),
+            }
+        }
+        Value::Array(items) => items.iter().map(masked_value).collect(),
+        Value::Object(entries) => Value::Object(
+            entries.iter().map(|(key, value)| (key.clone(), masked_value(value))).collect(),
+        ),
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,22 @@
+//! Kubernetes objects as plain JSON: reading them, comparing them, and saying what of them may be shown.
+//!
+//! In: objects that the API server answered or a file says. Out: their fields, conditions and
+//! differences. It must not know a schema, a file's text, or what an EventDrivenService is.
+//!
+//! ```text
+//! object      fields, lists, conditions
+//! path        where a value stands in an object
+//! difference  where two manifests differ, leaf by leaf
+//! image       references to images
+//! secrets     what looks like a secret
+//! printable   text from outside, made fit to be printed
+//! words       lists as people write them
+//! ```
+
+pub mod difference;
+pub mod image;
+pub mod object;
+pub mod path;
+pub mod printable;
+pub mod secrets;
+pub mod words;

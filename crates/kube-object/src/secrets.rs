@@ -1,0 +1,310 @@
+//! What looks like a secret: by its name, by its own form, or by where it stands in a line.
+//!
+//! [`secret_name`] is the one place that says which names hold secrets. [`Mask`] finds the secrets of a text
+//! that need not be YAML at all, because a password is most often printed where something is wrong with the
+//! lines around it: pairs `NAME: value` and `NAME=value`, the `value` beside such a `name`, options of
+//! commands, credentials of URLs, tokens that their makers gave a form of their own, private keys.
+
+mod mask;
+mod value;
+
+pub use mask::{Mask, masked};
+pub use value::{looks_secret, secret_argument, secret_option, secret_value};
+
+/// Words that alone say that a name holds a secret.
+const WORDS: [&str; 17] = [
+    "PASSWORD",
+    "PASSWORDS",
+    "PASSWD",
+    "PASSPHRASE",
+    "SECRET",
+    "SECRETS",
+    "TOKEN",
+    "APIKEY",
+    "CREDENTIAL",
+    "CREDENTIALS",
+    "PWD",
+    "PASS",
+    "PAT",
+    "PGPASS",
+    "JWT",
+    "NKEY",
+    "AUTHORIZATION",
+];
+/// Ends of words that run together: `DBPASSWORD`.
+const ENDS: [&str; 7] = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY", "PGPASS"];
+/// What makes a `…KEY` a secret one.
+const KEYS: [&str; 22] = [
+    "API",
+    "COOKIE",
+    "SESSION",
+    "PRIVATE",
+    "ACCESS",
+    "SIGNING",
+    "SIGN",
+    "ENCRYPTION",
+    "DECRYPTION",
+    "MASTER",
+    "ACCOUNT",
+    "SECRET",
+    "AUTH",
+    "SERVICE",
+    "HMAC",
+    "SSH",
+    "DEPLOY",
+    "STORAGE",
+    "SHARED",
+    "LICENSE",
+    "AES",
+    "RSA",
+];
+/// Last words of names that tell something about a secret, and are none.
+const HARMLESS: [&str; 62] = [
+    "FILE",
+    "FILES",
+    "PATH",
+    "DIR",
+    "NAME",
+    "NAMES",
+    "URL",
+    "URI",
+    "ENDPOINT",
+    "HOST",
+    "PORT",
+    "TTL",
+    "LIMIT",
+    "LIMITS",
+    "TIMEOUT",
+    "LENGTH",
+    "SIZE",
+    "ID",
+    "IDS",
+    "HEADER",
+    "COUNT",
+    "ENABLED",
+    "DISABLED",
+    "REF",
+    "REFS",
+    "TYPE",
+    "EXPIRY",
+    "EXPIRATION",
+    "EXPIRES",
+    "LIFETIME",
+    "AGE",
+    "POLICY",
+    "PREFIX",
+    "SUFFIX",
+    "FORMAT",
+    "ALGORITHM",
+    "ALG",
+    "ISSUER",
+    "AUDIENCE",
+    "SCOPE",
+    "VERSION",
+    "INTERVAL",
+    "DURATION",
+    "SECONDS",
+    "MINUTES",
+    "HOURS",
+    "DAYS",
+    "ROTATION",
+    "REQUIRED",
+    "STORE",
+    "PROVIDER",
+    "MANAGER",
+    "BACKEND",
+    "FIELD",
+    "COLUMN",
+    "MIN",
+    "MAX",
+    "BUCKET",
+    "REGION",
+    "MODE",
+    "METHOD",
+    "NAMESPACE",
+];
+/// Names of Kubernetes and of this API that name a Secret or a key in one.
+const NAMED: [&str; 20] = [
+    "secretKey",
+    "secretsRef",
+    "imagePullSecret",
+    "imagePullSecrets",
+    "pullSecret",
+    "pullSecrets",
+    "registrySecret",
+    "credentialsSecret",
+    "credsSecret",
+    "caSecret",
+    "tlsSecret",
+    "envSecret",
+    "envSecrets",
+    "existingSecret",
+    "envFromSecret",
+    "automountServiceAccountToken",
+    "secretEnv",
+    "secretKeyRef",
+    "secretRef",
+    "secretRefs",
+];
+/// Beginnings of tokens that their makers gave so that they are recognised.
+const TOKENS: [&str; 23] = [
+    "ghp_",
+    "gho_",
+    "ghs_",
+    "ghu_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "xoxb-",
+    "xoxp-",
+    "xapp-",
+    "AKIA",
+    "AIza",
+    "sk-",
+    "sk_live_",
+    "sk_test_",
+    "rk_live_",
+    "whsec_",
+    "hvs.",
+    "hvb.",
+    "pypi-",
+    "eyJhbGciOi",
+    "npm_",
+    "dckr_pat_",
+];
+
+/// Whether what has this name is most likely a secret: `DB_PASSWORD`, `signing-key`, `accessToken`; not
+/// `SECRET_NAME`, `TOKEN_TTL`, `KEY_COUNT`.
+pub fn secret_name(name: &str) -> bool {
+    if name.len() > 128 || NAMED.contains(&name) {
+        return false;
+    }
+    let words = words(name);
+    let (Some(first), Some(last)) = (words.first(), words.last()) else { return false };
+    if HARMLESS.contains(&last.as_str()) || matches!(first.as_str(), "MAX" | "MIN" | "NUM") {
+        return false;
+    }
+    let pairs = words.iter().zip(words.iter().skip(1));
+    words
+        .iter()
+        .any(|word| WORDS.contains(&word.as_str()) || ENDS.iter().any(|end| word.ends_with(end)))
+        || pairs.into_iter().any(|(what, key)| {
+            matches!(key.as_str(), "KEY" | "KEYS") && KEYS.contains(&what.as_str())
+        })
+        || words.windows(2).any(|pair| pair == ["NKEY", "SEED"] || pair == ["NATS", "SEED"])
+}
+
+/// The words of a name, in upper case: of `DB_PASSWORD`, `db.password`, `dbPassword`.
+fn words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut before = '_';
+    for c in name.chars() {
+        let divides = !c.is_ascii_alphanumeric();
+        let starts = c.is_ascii_uppercase() && before.is_ascii_lowercase();
+        if !divides {
+            match words.last_mut() {
+                Some(word) if before.is_ascii_alphanumeric() && !starts => {
+                    word.push(c.to_ascii_uppercase());
+                }
+                _ => words.push(c.to_ascii_uppercase().into()),
+            }
+        }
+        before = c;
+    }
+    words
+}
+
+/// Whether something stands there that is no reference to a variable.
+pub fn holds_text(value: &str) -> bool {
+    let mut rest = value.trim();
+    while let Some(after) = [("$(", ")"), ("${", "}"), ("{{", "}}"), ("<", ">")]
+        .iter()
+        .find_map(|(open, close)| rest.strip_prefix(open)?.split_once(close))
+    {
+        rest = after.1.trim_start();
+    }
+    !rest.is_empty()
+}
+
+/// A token of a form that its maker gave it: GitHub's, GitLab's, Slack's, AWS's, a JWT, an NKey's seed.
+pub fn is_token(word: &str) -> bool {
+    let known = || TOKENS.iter().any(|start| word.starts_with(start));
+    let base32 = |c: char| c.is_ascii_uppercase() || matches!(c, '2'..='7');
+    // Three parts, of which the first two are JSON in base64.
+    let jwt = || {
+        let mut parts = word.split('.');
+        let mut object = || parts.next().is_some_and(|part| part.starts_with("eyJ"));
+        object() && object() && parts.next().is_some_and(|part| !part.is_empty())
+    };
+    let seed = || word.len() == 58 && word.starts_with('S') && word.chars().all(base32);
+    word.len() >= 16 && !word.contains(char::is_whitespace) && (known() || jwt() || seed())
+}
+
+/// `user:password` of a URL.
+pub fn user_info(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit_once('@').map(|(info, _)| info).filter(|info| !info.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::secret_name;
+
+    #[test]
+    fn names() {
+        for name in [
+            "DB_PASSWORD",
+            "DB_PASS",
+            "PGPASSWORD",
+            "PGPASS",
+            "MYSQL_PWD",
+            "db.password",
+            "db-password",
+            "dbPassword",
+            "DBPASSWORD",
+            "GITHUB_TOKEN",
+            "GITHUB_PAT",
+            "AWS_SECRET_ACCESS_KEY",
+            "SIGNING_KEY",
+            "PRIVATE_KEY",
+            "TLS_PRIVATE_KEY_PEM",
+            "privateKey",
+            "STRIPE_API_KEY",
+            "APIKEY",
+            "CREDENTIALS",
+            "GOOGLE_CREDENTIALS",
+            "NATS_NKEY_SEED",
+            "JWT",
+            "clientSecret",
+            "Authorization",
+            "DJANGO_SECRET_KEY",
+        ] {
+            assert!(secret_name(name), "{name}");
+        }
+        for name in [
+            "SECRET_NAME",
+            "TOKEN_TTL",
+            "KEY_COUNT",
+            "KEY",
+            "TOKEN_FILE",
+            "PASSWORD_LENGTH",
+            "MAX_TOKENS",
+            "COMPASS",
+            "PATTERN",
+            "PATH",
+            "AWS_ACCESS_KEY_ID",
+            "TOKEN_URL",
+            "secretKey",
+            "secretRefs",
+            "secretName",
+            "imagePullSecrets",
+            "SORT_KEY",
+            "PARTITION_KEY",
+            "TOKENIZER",
+            "",
+        ] {
+            assert!(!secret_name(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Lists as people write them.
+
+/// `a`, `a and b`, `a, b and c`; nothing for no items.
+pub fn all(items: &[impl AsRef<str>]) -> String {
+    let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
+    match &items[..] {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [others @ .., last] => format!("{} and {last}", others.join(", ")),
+    }
+}

@@ -1,0 +1,279 @@
+//! What is wrong with a file, and where: values, and four ways to write them.
+//!
+//! A [`Finding`] has a stable code. Codes are listed in [`catalog`]; a code never changes its
+//! meaning and is never used again for another.
+
+use std::borrow::Cow;
+
+pub mod catalog;
+mod github;
+mod json;
+mod sarif;
+mod text;
+
+pub use github::github;
+pub use json::{json, write_json};
+pub use sarif::sarif;
+pub use text::text;
+
+use crate::yaml::Span;
+use catalog::Rule;
+use kube_object::printable::printable;
+use kube_object::secrets::{Mask, masked};
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Works, but likely not as meant. The file passes.
+    Warning,
+    /// Kubernetes, NATS or KEDA would refuse it, or it could not work. The file fails.
+    Error,
+}
+
+impl Severity {
+    /// `error` or `warning`, as SARIF and GitHub spell them too.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// Which kind of thing.
+    pub rule: &'static Rule,
+    /// How bad. Usually the rule's own severity.
+    pub severity: Severity,
+    /// Where.
+    pub span: Span,
+    /// The field, such as `spec.nats.stream`; empty for the file as a whole.
+    pub path: String,
+    /// What is wrong and what is allowed.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+    /// Whether the text at its place is a secret, which is shown nowhere.
+    pub conceals: bool,
+}
+
+impl Finding {
+    /// A finding of the rule's own severity, without a place yet.
+    #[must_use]
+    pub fn new(rule: &'static Rule, message: impl Into<String>) -> Self {
+        Self {
+            rule,
+            severity: rule.severity,
+            span: Span::default(),
+            path: String::new(),
+            message: message.into(),
+            help: None,
+            conceals: false,
+        }
+    }
+
+    /// Places it.
+    #[must_use]
+    pub fn at(mut self, span: Span, path: impl Into<String>) -> Self {
+        self.span = span;
+        self.path = path.into();
+        self
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The field and what is wrong, fit to be printed.
+    fn said(&self) -> String {
+        let path = if self.path.is_empty() { "" } else { ": " };
+        printable(&format!("{}{path}{}", self.path, self.message)).into_owned()
+    }
+
+    /// What to do, fit to be printed.
+    fn advice(&self) -> Option<Cow<'_, str>> {
+        self.help.as_deref().map(printable)
+    }
+
+    /// Keeps the text at its place out of everything that is printed.
+    #[must_use]
+    pub fn concealed(mut self) -> Self {
+        self.conceals = true;
+        self
+    }
+}
+
+/// The findings of one file, in the order of the file.
+#[derive(Debug, Clone, Default)]
+pub struct FileFindings {
+    /// The file as the user named it, or `<stdin>`.
+    pub file: String,
+    /// Its text, for the lines that are shown; empty where it could not be read.
+    pub source: String,
+    /// What is wrong with it.
+    pub findings: Vec<Finding>,
+}
+
+impl FileFindings {
+    /// Sorts findings by place, and drops those that say the same at the same place.
+    #[must_use]
+    pub fn new(file: String, source: String, mut findings: Vec<Finding>) -> Self {
+        let source = conceal(source, &mut findings);
+        for finding in &mut findings {
+            shorten(&mut finding.message);
+            shorten(&mut finding.path);
+        }
+        findings.sort_by(|a, b| {
+            (a.span.start, a.rule.code, &a.message).cmp(&(b.span.start, b.rule.code, &b.message))
+        });
+        findings.dedup_by(|a, b| {
+            a.span.start == b.span.start && a.rule.code == b.rule.code && a.message == b.message
+        });
+        Self { file, source, findings }
+    }
+}
+
+/// Replaces secrets in the source by asterisks, and in what findings quote of it. This is the one place: every
+/// format prints what comes out of it.
+fn conceal(source: String, findings: &mut [Finding]) -> String {
+    if findings.is_empty() {
+        return source;
+    }
+    let mut mask = Mask::of(&source);
+    // What a rule knows to be a secret is one wherever it is quoted.
+    let known = mask.texts.len();
+    let concealed: Vec<Span> = findings.iter().filter(|f| f.conceals).map(|f| f.span).collect();
+    let lines: Vec<&str> = source.split_inclusive('\n').collect();
+    for span in concealed {
+        for line in span.start.line..=span.end.line {
+            let Some(text) = line.checked_sub(1).and_then(|i| lines.get(i)) else { continue };
+            let from = if line == span.start.line { span.start.column - 1 } else { 0 };
+            let to = if line == span.end.line { span.end.column - 1 } else { usize::MAX };
+            mask.spans.push((line - 1, from, to));
+            let quoted: String = text.chars().skip(from).take(to.saturating_sub(from)).collect();
+            let quoted = quoted.trim_matches(['"', '\'', '\n', '\r', ' ']);
+            if quoted.len() > 2 {
+                mask.texts.push((line - 1, quoted.to_owned()));
+            }
+        }
+    }
+    mask.spans.sort_unstable();
+    let (local, everywhere) = mask.texts.split_at(known);
+    for finding in &mut *findings {
+        let (first, last) = (finding.span.start.line, finding.span.end.line);
+        let from = local.partition_point(|(line, _)| line + 1 < first);
+        let here = local.iter().skip(from).take_while(|(line, _)| *line < last).take(50);
+        let texts: Vec<&str> = here.chain(everywhere).map(|(_, text)| text.as_str()).collect();
+        let from = mask.spans.partition_point(|(line, ..)| line + 1 < first);
+        let at = (first.saturating_sub(1), finding.span.start.column.saturating_sub(1));
+        let quotes = mask
+            .spans
+            .iter()
+            .skip(from)
+            .take_while(|(line, ..)| *line == at.0)
+            .any(|(_, from, to)| (*from..*to).contains(&at.1) && !finding.conceals);
+        let parts = [Some(&mut finding.message), finding.help.as_mut(), Some(&mut finding.path)];
+        for text in parts.into_iter().flatten() {
+            clear(text, &texts, quotes);
+        }
+    }
+    let mut out = String::with_capacity(source.len());
+    let mut spans = mask.spans.iter().peekable();
+    for (i, line) in lines.iter().enumerate() {
+        let mut columns: Vec<(usize, usize)> = Vec::new();
+        while let Some((_, from, to)) = spans.next_if(|(at, ..)| *at <= i) {
+            match columns.last_mut() {
+                Some(last) if *from <= last.1 => last.1 = last.1.max(*to),
+                _ => columns.push((*from, *to)),
+            }
+        }
+        if columns.is_empty() {
+            out.push_str(line);
+            continue;
+        }
+        let mut columns = columns.into_iter().peekable();
+        for (j, c) in line.chars().enumerate() {
+            while columns.next_if(|(_, to)| *to <= j).is_some() {}
+            let secret = columns.peek().is_some_and(|(from, _)| *from <= j);
+            out.push(if secret && !c.is_whitespace() { '*' } else { c });
+        }
+    }
+    out
+}
+
+/// Takes secrets out of a text: those that stand at its finding's place, and what looks like one in itself. A
+/// finding about a secret quotes it in ways of its own (escaped, as a number).
+fn clear(text: &mut String, secrets: &[&str], quotes: bool) {
+    for secret in secrets {
+        if text.contains(secret) {
+            *text = text.replace(secret, "***");
+        }
+    }
+    if quotes {
+        if let (Some(from), Some(to)) = (text.find('"'), text.rfind('"')) {
+            text.replace_range(from..=to, "\"***\"");
+        }
+        if let Some((before, number)) = text.split_once("the number ") {
+            let after = number.find(|c: char| c.is_whitespace()).and_then(|at| number.get(at..));
+            *text = format!("{before}a number{}", after.unwrap_or_default());
+        }
+    }
+    if let Some(masked) = masked(text) {
+        *text = masked;
+    }
+}
+
+/// Messages quote what was written, which may be megabytes.
+fn shorten(text: &mut String) {
+    const LONGEST: usize = 600;
+    if text.len() > LONGEST {
+        let kept: String = text.chars().take(LONGEST / 2).collect();
+        let end: Vec<char> = text.chars().rev().take(LONGEST / 4).collect();
+        *text = format!("{kept} … {}", end.into_iter().rev().collect::<String>());
+    }
+}
+
+/// Counts over a whole run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Files read.
+    pub files: usize,
+    /// Claims checked.
+    pub claims: usize,
+    /// Objects of other kinds, passed over.
+    pub skipped: usize,
+    /// Files that hold no Kubernetes object, passed over.
+    pub foreign: usize,
+    /// Errors found.
+    pub errors: usize,
+    /// Warnings found.
+    pub warnings: usize,
+}
+
+impl Summary {
+    /// Adds the counts of another part of the run.
+    pub fn add(&mut self, other: Self) {
+        self.files += other.files;
+        self.claims += other.claims;
+        self.skipped += other.skipped;
+        self.foreign += other.foreign;
+        self.errors += other.errors;
+        self.warnings += other.warnings;
+    }
+
+    /// Adds findings to the counts.
+    pub fn count(&mut self, findings: &[Finding]) {
+        for finding in findings {
+            match finding.severity {
+                Severity::Error => self.errors += 1,
+                Severity::Warning => self.warnings += 1,
+            }
+        }
+    }
+}

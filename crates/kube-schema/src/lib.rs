@@ -1,0 +1,18 @@
+//! What Kubernetes' API server makes of a text: YAML with positions, the schema of a definition, findings.
+//!
+//! In: texts, XRDs and CRDs. Out: values with their places, defaults, and findings with line and
+//! column. It is the only home of CEL, and must not know what an EventDrivenService is.
+//!
+//! ```text
+//! yaml         as kubectl reads it, every value with its line and column
+//! schema       what the API server serves for an XRD or CRD, compiled once
+//! diagnostics  findings with stable codes; text, JSON, SARIF, GitHub annotations
+//! characters   characters that are taken for others, or not seen
+//! placeholder  texts that somebody meant to replace
+//! ```
+
+pub mod characters;
+pub mod diagnostics;
+pub mod placeholder;
+pub mod schema;
+pub mod yaml;

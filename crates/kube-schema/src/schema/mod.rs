@@ -1,0 +1,271 @@
+//! The API's schema, as the API server would serve and enforce it.
+//!
+//! ```text
+//! XRD or CRD -> crd (the schema that is served) -> structural (compiled once)
+//! claim -> unknown fields -> defaults -> metadata -> validate (types, bounds, CEL) -> admission
+//! ```
+//!
+//! The API server is the judge: what it accepts passes here, what it refuses fails here.
+
+mod admission;
+mod cel;
+pub mod crd;
+mod defaults;
+mod formats;
+mod metadata;
+mod problem;
+pub mod publish;
+mod structural;
+mod suggest;
+mod validate;
+mod wrong_character;
+
+use crate::yaml::Place;
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+pub use admission::AdmissionPolicy;
+pub use crd::{Definition, Side};
+pub use structural::Schema;
+pub use suggest::{distance, nearest, same_name};
+
+use crate::diagnostics::{Finding, Severity, catalog};
+use crate::yaml::{Content, Node};
+use kube_object::object::Object;
+use kube_object::path::{At, Path};
+use problem::Problem;
+
+/// What the API server knows of one kind: its schema, compiled, and the policies beside it.
+#[derive(Debug)]
+pub struct ClaimApi {
+    /// Group, version, kind, plural, and the schema as the CRD has it.
+    pub definition: Definition,
+    schema: Schema,
+    policies: Vec<AdmissionPolicy>,
+    evaluator: cel::Evaluator,
+}
+
+/// A claim that has passed validation, with its defaults. Only [`Checked::claim`] gives one.
+#[derive(Debug, Clone, Copy)]
+pub struct ValidClaim<'a> {
+    object: &'a Object,
+}
+
+impl<'a> ValidClaim<'a> {
+    /// The claim as the API server would store it.
+    #[must_use]
+    pub const fn object(self) -> &'a Object {
+        self.object
+    }
+}
+
+/// What came of a check.
+#[derive(Debug)]
+pub struct Checked {
+    /// Errors and warnings, not yet sorted.
+    pub findings: Vec<Finding>,
+    /// The object with defaults, without what the API server drops; also where it is not valid.
+    pub effective: Value,
+    valid: bool,
+}
+
+impl Checked {
+    /// The claim, where there is no error.
+    #[must_use]
+    pub fn claim(&self) -> Option<ValidClaim<'_>> {
+        self.effective.as_object().filter(|_| self.valid).map(|object| ValidClaim { object })
+    }
+
+    /// Adds what rules outside the schema found.
+    pub fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        self.findings.extend(findings);
+        self.valid = !self.findings.iter().any(|f| f.severity == Severity::Error);
+    }
+}
+
+impl ClaimApi {
+    /// The claim that an XRD offers; of a CRD, its own kind.
+    ///
+    /// # Errors
+    /// Says what the XRD lacks, or where its schema cannot be read.
+    pub fn from_xrd(xrd: &Value) -> Result<Self, String> {
+        Self::new(crd::definition(xrd, Side::Claim)?)
+    }
+
+    /// The composite that an XRD defines; of a CRD, its own kind.
+    ///
+    /// # Errors
+    /// Says what the XRD lacks, or where its schema cannot be read.
+    pub fn composite(xrd: &Value) -> Result<Self, String> {
+        Self::new(crd::definition(xrd, Side::Composite)?)
+    }
+
+    fn new(definition: Definition) -> Result<Self, String> {
+        let schema = Schema::compile(&definition.schema)
+            .map_err(|e| format!("the schema of {}: {e}", definition.kind))?;
+        Ok(Self { definition, schema, policies: Vec::new(), evaluator: cel::Evaluator::default() })
+    }
+
+    /// Adds a ValidatingAdmissionPolicy, if it is one and is about this kind.
+    #[must_use]
+    pub fn with_policy(mut self, policy: &Value) -> Self {
+        self.policies.extend(AdmissionPolicy::of(policy, &self.definition));
+        self
+    }
+
+    /// `group/version`.
+    #[must_use]
+    pub fn api_version(&self) -> String {
+        format!("{}/{}", self.definition.group, self.definition.version)
+    }
+
+    /// Where the API has a field of this name, list entries as `[]`: letter case, dashes and underscores
+    /// do not count. Not metadata, status, and what is Crossplane's own.
+    #[must_use]
+    pub fn places(&self, name: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        if let Some(spec) = self.schema.properties.get("spec") {
+            spec.places(name, "spec", &mut found);
+        }
+        found
+    }
+
+    /// Fills in defaults as the API server does at creation. `false` where they are too large for any
+    /// API server, and not all were filled in.
+    pub fn apply_defaults(&self, value: &mut Value) -> bool {
+        defaults::apply_defaults(value, &self.schema)
+    }
+
+    /// Validates an object of this kind. What it says of itself in `apiVersion` and `kind` is the
+    /// caller's to compare.
+    #[must_use]
+    pub fn check(&self, node: &Node) -> Checked {
+        self.check_with(node, true)
+    }
+
+    /// The same without CEL rules and admission policies, for a caller whose next step refuses
+    /// what they refuse. Compiling them is most of the time that a check takes.
+    #[must_use]
+    pub fn check_without_rules(&self, node: &Node) -> Checked {
+        self.check_with(node, false)
+    }
+
+    fn check_with(&self, node: &Node, rules: bool) -> Checked {
+        let mut value = node.to_json();
+        let mut problems: Vec<Problem> = Vec::new();
+        let root = At::default();
+        defaults::prune(&mut value, Some(&self.schema), true, &root, &mut |path, schema| {
+            // Help is looked for where it will be shown.
+            let schema = schema.filter(|_| problems.len() < MAX_PROBLEMS);
+            problems.push(validate::unknown(path, schema));
+        });
+        let mut nulls = Vec::new();
+        defaults::drop_nulls(&mut value, Some(&self.schema), &root, &mut |path, default| {
+            nulls.push((path, default));
+        });
+        if !self.apply_defaults(&mut value) {
+            let message = format!(
+                "has more than {} MiB once defaults are filled in, which no API server takes: give it fewer \
+                 entries, or the API smaller defaults",
+                defaults::MAX_DEFAULTED >> 20
+            );
+            problems.push(Problem::new(&catalog::LIMIT, Path::default(), message));
+        }
+        // `customresource/strategy.go`, PrepareForCreate.
+        if self.definition.status_is_subresource
+            && let Some(object) = value.as_object_mut()
+        {
+            object.remove("status");
+        }
+        let Some(object) = value.as_object() else {
+            let finding = Finding::new(&catalog::NOT_AN_OBJECT, "an object must be a mapping")
+                .at(node.span, "");
+            return Checked { findings: vec![finding], effective: value, valid: false };
+        };
+        problems.extend(metadata::check(object, self.definition.namespaced));
+        let meter = self.evaluator.meter();
+        let evaluator = rules.then_some(&self.evaluator);
+        problems.extend(validate::validate(&value, &self.schema, evaluator, &meter));
+        // The type of metadata is asked for twice: as metadata, and by the schema.
+        let mut types = HashSet::new();
+        problems.retain(|p| *p.rule != catalog::TYPE || types.insert(p.path.clone()));
+        // Where the type is wrong, the fields below are no fields of this API at all.
+        let mistyped: HashSet<Path> =
+            problems.iter().filter(|p| *p.rule == catalog::TYPE).map(|p| p.path.clone()).collect();
+        problems.retain(|p| *p.rule != catalog::UNKNOWN_FIELD || !p.path.is_below(&mistyped));
+        // A text that does not have the form of its field breaks rules about that text as well.
+        let malformed: HashSet<Path> = problems
+            .iter()
+            .filter(|p| *p.rule == catalog::PATTERN || *p.rule == catalog::LENGTH)
+            .map(|p| p.path.clone())
+            .collect();
+        problems.retain(|p| *p.rule != catalog::CEL || !malformed.contains(&p.path));
+        // What is missing because it is null is said once.
+        let said: HashSet<&Path> = problems.iter().map(|p| &p.path).collect();
+        nulls.retain(|(path, _)| !said.contains(path));
+        // Admission comes after what makes a name a name.
+        let name = Path::fields("metadata.name");
+        let metadata = Path::fields("metadata");
+        let misnamed = problems.iter().any(|p| {
+            p.path == name && *p.rule == catalog::METADATA
+                || *p.rule == catalog::TYPE && metadata.holds(&p.path)
+        });
+        for policy in self.policies.iter().filter(|_| rules && !misnamed) {
+            problems.extend(policy.check(&value, &self.evaluator, &meter));
+        }
+        if meter.is_spent() {
+            problems.insert(0, Problem::new(&catalog::LIMIT, Path::default(), meter.why()));
+        }
+        // The policy's bound is the tighter one.
+        if problems.iter().any(|p| p.path == name && *p.rule == catalog::ADMISSION) {
+            problems.retain(|p| p.path != name || *p.rule != catalog::LENGTH);
+        }
+        let all = if problems.len() < validate::MAX_PROBLEMS { "" } else { " or more" };
+        let more = bound(&mut problems) + nulls.len().saturating_sub(MAX_PROBLEMS);
+        nulls.truncate(MAX_PROBLEMS);
+        let mut findings: Vec<Finding> =
+            problems.into_iter().map(|problem| problem.into_finding(node)).collect();
+        if more > 0 {
+            let message = format!("{more}{all} more problems in this object are not shown");
+            let at = Path::default().span(node);
+            findings.push(Finding::new(&catalog::LIMIT, message).at(at, ""));
+        }
+        findings.extend(nulls.iter().filter(|(path, _)| written(path, node)).map(
+            |(path, default)| {
+                let message = match default {
+                    true => "has no value, so Kubernetes fills in its default",
+                    false => "has no value, so Kubernetes drops it",
+                };
+                Finding::new(&catalog::NULL_FIELD, message)
+                    .at(path.key_span(node), path.to_string())
+                    .help("leave the field out, or give it a value")
+            },
+        ));
+        let valid = !findings.iter().any(|f| f.severity == Severity::Error);
+        Checked { findings, effective: value, valid }
+    }
+}
+
+/// Problems of one kind in one object that are shown: nobody reads more, and to find the place of
+/// each in the file takes the longer the larger the file is.
+const MAX_PROBLEMS: usize = 100;
+
+/// Keeps so many unknown fields and so many other problems, and counts the rest.
+fn bound(problems: &mut Vec<Problem>) -> usize {
+    let (all, mut unknown, mut others) = (problems.len(), 0, 0);
+    problems.retain(|problem| {
+        let count = match *problem.rule == catalog::UNKNOWN_FIELD {
+            true => &mut unknown,
+            false => &mut others,
+        };
+        *count += 1;
+        *count <= MAX_PROBLEMS
+    });
+    all - problems.len()
+}
+
+/// Whether a field stands in the file, and not only in a default.
+fn written(path: &Path, root: &Node) -> bool {
+    path.node(root).is_some_and(|node| matches!(node.content, Content::Scalar(_)))
+}

@@ -1,0 +1,306 @@
+//! A structural schema, compiled once: regular expressions and rules are ready to run.
+//!
+//! Source: `k8s.io/apiextensions-apiserver` 0.34 `pkg/apiserver/schema/structural.go`.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use serde_json::{Map, Value};
+
+use super::cel::CelRule;
+use golang::regexp::{self, Regexp};
+
+/// How deep a schema may nest. Kubernetes' own bound on a CRD's size ends far before.
+const MAX_DEPTH: usize = 100;
+
+/// Bytes that the schema's patterns may take together once they are compiled. Ours; the API server compiles
+/// each at each use, and forgets it.
+const MAX_PATTERN_BYTES: usize = 64 << 20;
+/// Characters of a schema's rules together: what can be parsed within seconds. Ours; the API server has a
+/// budget for what they cost, which so many exceed.
+const MAX_RULE_CHARACTERS: usize = 300_000;
+/// Characters of a field's name. Ours: a name stands in the path of each problem below it.
+const MAX_NAME: usize = 1024;
+/// Bytes of a description or an example that help may quote.
+const MAX_QUOTED: usize = 4096;
+
+/// What the parts of a schema take together.
+#[derive(Debug, Default)]
+struct Totals {
+    pattern_bytes: Cell<usize>,
+    rule_characters: Cell<usize>,
+}
+
+/// A compiled schema.
+#[derive(Debug, Default)]
+pub struct Schema {
+    pub(super) kind: Kind,
+    pub(super) nullable: bool,
+    pub(super) preserve_unknown: bool,
+    pub(super) embedded: bool,
+    pub(super) description: Option<String>,
+    pub(super) example: Option<Value>,
+    pub(super) default: Option<Value>,
+    /// Whether a default that is a text has the form of the pattern, and whether the rules hold for it: judged
+    /// once, and not with each object that leaves the field out.
+    pub(super) default_fits: OnceLock<bool>,
+    pub(super) default_holds: OnceLock<bool>,
+    pub(super) format: Option<String>,
+    pub(super) allowed: Option<Vec<Value>>,
+    pub(super) pattern: Option<(String, Regexp)>,
+    pub(super) min_length: Option<u64>,
+    pub(super) max_length: Option<u64>,
+    pub(super) minimum: Option<(f64, bool)>,
+    pub(super) maximum: Option<(f64, bool)>,
+    pub(super) multiple_of: Option<f64>,
+    pub(super) min_items: Option<u64>,
+    pub(super) max_items: Option<u64>,
+    pub(super) min_properties: Option<u64>,
+    pub(super) max_properties: Option<u64>,
+    pub(super) required: Vec<String>,
+    pub(super) properties: BTreeMap<String, Self>,
+    /// Those of the properties that have a default.
+    pub(super) defaulted: Vec<String>,
+    pub(super) additional: Additional,
+    pub(super) items: Option<Box<Self>>,
+    pub(super) all_of: Vec<Self>,
+    pub(super) any_of: Vec<Self>,
+    pub(super) one_of: Vec<Self>,
+    pub(super) not: Option<Box<Self>>,
+    pub(super) list: ListType,
+    pub(super) rules: Vec<CelRule>,
+}
+
+/// `type`, with `x-kubernetes-int-or-string` as one of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Kind {
+    #[default]
+    Any,
+    Object,
+    Array,
+    String,
+    Integer,
+    Number,
+    Boolean,
+    IntOrString,
+}
+
+impl Kind {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Any => "a value",
+            Self::Object => "a mapping",
+            Self::Array => "a list",
+            Self::String => "a string",
+            Self::Integer => "an integer",
+            Self::Number => "a number",
+            Self::Boolean => "a boolean",
+            Self::IntOrString => "an integer or a string",
+        }
+    }
+}
+
+/// `additionalProperties`.
+#[derive(Debug, Default)]
+pub(super) enum Additional {
+    #[default]
+    Absent,
+    Allowed,
+    Schema(Box<Schema>),
+}
+
+/// `x-kubernetes-list-type`.
+#[derive(Debug, Default)]
+pub(super) enum ListType {
+    #[default]
+    Atomic,
+    Set,
+    Map(Vec<String>),
+}
+
+impl Schema {
+    /// Whether a text is the default.
+    pub(super) fn is_default(&self, text: &str) -> bool {
+        self.default.as_ref().and_then(Value::as_str) == Some(text)
+    }
+
+    /// Compiles an OpenAPI v3 schema as a CRD holds it.
+    ///
+    /// # Errors
+    /// Names the place and what is wrong there: no mapping, an unknown type, a pattern that Go
+    /// would refuse, nesting without end.
+    pub fn compile(schema: &Value) -> Result<Self, String> {
+        compile(schema, "", 0, &Totals::default())
+    }
+
+    /// The schema of a field or of a list's items.
+    pub(super) fn child(&self, key: &str) -> Option<&Self> {
+        self.properties.get(key).or(match &self.additional {
+            Additional::Schema(schema) => Some(schema),
+            _ => None,
+        })
+    }
+
+    /// The paths below `at` of fields with this name; see [`super::ClaimApi::places`].
+    pub(super) fn places(&self, name: &str, at: &str, found: &mut Vec<String>) {
+        for (key, child) in &self.properties {
+            if at == "spec" && super::crd::is_machinery(key) {
+                continue;
+            }
+            let path = format!("{at}.{key}");
+            child.places(name, &path, found);
+            if super::suggest::same_name(key, name) {
+                found.push(path);
+            }
+        }
+        if let Some(items) = &self.items {
+            items.places(name, &format!("{at}[]"), found);
+        }
+    }
+
+    /// The description's first sentence, as a part of another.
+    pub(super) fn summary(&self) -> Option<String> {
+        let text = self.description.as_deref()?;
+        let first = text.split_inclusive(". ").next().unwrap_or(text);
+        let first = first.trim().trim_end_matches('.');
+        let mut chars = first.chars();
+        let initial = chars.next()?;
+        // An abbreviation keeps its capitals.
+        if chars.clone().next().is_some_and(char::is_uppercase) {
+            return Some(first.to_owned());
+        }
+        Some(initial.to_lowercase().chain(chars).collect())
+    }
+}
+
+fn compile(value: &Value, at: &str, depth: usize, totals: &Totals) -> Result<Schema, String> {
+    if depth > MAX_DEPTH {
+        return Err(format!("{at}: schema nested deeper than {MAX_DEPTH} levels"));
+    }
+    let Value::Object(object) = value else {
+        return Err(format!("{at}: a schema must be a mapping"));
+    };
+    let flag = |key: &str| object.get(key).and_then(Value::as_bool).unwrap_or_default();
+    let count = |key: &str| object.get(key).and_then(Value::as_u64);
+    let number = |key: &str| object.get(key).and_then(Value::as_f64);
+    let text = |key: &str| object.get(key).and_then(Value::as_str);
+    let list = |key: &str| -> Result<Vec<Schema>, String> {
+        let items = object.get(key).and_then(Value::as_array).into_iter().flatten().enumerate();
+        items.map(|(i, v)| compile(v, &format!("{at}.{key}[{i}]"), depth + 1, totals)).collect()
+    };
+    let boxed = |key: &str| -> Result<Option<Box<Schema>>, String> {
+        let part = object.get(key).filter(|v| v.is_object());
+        part.map(|v| compile(v, &format!("{at}.{key}"), depth + 1, totals).map(Box::new))
+            .transpose()
+    };
+    let kind = if flag("x-kubernetes-int-or-string") {
+        Kind::IntOrString
+    } else {
+        match text("type") {
+            None | Some("") => Kind::Any,
+            Some("object") => Kind::Object,
+            Some("array") => Kind::Array,
+            Some("string") => Kind::String,
+            Some("integer") => Kind::Integer,
+            Some("number") => Kind::Number,
+            Some("boolean") => Kind::Boolean,
+            Some(other) => return Err(format!("{at}.type: {other} is no type")),
+        }
+    };
+    let pattern = match text("pattern") {
+        None | Some("") => None,
+        Some(pattern) => {
+            let regexp = regexp::compile(pattern).map_err(|e| format!("{at}.pattern: {e}"))?;
+            let bytes = totals.pattern_bytes.get() + regexp.bytes();
+            totals.pattern_bytes.set(bytes);
+            if bytes > MAX_PATTERN_BYTES {
+                let most = MAX_PATTERN_BYTES >> 20;
+                return Err(format!(
+                    "{at}.pattern: the patterns so far take more than {most} MiB compiled: use fewer or \
+                     shorter ones, with smaller repetitions"
+                ));
+            }
+            Some((pattern.to_owned(), regexp))
+        }
+    };
+    let mut properties = BTreeMap::new();
+    for (key, value) in object.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        if key.len() > MAX_NAME {
+            return Err(format!("{at}: a field's name has more than {MAX_NAME} characters"));
+        }
+        properties.insert(key.clone(), compile(value, &format!("{at}.{key}"), depth + 1, totals)?);
+    }
+    let required = names(object, "required");
+    if required.iter().any(|name| name.len() > MAX_NAME) {
+        return Err(format!("{at}.required: a field's name has more than {MAX_NAME} characters"));
+    }
+    let rules = object.get("x-kubernetes-validations").and_then(Value::as_array);
+    let rules: Vec<CelRule> = rules.into_iter().flatten().filter_map(CelRule::of).collect();
+    for (i, rule) in rules.iter().enumerate() {
+        let at = format!("{at}.x-kubernetes-validations[{i}]");
+        rule.check_size().map_err(|e| format!("{at}: {e}"))?;
+        let characters = totals.rule_characters.get() + rule.len();
+        totals.rule_characters.set(characters);
+        if characters > MAX_RULE_CHARACTERS {
+            return Err(format!(
+                "{at}: the rules so far have more than {MAX_RULE_CHARACTERS} characters: say it with less"
+            ));
+        }
+    }
+    let additional = match object.get("additionalProperties") {
+        Some(Value::Bool(true)) => Additional::Allowed,
+        Some(Value::Object(_)) => {
+            boxed("additionalProperties")?.map_or(Additional::Absent, Additional::Schema)
+        }
+        _ => Additional::Absent,
+    };
+    Ok(Schema {
+        kind,
+        nullable: flag("nullable"),
+        preserve_unknown: flag("x-kubernetes-preserve-unknown-fields"),
+        embedded: flag("x-kubernetes-embedded-resource"),
+        description: text("description").map(|text| {
+            text.get(..text.floor_char_boundary(MAX_QUOTED)).unwrap_or_default().to_owned()
+        }),
+        example: object.get("example").filter(|e| e.to_string().len() <= MAX_QUOTED).cloned(),
+        default_fits: OnceLock::new(),
+        default_holds: OnceLock::new(),
+        default: object.get("default").filter(|v| !v.is_null()).cloned(),
+        format: text("format").map(str::to_owned),
+        allowed: object.get("enum").and_then(Value::as_array).cloned(),
+        pattern,
+        min_length: count("minLength"),
+        max_length: count("maxLength"),
+        minimum: number("minimum").map(|n| (n, flag("exclusiveMinimum"))),
+        maximum: number("maximum").map(|n| (n, flag("exclusiveMaximum"))),
+        multiple_of: number("multipleOf"),
+        min_items: count("minItems"),
+        max_items: count("maxItems"),
+        min_properties: count("minProperties"),
+        max_properties: count("maxProperties"),
+        required,
+        additional,
+        items: boxed("items")?,
+        all_of: list("allOf")?,
+        any_of: list("anyOf")?,
+        one_of: list("oneOf")?,
+        not: boxed("not")?,
+        list: match text("x-kubernetes-list-type") {
+            Some("set") => ListType::Set,
+            Some("map") => ListType::Map(names(object, "x-kubernetes-list-map-keys")),
+            _ => ListType::Atomic,
+        },
+        defaulted: (properties.iter())
+            .filter(|(_, property): &(_, &Schema)| property.default.is_some())
+            .map(|(key, _)| key.clone())
+            .collect(),
+        properties,
+        rules,
+    })
+}
+
+fn names(object: &Map<String, Value>, key: &str) -> Vec<String> {
+    let list = object.get(key).and_then(Value::as_array).into_iter().flatten();
+    list.filter_map(Value::as_str).map(str::to_owned).collect()
+}

@@ -1,0 +1,265 @@
+//! Runs `eds render` and Crossplane's own rendering of the same case, and compares.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::slice::from_ref;
+
+use eds_core::composition::{self, Composition, Error, Inputs, composite_of};
+use eds_parity::tools::{self, Running};
+use kube_schema::schema::ClaimApi;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::{documents, platform, read};
+
+const RESOURCE_NAME: &str = "crossplane.io/composition-resource-name";
+
+/// Which Composition, and who answers its first step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Variant {
+    /// The default Composition: provider-kubernetes Objects.
+    Objects,
+    /// The overlay that lets Crossplane compose the manifests.
+    Direct,
+    /// The default one, where our function stands in for function-patch-and-transform.
+    DropIn,
+}
+
+impl Variant {
+    pub(crate) const ALL: [Self; 3] = [Self::Objects, Self::Direct, Self::DropIn];
+}
+
+/// Both sides, ready to run.
+pub(crate) struct Both {
+    eds: PathBuf,
+    crossplane: PathBuf,
+    crossplane_cli: PathBuf,
+    folder: PathBuf,
+    _functions: [Running; 2],
+    _runtime: Runtime,
+}
+
+impl Both {
+    /// Finds the real Crossplane and function, starts both functions, and writes what every case
+    /// needs. An error where an oracle is missing; all else fails the test.
+    pub(crate) fn start(objects: &Value, direct: &Value) -> Result<Self, String> {
+        let crossplane = tools::find_oracle("crossplane")?;
+        let crossplane_cli = tools::find_oracle("crossplane-cli")?;
+        let oracle = tools::find_oracle("function-patch-and-transform")?;
+
+        let eds = tools::find_ours("eds").unwrap();
+        let ours = tools::find_ours("eds-function").unwrap();
+        let runtime = Runtime::new().unwrap();
+        let oracle = runtime.block_on(tools::start(&oracle)).unwrap();
+        let ours = runtime.block_on(tools::start(&ours)).unwrap();
+
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("crossplane_render");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        write(&folder.join("objects.yaml"), from_ref(objects));
+        write(&folder.join("direct.yaml"), from_ref(direct));
+        let functions = |first: &str| {
+            [
+                function("function-patch-and-transform", first),
+                function("function-event-driven-service", &ours.address),
+            ]
+        };
+        write(&folder.join("functions.yaml"), &functions(&oracle.address));
+        write(&folder.join("drop-in.yaml"), &functions(&ours.address));
+        let _functions = [oracle, ours];
+        Ok(Self { eds, crossplane, crossplane_cli, folder, _functions, _runtime: runtime })
+    }
+
+    /// A case in a folder of its own.
+    pub(crate) fn case<'a>(&'a self, name: &str, claim: &'a Path, variant: Variant) -> Case<'a> {
+        let folder = self.folder.join(name);
+        fs::create_dir(&folder).unwrap();
+        let (composition, functions) = match variant {
+            Variant::Objects => ("objects.yaml", "functions.yaml"),
+            Variant::Direct => ("direct.yaml", "functions.yaml"),
+            Variant::DropIn => ("objects.yaml", "drop-in.yaml"),
+        };
+        Case {
+            both: self,
+            claim,
+            composition: self.folder.join(composition),
+            functions: self.folder.join(functions),
+            folder,
+            ours: Vec::new(),
+            theirs: Vec::new(),
+        }
+    }
+}
+
+/// A Function that is already running, as Crossplane's command is told of it.
+fn function(name: &str, address: &str) -> Value {
+    json!({
+        "apiVersion": "pkg.crossplane.io/v1",
+        "kind": "Function",
+        "metadata": {"name": name, "annotations": {
+            "render.crossplane.io/runtime": "Development",
+            "render.crossplane.io/runtime-development-target": format!("dns:///{address}"),
+        }},
+        "spec": {"package": "example.org/not-pulled:v1"},
+    })
+}
+
+/// JSON documents, which are YAML.
+fn write(path: &Path, documents: &[Value]) {
+    let text: Vec<String> = documents.iter().map(|d| format!("{d:#}")).collect();
+    fs::write(path, text.join("\n---\n")).unwrap();
+}
+
+/// What both gave.
+pub(crate) struct Outcome {
+    pub(crate) composite: Value,
+}
+
+/// One claim, one Composition, and what exists already.
+pub(crate) struct Case<'a> {
+    both: &'a Both,
+    claim: &'a Path,
+    composition: PathBuf,
+    functions: PathBuf,
+    folder: PathBuf,
+    /// Options of `eds render` and of Crossplane's command that name what exists already.
+    ours: Vec<String>,
+    theirs: Vec<String>,
+}
+
+impl Case<'_> {
+    /// From now on these resources exist.
+    pub(crate) fn observe(&mut self, observed: &[Value], required: &[Value]) {
+        let mut add = |file: &str, documents: &[Value], option: &str, theirs: &str| {
+            let path = self.folder.join(file);
+            write(&path, documents);
+            self.ours.push(format!("{option}={}", path.display()));
+            self.theirs.push(format!("{theirs}={}", path.display()));
+        };
+        if !observed.is_empty() {
+            add("observed.yaml", observed, "--observed", "--observed-resources");
+        }
+        if !required.is_empty() {
+            add("required.yaml", required, "--required-resources", "--required-resources");
+        }
+    }
+
+    /// `eds render` with this output.
+    pub(crate) fn eds(&self, output: &str) -> Result<Vec<Value>, String> {
+        let run = self.eds_output(output);
+        if !run.status.success() {
+            return Err(format!("eds render: {}", String::from_utf8_lossy(&run.stderr)));
+        }
+        Ok(documents(&String::from_utf8(run.stdout).unwrap()))
+    }
+
+    fn eds_output(&self, output: &str) -> Output {
+        Command::new(&self.both.eds)
+            .args(["render", "--output", output, "--composition"])
+            .arg(&self.composition)
+            .args(&self.ours)
+            .arg(self.claim)
+            .output()
+            .unwrap()
+    }
+
+    fn crossplane(&self, composite: &Value) -> Output {
+        let file = self.folder.join("composite.yaml");
+        write(&file, from_ref(composite));
+        let xrd = platform().join("definitions/xeventdrivenservices.yaml");
+        Command::new(&self.both.crossplane_cli)
+            .args(["composition", "render"])
+            .args([&file, &self.composition, &self.functions])
+            .arg("--include-full-xr")
+            .arg(format!("--crossplane-binary={}", self.both.crossplane.display()))
+            .arg(format!("--xrd={}", xrd.display()))
+            .args(&self.theirs)
+            .output()
+            .unwrap()
+    }
+
+    /// Both render, and everything is equal.
+    pub(crate) fn both_render(&self) -> Result<Outcome, String> {
+        let composite = self.eds("xr")?.remove(0);
+        let objects = self.eds("objects")?;
+        // Crossplane starts from the composite as its claim controller makes it.
+        let mut before = composite.clone();
+        before.as_object_mut().unwrap().remove("status");
+        before["spec"].as_object_mut().unwrap().remove("resourceRefs");
+
+        let run = self.crossplane(&before);
+        fs::write(self.folder.join("crossplane.yaml"), &run.stdout).unwrap();
+        if !run.status.success() {
+            return Err(format!("crossplane: {}", String::from_utf8_lossy(&run.stderr)));
+        }
+        let mut theirs = documents(&String::from_utf8(run.stdout).unwrap());
+        equal("composite", &composite, &theirs.remove(0))?;
+        let (ours, theirs) = (by_name(objects)?, by_name(theirs)?);
+        if theirs.len() < 4 {
+            return Err(format!("Crossplane composed only {:?}", theirs.keys()));
+        }
+        equal("composed", &json!(ours), &json!(theirs))?;
+        let _ = fs::remove_dir_all(&self.folder);
+        Ok(Outcome { composite })
+    }
+
+    /// Both fail with the same sentence. `eds render` would refuse the claim before the pipeline
+    /// runs; this is about a composite that came another way.
+    pub(crate) fn both_refuse(&self) -> Result<(), String> {
+        let xrd = read(&platform().join("definitions/xeventdrivenservices.yaml")).remove(0);
+        let mut claim = read(self.claim).remove(0);
+        ClaimApi::from_xrd(&xrd).unwrap().apply_defaults(&mut claim);
+        let kind = xrd["spec"]["names"]["kind"].as_str().unwrap();
+        let composite = composite_of(claim.as_object().unwrap(), kind);
+
+        let file = platform().join("compositions/event-driven-service-composition.yaml");
+        let pipeline = Composition::parse(&read(&file).remove(0))?;
+        let inputs = Inputs { composite: composite.clone(), ..Inputs::default() };
+        let Err(Error::Fatal { message, .. }) = composition::render(&pipeline, &inputs) else {
+            return Err("eds: the pipeline did not fail".to_owned());
+        };
+        let run = self.crossplane(&json!(composite));
+        let said = String::from_utf8_lossy(&run.stderr);
+        if run.status.success() || !said.contains(&message) {
+            return Err(format!("crossplane: {}, {message:?} is not in: {said}", run.status));
+        }
+        Ok(())
+    }
+}
+
+/// Composed resources by their names in the pipeline.
+fn by_name(objects: Vec<Value>) -> Result<BTreeMap<String, Value>, String> {
+    let mut named = BTreeMap::new();
+    for object in objects {
+        let name = &object["metadata"]["annotations"][RESOURCE_NAME];
+        let name = name.as_str().ok_or_else(|| format!("no {RESOURCE_NAME}: {object}"))?.to_owned();
+        if let Some(twice) = named.insert(name, object) {
+            return Err(format!("composed twice: {twice}"));
+        }
+    }
+    Ok(named)
+}
+
+/// The first difference between ours and theirs, with its path.
+fn equal(path: &str, ours: &Value, theirs: &Value) -> Result<(), String> {
+    match (ours, theirs) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            keys.into_iter().try_for_each(|key| {
+                let of = |map: &serde_json::Map<String, Value>| {
+                    map.get(key).cloned().unwrap_or_else(|| json!("(absent)"))
+                };
+                equal(&format!("{path}.{key}"), &of(a), &of(b))
+            })
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => a
+            .iter()
+            .zip(b)
+            .enumerate()
+            .try_for_each(|(i, (a, b))| equal(&format!("{path}[{i}]"), a, b)),
+        _ if ours == theirs => Ok(()),
+        _ => Err(format!("{path}: ours {ours}, Crossplane's {theirs}")),
+    }
+}
