@@ -15,13 +15,13 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use eds_core::protocol::RunFunctionRequest;
 use eds_function::convert::request_to_wire;
 use eds_function::proto::v1::function_runner_service_client::FunctionRunnerServiceClient as V1;
 use eds_function::proto::v1beta1::function_runner_service_client::FunctionRunnerServiceClient as V1Beta1;
 use eds_function::raw::Raw;
 use http_body::Frame;
 use http_body_util::StreamBody;
+use patch_and_transform::protocol::RunFunctionRequest;
 use serde_json::{Value, json};
 use support::{Function, request};
 use tokio_stream::StreamExt;
