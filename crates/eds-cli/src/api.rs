@@ -1,38 +1,64 @@
-//! The API that claims are checked against: the built-in XRD, or one that the user names.
+//! The API that claims are checked against and composed with: built in, or files that the user names.
+//!
+//! ```text
+//! Xrd          one definition: its kinds, and what claims are checked against
+//! Api          the same with its Composition: what claims become
+//! ```
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
+use eds_adopt as adopt;
+use eds_core::composition::{self, Composition, Inputs, Rendered};
 use kube_schema::schema::{ClaimApi, Definition, Side, crd};
 use kube_schema::yaml;
+use patch_and_transform::protocol::Object;
 use serde_json::Value;
 
+use crate::claim::Claim;
 use crate::embedded;
-use crate::inputs::Source;
+use crate::inputs::{self, Source};
 
-/// Loads and compiles it. The built-in one comes with the policies that are installed beside it.
-pub(crate) fn load(file: Option<&Path>) -> Result<ClaimApi> {
-    let source = source(file)?;
-    compile(file, &source, &definition(&source)?)
+/// An XRD or CRD.
+pub(crate) struct Xrd {
+    /// The file's name.
+    pub(crate) name: String,
+    value: Value,
+    is_built_in: bool,
 }
 
-/// The same, with the composite that the XRD defines.
-pub(crate) fn load_with_composite(file: Option<&Path>) -> Result<(ClaimApi, Definition)> {
-    let source = source(file)?;
-    let xrd = definition(&source)?;
-    let composite = kind(&source, &xrd, Side::Composite)?;
-    Ok((compile(file, &source, &xrd)?, composite))
-}
-
-fn compile(file: Option<&Path>, source: &Source, xrd: &Value) -> Result<ClaimApi> {
-    let mut api =
-        ClaimApi::from_xrd(xrd).map_err(|e| anyhow!(e)).with_context(|| source.name.clone())?;
-    if file.is_none() {
-        for policy in policies() {
-            api = api.with_policy(&policy);
+impl Xrd {
+    /// The first one of the file that the user names, or the built-in one.
+    pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
+        let source = source(file, "the built-in XRD", embedded::XRD)?;
+        let stream = source.parse();
+        if let Some(problem) = stream.problems.first() {
+            let at = problem.span.start;
+            bail!("{}:{}:{}: {}", source.name, at.line, at.column, problem.message);
         }
+        let kinds = ["CompositeResourceDefinition", "CustomResourceDefinition"];
+        let is_one = |document: &&yaml::Node| {
+            let kind = document.get("kind").and_then(yaml::Node::as_str);
+            kind.is_some_and(|kind| kinds.contains(&kind))
+        };
+        let found = stream.documents.iter().find(is_one).map(yaml::Node::to_json);
+        let value = found.ok_or_else(|| anyhow!("{}: holds no XRD or CRD", source.name))?;
+        Ok(Self { name: source.name, value, is_built_in: file.is_none() })
     }
-    Ok(api)
+
+    /// One of the kinds that it defines; of a CRD, its own.
+    pub(crate) fn definition(&self, side: Side) -> Result<Definition> {
+        let definition = crd::definition(&self.value, side);
+        definition.map_err(|e| anyhow!(e)).with_context(|| self.name.clone())
+    }
+
+    /// What claims are checked against. The built-in one comes with the policies that are installed beside it.
+    pub(crate) fn claims(&self) -> Result<ClaimApi> {
+        let api = ClaimApi::from_xrd(&self.value);
+        let api = api.map_err(|e| anyhow!(e)).with_context(|| self.name.clone())?;
+        let policies = if self.is_built_in { policies() } else { Vec::new() };
+        Ok(policies.iter().fold(api, |api, policy| api.with_policy(policy)))
+    }
 }
 
 /// The admission policies that are installed beside the built-in API.
@@ -40,31 +66,78 @@ pub(crate) fn policies() -> Vec<Value> {
     yaml::parse(embedded::CLAIM_NAMES).documents.iter().map(yaml::Node::to_json).collect()
 }
 
-/// One of the kinds that an XRD defines, or a CRD's own.
-pub(crate) fn kind(source: &Source, xrd: &Value, side: Side) -> Result<Definition> {
-    crd::definition(xrd, side).map_err(|e| anyhow!(e)).with_context(|| source.name.clone())
+/// A Composition as it stands in its file, or would stand in a cluster, and the file's name.
+fn read_composition(file: Option<&Path>) -> Result<(String, Value)> {
+    let source = source(file, "the built-in Composition", embedded::COMPOSITION)?;
+    let composition = Value::Object(inputs::single(&source)?);
+    Ok((source.name, composition))
 }
 
-/// The file that the user names, or the built-in XRD.
-pub(crate) fn source(file: Option<&Path>) -> Result<Source> {
+/// The built-in Composition, as it would stand in the cluster.
+pub(crate) fn built_in_composition() -> Result<Value> {
+    Ok(read_composition(None)?.1)
+}
+
+fn source(file: Option<&Path>, name: &str, built_in: &str) -> Result<Source> {
     match file {
         Some(path) => Source::read(path),
-        None => Ok(Source { name: "the built-in XRD".to_owned(), text: embedded::XRD.to_owned() }),
+        None => Ok(Source { name: name.to_owned(), text: built_in.to_owned() }),
     }
 }
 
-/// The first XRD or CRD of a file.
-pub(crate) fn definition(source: &Source) -> Result<Value> {
-    let stream = source.parse();
-    if let Some(problem) = stream.problems.first() {
-        let at = problem.span.start;
-        return Err(anyhow!("{}:{}:{}: {}", source.name, at.line, at.column, problem.message));
+/// An API and the Composition for its composites.
+pub(crate) struct Api {
+    /// What claims are checked against.
+    pub(crate) claims: ClaimApi,
+    composite_kind: String,
+    composition: Composition,
+}
+
+impl Api {
+    /// The built-in one.
+    pub(crate) fn built_in() -> Result<Self> {
+        Self::load(None, None)
     }
-    let kinds = ["CompositeResourceDefinition", "CustomResourceDefinition"];
-    let documents = stream.documents.iter();
-    documents
-        .filter(|d| d.get("kind").and_then(yaml::Node::as_str).is_some_and(|k| kinds.contains(&k)))
-        .map(yaml::Node::to_json)
-        .next()
-        .ok_or_else(|| anyhow!("{}: holds no XRD or CRD", source.name))
+
+    /// An XRD and a Composition of the user's, or the built-in ones where none is named.
+    pub(crate) fn load(xrd: Option<&Path>, composition: Option<&Path>) -> Result<Self> {
+        let xrd = Xrd::load(xrd)?;
+        let composite_kind = xrd.definition(Side::Composite)?.kind;
+        let claims = xrd.claims()?;
+        let (name, value) = read_composition(composition)?;
+        let composition =
+            Composition::parse(&value).map_err(|e| anyhow!(e)).with_context(|| name.clone())?;
+        let (version, kind) = &composition.composite_type;
+        if (version, kind) != (&claims.api_version(), &composite_kind) {
+            bail!(
+                "{name}: is for {kind} ({version}), but the XRD defines {composite_kind} ({})",
+                claims.api_version(),
+            );
+        }
+        Ok(Self { claims, composite_kind, composition })
+    }
+
+    /// What a claim becomes, beside composed resources that exist already, and with further ones that a function may
+    /// ask for.
+    pub(crate) fn render(
+        &self,
+        claim: &Claim,
+        observed: Vec<Object>,
+        required: Vec<Object>,
+    ) -> Result<Rendered, composition::Error> {
+        let composite = composition::composite_of(&claim.as_on_the_wire(), &self.composite_kind);
+        composition::render(&self.composition, &Inputs { composite, observed, required })
+    }
+
+    /// The manifests that a claim becomes.
+    pub(crate) fn manifests(&self, claim: &Claim) -> Result<Vec<Value>, composition::Error> {
+        let rendered = self.render(claim, Vec::new(), Vec::new())?;
+        Ok(rendered.manifests().cloned().map(Value::Object).collect())
+    }
+
+    /// For manifests, of which some name no namespace.
+    pub(crate) fn for_namespace<'a>(&'a self, namespace: &'a str) -> adopt::Platform<'a> {
+        let Self { claims: api, composition, composite_kind } = self;
+        adopt::Platform { api, composition, composite_kind, namespace }
+    }
 }

@@ -100,8 +100,7 @@ impl Source {
         yaml::parse(&self.text)
     }
 
-    /// Parses the text as YAML that must be without problems, as objects with numbers as the wire
-    /// carries them. `List` kinds are taken apart.
+    /// Parses the text as YAML that must be without problems, as objects. `List` kinds are taken apart.
     pub(crate) fn objects(&self) -> Result<Vec<Object>> {
         let stream = self.parse();
         if let Some(problem) = stream.problems.first() {
@@ -110,9 +109,7 @@ impl Source {
         }
         let mut objects = Vec::new();
         for node in &stream.documents {
-            let mut value = node.to_json();
-            normalize(&mut value);
-            let Value::Object(object) = value else {
+            let Value::Object(object) = node.to_json() else {
                 let at = node.span.start;
                 bail!("{}:{}:{}: not a Kubernetes object", self.name, at.line, at.column);
             };
@@ -179,7 +176,7 @@ pub(crate) fn single(source: &Source) -> Result<Object> {
     }
 }
 
-/// Reads all objects of files and of the YAML files in directories.
+/// Reads all objects of files and of the YAML files in directories, with numbers as the wire carries them.
 pub(crate) fn many(paths: &[std::path::PathBuf]) -> Result<Vec<Object>> {
     let mut objects = Vec::new();
     for path in paths {
@@ -197,5 +194,6 @@ pub(crate) fn many(paths: &[std::path::PathBuf]) -> Result<Vec<Object>> {
             objects.extend(Source::read(path)?.objects()?);
         }
     }
+    objects.iter_mut().flat_map(Object::values_mut).for_each(normalize);
     Ok(objects)
 }

@@ -7,6 +7,7 @@
 //! Exit codes: 0 all is well, 1 findings in what was given, 2 the tool could not do its work.
 
 mod api;
+mod claim;
 mod cluster;
 mod commands;
 mod compare;

@@ -4,12 +4,7 @@
 //! `platform/04-apis/tests/fixtures/adopt/X.yaml` (or a directory `X`) has its claim in `X.claim.txt` and its report
 //! in `X.report.txt`. `EDS_UPDATE_GOLDEN=1 cargo test -p eds-cli --test adopt` writes them anew.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail by panicking"
-)]
+#![cfg(test)]
 
 mod golden;
 

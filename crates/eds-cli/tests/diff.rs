@@ -1,11 +1,6 @@
 //! `eds diff` as a person runs it: a claim beside manifests and beside what it was.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail by panicking"
-)]
+#![cfg(test)]
 
 mod scratch;
 

@@ -1,6 +1,6 @@
 //! What is read, what is passed over, and what is printed: trees as people and strangers make them.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail so")]
+#![cfg(test)]
 
 mod scratch;
 

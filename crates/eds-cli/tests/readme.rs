@@ -1,12 +1,7 @@
 //! Every command that the README shows is run: here, or by `.ci/run`. Its figures of autoscaling are those of
 //! the recorded runs.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail by panicking"
-)]
+#![cfg(test)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -3,19 +3,18 @@
 //! A claim's golden file stands beside it: `X.manifests.yaml` is what is printed, or `X.error.txt`
 //! what is said, with exit code 1. `EDS_UPDATE_GOLDEN=1 cargo test -p eds-cli` writes them anew.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail by panicking"
-)]
+#![cfg(test)]
 
 mod golden;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use kube_schema::diagnostics::{Finding, Severity};
+use kube_schema::schema::ClaimApi;
+use kube_schema::yaml::{self, Node};
+use serde_json::Value;
 
 fn platform() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../platform/04-apis").canonicalize().unwrap()
@@ -201,6 +200,125 @@ fn what_validate_refuses_is_refused_with_the_same_words() {
         seen += 1;
     }
     assert!(seen >= 50, "only {seen} fixtures");
+}
+
+/// What each rule of an XRD or of an admission policy says, wherever in it they stand.
+fn messages(value: &Value, found: &mut Vec<String>) {
+    for (key, value) in value.as_object().into_iter().flatten() {
+        if key == "x-kubernetes-validations" || key == "validations" {
+            let rules = value.as_array().into_iter().flatten();
+            found.extend(rules.map(|rule| {
+                let said = rule.get("messageExpression").unwrap_or(&rule["message"]);
+                said.as_str().unwrap().to_owned()
+            }));
+        }
+        messages(value, found);
+    }
+    value.as_array().into_iter().flatten().for_each(|value| messages(value, found));
+}
+
+/// `eds render` asks the API's own rules only where something else is wrong, because the Composition's second step
+/// refuses what they refuse. So there is a claim here for each rule that breaks it and nothing else.
+#[test]
+fn what_a_rule_of_the_api_alone_refuses_is_not_rendered() {
+    let read = |file: &str| {
+        let text = fs::read_to_string(platform().join("definitions").join(file)).unwrap();
+        yaml::parse(&text).documents.iter().map(Node::to_json).collect::<Vec<_>>()
+    };
+    let (xrds, policies) = (read("xeventdrivenservices.yaml"), read("claim-names.yaml"));
+    let mut rules = Vec::new();
+    xrds.iter().chain(&policies).for_each(|document| messages(document, &mut rules));
+    let api = ClaimApi::from_xrd(&xrds[0]).unwrap();
+    let api = policies.iter().fold(api, |api, policy| api.with_policy(policy));
+    let mut check = |metadata: &str, nats: &str, spec: &str, expected: &str| {
+        let claim = format!(
+            "{{apiVersion: platform.bizmatters.io/v1alpha1, kind: EventDrivenService, \
+             metadata: {{{metadata}}}, \
+             spec: {{image: \"r.example.com/w:1\", nats: {{stream: S, consumer: c, {nats}}}, {spec}}}}}\n"
+        );
+        let documents = yaml::parse(&claim).documents;
+        let errors = |findings: Vec<Finding>| -> Vec<String> {
+            let errors = findings.into_iter().filter(|f| f.severity == Severity::Error);
+            errors.map(|finding| finding.message).collect()
+        };
+        assert_eq!(errors(api.check_without_rules(&documents[0]).findings), [""; 0], "{claim}");
+        let found = errors(api.check(&documents[0]).findings);
+        assert_eq!(found.len(), 1, "{claim}: {found:?}");
+        assert!(found[0].contains(expected), "{claim}: {found:?}");
+        let rendered = eds(&["render", "-"], &claim);
+        assert_eq!(rendered.status.code(), Some(1), "{claim}: {}", stdout(&rendered));
+        assert_eq!(stdout(&rendered), "", "{claim}");
+        // A rule of the same words may stand in two places.
+        let rule = rules.iter().position(|rule| rule.contains(expected));
+        rules.remove(rule.unwrap_or_else(|| panic!("{expected} is said by no other rule")));
+    };
+    let plain = "name: w, namespace: shop";
+    check(
+        plain,
+        "",
+        "env: [{name: A, value: b}], secretRefs: [{name: s, env: [{secretKey: k, envName: A}]}]",
+        "an environment variable is set both",
+    );
+    check(
+        plain,
+        "",
+        "secretRefs: [{name: s, envFrom: true}, {name: s, env: [{secretKey: k, envName: A}]}]",
+        "a secret is named twice",
+    );
+    check(
+        plain,
+        "",
+        "secretRefs: [{name: s, env: [{secretKey: k, envName: A}]}, {name: t, env: [{secretKey: k, envName: A}]}]",
+        "an environment variable is set from two secrets",
+    );
+    check(plain, "", "secretRefs: [{name: s}]", "a secret that is used neither");
+    check(
+        plain,
+        "",
+        "secretRefs: [{name: s, env: [{secretKey: k, envName: A}, {secretKey: l, envName: A}]}]",
+        "an environment variable is listed twice",
+    );
+    check(
+        plain,
+        "",
+        "secretRefs: [{name: s, env: [{secretKey: k, envName: NATS_URL}]}]",
+        "this variable is set from spec.nats",
+    );
+    check(
+        plain,
+        "",
+        "env: [{name: A, value: b}, {name: A, value: c}]",
+        "an environment variable is listed twice",
+    );
+    check(
+        plain,
+        "",
+        "env: [{name: NATS_STREAM_NAME, value: b}]",
+        "this variable is set from spec.nats",
+    );
+    check(
+        plain,
+        "",
+        "imagePullSecrets: [{name: s}, {name: s}]",
+        "an image pull secret is named twice",
+    );
+    check(plain, "", "initContainer: {command: []}", "an init container without command");
+    check(
+        plain,
+        "",
+        "scaling: {minReplicas: 3, maxReplicas: 2}",
+        "minReplicas is above maxReplicas",
+    );
+    check(plain, "url: \"nats://u@:4222\"", "", "a server has no host");
+    check(plain, "url: \"nats://nats:70000\"", "", "a server's port");
+    check(plain, "monitoringEndpoint: \"nats.other.svc:8222\"", "", "KEDA asks this endpoint");
+    check(plain, "monitoringEndpoint: \"nats.nats.svc:70000\"", "", "the port must be");
+    let long = format!("name: {}, namespace: shop", "a".repeat(57));
+    check(&long, "", "", "characters, at most 56 are");
+    check("name: w.x, namespace: shop", "", "", "must also be a Service's name");
+    check("name: kubernetes, namespace: shop", "", "", "is a name of Kubernetes' own");
+    check("name: w, namespace: kube-system", "", "", "is one of the system's");
+    assert!(rules.is_empty(), "no claim here breaks this rule: {rules:#?}");
 }
 
 /// A claim beside what `--required-resources` says is in the cluster: standard error holds every text,

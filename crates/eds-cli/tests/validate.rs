@@ -2,7 +2,7 @@
 //! what is found there: `# EDS104`, several codes where several are found, `# file: EDS013` for the
 //! file as a whole.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail so")]
+#![cfg(test)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -179,13 +179,25 @@ pub async fn bystanders(cluster: &Cluster) -> Result<Snapshot> {
     Ok(Snapshot::of(&cluster.list_metadata(&kinds::NAMESPACE, None).await?, &objects))
 }
 
-/// A claim by namespace and name, with the defaults that the API server has filled in.
+/// A claim that the API server keeps: it has found it valid, and has filled in its defaults. Only [`claim`] gives one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveClaim(Value);
+
+impl LiveClaim {
+    /// The object.
+    #[must_use]
+    pub const fn value(&self) -> &Value {
+        &self.0
+    }
+}
+
+/// A claim by namespace and name.
 ///
 /// # Errors
 /// When there is none, or it cannot be read.
-pub async fn claim(cluster: &Cluster, namespace: &str, name: &str) -> Result<Value> {
+pub async fn claim(cluster: &Cluster, namespace: &str, name: &str) -> Result<LiveClaim> {
     if let Some(claim) = cluster.get(&kinds::CLAIM, Some(namespace), name).await? {
-        return Ok(claim);
+        return Ok(LiveClaim(claim));
     }
     // Whoever may not read definitions may still look at a claim.
     let crd = cluster.get(&kinds::CRD, None, &kinds::CLAIM.crd()).await;
@@ -221,20 +233,20 @@ fn nearest(others: &[(String, String)], namespace: &str, name: &str) -> String {
     }
 }
 
-/// Waits until KEDA says of a ScaledObject that it is ready.
+/// Waits until an object, such as a claim or a ScaledObject, says of itself that it is Ready; false when `limit` is over.
 ///
 /// # Errors
 /// When it cannot be read.
-pub async fn scaler_ready(
+pub async fn is_ready(
     cluster: &Cluster,
+    kind: &Kind,
     namespace: &str,
     name: &str,
     limit: Duration,
 ) -> Result<bool> {
-    let ready =
-        cluster.watch_until(&kinds::SCALED_OBJECT, Some(namespace), name, limit, |object| {
-            condition_is(object?, "Ready", "True").then_some(())
-        });
+    let ready = cluster.watch_until(kind, Some(namespace), name, limit, |object| {
+        condition_is(object?, "Ready", "True").then_some(())
+    });
     Ok(ready.await?.is_some())
 }
 

@@ -8,8 +8,9 @@ use clap::ValueEnum;
 use eds_adopt::{self as adopt, Manifest};
 use kube_schema::diagnostics;
 
+use crate::api::Api;
 use crate::manifests::{self, Manifests};
-use crate::{Outcome, cluster, given, output};
+use crate::{Outcome, cluster, output};
 
 /// Make claims of the manifests of workers that run already.
 ///
@@ -81,8 +82,8 @@ fn running(place: &str, args: &Args) -> Result<Manifests> {
 }
 
 fn tell(manifests: Manifests, args: &Args) -> Result<Outcome> {
-    let platform = given::Platform::built_in()?;
-    let adoption = adopt::adopt(&manifests.all, &platform.for_namespace(&args.namespace));
+    let api = Api::built_in()?;
+    let adoption = adopt::adopt(&manifests.all, &api.for_namespace(&args.namespace));
     let mut adoption = adoption.map_err(|e| anyhow!(e))?;
     adoption.notes.splice(0..0, manifests.notes);
     let mut out = std::io::stdout().lock();

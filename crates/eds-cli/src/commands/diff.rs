@@ -15,8 +15,8 @@ use kube_schema::diagnostics;
 use serde_json::Value;
 
 use self::given::Given;
+use crate::api::Api;
 use crate::git::{self, Before};
-use crate::given::Platform;
 use crate::{Outcome, cluster, manifests, output};
 
 /// Show what applying a claim would change, field by field.
@@ -66,19 +66,18 @@ enum Format {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
-    let platform = Platform::built_in()?;
+    let api = Api::built_in()?;
     let mut notes = Vec::new();
     let against = against(args, &mut notes)?;
     let before = match &against {
         Against::Revision(before) => Some(before.as_ref()),
         _ => None,
     };
-    let given = Given::read(args, &platform, before)?;
+    let given = Given::read(args, &api.claims, before)?;
     notes.extend(given.notes.iter().cloned());
-    let render = |claim: &Value| platform.manifests(claim);
     let mut after = Vec::new();
     for claim in &given.claims {
-        after.extend(render(&claim.effective)?);
+        after.extend(api.manifests(&claim.claim)?);
     }
     let mut diff = match &against {
         Against::Live => live(args, &after)?,
@@ -88,14 +87,14 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
             }
             let read = manifests::read(paths, &[], "helm template … | eds diff CLAIM --against -")?;
             notes.extend(read.notes);
-            let before = objects(read.all, paths, &platform.api.definition.kind, &mut notes)?;
+            let before = objects(read.all, paths, &api.claims.definition.kind, &mut notes)?;
             Diff::of(&before, &after, Base::Manifests)
         }
         Against::Revision(before) => {
-            let earlier = given.earlier(args, &platform, before)?;
+            let earlier = given.earlier(args, &api.claims, before)?;
             let mut was = Vec::new();
             for claim in &earlier.claims {
-                was.extend(render(claim)?);
+                was.extend(api.manifests(claim)?);
             }
             notes.extend(earlier.notes);
             notes.extend(given.known(&earlier.claims));

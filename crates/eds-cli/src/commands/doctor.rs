@@ -6,9 +6,11 @@ use eds_verify::{Report, claim, platform};
 use serde_json::Value;
 
 use super::verify::keda::address;
-use crate::Outcome;
+use crate::api::Api;
+use crate::claim::Claim;
 use crate::cluster::ClusterArgs;
-use crate::given::{self, Given};
+use crate::given::Given;
+use crate::{Outcome, api};
 
 /// Look at everything that claims stand on; or say why one claim does not run.
 ///
@@ -39,7 +41,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
-    let built_in = given::built_in_composition()?;
+    let built_in = api::built_in_composition()?;
     let report = match &args.claim {
         Some(claim) => one(args, claim, built_in),
         None => all(args, built_in),
@@ -77,7 +79,9 @@ fn one(args: &Args, wanted: &str, built_in: Value) -> Result<Report> {
         let namespace = namespace.or_else(|| args.namespace.clone());
         let namespace = namespace.unwrap_or_else(|| cluster.default_namespace.clone());
         let live = claims::claim(&cluster, &namespace, &name).await?;
-        let rendered = given::manifests(&live).context("eds render refuses the live claim")?;
+        let rendered = Api::built_in()?
+            .manifests(&Claim::live(&live))
+            .context("eds render refuses the live claim")?;
         gather::claim(&cluster, live, rendered, built_in).await
     })?;
     Ok(claim::report(&facts))

@@ -9,7 +9,8 @@ use kube_schema::diagnostics::Severity;
 use kube_schema::diagnostics::catalog::{self, Rule};
 use kube_schema::schema::{Side, nearest, publish};
 
-use crate::{Outcome, api};
+use crate::Outcome;
+use crate::api::Xrd;
 
 /// Explain a finding by its code, or a field of the claim by its path.
 ///
@@ -92,8 +93,7 @@ fn about(rule: &Rule) -> String {
 }
 
 fn field(args: &Args, path: &str) -> Result<String> {
-    let source = api::source(args.xrd.as_deref())?;
-    let definition = api::kind(&source, &api::definition(&source)?, Side::Claim)?;
+    let definition = Xrd::load(args.xrd.as_deref())?.definition(Side::Claim)?;
     // As kubectl explain begins: with the kind, or the name of its resource.
     let path = path.trim_start_matches('.');
     let (first, rest) = path.split_once('.').unwrap_or((path, ""));

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow};
 use kube_schema::schema::{Schema, Side, publish};
 
+use crate::api::{Xrd, policies};
 use crate::inputs::Source;
-use crate::{Outcome, api, output};
+use crate::{Outcome, output};
 
 /// Print the claim's JSON Schema (2020-12), made from the XRD as the API server would serve it; or its
 /// fields as Markdown, for people.
@@ -54,17 +55,16 @@ impl Format {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
-    let source = api::source(args.xrd.as_deref())?;
-    let xrd = api::definition(&source)?;
+    let xrd = Xrd::load(args.xrd.as_deref())?;
     let side = if args.composite { Side::Composite } else { Side::Claim };
-    let definition = api::kind(&source, &xrd, side)?;
+    let definition = xrd.definition(side)?;
     // What nobody can be checked against is not published, and what it costs to read is bounded.
     Schema::compile(&definition.schema)
         .map_err(|e| anyhow!("the schema of {}: {e}", definition.kind))
-        .with_context(|| source.name.clone())?;
+        .with_context(|| xrd.name.clone())?;
     let text = match args.format {
         Format::Json => serde_json::to_string_pretty(&publish::json_schema(&definition))? + "\n",
-        Format::Markdown => publish::markdown(&definition, &api::policies()),
+        Format::Markdown => publish::markdown(&definition, &policies()),
     };
     let path = match &args.output {
         None if args.check => Some(committed(args.format)?),
@@ -95,7 +95,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let mut out = std::io::stdout().lock();
     write!(out, "{}", diff.unified_diff().header(&name, "generated"))?;
     out.flush()?;
-    output::note(&format!("{name} differs from {}: run scripts/publish-schema.sh", source.name));
+    output::note(&format!("{name} differs from {}: run scripts/publish-schema.sh", xrd.name));
     Ok(Outcome::Findings)
 }
 

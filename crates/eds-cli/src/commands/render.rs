@@ -3,17 +3,18 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, bail};
 use clap::ValueEnum;
-use eds_claims as claims;
-use eds_core::composition::{self, Composition, Inputs};
+use eds_claims::{self as claims, Outcome as Checked};
 use kube_schema::diagnostics::{self, FileFindings, Finding};
-use kube_schema::schema::{ClaimApi, ValidClaim};
-use patch_and_transform::protocol::{Object, Severity, normalize};
-use serde_json::{Value, json};
+use kube_schema::schema::ValidClaim;
+use patch_and_transform::protocol::{Object, Severity};
+use serde_json::Value;
 
+use crate::api::Api;
+use crate::claim::Claim;
 use crate::inputs::{self, Source};
-use crate::{Outcome, api, embedded, output};
+use crate::{Outcome, output};
 
 /// Show what claims become: the four manifests, as Crossplane would apply them.
 ///
@@ -56,18 +57,10 @@ enum Output {
     Xr,
 }
 
-/// Whether a claim names another NATS than the API's default.
-fn names_server(api: &Api, claim: &Value) -> bool {
-    ["url", "monitoringEndpoint"].iter().any(|field| {
-        let default = format!("/properties/spec/properties/nats/properties/{field}/default");
-        claim.pointer(&format!("/spec/nats/{field}"))
-            != api.claims.definition.schema.pointer(&default)
-    })
-}
-
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let sources = sources(&args.claims)?;
-    let api = Api::load(args)?;
+    let api = Api::load(args.xrd.as_deref(), args.composition.as_deref())?;
+    let is_built_in = args.xrd.is_none() && args.composition.is_none();
     let observed = inputs::many(&args.observed)?;
     let required = inputs::many(&args.required_resources)?;
 
@@ -75,25 +68,17 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let (mut claims, mut skipped) = (0_usize, 0_usize);
     let mut rendered = Vec::new();
     for source in sources {
-        // The built-in Composition's second step refuses what the built-in rules refuse, so they
-        // are asked only where something is wrong: they know the line.
-        let options = claims::Options { without_rules: api.built_in, ..Default::default() };
-        let all = |options| {
+        let render = |without_rules| {
+            let options = claims::Options { without_rules, ..claims::Options::default() };
             let checked = claims::check(&source.text, &api.claims, options);
             let claims = checked.claims.iter().filter_map(|(checked, _)| checked.claim());
             let results: Vec<_> =
                 claims.map(|claim| render(&api, claim, args, &observed, &required)).collect();
             (checked, results)
         };
-        let (mut checked, mut results) = all(options);
-        let is_error = |finding: &Finding| finding.severity == diagnostics::Severity::Error;
-        // Which NATS a claim may name is the API's to say alone.
-        let named =
-            checked.claims.iter().any(|(checked, _)| names_server(&api, &checked.effective));
-        let wrong =
-            named || checked.findings.iter().any(is_error) || results.iter().any(Result::is_err);
-        if options.without_rules && wrong {
-            (checked, results) = all(claims::Options::default());
+        let (mut checked, mut results) = render(is_built_in);
+        if is_built_in && !is_plainly_fine(&api, &checked, &results) {
+            (checked, results) = render(false);
         }
         claims += checked.claims.len();
         skipped += checked.skipped;
@@ -131,6 +116,26 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     Ok(outcome)
 }
 
+fn is_error(finding: &Finding) -> bool {
+    finding.severity == diagnostics::Severity::Error
+}
+
+/// Whether rules of the API, which take longer to compile than all the rest takes, need not be asked: the
+/// built-in Composition's second step refuses whatever they refuse, but which NATS a claim may name. Where something
+/// is wrong they are asked, because they know the line.
+fn is_plainly_fine(api: &Api, checked: &Checked, results: &[Result<Shown>]) -> bool {
+    let schema = &api.claims.definition.schema;
+    let names_server = |claim: &Value| {
+        ["url", "monitoringEndpoint"].iter().any(|field| {
+            let default = format!("/properties/spec/properties/nats/properties/{field}/default");
+            claim.pointer(&format!("/spec/nats/{field}")) != schema.pointer(&default)
+        })
+    };
+    !checked.findings.iter().any(is_error)
+        && results.iter().all(Result::is_ok)
+        && !checked.claims.iter().any(|(claim, _)| names_server(&claim.effective))
+}
+
 fn sources(paths: &[PathBuf]) -> Result<Vec<Source>> {
     if paths.is_empty() {
         if std::io::stdin().is_terminal() {
@@ -157,17 +162,8 @@ fn render(
     observed: &[Object],
     required: &[Object],
 ) -> Result<Shown> {
-    let mut claim = claim.object().clone();
-    if let Some(metadata) = claim.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.entry("namespace").or_insert_with(|| json!(args.namespace));
-    }
-    claim.values_mut().for_each(normalize);
-    let inputs = Inputs {
-        composite: composition::composite_of(&claim, &api.composite_kind),
-        observed: observed.to_vec(),
-        required: required.to_vec(),
-    };
-    let rendered = composition::render(&api.composition, &inputs)?;
+    let claim = Claim::valid(claim).or_in_namespace(&args.namespace);
+    let rendered = api.render(&claim, observed.to_vec(), required.to_vec())?;
     let (mut complete, mut notes) = (true, Vec::new());
     for step in &rendered.results {
         let severity = match step.result.severity {
@@ -184,41 +180,4 @@ fn render(
         Output::Xr => vec![rendered.composite],
     };
     Ok(Shown { objects, notes, complete })
-}
-
-/// The API and the Composition that claims are rendered with.
-struct Api {
-    claims: ClaimApi,
-    composite_kind: String,
-    composition: Composition,
-    /// Neither the XRD nor the Composition was named.
-    built_in: bool,
-}
-
-impl Api {
-    fn load(args: &Args) -> Result<Self> {
-        let (claims, composite) = api::load_with_composite(args.xrd.as_deref())?;
-        let source = match &args.composition {
-            Some(path) => Source::read(path)?,
-            None => Source {
-                name: "the built-in Composition".to_owned(),
-                text: embedded::COMPOSITION.to_owned(),
-            },
-        };
-        let composition = Composition::parse(&Value::Object(inputs::single(&source)?))
-            .map_err(|e| anyhow!(e))
-            .with_context(|| source.name.clone())?;
-        let wanted = (claims.api_version(), composite.kind);
-        if composition.composite_type != wanted {
-            let (version, kind) = &composition.composite_type;
-            bail!(
-                "{}: is for {kind} ({version}), but the XRD defines {} ({})",
-                source.name,
-                wanted.1,
-                wanted.0,
-            );
-        }
-        let built_in = args.xrd.is_none() && args.composition.is_none();
-        Ok(Self { claims, composite_kind: wanted.1, composition, built_in })
-    }
 }

@@ -12,11 +12,12 @@ use eds_claims::{self as claims, Options, Origin, Outcome as Checked};
 use kube_schema::diagnostics::{self, FileFindings, Finding, Severity, Summary, catalog};
 use kube_schema::schema::ClaimApi;
 
+use crate::api::Xrd;
 use crate::compare::{self, End, Key, Rest};
 use crate::git::{Before, Was};
 use crate::inputs::{MAX_LARGE, Source, Unreadable};
 use crate::select::{Candidate, Exclude, Selection, Unseen, Version, is_applied};
-use crate::{Outcome, api, kustomize, output};
+use crate::{Outcome, kustomize, output};
 
 /// Check claims as the API server would, and for what only fails later.
 ///
@@ -65,7 +66,7 @@ enum Format {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
-    let api = api::load(args.xrd.as_deref())?;
+    let api = Xrd::load(args.xrd.as_deref())?.claims()?;
     let options = Options { strict: args.strict, ..Options::default() };
     let mut summary = Summary::default();
     let mut files = Vec::new();

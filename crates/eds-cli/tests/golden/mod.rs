@@ -1,7 +1,5 @@
 //! `eds` with a standard input, and what it prints compared with a file.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
-
 use std::fs;
 use std::io::Write;
 use std::path::Path;

@@ -1,7 +1,5 @@
 //! A git repository that is gone when its test ends.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -7,33 +7,35 @@ use serde_json::Value;
 
 use super::reader::Reader;
 use super::{NatsAddress, at, keda, platform};
+use crate::claims::LiveClaim;
 use crate::client::{Cluster, Refused};
 use crate::kinds;
 
 /// Lines of a failed container's log.
 const LINES: u32 = 5;
 
-/// Everything there is to know about why a claim's service does not run. `claim` is the live one,
-/// `rendered` what `eds render` makes of it, `built_in` the Composition that it uses.
+/// Everything there is to know about why a claim's service does not run. `rendered` is what
+/// `eds render` makes of it, `built_in` the Composition that it uses.
 ///
 /// # Errors
 /// When the API server does not answer. What may not be read is noted.
 pub async fn claim(
     cluster: &Cluster,
-    claim: Value,
+    claim: LiveClaim,
     rendered: Vec<Value>,
     built_in: Value,
 ) -> Result<Facts> {
-    let namespace = at(&claim, "/metadata/namespace").to_owned();
-    let name = at(&claim, "/metadata/name").to_owned();
+    let claim = claim.value();
+    let namespace = at(claim, "/metadata/namespace").to_owned();
+    let name = at(claim, "/metadata/name").to_owned();
     let here = Some(namespace.as_str());
     let nats = NatsAddress {
-        url: at(&claim, "/spec/nats/url").to_owned(),
-        monitoring: at(&claim, "/spec/nats/monitoringEndpoint").to_owned(),
+        url: at(claim, "/spec/nats/url").to_owned(),
+        monitoring: at(claim, "/spec/nats/monitoringEndpoint").to_owned(),
         home: namespace.clone(),
     };
     let reader = Reader::new(cluster);
-    let composite = match at(&claim, "/spec/resourceRef/name") {
+    let composite = match at(claim, "/spec/resourceRef/name") {
         "" => None,
         composite => reader.get(&kinds::COMPOSITE, None, composite).await?,
     };
@@ -61,13 +63,13 @@ pub async fn claim(
         now,
         unread: reader.unread(),
         rendered,
-        secrets: secrets(cluster, &claim, &namespace).await?,
+        secrets: secrets(cluster, claim, &namespace).await?,
         logs: logs(cluster, &namespace, &pods).await,
         pods,
         events,
-        keda: keda(cluster, claim.clone()).await?,
+        keda: keda(cluster, claim).await?,
         platform: platform(cluster, built_in, &nats).await?,
-        claim,
+        claim: claim.clone(),
     })
 }
 

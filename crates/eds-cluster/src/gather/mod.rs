@@ -48,12 +48,12 @@ fn at<'a>(object: &'a Value, pointer: &str) -> &'a str {
 ///
 /// # Errors
 /// When something cannot be read. What NATS answers is a fact, also where it is a refusal.
-pub async fn keda(cluster: &Cluster, claim: Value) -> Result<keda::Facts> {
+pub async fn keda(cluster: &Cluster, claim: &Value) -> Result<keda::Facts> {
     let text = |value: &Value, pointer: &str| -> String {
         value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
     };
-    let namespace = text(&claim, "/metadata/namespace");
-    let name = text(&claim, "/metadata/name");
+    let namespace = text(claim, "/metadata/namespace");
+    let name = text(claim, "/metadata/name");
     let here = Some(namespace.as_str());
     let reader = Reader::new(cluster);
     let get = async |kind, name: &str| reader.get(kind, here, name).await;
@@ -75,6 +75,7 @@ pub async fn keda(cluster: &Cluster, claim: Value) -> Result<keda::Facts> {
             && is("/involvedObject/kind", "ScaledObject")
             && is("/type", "Warning")
     });
+    let claim = claim.clone();
     let mut facts =
         keda::Facts { claim, hpa, deployment, metrics, claims, events, ..keda::Facts::default() };
     if let Some(trigger) =

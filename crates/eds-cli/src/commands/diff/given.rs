@@ -5,29 +5,29 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use eds_claims::rules::{full_name, transitions};
-use eds_claims::{self as claims, Options, Origin};
+use eds_claims::{self as claims, Options, Origin, Outcome as Checked};
 use kube_schema::diagnostics::FileFindings;
+use kube_schema::schema::ClaimApi;
 use kube_schema::yaml::Node;
-use serde_json::{Value, json};
 
 use super::Args;
+use crate::claim::Claim;
 use crate::compare::{self, Key};
 use crate::git::{Before, Was};
-use crate::given::Platform;
 use crate::inputs::Source;
 use crate::output;
 use crate::select::{Candidate, Exclude, Selection, Version, is_yaml};
 
 /// A claim in its namespace, and where it stands.
-pub(super) struct Claim {
-    pub(super) effective: Value,
+pub(super) struct Placed {
+    pub(super) claim: Claim,
     node: Node,
     file: String,
 }
 
 /// All claims that were named.
 pub(super) struct Given {
-    pub(super) claims: Vec<Claim>,
+    pub(super) claims: Vec<Placed>,
     pub(super) notes: Vec<String>,
     /// The files that were read.
     files: Vec<PathBuf>,
@@ -38,12 +38,12 @@ pub(super) struct Given {
 /// What the claims were.
 #[derive(Default)]
 pub(super) struct Earlier {
-    pub(super) claims: Vec<Value>,
+    pub(super) claims: Vec<Claim>,
     pub(super) notes: Vec<String>,
 }
 
 impl Given {
-    pub(super) fn read(args: &Args, platform: &Platform, before: Option<&Before>) -> Result<Self> {
+    pub(super) fn read(args: &Args, api: &ClaimApi, before: Option<&Before>) -> Result<Self> {
         let Selection { files, deleted, links, .. } =
             Selection::named(&args.claims, &Exclude::new(&[])?, before)?;
         let link =
@@ -74,44 +74,38 @@ impl Given {
                 }
             };
             let origin = if named { Origin::Named } else { origin };
-            given.add(platform, source, origin, args)?;
+            given.add(api, source, origin, args)?;
             given.files.push(path);
         }
         if given.claims.is_empty() && (before.is_none() || given.deleted.is_empty()) {
-            let kind = &platform.api.definition.kind;
+            let kind = &api.definition.kind;
             bail!("found no {kind} to compare: name files or directories that hold one");
         }
         Ok(given)
     }
 
     /// Claims of a text, which must all be valid.
-    fn add(
-        &mut self,
-        platform: &Platform,
-        source: Source,
-        origin: Origin,
-        args: &Args,
-    ) -> Result<()> {
-        let kind = &platform.api.definition.kind;
+    fn add(&mut self, api: &ClaimApi, source: Source, origin: Origin, args: &Args) -> Result<()> {
+        let kind = &api.definition.kind;
         let name = source.name.clone();
-        let checked =
-            claims::check(&source.text, &platform.api, Options { origin, ..Options::default() });
-        let invalid = checked.claims.iter().any(|(claim, _)| claim.claim().is_none());
+        let checked = claims::check(&source.text, api, Options { origin, ..Options::default() });
+        let is_invalid = checked.claims.iter().any(|(claim, _)| claim.claim().is_none());
         if checked.claims.is_empty() && checked.findings.is_empty() {
             match origin {
                 Origin::Named => bail!("{name}: holds no {kind}: name the file that does"),
                 _ => return Ok(()),
             }
         }
-        if checked.claims.is_empty() || invalid {
+        if checked.claims.is_empty() || is_invalid {
             output::findings(&FileFindings::new(source.name, source.text, checked.findings));
             bail!("{name}: the claim is not valid, so what it becomes cannot be told");
         }
-        for (claim, node) in checked.claims {
-            let effective = placed(&claim.effective, &args.namespace);
-            let same = |other: &&Claim| compare::key(&other.effective) == compare::key(&effective);
-            if let Some(other) = self.claims.iter().find(same) {
-                let (claim, other) = (full_name(&effective), &other.file);
+        for (checked, node) in checked.claims {
+            let Some(claim) = checked.claim() else { continue };
+            let claim = Claim::valid(claim).or_in_namespace(&args.namespace);
+            let is_same = |other: &&Placed| key(&other.claim) == key(&claim);
+            if let Some(other) = self.claims.iter().find(is_same) {
+                let (claim, other) = (full_name(claim.value()), &other.file);
                 let places = if *other == name {
                     format!("twice in {name}")
                 } else {
@@ -121,22 +115,17 @@ impl Given {
                     "claim {claim} stands {places}: name it once, or give one of them another name"
                 );
             }
-            self.claims.push(Claim { effective, node, file: name.clone() });
+            self.claims.push(Placed { claim, node, file: name.clone() });
         }
         Ok(())
     }
 
     /// What these claims were: in the same files, or wherever claims of their names stood. Claims of the files that are
     /// nowhere any more are among them.
-    pub(super) fn earlier(
-        &self,
-        args: &Args,
-        platform: &Platform,
-        before: &Before,
-    ) -> Result<Earlier> {
+    pub(super) fn earlier(&self, args: &Args, api: &ClaimApi, before: &Before) -> Result<Earlier> {
         let mut earlier = Earlier::default();
         let mut seen = HashSet::new();
-        let now: HashSet<Key> = self.claims.iter().map(|c| compare::key(&c.effective)).collect();
+        let now: HashSet<Key> = self.claims.iter().map(|placed| key(&placed.claim)).collect();
         for path in self.files.iter().chain(&self.deleted).filter(|path| *path != Path::new("-")) {
             let shown = path.display();
             let text = match before.read(path)? {
@@ -148,7 +137,7 @@ impl Given {
                 Was::Unreadable => bail!("{shown} cannot be read as {} has it", before.name),
             };
             seen.extend(before.inside(path));
-            let checked = claims::check(&text, &platform.api, Options::default());
+            let checked = claims::check(&text, api, Options::default());
             if checked.claims.iter().any(|(claim, _)| claim.claim().is_none()) {
                 let name = format!("{shown} as it was");
                 output::findings(&FileFindings::new(name, text, checked.findings));
@@ -156,25 +145,23 @@ impl Given {
                     "{shown} as it was: the claim is not valid, so what it became cannot be told"
                 );
             }
-            let was = checked.claims.into_iter();
-            earlier.claims.extend(was.map(|(claim, _)| placed(&claim.effective, &args.namespace)));
+            earlier.claims.extend(valid(&checked, args));
         }
-        from_elsewhere(args, platform, before, &now, &seen, &mut earlier);
-        let gone = |claim: &Value| !now.contains(&compare::key(claim));
+        from_elsewhere(args, api, before, &now, &seen, &mut earlier);
+        let gone = |claim: &Claim| !now.contains(&key(claim));
         if earlier.claims.iter().any(gone) {
-            to_elsewhere(args, platform, before, &now, &mut earlier)?;
+            to_elsewhere(args, api, before, &now, &mut earlier)?;
         }
         Ok(earlier)
     }
 
     /// What `eds validate --against` knows of the same change.
-    pub(super) fn known(&self, earlier: &[Value]) -> Vec<String> {
-        let was: HashMap<Key, &Value> =
-            earlier.iter().map(|claim| (compare::key(claim), claim)).collect();
+    pub(super) fn known(&self, earlier: &[Claim]) -> Vec<String> {
+        let was: HashMap<Key, &Claim> = earlier.iter().map(|claim| (key(claim), claim)).collect();
         let mut notes = Vec::new();
-        for Claim { effective, node, file } in &self.claims {
-            let Some(before) = was.get(&compare::key(effective)) else { continue };
-            let findings = transitions(before, node, effective);
+        for Placed { claim, node, file } in &self.claims {
+            let Some(before) = was.get(&key(claim)) else { continue };
+            let findings = transitions(before.value(), node, claim.value());
             let findings = FileFindings::new(String::new(), String::new(), findings).findings;
             notes.extend(
                 findings
@@ -189,13 +176,13 @@ impl Given {
 /// Adds claims that stood in another file.
 fn from_elsewhere(
     args: &Args,
-    platform: &Platform,
+    api: &ClaimApi,
     before: &Before,
     now: &HashSet<Key>,
     seen: &HashSet<PathBuf>,
     earlier: &mut Earlier,
 ) {
-    let known: HashSet<Key> = earlier.claims.iter().map(compare::key).collect();
+    let known: HashSet<Key> = earlier.claims.iter().map(key).collect();
     let mut missing: HashSet<&Key> = now.difference(&known).collect();
     if missing.is_empty() {
         return;
@@ -205,9 +192,9 @@ fn from_elsewhere(
     others.sort();
     for path in others {
         let Some(text) = before.was(path) else { continue };
-        for claim in claims_of(&text, args, platform) {
-            if missing.remove(&compare::key(&claim)) {
-                let (name, at) = (full_name(&claim), before.shown(path));
+        for claim in claims_of(&text, args, api) {
+            if missing.remove(&key(&claim)) {
+                let (name, at) = (full_name(claim.value()), before.shown(path));
                 earlier.notes.push(format!("claim {name} stood in {} then", at.display()));
                 earlier.claims.push(claim);
             }
@@ -218,22 +205,22 @@ fn from_elsewhere(
 /// Takes away claims that stand in another file now.
 fn to_elsewhere(
     args: &Args,
-    platform: &Platform,
+    api: &ClaimApi,
     before: &Before,
     now: &HashSet<Key>,
     earlier: &mut Earlier,
 ) -> Result<()> {
     let mut moved: HashMap<Key, PathBuf> = HashMap::new();
     for (path, text) in Selection::elsewhere(before)? {
-        for claim in claims_of(&text, args, platform) {
-            moved.insert(compare::key(&claim), path.clone());
+        for claim in claims_of(&text, args, api) {
+            moved.insert(key(&claim), path.clone());
         }
     }
     let Earlier { claims, notes } = earlier;
     claims.retain(|claim| {
-        let key = compare::key(claim);
+        let key = key(claim);
         let Some(path) = moved.get(&key).filter(|_| !now.contains(&key)) else { return true };
-        let (name, path) = (full_name(claim), path.display());
+        let (name, path) = (full_name(claim.value()), path.display());
         notes.push(format!(
             "claim {name} stands in {path} now, and is not compared: name that file too"
         ));
@@ -243,21 +230,20 @@ fn to_elsewhere(
 }
 
 /// The valid claims of a text.
-fn claims_of(text: &str, args: &Args, platform: &Platform) -> Vec<Value> {
-    if !claims::mentions(text, &platform.api) {
+fn claims_of(text: &str, args: &Args, api: &ClaimApi) -> Vec<Claim> {
+    if !claims::mentions(text, api) {
         return Vec::new();
     }
-    let checked =
-        claims::check(text, &platform.api, Options { origin: Origin::Any, ..Options::default() });
-    let valid = checked.claims.into_iter().filter(|(claim, _)| claim.claim().is_some());
-    valid.map(|(claim, _)| placed(&claim.effective, &args.namespace)).collect()
+    let checked = claims::check(text, api, Options { origin: Origin::Any, ..Options::default() });
+    valid(&checked, args).collect()
 }
 
-/// The claim in a namespace.
-fn placed(claim: &Value, namespace: &str) -> Value {
-    let mut claim = claim.clone();
-    if let Some(metadata) = claim.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.entry("namespace").or_insert_with(|| json!(namespace));
-    }
-    claim
+/// Those of the claims that are valid, in their namespaces.
+fn valid(checked: &Checked, args: &Args) -> impl Iterator<Item = Claim> {
+    let valid = checked.claims.iter().filter_map(|(claim, _)| claim.claim());
+    valid.map(|claim| Claim::valid(claim).or_in_namespace(&args.namespace))
+}
+
+fn key(claim: &Claim) -> Key {
+    compare::key(claim.value())
 }

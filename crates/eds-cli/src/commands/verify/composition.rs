@@ -5,7 +5,7 @@ use eds_cluster::gather;
 use eds_verify::composition;
 
 use crate::cluster::ClusterArgs;
-use crate::{Outcome, given};
+use crate::{Outcome, api};
 
 /// Check that the Composition exists, is for the XRD, in Pipeline mode, has its four resource
 /// templates, and that its functions are there and healthy.
@@ -22,7 +22,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
-    let built_in = given::built_in_composition()?;
+    let built_in = api::built_in_composition()?;
     let facts = args
         .cluster
         .with_cluster(async |cluster| gather::compositions(&cluster, built_in).await)?;

@@ -9,8 +9,9 @@ use eds_verify::{Check, Report, Status, bystanders, deployment};
 use serde_json::Value;
 use tokio::time::sleep;
 
+use crate::api::Api;
 use crate::cluster::{ClusterArgs, RunArgs};
-use crate::given::{self, Given};
+use crate::given::Given;
 use crate::{Outcome, output};
 
 /// For 30 s after it has made something, the provider's runtime does not believe that it is gone
@@ -65,8 +66,8 @@ struct Verification<'a> {
 impl Verification<'_> {
     async fn all(&mut self, report: &mut Report) -> Result<()> {
         let cluster = &self.run.cluster;
-        let rendered = given::manifests(&self.given.claim)?;
-        self.run.prepare(&self.given.claim, Default::default()).await?;
+        let rendered = Api::built_in()?.manifests(&self.given.claim)?;
+        self.run.prepare(self.given.claim.value(), Default::default()).await?;
         let before = claims::bystanders(cluster).await?;
         self.applied = Instant::now();
         match cluster.apply(&self.given.written).await {
@@ -91,7 +92,7 @@ impl Verification<'_> {
         }
         report.add(format!("Claim {}, on its way", self.name()), way);
         let live = claims::live(cluster, &rendered).await?;
-        let facts = deployment::Facts { claim: self.given.claim.clone(), rendered, live };
+        let facts = deployment::Facts { claim: self.given.claim.value().clone(), rendered, live };
         report.sections.extend(deployment::report(&facts).sections);
         // What failed is looked at as it is, not after it is gone.
         if !self.args.run.keep && !report.failed() {
@@ -139,7 +140,7 @@ impl Verification<'_> {
         let limit = self.args.cluster.limit();
         let name = format!("{}-scaler", self.name());
         let (cluster, namespace) = (&self.run.cluster, &self.run.namespace);
-        if claims::scaler_ready(cluster, namespace, &name, limit).await? {
+        if claims::is_ready(cluster, &kinds::SCALED_OBJECT, namespace, &name, limit).await? {
             return Ok(Check::passed(NAME, format!("after {}", seconds(self.applied.elapsed()))));
         }
         let cause = format!("not ready after {} s{}", limit.as_secs(), self.said().await);
@@ -149,11 +150,14 @@ impl Verification<'_> {
     /// Waits for the pods, and then for the claim to say so.
     async fn ready(&self) -> Result<Vec<Check>> {
         let limit = self.args.cluster.limit();
-        let (cluster, here) = (&self.run.cluster, Some(self.run.namespace.as_str()));
-        let pods =
-            cluster.watch_until(&kinds::DEPLOYMENT, here, self.name(), limit, |deployment| {
-                is_rolled_out(deployment?).then_some(())
-            });
+        let (cluster, namespace) = (&self.run.cluster, &self.run.namespace);
+        let pods = cluster.watch_until(
+            &kinds::DEPLOYMENT,
+            Some(namespace),
+            self.name(),
+            limit,
+            |deployment| is_rolled_out(deployment?).then_some(()),
+        );
         if pods.await?.is_none() {
             let cause = format!("not after {} s{}", limit.as_secs(), self.said().await);
             return Ok(vec![Check::failed("pods available", cause, self.doctor())]);
@@ -163,15 +167,13 @@ impl Verification<'_> {
             "pods available",
             format!("after {}", seconds(self.applied.elapsed())),
         )];
-        let said = cluster.watch_until(&kinds::CLAIM, here, self.name(), SAID, |claim| {
-            claims::condition_is(claim?, "Ready", "True").then_some(())
-        });
-        checks.push(match said.await? {
-            Some(()) => Check::passed(
+        let says_so = claims::is_ready(cluster, &kinds::CLAIM, namespace, self.name(), SAID);
+        checks.push(match says_so.await? {
+            true => Check::passed(
                 "claim Ready",
                 format!("{} after its pods", seconds(available.elapsed())),
             ),
-            None => {
+            false => {
                 let cause =
                     format!("not within {} s of its pods{}", SAID.as_secs(), self.said().await);
                 Check::failed("claim Ready", cause, self.doctor())

@@ -120,17 +120,14 @@ impl<'a> Worker<'a> {
 
     async fn ready(&self, limit: Duration) -> Result<Check> {
         let begun = Instant::now();
-        let here = Some(self.run.namespace.as_str());
-        let ready = self.run.cluster.watch_until(&kinds::CLAIM, here, CLAIM, limit, |claim| {
-            claims::condition_is(claim?, "Ready", "True").then_some(())
-        });
-        if ready.await?.is_some() {
+        let Run { cluster, namespace, .. } = self.run;
+        if claims::is_ready(cluster, &kinds::CLAIM, namespace, CLAIM, limit).await? {
             return Ok(Check::passed(
                 "claim Ready",
                 format!("after {:.0} s", begun.elapsed().as_secs_f64()),
             ));
         }
-        let claim = self.run.cluster.get(&kinds::CLAIM, here, CLAIM).await?;
+        let claim = cluster.get(&kinds::CLAIM, Some(namespace), CLAIM).await?;
         let said = claim.as_ref().and_then(|claim| claim.pointer("/status/message")?.as_str());
         let said = said.unwrap_or("the claim does not say why");
         let cause = format!("not within {} s: {said}", limit.as_secs());
