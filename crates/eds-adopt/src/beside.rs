@@ -38,9 +38,13 @@ impl Context<'_> {
         if pattern.starts_with("spec.metrics") || pattern.starts_with("spec.behavior") {
             return Verdict::new(
                 Kind::Lost,
-                "a claim scales by the consumer's lag alone, with Kubernetes' own behavior: not by CPU or memory",
+                "a claim scales by the consumer's lag alone, with Kubernetes' own behavior: not by \
+                    CPU or memory",
             )
-            .todo("choose spec.scaling.lagThreshold so that a pod has that many messages to do, and a size that bears it");
+            .todo(
+                "choose spec.scaling.lagThreshold so that a pod has that many messages to do, and \
+                    a size that bears it",
+            );
         }
         Verdict::replaced(
             json!("KEDA's own, of the claim's name"),
@@ -79,13 +83,15 @@ impl Context<'_> {
                     kind: if new.as_ref() == value { Kind::Kept } else { Kind::Lost },
                     new: None,
                     why: format!(
-                        "the claim's pods do not carry this label, so this {kind} no longer means them"
+                        "the claim's pods do not carry this label, so this {kind} no longer means \
+                            them"
                     ),
                     todo: None,
                 };
                 return verdict.todo(
                     "select by app.kubernetes.io/name (the claim's name) and \
-                     app.kubernetes.io/component: event-driven-worker, and keep this manifest beside the claim",
+                        app.kubernetes.io/component: event-driven-worker, and keep this manifest \
+                        beside the claim",
                 );
             }
             if pattern == "spec.podMetricsEndpoints[].port"
@@ -104,25 +110,46 @@ impl Context<'_> {
         }
         match kind {
             "RoleBinding" | "ClusterRoleBinding" if pattern.starts_with("subjects[]") => {
-                Verdict::new(Kind::Lost, "the claim's pods mount no token of the Kubernetes API: these rights no longer reach the worker")
-                    .todo("a worker that asks the Kubernetes API cannot become a claim yet: keep its manifests")
+                Verdict::new(
+                    Kind::Lost,
+                    "the claim's pods mount no token of the Kubernetes API: these rights no longer \
+                        reach the worker",
+                )
+                .todo(
+                    "a worker that asks the Kubernetes API cannot become a claim yet: keep its \
+                        manifests",
+                )
             }
             "ConfigMap" if pattern.starts_with("data.") || pattern.starts_with("binaryData.") => {
                 self.config_key(path, group.workload, deployment)
             }
-            "ConfigMap" => Verdict::new(Kind::Kept, "the object stays; the claim does not make ConfigMaps"),
+            "ConfigMap" => {
+                Verdict::new(Kind::Kept, "the object stays; the claim does not make ConfigMaps")
+            }
             "Secret" if self.is_overruled(path, deployment) => Verdict::new(
                 Kind::Lost,
-                "the platform sets this variable from spec.nats, before the Secret's keys: this value no longer \
-                 reaches the worker",
+                "the platform sets this variable from spec.nats, before the Secret's keys: this \
+                    value no longer reaches the worker",
             )
-            .todo("write the server under spec.nats.url; let the worker take user and password from other keys"),
-            "Secret" => Verdict::new(Kind::Kept, "the claim makes no Secrets: this one stays, and the claim names it"),
-            "PersistentVolumeClaim" => Verdict::new(Kind::Lost, "a claim mounts no volumes: nothing uses it any more")
-                .todo("keep what the worker must remember in a database or an object store"),
-            "ScaledObject" => Verdict::new(Kind::Lost, "a second scaler of one Deployment, which KEDA refuses")
-                .todo("delete it before the claim is applied"),
-            "VerticalPodAutoscaler" if self.manifest.text("/spec/updatePolicy/updateMode") == "Off" => {
+            .todo(
+                "write the server under spec.nats.url; let the worker take user and password from \
+                    other keys",
+            ),
+            "Secret" => Verdict::new(
+                Kind::Kept,
+                "the claim makes no Secrets: this one stays, and the claim names it",
+            ),
+            "PersistentVolumeClaim" => {
+                Verdict::new(Kind::Lost, "a claim mounts no volumes: nothing uses it any more")
+                    .todo("keep what the worker must remember in a database or an object store")
+            }
+            "ScaledObject" => {
+                Verdict::new(Kind::Lost, "a second scaler of one Deployment, which KEDA refuses")
+                    .todo("delete it before the claim is applied")
+            }
+            "VerticalPodAutoscaler"
+                if self.manifest.text("/spec/updatePolicy/updateMode") == "Off" =>
+            {
                 Verdict::new(Kind::Kept, "it only recommends: keep this manifest beside the claim")
             }
             "VerticalPodAutoscaler" => {
@@ -182,7 +209,8 @@ impl Context<'_> {
                 if self.mounts(pod, name) {
                     break;
                 }
-                let why = "written into the claim; a change of the ConfigMap no longer reaches the worker";
+                let why = "written into the claim; a change of the ConfigMap no longer reaches the \
+                    worker";
                 return Verdict::replaced(
                     source(entry),
                     format!("{variable} of the worker: {why}"),
@@ -203,8 +231,12 @@ impl Context<'_> {
         if names.is_empty() && !self.mounts(pod, name) {
             return Verdict::new(Kind::Kept, "the worker did not use it: it stays as it is");
         }
-        Verdict::new(Kind::Lost, "as a file it no longer reaches the worker: a claim mounts none, and takes no ConfigMap")
-            .todo("give it as a variable (spec.env), or build it into the image")
+        Verdict::new(
+            Kind::Lost,
+            "as a file it no longer reaches the worker: a claim mounts none, and takes no \
+                ConfigMap",
+        )
+        .todo("give it as a variable (spec.env), or build it into the image")
     }
 
     /// The Secret of a name, where it is among the manifests.

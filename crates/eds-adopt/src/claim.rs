@@ -45,9 +45,15 @@ pub(super) fn name(workload: &str) -> (String, Option<String>) {
     }
     let why = (name != workload).then(|| {
         if matches!(workload, "default" | "kubernetes") {
-            return format!("{workload} is the name of something that a namespace or the cluster has of its own");
+            return format!(
+                "{workload} is the name of something that a namespace or the cluster has of its \
+                    own"
+            );
         }
-        format!("{workload} cannot be a claim's name: at most {LONGEST} lower-case letters, digits and dashes, from a letter on")
+        format!(
+            "{workload} cannot be a claim's name: at most {LONGEST} lower-case letters, digits and \
+                dashes, from a letter on"
+        )
     });
     (name, why)
 }
@@ -228,7 +234,10 @@ pub(super) fn draft(
     if let Some(fields) = arguments {
         let comment = (!differs.is_empty()).then(|| {
             let differs = differs.join(", ");
-            format!("it had values of its own, and gets the worker's, as a claim has one environment: {differs}")
+            format!(
+                "it had values of its own, and gets the worker's, as a claim has one environment: \
+                    {differs}"
+            )
         });
         notes.extend(comment.iter().map(|comment| format!("spec.initContainer: {comment}")));
         spec.push(Item::field("initContainer", Tree::Map(fields), comment));
@@ -360,8 +369,8 @@ fn others(
             if setting.guess { "…".to_owned() } else { setting.value.clone() }
         };
         notes.push(format!(
-            "container {name} speaks of NATS too, and does not run any more: if it is a worker, write a claim of its \
-             own for it, with image {}, stream {} and consumer {}",
+            "container {name} speaks of NATS too, and does not run any more: if it is a worker, \
+                write a claim of its own for it, with image {}, stream {} and consumer {}",
             text(container, "/image"),
             known(&found.stream),
             known(&found.consumer),
@@ -373,8 +382,9 @@ fn others(
     notes.extend(more.map(|other| {
         let said = |key: &str| text(other, &format!("/metadata/{key}")).to_owned();
         format!(
-            "the ScaledObject has a second {} trigger, of stream {} and consumer {}: a claim scales by one consumer. \
-             If the worker reads both, make two claims of it, each with its own consumer",
+            "the ScaledObject has a second {} trigger, of stream {} and consumer {}: a claim \
+                scales by one consumer. If the worker reads both, make two claims of it, each with \
+                its own consumer",
             nats::TRIGGER,
             said("stream"),
             said("consumer"),
@@ -508,12 +518,20 @@ fn scaling(
         (None, None) if replicas == 0 => (
             0,
             1,
-            Some("guess: the Deployment was stopped (replicas: 0); this starts a pod when messages wait".to_owned()),
+            Some(
+                "guess: the Deployment was stopped (replicas: 0); this starts a pod when messages \
+                    wait"
+                    .to_owned(),
+            ),
         ),
         (None, None) => (
             replicas,
             replicas,
-            Some("nothing scaled the Deployment, so nothing does here; raise maxReplicas to let the lag do it".to_owned()),
+            Some(
+                "nothing scaled the Deployment, so nothing does here; raise maxReplicas to let the \
+                    lag do it"
+                    .to_owned(),
+            ),
         ),
     };
     if comment.as_deref().is_some_and(|comment| comment.starts_with("guess")) {

@@ -62,16 +62,21 @@ impl Context<'_> {
         if pattern == "spec.replicas" {
             let at =
                 |key: &str| scaler.pointer(&format!("/spec/{key}")).cloned().unwrap_or_default();
-            let new = json!({"minReplicaCount": at("minReplicaCount"), "maxReplicaCount": at("maxReplicaCount")});
+            let new = json!({"minReplicaCount": at("minReplicaCount"),
+                "maxReplicaCount": at("maxReplicaCount")});
             let most = new.pointer("/maxReplicaCount").and_then(Value::as_i64);
             if value.as_i64().zip(most).is_some_and(|(was, most)| was > most) {
                 return Some(
-                    Verdict::new(Kind::Lost, "a claim does not take so many pods; spec.scaling.maxReplicas is its largest number")
-                        .todo("see whether that many pods, of a larger size, can do the work"),
+                    Verdict::new(
+                        Kind::Lost,
+                        "a claim does not take so many pods; spec.scaling.maxReplicas is its \
+                            largest number",
+                    )
+                    .todo("see whether that many pods, of a larger size, can do the work"),
                 );
             }
-            let why = "KEDA owns the number of pods, within spec.scaling; written here, each change of the claim \
-                       would cut a busy service down";
+            let why = "KEDA owns the number of pods, within spec.scaling; written here, each \
+                change of the claim would cut a busy service down";
             return Some(Verdict::replaced(new, why));
         }
         if pattern == "spec.template.spec.automountServiceAccountToken" {
@@ -109,7 +114,8 @@ impl Context<'_> {
             let why = if nats::OWN.contains(&name) {
                 "the platform sets this variable from spec.nats"
             } else if pattern.contains("configMapKeyRef") {
-                "its value is written into the claim; a change of the ConfigMap no longer reaches the worker"
+                "its value is written into the claim; a change of the ConfigMap no longer reaches \
+                    the worker"
             } else if pattern.contains("fieldRef") {
                 "its value is written into the claim"
             } else if entry.pointer("/valueFrom/secretKeyRef").is_some()
@@ -157,7 +163,8 @@ impl Context<'_> {
     fn selected(&self, path: &Path, pattern: &str, deployment: &Value) -> Option<Verdict> {
         let labels = deployment.pointer("/spec/selector/matchLabels")?;
         if pattern.starts_with("spec.selector.") {
-            let why = "the claim's Deployment knows its pods by the platform's labels, and a selector cannot be changed";
+            let why = "the claim's Deployment knows its pods by the platform's labels, and a \
+                selector cannot be changed";
             return Some(
                 Verdict::replaced(labels.clone(), why)
                     .todo("the Deployment is replaced, as the steps say"),
@@ -170,7 +177,8 @@ impl Context<'_> {
         let Step::Key(key) = key else { return None };
         self.manifest.value.pointer("/spec/selector/matchLabels")?.get(key)?;
         let why = "the platform's labels tell the pods apart";
-        let todo = "NetworkPolicies, PodMonitors, dashboards and people that select by it select by app.kubernetes.io/name";
+        let todo = "NetworkPolicies, PodMonitors, dashboards and people that select by it select \
+            by app.kubernetes.io/name";
         Some(Verdict::replaced(labels.clone(), why).todo(todo))
     }
 
@@ -203,7 +211,10 @@ impl Context<'_> {
         });
         all.then(|| {
             let why = match kind {
-                "ConfigMap" => "its values are written into the claim; a change of the ConfigMap no longer reaches the worker",
+                "ConfigMap" => {
+                    "its values are written into the claim; a change of the ConfigMap no longer \
+                        reaches the worker"
+                }
                 _ => "its keys are listed one by one, because a claim has no prefix",
             };
             Verdict::replaced(json!("spec.env and spec.secretRefs of the claim"), why)

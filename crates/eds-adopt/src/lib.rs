@@ -265,7 +265,8 @@ fn none(manifests: &[Manifest], platform: &Platform<'_>) -> String {
     let objects = manifests.iter().filter(|manifest| !manifest.is_list).count();
     let s = if objects == 1 { "" } else { "s" };
     format!(
-        "found no worker among {objects} object{s}: no Deployment, and nothing else that runs pods{help}"
+        "found no worker among {objects} object{s}: no Deployment, and nothing else that runs \
+            pods{help}"
     )
 }
 
@@ -278,8 +279,8 @@ fn taken(index: &Index<'_>, owners: &[Owner], workers: &[Worker]) -> Vec<Vec<Str
         found
             .map(|other| {
                 format!(
-                    "{} {} is not this worker's, and the claim {claim} would make one of that name: give the claim \
-                     another metadata.name before it is applied",
+                    "{} {} is not this worker's, and the claim {claim} would make one of that \
+                        name: give the claim another metadata.name before it is applied",
                     other.kind(),
                     other.name()
                 )

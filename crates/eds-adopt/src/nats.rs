@@ -167,7 +167,8 @@ pub(super) fn settings(
                 ),
             )
         }),
-        account: said("account").or(authenticated.then_some("$G")).map(|account| match account.to_ascii_uppercase().as_str() {
+        account: said("account").or(authenticated.then_some("$G")).map(|account| {
+            match account.to_ascii_uppercase().as_str() {
             "$SYS" => Setting::with(
                 "$G",
                 "the trigger said $SYS, where NATS has no JetStream: it has never scaled anything"
@@ -175,9 +176,11 @@ pub(super) fn settings(
             ),
             _ if authenticated && said("account").is_none() => Setting::guess(
                 account.to_owned(),
-                &format!("the trigger takes it from TriggerAuthentication {authentication}, which is not read here"),
+                &format!("the trigger takes it from TriggerAuthentication {authentication}, which \
+                    is not read here"),
             ),
             _ => Setting::known(account),
+        }
         }),
         endpoint,
     }
@@ -242,8 +245,9 @@ fn url(container: &Value, environment: &Environment, default: &str) -> Setting {
     {
         return Setting::guess(
             default.to_owned(),
-            "NATS_URL came from a Secret, and the platform sets it from here: write the server without user and \
-             password, and let the worker take these from variables of their own",
+            "NATS_URL came from a Secret, and the platform sets it from here: write the server \
+                without user and password, and let the worker take these from variables of their \
+                own",
         );
     }
     // A host without a scheme, or a host and a port.
@@ -278,7 +282,8 @@ fn url(container: &Value, environment: &Environment, default: &str) -> Setting {
     let said = environment.get(own).and_then(Variable::value).filter(|value| !value.is_empty());
     let why = match (hidden, said) {
         (Some((variable, place)), _) => format!(
-            "{variable} comes from {place}, which is not read here: write the server, without user and password"
+            "{variable} comes from {place}, which is not read here: write the server, without user \
+                and password"
         ),
         (None, Some(value)) => {
             let value = masked(value).unwrap_or_else(|| value.to_owned());
@@ -310,7 +315,8 @@ fn without_credentials(name: &str, value: &str) -> Setting {
         return Setting::known(value);
     }
     let comment = format!(
-        "{name} also held user and password: let the worker take them from variables of their own, by secretRefs"
+        "{name} also held user and password: let the worker take them from variables of their own, \
+            by secretRefs"
     );
     Setting::with(&plain, comment)
 }
@@ -450,8 +456,8 @@ fn choose(
         (Some(said), Some((rank, name, value))) if *rank <= 1 => Some(Setting::with(
             value,
             format!(
-                "the trigger says {said}, but the worker's {name} says {value}: the worker reads {value}, so its lag \
-                 is what should scale it"
+                "the trigger says {said}, but the worker's {name} says {value}: the worker reads \
+                    {value}, so its lag is what should scale it"
             ),
         )),
         (Some(said), Some((_, name, value))) => Some(Setting::with(

@@ -129,7 +129,8 @@ impl Context<'_> {
                 Verdict::new(
                     Kind::Lost,
                     format!(
-                        "the claim's Service is called {name}; {} finds no pods of the claim until its selector is changed",
+                        "the claim's Service is called {name}; {} finds no pods of the claim until \
+                            its selector is changed",
                         before.name()
                     ),
                 )
@@ -200,7 +201,11 @@ fn port(service: &Value, value: Option<&Value>, keep: &str) -> Option<Verdict> {
         ));
     }
     Some(
-        Verdict::new(Kind::Lost, "the claim's Service has port 8080, named http, and no other: nothing answers here any more")
-            .todo(&format!("write {} here, {keep}", if value.is_number() { "8080" } else { "http" })),
+        Verdict::new(
+            Kind::Lost,
+            "the claim's Service has port 8080, named http, and no other: nothing answers here any \
+                more",
+        )
+        .todo(&format!("write {} here, {keep}", if value.is_number() { "8080" } else { "http" })),
     )
 }

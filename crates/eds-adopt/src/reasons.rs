@@ -23,7 +23,8 @@ const LOST: &[Row] = &[
         "",
         "metadata.labels.*",
         "what the claim becomes carries the platform's labels only",
-        "who selects by this label selects by app.kubernetes.io/name from now on, or by the claim's own labels",
+        "who selects by this label selects by app.kubernetes.io/name from now on, or by the \
+            claim's own labels",
     ),
     (
         "ServiceAccount",
@@ -100,7 +101,8 @@ const LOST: &[Row] = &[
         "Deployment",
         "spec.template.metadata.labels.*",
         "the pods carry the platform's labels only",
-        "NetworkPolicies, PodMonitors and dashboards that select by it must select by app.kubernetes.io/name",
+        "NetworkPolicies, PodMonitors and dashboards that select by it must select by \
+            app.kubernetes.io/name",
     ),
     (
         "Deployment",
@@ -130,7 +132,8 @@ const LOST: &[Row] = &[
     (
         "Deployment",
         "main.args*",
-        "the image's own command runs without these arguments: a claim cannot say them for the worker",
+        "the image's own command runs without these arguments: a claim cannot say them for the \
+            worker",
         "make them the image's CMD, or let the worker read them from variables (spec.env)",
     ),
     (
@@ -191,7 +194,8 @@ const LOST: &[Row] = &[
         "Deployment",
         "main.volumeMounts*",
         "a claim mounts no volumes: the worker does not find this path",
-        "give files as variables (spec.secretRefs), or build them into the image; for scratch space /tmp of the image is writable",
+        "give files as variables (spec.secretRefs), or build them into the image; for scratch \
+            space /tmp of the image is writable",
     ),
     ("Deployment", "main.volumeDevices*", "a claim mounts no volumes", "keep the manifests"),
     (
@@ -233,7 +237,8 @@ const LOST: &[Row] = &[
     (
         "Deployment",
         "main.securityContext.*",
-        "the pods run as Pod Security restricted asks: not as root, no privileges, all capabilities dropped",
+        "the pods run as Pod Security restricted asks: not as root, no privileges, all \
+            capabilities dropped",
         "the worker must do with that",
     ),
     (
@@ -254,7 +259,8 @@ const LOST: &[Row] = &[
     (
         "Deployment",
         "init.env*",
-        "both containers of a claim have one environment, and the worker's says it differently or not at all",
+        "both containers of a claim have one environment, and the worker's says it differently or \
+            not at all",
         "look at the claim's spec.env and spec.secretRefs",
     ),
     (
@@ -273,7 +279,8 @@ const LOST: &[Row] = &[
         "Deployment",
         "otherinit.*",
         "a claim has one init container, of the worker's image: this one does not run",
-        "do its work in the worker's image (spec.initContainer), or let the worker wait for what it needs",
+        "do its work in the worker's image (spec.initContainer), or let the worker wait for what \
+            it needs",
     ),
     (
         "Deployment",
@@ -467,7 +474,8 @@ const REPLACED: &[Row] = &[
     (
         "Deployment",
         "init.resources.*",
-        "the init container has the worker's figures; a pod asks for the larger of both, so it costs nothing",
+        "the init container has the worker's figures; a pod asks for the larger of both, so it \
+            costs nothing",
         "",
     ),
     ("Deployment", "init.env*", "both containers of a claim have one environment", ""),
@@ -486,7 +494,8 @@ const REPLACED: &[Row] = &[
     (
         "Deployment",
         "main.livenessProbe*",
-        "the platform's figures: after 10 s, every 10 s, 5 s to answer, 3 failures restart the container",
+        "the platform's figures: after 10 s, every 10 s, 5 s to answer, 3 failures restart the \
+            container",
         "",
     ),
     (

@@ -29,10 +29,12 @@ pub fn json(adoption: &Adoption) -> Value {
     let workers: Vec<Value> = adoption.workers.iter().map(worker_json).collect();
     let fields: Vec<Value> = adoption.fields.iter().map(field_json).collect();
     let count = |kind: Kind| adoption.fields.iter().filter(|field| field.kind == kind).count();
+    let is_refused = |worker: &&Worker| worker.refused.is_some() && !worker.left_alone;
+    let refused = adoption.workers.iter().filter(is_refused).count();
     json!({
         "summary": {
             "workers": adoption.workers.len(),
-            "refused": adoption.workers.iter().filter(|w| w.refused.is_some() && !w.left_alone).count(),
+            "refused": refused,
             "lost": count(Kind::Lost),
             "replaced": count(Kind::Replaced),
             "added": count(Kind::Added),
@@ -56,7 +58,10 @@ fn worker_json(worker: &Worker) -> Value {
         .findings
         .findings
         .iter()
-        .map(|f| json!({"severity": f.severity.name(), "path": f.path, "message": f.message, "help": f.help}))
+        .map(|f| {
+            json!({"severity": f.severity.name(), "path": f.path, "message": f.message,
+                "help": f.help})
+        })
         .collect();
     json!({
         "kind": worker.kind,
@@ -272,7 +277,8 @@ fn summary(adoption: &Adoption) -> String {
     let left = if left == 0 { String::new() } else { format!(", {left} left alone") };
     let s = |n: usize| if n == 1 { "" } else { "s" };
     format!(
-        "{claims} claim{}, {refused} refused{left}; {} fields: {} lost, {} replaced, {} kept, {} the server's; {} added\n",
+        "{claims} claim{}, {refused} refused{left}; {} fields: {} lost, {} replaced, {} kept, {} \
+            the server's; {} added\n",
         s(claims),
         adoption.fields.iter().filter(|field| field.kind != Kind::Added).count(),
         count(Kind::Lost),

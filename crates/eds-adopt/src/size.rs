@@ -56,8 +56,9 @@ pub(super) fn from_limits(resources: &Value, size: &Size) -> Option<String> {
     let differs: Vec<String> = differs.collect();
     (!differs.is_empty()).then(|| {
         format!(
-            "the container says limits and no requests, so Kubernetes reserved the limits for each pod: {}. Nodes \
-             may be fuller, and such pods are ended earlier when a node runs out of memory",
+            "the container says limits and no requests, so Kubernetes reserved the limits for each \
+                pod: {}. Nodes may be fuller, and such pods are ended earlier when a node runs out \
+                of memory",
             differs.join("; ")
         )
     })

@@ -33,8 +33,8 @@ pub(super) fn tell(
         let literals: Vec<String> =
             keys.iter().map(|key| format!("--from-literal={}=…", quoted(key))).collect();
         steps.push(format!(
-            "make the Secret of what stood in the manifests as plain text: kubectl{space} create secret generic \
-             {secret} {}",
+            "make the Secret of what stood in the manifests as plain text: kubectl{space} create \
+                secret generic {secret} {}",
             literals.join(" ")
         ));
     }
@@ -46,8 +46,9 @@ pub(super) fn tell(
     let restores = "/spec/advanced/restoreToOriginalReplicaCount";
     if let Some(scaler) = scaler.filter(|s| s.value.pointer(restores) == Some(&Value::Bool(true))) {
         steps.push(format!(
-            "keep the number of pods when the scaler goes: kubectl{space} patch scaledobject/{} --type=merge -p \
-             '{{\"spec\":{{\"advanced\":{{\"restoreToOriginalReplicaCount\":false}}}}}}'",
+            "keep the number of pods when the scaler goes: kubectl{space} patch scaledobject/{} \
+                --type=merge -p \
+                '{{\"spec\":{{\"advanced\":{{\"restoreToOriginalReplicaCount\":false}}}}}}'",
             quoted(scaler.name())
         ));
     }
@@ -70,17 +71,19 @@ pub(super) fn tell(
     }
     if get(group.account).is_some_and(|account| account.name() == claim) {
         steps.push(format!(
-            "hand over the ServiceAccount: kubectl{space} annotate serviceaccount/{claim} {ADOPT}={claim}"
+            "hand over the ServiceAccount: kubectl{space} annotate serviceaccount/{claim} \
+                {ADOPT}={claim}"
         ));
     }
     if same_name {
         steps.push(format!(
-            "let go of the pods, which work on: kubectl{space} delete deployment {claim} --cascade=orphan"
+            "let go of the pods, which work on: kubectl{space} delete deployment {claim} \
+                --cascade=orphan"
         ));
     }
     steps.push(format!(
-        "apply the claim, and wait: kubectl apply -f CLAIM.yaml && kubectl{space} wait --for=condition=Ready \
-         --timeout=5m eventdrivenservice/{claim}"
+        "apply the claim, and wait: kubectl apply -f CLAIM.yaml && kubectl{space} wait \
+            --for=condition=Ready --timeout=5m eventdrivenservice/{claim}"
     ));
     let scaled = worker.rendered.iter().find(|object| text(object, "/kind") == "ScaledObject");
     let least = scaled.and_then(|s| s.pointer("/spec/minReplicaCount")?.as_i64()).unwrap_or(1);
@@ -92,8 +95,9 @@ pub(super) fn tell(
     }
     if least == 0 {
         worker.notes.push(
-            "with minReplicas: 0 the claim is Ready without a pod, so there is none to wait for: once it is Ready the \
-             old pods are ended, and KEDA starts new ones when messages wait"
+            "with minReplicas: 0 the claim is Ready without a pod, so there is none to wait for: \
+                once it is Ready the old pods are ended, and KEDA starts new ones when messages \
+                wait"
                 .to_owned(),
         );
     }
@@ -103,8 +107,8 @@ pub(super) fn tell(
         let patch =
             serde_json::json!([{"op": "replace", "path": "/spec/selector", "value": selector}]);
         steps.push(format!(
-            "let who calls Service {} call {claim}; until then, let it find the claim's pods: kubectl{space} patch \
-             service/{} --type=json -p {}",
+            "let who calls Service {} call {claim}; until then, let it find the claim's pods: \
+                kubectl{space} patch service/{} --type=json -p {}",
             service.name(),
             quoted(service.name()),
             quoted(&patch.to_string())
@@ -114,7 +118,8 @@ pub(super) fn tell(
         steps.extend(end(worker, workload, &space));
     } else {
         worker.notes.push(format!(
-            "the claim is called {claim}, so what it becomes stands beside the old until that is deleted"
+            "the claim is called {claim}, so what it becomes stands beside the old until that is \
+                deleted"
         ));
         old.push(format!("deployment/{}", quoted(workload.name())));
         steps.push(format!("delete the old: kubectl{space} delete {}", old.join(" ")));
@@ -122,7 +127,8 @@ pub(super) fn tell(
     let pod = workload.value.pointer("/spec/template/spec").unwrap_or(&Value::Null);
     if list(pod, "/containers").count() > 1 {
         worker.notes.push(format!(
-            "of its containers, {} is taken for the worker: most of what speaks of NATS stands there",
+            "of its containers, {} is taken for the worker: most of what speaks of NATS stands \
+                there",
             draft.container
         ));
     }

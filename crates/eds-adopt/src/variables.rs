@@ -134,8 +134,8 @@ impl Environment {
         } else if !secret.is_empty() {
             let Some(object) = namespace.secret(secret) else {
                 self.unsaid.push(format!(
-                    "every key of Secret {secret}, with {prefix} before its name: list them here, a claim has no \
-                     prefix, and the Secret is not among the manifests"
+                    "every key of Secret {secret}, with {prefix} before its name: list them here, \
+                        a claim has no prefix, and the Secret is not among the manifests"
                 ));
                 return;
             };
@@ -146,8 +146,13 @@ impl Environment {
         } else if !config.is_empty() {
             let Some(object) = namespace.config(config) else {
                 self.unsaid.push(format!(
-                    "every key of ConfigMap {config}{}: write them here, the ConfigMap is not among the manifests",
-                    if prefix.is_empty() { String::new() } else { format!(", with {prefix} before its name") }
+                    "every key of ConfigMap {config}{}: write them here, the ConfigMap is not \
+                        among the manifests",
+                    if prefix.is_empty() {
+                        String::new()
+                    } else {
+                        format!(", with {prefix} before its name")
+                    }
                 ));
                 return;
             };
@@ -235,7 +240,8 @@ fn origin(entry: &Value, pod: &Value, namespace: &Namespace<'_>) -> (Origin, Opt
             }
             None => (
                 Origin::Unsaid(format!(
-                    "key {key} of ConfigMap {config}: write its value here, the ConfigMap is not among the manifests"
+                    "key {key} of ConfigMap {config}: write its value here, the ConfigMap is not \
+                        among the manifests"
                 )),
                 None,
             ),
@@ -255,8 +261,8 @@ fn origin(entry: &Value, pod: &Value, namespace: &Namespace<'_>) -> (Origin, Opt
             "" => (Origin::Unsaid("a source that is unknown here".to_owned()), None),
             resource => (
                 Origin::Unsaid(format!(
-                    "the container's {resource}: write the figure here, as spec.size makes it, a claim has no \
-                     resourceFieldRef"
+                    "the container's {resource}: write the figure here, as spec.size makes it, a \
+                        claim has no resourceFieldRef"
                 )),
                 None,
             ),

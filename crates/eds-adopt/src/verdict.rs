@@ -16,6 +16,9 @@ use kube_object::difference::{self, Options, Row, State, value_at};
 use kube_object::object::{list, text};
 use kube_object::path::{Path, Step};
 
+/// Where KEDA asks for the lag, in a ScaledObject.
+const MONITORING: &str = "spec.triggers[].metadata.natsServerMonitoringEndpoint";
+
 /// What an object is to the claim.
 pub(super) enum Role<'a> {
     /// The claim makes one of its kind.
@@ -120,23 +123,31 @@ impl Context<'_> {
             return Verdict::new(Kind::Server, why);
         }
         match self.role {
-            Role::List => Verdict::new(Kind::Server, "the list around the objects, which kubectl makes"),
+            Role::List => {
+                Verdict::new(Kind::Server, "the list around the objects, which kubectl makes")
+            }
             Role::Made(kind, name) => {
                 Verdict::new(Kind::Server, format!("{kind} {name} has made it"))
             }
             _ if self.is_in_the_way(&pattern) => Verdict::new(
                 Kind::Lost,
-                format!("the claim makes a {kind} of this name too, and this one is not the worker's"),
+                format!(
+                    "the claim makes a {kind} of this name too, and this one is not the worker's"
+                ),
             )
-            .todo("give the claim another metadata.name, or this object, before the claim is applied"),
-            Role::Other => self
-                .pointing(path, value)
-                .unwrap_or_else(|| Verdict::new(Kind::Kept, "belongs to no worker: it stays as it is")),
+            .todo(
+                "give the claim another metadata.name, or this object, before the claim is \
+                    applied",
+            ),
+            Role::Other => self.pointing(path, value).unwrap_or_else(|| {
+                Verdict::new(Kind::Kept, "belongs to no worker: it stays as it is")
+            }),
             Role::Refused(why) => Verdict::new(Kind::Lost, format!("no claim is written: {why}"))
                 .todo("keep the manifest; nothing of it changes"),
             Role::Invalid => Verdict::new(
                 Kind::Lost,
-                "the claim is not valid yet, so it becomes nothing: see what eds validate says of it",
+                "the claim is not valid yet, so it becomes nothing: see what eds validate says of \
+                    it",
             )
             .todo("mend the claim, and compare again: eds diff CLAIM --against MANIFESTS"),
             Role::Autoscaler => self.autoscaler(&pattern, value),
@@ -157,46 +168,64 @@ impl Context<'_> {
             return verdict;
         }
         match row.state {
-            State::Same | State::Added => Verdict::new(Kind::Kept, "what the claim becomes says the same"),
-            State::Changed if self.variable(path, pattern) == Some("NATS_URL")
-                && row.before.and_then(Value::as_str).is_some_and(|url| url.contains('@')) =>
+            State::Same | State::Added => {
+                Verdict::new(Kind::Kept, "what the claim becomes says the same")
+            }
+            State::Changed
+                if self.variable(path, pattern) == Some("NATS_URL")
+                    && row.before.and_then(Value::as_str).is_some_and(|url| url.contains('@')) =>
             {
-                Verdict::new(Kind::Lost, "user and password in NATS_URL no longer reach the worker: the platform sets it \
-                                          from spec.nats.url, where they do not belong")
-                    .todo("let the worker take them from variables of their own, by spec.secretRefs")
+                Verdict::new(
+                    Kind::Lost,
+                    "user and password in NATS_URL no longer reach the worker: the platform sets \
+                        it from spec.nats.url, where they do not belong",
+                )
+                .todo("let the worker take them from variables of their own, by spec.secretRefs")
             }
-            State::Changed | State::Removed if self.init_differs(path, pattern, &place) => Verdict::new(
+            State::Changed | State::Removed if self.init_differs(path, pattern, &place) => {
+                Verdict::new(
+                    Kind::Lost,
+                    "the init container had a value of its own here, and gets the worker's: both \
+                        containers of a claim have one environment",
+                )
+                .todo("give the two values two names, and let the init container read its own")
+            }
+            State::Changed if place.starts_with("init.resources.") && smaller(row) => Verdict::new(
                 Kind::Lost,
-                "the init container had a value of its own here, and gets the worker's: both containers of a claim have \
-                 one environment",
+                "less than the manifest says: the init container gets the worker's figures",
             )
-            .todo("give the two values two names, and let the init container read its own"),
-            State::Changed if place.starts_with("init.resources.") && smaller(row) => {
-                Verdict::new(Kind::Lost, "less than the manifest says: the init container gets the worker's figures")
-                    .todo("choose a larger spec.size, if the init container needs it")
+            .todo("choose a larger spec.size, if the init container needs it"),
+            State::Changed
+                if (kind, place.as_str()) == ("ScaledObject", "spec.maxReplicaCount")
+                    && smaller(row) =>
+            {
+                Verdict::new(
+                    Kind::Lost,
+                    "a claim does not take so many pods; this is its largest number",
+                )
+                .todo("see whether that many pods, of a larger size, can do the work")
             }
-            State::Changed if kind == "ScaledObject" && place == "spec.maxReplicaCount" && smaller(row) => {
-                Verdict::new(Kind::Lost, "a claim does not take so many pods; this is its largest number")
-                    .todo("see whether that many pods, of a larger size, can do the work")
-            }
-            State::Changed if pattern == "spec.triggers[].metadata.natsServerMonitoringEndpoint" => Verdict::new(
+            State::Changed if pattern == MONITORING => Verdict::new(
                 Kind::Lost,
                 format!(
-                    "KEDA asks {} from now on, and not this NATS: it sees no lag there unless the stream is there too",
+                    "KEDA asks {} from now on, and not this NATS: it sees no lag there unless the \
+                        stream is there too",
                     row.after.and_then(Value::as_str).unwrap_or_default()
                 ),
             )
-            .todo("let the platform's engineer allow this endpoint, and write it under spec.nats.monitoringEndpoint; \
-                   spec.nats.url must be of the same NATS"),
-            State::Changed if place.starts_with("main.resources.") && smaller(row) => {
-                Verdict::new(Kind::Lost, "less than the manifest says: the largest size has no more")
-                    .todo("see whether the worker can do with it, else keep its manifests")
-            }
+            .todo(
+                "let the platform's engineer allow this endpoint, and write it under \
+                    spec.nats.monitoringEndpoint; spec.nats.url must be of the same NATS",
+            ),
+            State::Changed if place.starts_with("main.resources.") && smaller(row) => Verdict::new(
+                Kind::Lost,
+                "less than the manifest says: the largest size has no more",
+            )
+            .todo("see whether the worker can do with it, else keep its manifests"),
             State::Changed => {
-                let (why, todo) = self.env_reason(path, pattern).or_else(|| reasons::replaced(kind, &place)).unwrap_or((
-                    "the platform says it differently",
-                    None,
-                ));
+                let known = self.env_reason(path, pattern);
+                let known = known.or_else(|| reasons::replaced(kind, &place));
+                let (why, todo) = known.unwrap_or(("the platform says it differently", None));
                 Verdict { todo: todo.map(str::to_owned), ..Verdict::new(Kind::Replaced, why) }
             }
             State::Removed => {
@@ -206,9 +235,9 @@ impl Context<'_> {
                 if row.before.is_some_and(|value| is_empty(path, value)) {
                     return Verdict::new(Kind::Kept, "it is empty, which says nothing");
                 }
-                let place = match place.strip_prefix("otherinit.").filter(|_| self.runs_beside(path)) {
-                    Some(rest) => format!("sidecar.{rest}"),
-                    None => place,
+                let place = match place.strip_prefix("otherinit.") {
+                    Some(rest) if self.runs_beside(path) => format!("sidecar.{rest}"),
+                    _ => place,
                 };
                 let (why, todo) = reasons::lost(kind, &place).unwrap_or(reasons::GENERAL_LOST);
                 let why = match &row.default {
@@ -289,8 +318,9 @@ impl Context<'_> {
             Verdict::new(
                 Kind::Lost,
                 format!(
-                    "{name} is written the same and worth something else: a variable in it stands for the value of \
-                     what comes before it, and what the claim becomes has another order"
+                    "{name} is written the same and worth something else: a variable in it stands \
+                        for the value of what comes before it, and what the claim becomes has \
+                        another order"
                 ),
             )
             .todo("write the value that it had; $$(NAME) stays $(NAME)")

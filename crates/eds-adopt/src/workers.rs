@@ -65,25 +65,29 @@ fn workload(manifest: &Manifest) -> Option<Option<&'static str>> {
     Some(match (manifest.group(), manifest.kind()) {
         ("apps" | "extensions", "Deployment") => None,
         ("apps", "StatefulSet") => Some(
-            "a claim becomes a Deployment: its pods are alike, and have no names and no volumes of their own. Keep \
-             the StatefulSet, or make the worker one that needs neither",
+            "a claim becomes a Deployment: its pods are alike, and have no names and no volumes of \
+                their own. Keep the StatefulSet, or make the worker one that needs neither",
         ),
         ("apps", "DaemonSet") => Some(
-            "it runs once on each node; a claim's pods are counted by the messages that wait. Keep the DaemonSet",
+            "it runs once on each node; a claim's pods are counted by the messages that wait. Keep \
+                the DaemonSet",
         ),
         ("batch", "CronJob") => Some(
-            "it runs by the clock and ends; a claim's worker runs for as long as messages come. Keep the CronJob",
+            "it runs by the clock and ends; a claim's worker runs for as long as messages come. \
+                Keep the CronJob",
         ),
         ("batch", "Job") => Some(
-            "it runs to an end; a claim's worker runs for as long as messages come. Keep the Job; what has to run \
-             before the worker starts, such as a migration, is a claim's spec.initContainer",
+            "it runs to an end; a claim's worker runs for as long as messages come. Keep the Job; \
+                what has to run before the worker starts, such as a migration, is a claim's \
+                spec.initContainer",
         ),
         ("keda.sh", "ScaledJob") => Some(
-            "it starts a Job for messages; a claim's worker takes one message after another. Let the worker do that, \
-             or keep the ScaledJob",
+            "it starts a Job for messages; a claim's worker takes one message after another. Let \
+                the worker do that, or keep the ScaledJob",
         ),
         ("argoproj.io", "Rollout") => Some(
-            "it is another controller's; a claim becomes a Deployment. Make it a Deployment first, or keep it",
+            "it is another controller's; a claim becomes a Deployment. Make it a Deployment first, \
+                or keep it",
         ),
         ("", "Pod") => {
             Some("a single pod is nobody's to scale. Keep it, or make a Deployment of it first")
@@ -109,7 +113,10 @@ pub(super) fn find(index: &Index<'_>) -> Result<Vec<Group>, String> {
             continue;
         }
         let owned = controller.map(|(kind, name)| {
-            format!("it belongs to {kind} {name}, which would change it back. Adopt what that was made of")
+            format!(
+                "it belongs to {kind} {name}, which would change it back. Adopt what that was made \
+                    of"
+            )
         });
         let reason = owned.or(reason.map(str::to_owned));
         if groups.len() == MAX_WORKLOADS {
@@ -170,7 +177,8 @@ fn twice(index: &Index<'_>, groups: &mut [Group]) {
         };
         let Some(last) = index.get(last) else { continue };
         group.refused = Some(format!(
-            "{} {} stands in the manifests again ({}:{}): that one counts, and has the claim. Give each manifest once",
+            "{} {} stands in the manifests again ({}:{}): that one counts, and has the claim. Give \
+                each manifest once",
             manifest.kind(),
             manifest.name(),
             last.file,
@@ -419,9 +427,10 @@ fn judge(index: &Index<'_>, group: &mut Group) {
         group.refused = refuse("its container has no image");
     } else if !trigger && signs.iter().all(|signs| *signs == 0) {
         group.refused = refuse(
-            "nothing in it speaks of NATS: no nats-jetstream trigger, no variable or argument with a NATS server, \
-             stream or consumer. A claim is for a worker that reads from NATS JetStream. If it is one, give it the \
-             variables NATS_STREAM_NAME and NATS_CONSUMER_GROUP first; else keep the Deployment",
+            "nothing in it speaks of NATS: no nats-jetstream trigger, no variable or argument with \
+                a NATS server, stream or consumer. A claim is for a worker that reads from NATS \
+                JetStream. If it is one, give it the variables NATS_STREAM_NAME and \
+                NATS_CONSUMER_GROUP first; else keep the Deployment",
         );
     }
 }

@@ -181,7 +181,8 @@ proptest! {
     fn every_leaf_is_reported_once(
         worker in 0..WORKERS.len(),
         changes in prop::collection::vec(
-            (0..8_usize, prop::collection::vec(0..9_usize, 0..9), prop::sample::select(&KEYS[..]), value()),
+            (0..8_usize, prop::collection::vec(0..9_usize, 0..9), prop::sample::select(&KEYS[..]),
+                value()),
             0..5,
         ),
     ) {

@@ -333,8 +333,8 @@ fn one_line(source: &str) -> Option<Finding> {
     if !text.contains('\r') || text.contains('\n') {
         return None;
     }
-    let message = "the lines of this file end with a carriage return alone: kubectl finds no --- in it, and it is \
-                   one line to git and to most editors";
+    let message = "the lines of this file end with a carriage return alone: kubectl finds no --- \
+        in it, and it is one line to git and to most editors";
     let start = Position { line: 1, column: 1 };
     let span = yaml::Span { start, end: start };
     let mut finding = Finding::new(&catalog::SYNTAX, message).at(span, "");

@@ -229,7 +229,8 @@ impl Fresh {
 
 fn gone(claim: &Value, how: &str) -> Finding {
     let message = format!("claim {} is gone: {how}", full_name(claim));
-    let help = "where files are applied with pruning, as by Argo CD, its service is deleted; that is fine if it is meant";
+    let help = "where files are applied with pruning, as by Argo CD, its service is deleted; that \
+        is fine if it is meant";
     Finding::new(&catalog::REMOVED, message).help(help)
 }
 

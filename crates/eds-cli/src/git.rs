@@ -8,7 +8,8 @@
 //!   repository, and obey the `config` beside them.
 //! - No path of the tree reaches git. The revision's files are listed once, and read by object id.
 //! - Only `rev-parse`, `merge-base`, `ls-tree` and `cat-file` run, and `ls-files` for what the index alone knows:
-//!   which files a sparse checkout leaves out. None of them knows attributes, filters or hooks. What they could still run is a promisor remote, to fetch what a partial clone lacks:
+//!   which files a sparse checkout leaves out. None of them knows attributes, filters or hooks. What they could
+//!   still run is a promisor remote, to fetch what a partial clone lacks:
 //!   `GIT_ALLOW_PROTOCOL` forbids every transport, and unlike `protocol.allow` no configuration
 //!   overrides it.
 //! - Neither the environment's `GIT_` variables nor the system's or the user's configuration counts, nor
@@ -104,8 +105,8 @@ impl Before {
             let common = git.answer(&["merge-base", &commit, &last]).ok();
             let common = common.and_then(|id| String::from_utf8(id).ok()).with_context(|| {
                 format!(
-                    "{reference} and HEAD have no common commit here: run git fetch --unshallow (in \
-                     actions/checkout: fetch-depth: 0)"
+                    "{reference} and HEAD have no common commit here: run git fetch --unshallow \
+                        (in actions/checkout: fetch-depth: 0)"
                 )
             })?;
             base = common.trim().to_owned();
@@ -570,7 +571,10 @@ impl Blobs {
         // `id blob size`, or `id missing`.
         let size: Option<u64> = head.trim_end().rsplit(' ').next().and_then(|w| w.parse().ok());
         let size = size.with_context(|| {
-            format!("object {id} is not in this clone; a partial clone (--filter) lacks it: git fetch --refetch --no-filter")
+            format!(
+                "object {id} is not in this clone; a partial clone (--filter) lacks it: git fetch \
+                    --refetch --no-filter"
+            )
         })?;
         let mut body = self.answers.by_ref().take(size + 1);
         let mut bytes = Vec::new();

@@ -50,7 +50,8 @@ pub(crate) fn read(paths: &[PathBuf], exclude: &[String], pipe: &str) -> Result<
         steps += found.steps;
         if steps > adopt::MAX_STEPS {
             bail!(
-                "{name} and those before it have more fields than are told of at once: name fewer manifests"
+                "{name} and those before it have more fields than are told of at once: name fewer \
+                    manifests"
             );
         }
         if !found.findings.is_empty() {

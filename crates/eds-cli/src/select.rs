@@ -339,7 +339,8 @@ fn unseen(
             let harmless =
                 all.is_some_and(|all| all.iter().all(|id| read(id).is_some_and(|b| !holds(b))));
             let message = format!(
-                "a symbolic link to {target:?}, and is not followed: what kubectl and Argo CD read under this name is not checked"
+                "a symbolic link to {target:?}, and is not followed: what kubectl and Argo CD read \
+                    under this name is not checked"
             );
             (message, "write the file itself, or leave it out with --exclude", harmless)
         }

@@ -194,7 +194,8 @@ fn bad_input_has_a_place_and_a_fix() {
     );
     check_refused(
         &["adopt", "-"],
-        "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata: {name: x}\n",
+        "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata: {name: \
+            x}\n",
         &["x (<stdin>) is a claim already", "eds validate"],
     );
     check_refused(
@@ -208,9 +209,10 @@ fn bad_input_has_a_place_and_a_fix() {
 
 #[test]
 fn nothing_of_the_manifests_is_obeyed() {
-    let hostile = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: x\n  annotations: {\"a\\e[31m\\nb\": \"\\e]0;t\\a\\u202e\"}\n\
-                   spec:\n  template:\n    spec:\n      containers:\n      - name: main\n        image: \"i\\n::error::x\"\n        \
-                   env: [{name: NATS_URL, value: \"nats://h\\e[2J:4222\"}, {name: \"A\\nB\", value: \"\\e[1m\"}]\n";
+    let hostile = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: x\n  annotations: \
+        {\"a\\e[31m\\nb\": \"\\e]0;t\\a\\u202e\"}\nspec:\n  template:\n    spec:\n      \
+        containers:\n      - name: main\n        image: \"i\\n::error::x\"\n        env: [{name: \
+        NATS_URL, value: \"nats://h\\e[2J:4222\"}, {name: \"A\\nB\", value: \"\\e[1m\"}]\n";
     for format in ["text", "json"] {
         let output = eds(&fixtures(), &["adopt", "--report", format, "-"], hostile);
         assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
@@ -229,15 +231,17 @@ fn large_and_hostile_manifests_end_soon() {
     let many = |n: usize, item: &dyn Fn(usize) -> String| (0..n).map(item).collect::<String>();
     let deployment = |env: &str, labels: &str| {
         format!(
-            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: x, labels: {{a: b{labels}}}}}\nspec:\n  template:\n    spec:\n      \
-             containers:\n      - name: main\n        image: i\n        env: [{{name: NATS_URL, value: nats://h}}{env}]\n"
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: x, labels: {{a: \
+                b{labels}}}}}\nspec:\n  template:\n    spec:\n      containers:\n      - name: \
+                main\n        image: i\n        env: [{{name: NATS_URL, value: nats://h}}{env}]\n"
         )
     };
     let env = many(4_000, &|i| format!(", {{name: V{i}, value: x}}"));
     let labels = many(6_000, &|i| format!(", l{i}: x"));
     let others = many(3_000, &|i| {
         format!(
-            "---\napiVersion: v1\nkind: Service\nmetadata: {{name: s{i}}}\nspec: {{selector: {{a: b}}}}\n"
+            "---\napiVersion: v1\nkind: Service\nmetadata: {{name: s{i}}}\nspec: {{selector: {{a: \
+                b}}}}\n"
         )
     });
     let workloads =

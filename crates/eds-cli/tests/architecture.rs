@@ -137,6 +137,39 @@ fn the_function_carries_no_schema() {
     }
 }
 
+/// All files of Rust below a folder, but those that are generated.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !["generated", "target"].iter().any(|name| path.ends_with(name)) {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Where a line is longer than `max_width`, rustfmt leaves the whole statement or match as it is, and says nothing:
+/// a long text is broken by `\`. Comments may be wider, because nothing is laid out by them.
+#[test]
+fn no_line_is_too_long_for_rustfmt() {
+    let mut files = Vec::new();
+    for room in ["crates", "tools"] {
+        sources(&root().join(room), &mut files);
+    }
+    assert!(files.len() > 200, "only {} files were found", files.len());
+    let mut long = Vec::new();
+    for file in files {
+        for (number, line) in (1..).zip(std::fs::read_to_string(&file).unwrap().lines()) {
+            let most = if line.trim_start().starts_with("//") { 120 } else { 100 };
+            if line.chars().count() > most {
+                long.push(format!("{}:{number}: more than {most} characters", file.display()));
+            }
+        }
+    }
+    assert!(long.is_empty(), "{long:#?}");
+}
+
 #[test]
 fn keys_are_sorted() {
     // serde_json's feature `preserve_order` would change the order of every printed manifest, and

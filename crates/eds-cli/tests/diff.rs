@@ -65,7 +65,8 @@ fn beside_manifests() {
         ["order-processor:v2.3.1", "order-processor:v2.3.0"],
         &[
             "Deployment workers/order-processor changes, and its pods start again\n",
-            "containers[0].image  [restarts pods]\n  - \"registry.example.com:5000/orders/order-processor:v2.3.0\"\n  + \"registry",
+            "containers[0].image  [restarts pods]\n  - \
+                \"registry.example.com:5000/orders/order-processor:v2.3.0\"\n  + \"registry",
         ],
         1,
     );
@@ -81,9 +82,8 @@ fn beside_manifests() {
     check(
         "rename",
         ["name: order-processor-scaler", "name: orders"],
-        &[
-            "ScaledObject workers/orders is replaced by order-processor-scaler; whoever made the old one deletes it",
-        ],
+        &["ScaledObject workers/orders is replaced by order-processor-scaler; whoever made the \
+                old one deletes it"],
         1,
     );
     check(
@@ -163,9 +163,10 @@ fn what_is_in_no_repository_was_nothing() {
 /// The example and its manifests, and a small claim whose variable refers to another, in a checkout of which `HEAD` has
 /// the example in `claim.yaml` and the small one in `small.yaml`.
 fn checkout(name: &str) -> Repository {
-    const SMALL: &str = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\n\
-        metadata: {name: ref, namespace: shop}\nspec:\n  image: a/b:1\n  nats: {stream: S, consumer: c}\n  \
-        env: [{name: HOST, value: db}, {name: DSN, value: \"pg://$(HOST)/x\"}]\n";
+    const SMALL: &str = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: \
+        EventDrivenService\nmetadata: {name: ref, namespace: shop}\nspec:\n  image: a/b:1\n  nats: \
+        {stream: S, consumer: c}\n  env: [{name: HOST, value: db}, {name: DSN, value: \
+        \"pg://$(HOST)/x\"}]\n";
     let scratch = Repository::new(name);
     scratch.init();
     scratch.write("claim.yaml", fs::read(root().join(CLAIM)).unwrap());

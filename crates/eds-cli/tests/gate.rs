@@ -198,7 +198,8 @@ fn near_misses() {
         ),
         (
             format!(
-                "apiVersion: v1\nkind: Bundle\nitems:\n- {{apiVersion: {}, kind: {}, spec: {{size: huge}}}}\n",
+                "apiVersion: v1\nkind: Bundle\nitems:\n- {{apiVersion: {}, kind: {}, spec: {{size: \
+                    huge}}}}\n",
                 own.0, own.1
             ),
             "EDS104",
@@ -217,9 +218,11 @@ fn near_misses() {
     for other in [
         "apiVersion: sources.knative.dev/v1\nkind: EventType\nmetadata: {name: x}\n",
         "apiVersion: argoproj.io/v1alpha1\nkind: EventSource\nmetadata: {name: x}\n",
-        "apiVersion: platform.bizmatters.io/v1alpha1\nkind: PostgresInstance\nmetadata: {name: x}\n",
+        "apiVersion: platform.bizmatters.io/v1alpha1\nkind: PostgresInstance\nmetadata: {name: \
+            x}\n",
         "apiVersion: acme.example.com/v1\nkind: EventDrivenService\nspec: {topic: x}\n",
-        "apiVersion: apiextensions.crossplane.io/v1\nkind: CompositeResourceDefinition\nspec: {claimNames: {kind: EventDrivenService}}\n",
+        "apiVersion: apiextensions.crossplane.io/v1\nkind: CompositeResourceDefinition\nspec: \
+            {claimNames: {kind: EventDrivenService}}\n",
         "a: b\nkind: of\n",
     ] {
         tree.write("d/claim.yaml", format!("{other}---\n{CLAIM}"));
@@ -301,7 +304,8 @@ fn compared_with_a_revision() {
 fn every_changed_file() {
     let broken = CLAIM.replace("  nats:", "  size: huge\n  nats:");
     let hidden = broken.replace("EventDrivenService", "\"EventDriven\\x53ervice\"");
-    let crd = "---\napiVersion: apiextensions.crossplane.io/v1\nkind: CompositeResourceDefinition\nmetadata: {name: x}\n";
+    let crd = "---\napiVersion: apiextensions.crossplane.io/v1\nkind: \
+        CompositeResourceDefinition\nmetadata: {name: x}\n";
     let xrd_first = format!("kind: Composition\napiVersion: v1\n---\n{broken}");
     for (name, text) in [
         ("claims/a.yaml", broken.as_str()),
@@ -396,8 +400,15 @@ fn nothing_is_printed_raw() {
     let tree = Tree::new("printed");
     let head = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\n";
     for (i, text) in [
-        format!("{head}metadata: {{name: {quoted}, namespace: {quoted}}}\nspec: {{size: {quoted}, {quoted}: 1}}\n"),
-        format!("apiVersion: platform.bizmatters.io/v1alpha1\nkind: {}\nspec: {{nats: {{stream: S, consumer: c}}}}\n", serde_json::to_string(&format!("EventDrivenService{}", "\u{1b}")).unwrap()),
+        format!(
+            "{head}metadata: {{name: {quoted}, namespace: {quoted}}}\nspec: {{size: {quoted}, \
+                {quoted}: 1}}\n"
+        ),
+        format!(
+            "apiVersion: platform.bizmatters.io/v1alpha1\nkind: {}\nspec: {{nats: {{stream: S, \
+                consumer: c}}}}\n",
+            serde_json::to_string(&format!("EventDrivenService{}", "\u{1b}")).unwrap()
+        ),
         format!("{head}spec: {{image: \"x:1\u{202e}\u{9b}##[error]\"\n::error::y\n"),
     ]
     .into_iter()
@@ -474,7 +485,10 @@ fn what_cannot_be_read_is_no_pass() {
     );
     let padded =
         |fill: &str, rest: &str| format!("{}\n{rest}", fill.repeat((4 << 20) / fill.len()));
-    let json = "{\"apiVersion\":\"platform.bi\\u007amatters.io/v1alpha1\",\"kind\":\"EventDriven\\u0053ervice\",\"metadata\":{\"name\":\"x\",\"annotations\":{\"n\":\"?\"}},\"spec\":{\"size\":\"huge\"}}";
+    let json = "{\"apiVersion\":\"platform.bi\\u007amatters.io/v1alpha1\",\
+        \"kind\":\"EventDriven\\u0053ervice\",\
+        \"metadata\":{\"name\":\"x\",\"annotations\":{\"n\":\"?\"}},\
+        \"spec\":{\"size\":\"huge\"}}";
     let bytes = |text: &str| -> Vec<u8> {
         text.bytes().map(|byte| if byte == b'?' { 0xff } else { byte }).collect()
     };
@@ -631,9 +645,10 @@ fn what_never_ends_is_refused() {
 fn a_claim_keeps_its_identity() {
     let claim = |name: &str, namespace: &str, stream: &str| {
         format!(
-            "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\n\
-             metadata: {{name: {name}, namespace: {namespace}}}\n\
-             spec:\n  image: registry.example.com/shop/{name}:1.4.2\n  nats: {{stream: {stream}, consumer: {name}}}\n"
+            "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata: \
+                {{name: {name}, namespace: {namespace}}}\nspec:\n  image: \
+                registry.example.com/shop/{name}:1.4.2\n  nats: {{stream: {stream}, consumer: \
+                {name}}}\n"
         )
     };
     let orders = claim("orders", "shop", "ORDERS");
@@ -746,7 +761,8 @@ fn claims_out_of_place() {
     let list = format!("- {item}\n");
     let other = |kind: &str| {
         format!(
-            "apiVersion: platform.bizmatters.io/v1alpha1\nkind: {kind}\nmetadata: {{name: x}}\nspec: {{image: a:1}}\n"
+            "apiVersion: platform.bizmatters.io/v1alpha1\nkind: {kind}\nmetadata: {{name: \
+                x}}\nspec: {{image: a:1}}\n"
         )
     };
     for (text, status, words) in [
@@ -773,7 +789,8 @@ fn claims_out_of_place() {
 /// An overlay's patch is no claim that lacks something, but neither is it a way around the check.
 #[test]
 fn patches_of_kustomize() {
-    let head = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata: {name: hello-worker}\n";
+    let head = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata: \
+        {name: hello-worker}\n";
     let patch = format!("{head}spec: {{size: large, scaling: {{minReplicas: 20}}}}\n");
     let named = "resources: [../..]\npatches: [{path: ./patch.yaml}]\n";
     for (kustomization, text, status, words) in [
@@ -1020,7 +1037,8 @@ fn beginnings_and_sleep() {
         (
             with(
                 "",
-                "  resourceRef: {apiVersion: platform.bizmatters.io/v1alpha1, kind: XEventDrivenService, name: x}\n",
+                "  resourceRef: {apiVersion: platform.bizmatters.io/v1alpha1, kind: \
+                    XEventDrivenService, name: x}\n",
             ),
             "EDS307",
         ),
@@ -1046,9 +1064,9 @@ fn beginnings_and_sleep() {
 fn kustomizations_change_claims() {
     let claim = |name: &str| {
         format!(
-            "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\n\
-             metadata: {{name: {name}, namespace: shop{more}}}\n\
-             spec:\n  image: registry.example.com/shop/{name}:1.4.2\n  nats: {{stream: S, consumer: {name}}}\n",
+            "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata: \
+                {{name: {name}, namespace: shop{more}}}\nspec:\n  image: \
+                registry.example.com/shop/{name}:1.4.2\n  nats: {{stream: S, consumer: {name}}}\n",
             more = if name == "orders" { ", labels: {team: shop}" } else { "" },
         )
     };
@@ -1065,7 +1083,8 @@ fn kustomizations_change_claims() {
     let own = "kind: EventDrivenService";
     let named = |body: &str| {
         format!(
-            "{over}patches:\n- patch: |-\n    apiVersion: platform.bizmatters.io/v1alpha1\n    kind: EventDrivenService\n    metadata: {{name: orders}}\n    {body}\n"
+            "{over}patches:\n- patch: |-\n    apiVersion: platform.bizmatters.io/v1alpha1\n    \
+                kind: EventDrivenService\n    metadata: {{name: orders}}\n    {body}\n"
         )
     };
     let gone = "";
@@ -1366,7 +1385,11 @@ fn kustomizations_change_claims() {
     let tree = Tree::new("kustomize-new");
     tree.write("a/kustomization.yaml", "resources: [../b, x.yaml]\n")
         .write("b/kustomization.yaml", "resources: [../a]\n")
-        .write("c/kustomization.yaml", "resources: [../a, ../b, x.yaml]\ncommonAnnotations: {crossplane.io/paused: \"true\"}\n")
+        .write(
+            "c/kustomization.yaml",
+            "resources: [../a, ../b, x.yaml]\ncommonAnnotations: {crossplane.io/paused: \
+                \"true\"}\n",
+        )
         .write("a/x.yaml", claim("a"));
     let before = tree.start();
     tree.write(

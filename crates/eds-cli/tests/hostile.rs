@@ -1,6 +1,7 @@
 //! Files that mean harm, or were never claims, and hostile XRDs, Compositions and observed resources: a clear
 //! answer within 200 MiB of address space, never a panic. What is refused why is held by
-//! `crates/eds-claims/tests/bounds.rs`; here, that a process lives through it. The times stand in the output of `cargo test -- --nocapture`; they are not asserted.
+//! `crates/eds-claims/tests/bounds.rs`; here, that a process lives through it. The times stand in the
+//! output of `cargo test -- --nocapture`; they are not asserted.
 //!
 //! Measured once with the release build, on two busy cores: 100 MB file 23 ms, 14 MiB; alias bomb 94 ms,
 //! 52 MiB; 10,000-deep nesting 11 ms, invalid UTF-8 16 ms, empty file 6 ms, directory of binaries 8 ms,
@@ -160,8 +161,8 @@ fn xrd(properties: &str, rule: &str) -> String {
         "spec": {{"group": "example.org", "names": {{"kind": "XThing", "plural": "xthings"}},
         "claimNames": {{"kind": "Thing", "plural": "things"}},
         "versions": [{{"name": "v1", "served": true, "referenceable": true,
-        "schema": {{"openAPIV3Schema": {{"type": "object", "properties": {{"spec": {{"type": "object",
-        "properties": {{{properties}}},
+        "schema": {{"openAPIV3Schema": {{"type": "object", "properties": {{"spec": {{
+        "type": "object", "properties": {{{properties}}},
         "x-kubernetes-validations": [{{"rule": {rule:?}, "message": "no"}}]}}}}}}}}}}]}}}}"#,
     )
 }

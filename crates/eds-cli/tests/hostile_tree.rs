@@ -57,13 +57,13 @@ impl Victim {
         let run = format!("touch {}", self.marker().display());
         let percent = run.replace(' ', "% ");
         format!(
-            "[core]\n\trepositoryformatversion = 1\n\tfsmonitor = \"{run}; false\"\n\thooksPath = hooks\n\
-             \tsshCommand = {run}\n\tpager = {run}\n\talternateRefsCommand = {run}\n\
-             [extensions]\n\tpartialClone = evil\n\
-             [remote \"evil\"]\n\turl = ext::sh -c {percent}\n\tpromisor = true\n\
-             [protocol]\n\tallow = always\n[protocol \"ext\"]\n\tallow = always\n\
-             [diff]\n\texternal = {run}\n[filter \"evil\"]\n\tclean = {run}\n\tsmudge = {run}\n\
-             [diff \"evil\"]\n\ttextconv = {run}\n\tcommand = {run}\n[alias]\n\tshow = !{run}\n"
+            "[core]\n\trepositoryformatversion = 1\n\tfsmonitor = \"{run}; false\"\n\thooksPath = \
+                hooks\n\tsshCommand = {run}\n\tpager = {run}\n\talternateRefsCommand = \
+                {run}\n[extensions]\n\tpartialClone = evil\n[remote \"evil\"]\n\turl = ext::sh -c \
+                {percent}\n\tpromisor = true\n[protocol]\n\tallow = always\n[protocol \
+                \"ext\"]\n\tallow = always\n[diff]\n\texternal = {run}\n[filter \"evil\"]\n\tclean \
+                = {run}\n\tsmudge = {run}\n[diff \"evil\"]\n\ttextconv = {run}\n\tcommand = \
+                {run}\n[alias]\n\tshow = !{run}\n"
         )
     }
 

@@ -85,8 +85,8 @@ fn what_is_missing_is_said_in_one_line() {
     assert_eq!(needs.status.code(), Some(2));
     assert_eq!(
         String::from_utf8(needs.stderr).unwrap(),
-        "needs: not installed: cc go jq shellcheck shfmt. Debian and Ubuntu: sudo apt-get install gcc libc6-dev \
-         golang-go ca-certificates jq shellcheck shfmt\n"
+        "needs: not installed: cc go jq shellcheck shfmt. Debian and Ubuntu: sudo apt-get install \
+            gcc libc6-dev golang-go ca-certificates jq shellcheck shfmt\n"
     );
 }
 
@@ -217,8 +217,8 @@ fn the_checkpoints_are_those_of_the_recorded_run() {
 
 #[test]
 fn the_migrations_are_those_of_the_recorded_runs() {
-    let mut table = "| composed | messages | lost | with two effects | deliveries at most | ready pods, least |\n\
-                     |---|---|---|---|---|---|\n"
+    let mut table = "| composed | messages | lost | with two effects | deliveries at most | ready \
+        pods, least |\n|---|---|---|---|---|---|\n"
         .to_owned();
     for form in ["objects", "direct"] {
         let run = recorded(&format!("migration-{form}/report.json"));

@@ -232,9 +232,9 @@ fn what_a_rule_of_the_api_alone_refuses_is_not_rendered() {
     let api = policies.iter().fold(api, |api, policy| api.with_policy(policy));
     let mut check = |metadata: &str, nats: &str, spec: &str, expected: &str| {
         let claim = format!(
-            "{{apiVersion: platform.bizmatters.io/v1alpha1, kind: EventDrivenService, \
-             metadata: {{{metadata}}}, \
-             spec: {{image: \"r.example.com/w:1\", nats: {{stream: S, consumer: c, {nats}}}, {spec}}}}}\n"
+            "{{apiVersion: platform.bizmatters.io/v1alpha1, kind: EventDrivenService, metadata: \
+                {{{metadata}}}, spec: {{image: \"r.example.com/w:1\", nats: {{stream: S, consumer: \
+                c, {nats}}}, {spec}}}}}\n"
         );
         let documents = yaml::parse(&claim).documents;
         let errors = |findings: Vec<Finding>| -> Vec<String> {
@@ -268,7 +268,8 @@ fn what_a_rule_of_the_api_alone_refuses_is_not_rendered() {
     check(
         plain,
         "",
-        "secretRefs: [{name: s, env: [{secretKey: k, envName: A}]}, {name: t, env: [{secretKey: k, envName: A}]}]",
+        "secretRefs: [{name: s, env: [{secretKey: k, envName: A}]}, {name: t, env: [{secretKey: k, \
+            envName: A}]}]",
         "an environment variable is set from two secrets",
     );
     check(plain, "", "secretRefs: [{name: s}]", "a secret that is used neither");
@@ -344,7 +345,8 @@ fn check_beside(existing: &str, expect: &[&str]) {
 fn what_the_claim_did_not_make_is_not_touched() {
     let service = |more: &str| {
         format!(
-            "apiVersion: v1\nkind: Service\nmetadata:\n  name: hello-worker\n  namespace: workers\n{more}"
+            "apiVersion: v1\nkind: Service\nmetadata:\n  name: hello-worker\n  namespace: \
+                workers\n{more}"
         )
     };
     check_beside(
@@ -357,12 +359,14 @@ fn what_the_claim_did_not_make_is_not_touched() {
     check_beside(&service("  annotations: {platform.bizmatters.io/adopt: hello-worker}\n"), &[]);
     check_beside(
         &service(
-            "  annotations: {platform.bizmatters.io/adopt: hello-worker}\nspec: {selector: {app: hello}}\n",
+            "  annotations: {platform.bizmatters.io/adopt: hello-worker}\nspec: {selector: {app: \
+                hello}}\n",
         ),
         &["selects by app, which the claim's pods do not carry"],
     );
     check_beside(
-        "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: hello-worker, namespace: workers}\n",
+        "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: hello-worker, \
+            namespace: workers}\n",
         &["HorizontalPodAutoscaler hello-worker in namespace workers"],
     );
 }

@@ -233,7 +233,8 @@ fn nearest(others: &[(String, String)], namespace: &str, name: &str) -> String {
     }
 }
 
-/// Waits until an object, such as a claim or a ScaledObject, says of itself that it is Ready; false when `limit` is over.
+/// Waits until an object, such as a claim or a ScaledObject, says of itself that it is Ready; false when `limit`
+/// is over.
 ///
 /// # Errors
 /// When it cannot be read.

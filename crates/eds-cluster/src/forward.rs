@@ -113,7 +113,10 @@ mod tests {
             let expected = expected.map(|(pod, port)| (pod.to_owned(), port));
             assert_eq!(ready_pod(&slice, name), expected);
         };
-        let pod = |name: &str, ready: Value| json!({"targetRef": {"name": name}, "conditions": {"ready": ready}});
+        let pod = |name: &str, ready: Value| {
+            let conditions = json!({"ready": ready});
+            json!({"targetRef": {"name": name}, "conditions": conditions})
+        };
         check(json!([pod("a", json!(true))]), "client", Some(("a", 14222)));
         check(json!([pod("a", json!(false)), pod("b", json!(true))]), "", Some(("b", 8080)));
         check(json!([pod("a", Value::Null)]), "client", Some(("a", 14222)));

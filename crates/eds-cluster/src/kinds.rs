@@ -18,7 +18,11 @@ pub struct Kind {
 }
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident = $group:literal $version:literal $kind:literal $plural:literal $namespaced:literal;)*) => {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident = $group:literal $version:literal
+            $kind:literal $plural:literal $namespaced:literal;
+    )*) => {
         $($(#[$doc])* pub const $name: Kind = Kind {
             group: $group, version: $version, kind: $kind, plural: $plural, namespaced: $namespaced,
         };)*
@@ -71,25 +75,31 @@ kinds! {
     /// KEDA's `ScaledObject`
     SCALED_OBJECT = "keda.sh" "v1alpha1" "ScaledObject" "scaledobjects" true;
     /// KEDA's `TriggerAuthentication`
-    TRIGGER_AUTHENTICATION = "keda.sh" "v1alpha1" "TriggerAuthentication" "triggerauthentications" true;
+    TRIGGER_AUTHENTICATION = "keda.sh" "v1alpha1"
+        "TriggerAuthentication" "triggerauthentications" true;
     /// `APIService`
     API_SERVICE = "apiregistration.k8s.io" "v1" "APIService" "apiservices" false;
     /// `CustomResourceDefinition`
     CRD = "apiextensions.k8s.io" "v1" "CustomResourceDefinition" "customresourcedefinitions" false;
     /// `ValidatingWebhookConfiguration`
-    VALIDATING_WEBHOOK = "admissionregistration.k8s.io" "v1" "ValidatingWebhookConfiguration" "validatingwebhookconfigurations" false;
+    VALIDATING_WEBHOOK = "admissionregistration.k8s.io" "v1"
+        "ValidatingWebhookConfiguration" "validatingwebhookconfigurations" false;
     /// `ValidatingAdmissionPolicy`
-    ADMISSION_POLICY = "admissionregistration.k8s.io" "v1" "ValidatingAdmissionPolicy" "validatingadmissionpolicies" false;
+    ADMISSION_POLICY = "admissionregistration.k8s.io" "v1"
+        "ValidatingAdmissionPolicy" "validatingadmissionpolicies" false;
     /// `ValidatingAdmissionPolicyBinding`
-    ADMISSION_BINDING = "admissionregistration.k8s.io" "v1" "ValidatingAdmissionPolicyBinding" "validatingadmissionpolicybindings" false;
+    ADMISSION_BINDING = "admissionregistration.k8s.io" "v1"
+        "ValidatingAdmissionPolicyBinding" "validatingadmissionpolicybindings" false;
     /// `SubjectAccessReview`
     ACCESS_REVIEW = "authorization.k8s.io" "v1" "SubjectAccessReview" "subjectaccessreviews" false;
     /// Crossplane's `CompositeResourceDefinition`
-    XRD = "apiextensions.crossplane.io" "v1" "CompositeResourceDefinition" "compositeresourcedefinitions" false;
+    XRD = "apiextensions.crossplane.io" "v1"
+        "CompositeResourceDefinition" "compositeresourcedefinitions" false;
     /// Crossplane's `Composition`
     COMPOSITION = "apiextensions.crossplane.io" "v1" "Composition" "compositions" false;
     /// Crossplane's `CompositionRevision`
-    COMPOSITION_REVISION = "apiextensions.crossplane.io" "v1" "CompositionRevision" "compositionrevisions" false;
+    COMPOSITION_REVISION = "apiextensions.crossplane.io" "v1"
+        "CompositionRevision" "compositionrevisions" false;
     /// Crossplane's `Function`
     FUNCTION = "pkg.crossplane.io" "v1" "Function" "functions" false;
     /// Crossplane's `FunctionRevision`
@@ -101,11 +111,13 @@ kinds! {
     /// provider-kubernetes' `Object`
     OBJECT = "kubernetes.crossplane.io" "v1alpha2" "Object" "objects" false;
     /// provider-kubernetes' `ProviderConfig`
-    PROVIDER_CONFIG = "kubernetes.crossplane.io" "v1alpha1" "ProviderConfig" "providerconfigs" false;
+    PROVIDER_CONFIG = "kubernetes.crossplane.io" "v1alpha1"
+        "ProviderConfig" "providerconfigs" false;
     /// The claim
     CLAIM = "platform.bizmatters.io" "v1alpha1" "EventDrivenService" "eventdrivenservices" true;
     /// The composite
-    COMPOSITE = "platform.bizmatters.io" "v1alpha1" "XEventDrivenService" "xeventdrivenservices" false;
+    COMPOSITE = "platform.bizmatters.io" "v1alpha1"
+        "XEventDrivenService" "xeventdrivenservices" false;
 }
 
 impl Kind {

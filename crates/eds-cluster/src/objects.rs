@@ -70,7 +70,8 @@ impl Cluster {
         for item in &mut items {
             // They say PartialObjectMetadata.
             *item = json!({
-                "apiVersion": kind.api_version(), "kind": kind.kind, "metadata": item.get("metadata"),
+                "apiVersion": kind.api_version(), "kind": kind.kind,
+                "metadata": item.get("metadata"),
             });
         }
         Ok(items)

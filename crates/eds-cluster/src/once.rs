@@ -99,7 +99,8 @@ mod tests {
                 "spec": {
                     "serviceAccountName": "worker",
                     "initContainers": [{"name": "migrate"}],
-                    "containers": [{"name": "main", "image": "i", "env": [{"name": "A", "value": "1"}],
+                    "containers": [{"name": "main", "image": "i",
+                        "env": [{"name": "A", "value": "1"}],
                         "livenessProbe": {}, "ports": []}],
                     "restartPolicy": "Always",
                 },

@@ -82,7 +82,8 @@ impl Run {
         let result = tokio::select! {
             result = AssertUnwindSafe(body(&run)).catch_unwind() => result,
             name = signals.next() => {
-                (options.note)(&format!("{name}: cleaning up; a second one leaves everything there"));
+                (options.note)(&format!("{name}: cleaning up; a second one leaves everything \
+                    there"));
                 Ok(Err(anyhow!("ended by {name}")))
             }
         };
@@ -104,7 +105,8 @@ impl Run {
             () = clean => {}
             name = signals.next() => {
                 let left = &run.namespace;
-                (options.note)(&format!("ended by {name} while cleaning up: delete namespace {left}"));
+                (options.note)(&format!("ended by {name} while cleaning up: delete namespace \
+                    {left}"));
             }
         }
         match result {

@@ -77,7 +77,8 @@ impl Found {
         match answer {
             Err(error) if Refused::of(&error).is_some_and(|refused| refused.code == 403) => {
                 self.notes.push(format!(
-                    "{} may not be read, so what they say is not in the claim: ask somebody who may",
+                    "{} may not be read, so what they say is not in the claim: ask somebody who \
+                        may",
                     kind.plural
                 ));
                 Ok(Vec::new())

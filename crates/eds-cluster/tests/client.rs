@@ -247,7 +247,8 @@ fn what_is_there_comes_as_the_api_server_says_it() {
     // A server that sends more than was asked for shows no more for that.
     check(
         Ask::ListMetadata,
-        json!({"items": [{"kind": "PartialObjectMetadata", "metadata": {"name": "s"}, "data": {"p": "c2VjcmV0"}}]}),
+        json!({"items": [{"kind": "PartialObjectMetadata", "metadata": {"name": "s"},
+            "data": {"p": "c2VjcmV0"}}]}),
         json!([{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}}]),
     );
     let event = |field: &str, time: &str| json!({"apiVersion": "v1", "kind": "Event", field: time});

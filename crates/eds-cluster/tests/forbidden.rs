@@ -64,26 +64,33 @@ fn service(name: &str, port: u16) -> Value {
 /// An answer, and its status: a cluster with one claim in it, of which this is not the whole.
 fn answer(path: &str) -> (u16, Value) {
     let trigger = json!({
-        "natsServerMonitoringEndpoint": "nats-headless.nats.svc:8222", "account": "$G", "stream": "S",
-        "consumer": "c", "lagThreshold": "5",
+        "natsServerMonitoringEndpoint": "nats-headless.nats.svc:8222", "account": "$G",
+        "stream": "S", "consumer": "c", "lagThreshold": "5",
     });
     let ready = json!({"conditions": [{"type": "Ready", "status": "True"}]});
-    let deployment = |namespace: &str, name: &str| json!({"metadata": {"name": name, "namespace": namespace, "uid": "u"}, "spec": {"template": {"spec": {}}}});
+    let deployment = |namespace: &str, name: &str| {
+        json!({"metadata": {"name": name, "namespace": namespace, "uid": "u"},
+            "spec": {"template": {"spec": {}}}})
+    };
     let found = match path.split('?').next().unwrap_or_default() {
         "/version" => json!({"gitVersion": "v1.34.4"}),
         p if p.ends_with("/eventdrivenservices/worker") => claim_(),
         p if p.ends_with("/deployments") => {
-            json!({"items": [deployment("keda", "keda-operator"), deployment("crossplane-system", "crossplane")]})
+            json!({"items": [
+                deployment("keda", "keda-operator"), deployment("crossplane-system", "crossplane"),
+            ]})
         }
         p if p.ends_with("/deployments/worker") => deployment("shop", "worker"),
         p if p.ends_with("/services/nats") => service("nats", 4222),
         p if p.ends_with("/services/nats-headless") => service("nats-headless", 8222),
         p if p.ends_with("/namespaces/nats/pods") => {
-            json!({"items": [{"metadata": {"name": "nats-0", "namespace": "nats"}, "status": ready}]})
+            json!({"items": [{"metadata": {"name": "nats-0", "namespace": "nats"},
+                "status": ready}]})
         }
         p if p.ends_with("/namespaces/shop/pods") => json!({"items": [{
             "metadata": {"name": "worker-b-1", "namespace": "shop"},
-            "status": {"containerStatuses": [{"name": "main", "state": {"terminated": {"exitCode": 1}}}]},
+            "status": {"containerStatuses": [{"name": "main",
+                "state": {"terminated": {"exitCode": 1}}}]},
         }]}),
         p if p.ends_with("/scaledobjects/worker-scaler") => json!({
             "metadata": {"name": "worker-scaler", "namespace": "shop"},
@@ -104,7 +111,8 @@ fn answer(path: &str) -> (u16, Value) {
         _ => {
             return (
                 404,
-                json!({"kind": "Status", "code": 404, "reason": "NotFound", "message": "not there"}),
+                json!({"kind": "Status", "code": 404, "reason": "NotFound",
+                    "message": "not there"}),
             );
         }
     };
@@ -120,7 +128,8 @@ fn judged(server: &Mutex<Server>, path: &str) -> (u16, String) {
         let message = format!("{what} is forbidden: User \"dev\" cannot read it");
         (
             403,
-            json!({"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden", "message": message}),
+            json!({"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden",
+                "message": message}),
         )
     } else {
         answer(path)
@@ -136,7 +145,8 @@ async fn each_kind_in_turn() -> Result<()> {
     let look = async || -> Result<claim::Facts> {
         let claim = claims::claim(&cluster, "shop", "worker").await?;
         let rendered = vec![json!({
-            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "worker", "namespace": "shop"},
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "worker", "namespace": "shop"},
         })];
         let built_in = json!({"spec": {"pipeline": [{"functionRef": {"name": "f"}}]}});
         gather::claim(&cluster, claim, rendered, built_in).await

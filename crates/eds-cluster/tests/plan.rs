@@ -14,17 +14,21 @@ fn service(manager: &str) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Service",
         "metadata": {
-            "name": "orders", "namespace": "shop", "labels": {"crossplane.io/composite": "orders-x", "app": "o"},
-            "ownerReferences": [{"kind": "XEventDrivenService", "name": "orders-x", "uid": "u", "controller": true}],
+            "name": "orders", "namespace": "shop",
+            "labels": {"crossplane.io/composite": "orders-x", "app": "o"},
+            "ownerReferences": [{"kind": "XEventDrivenService", "name": "orders-x", "uid": "u",
+                "controller": true}],
             "managedFields": [
-                {"manager": "kubectl", "operation": "Update"}, {"manager": manager, "operation": "Apply"},
+                {"manager": "kubectl", "operation": "Update"},
+                {"manager": manager, "operation": "Apply"},
             ],
         },
     })
 }
 
 fn manifest() -> Value {
-    json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "orders", "namespace": "shop"}})
+    json!({"apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "orders", "namespace": "shop"}})
 }
 
 const REFUSAL: &str = r#"{"kind": "Status", "status": "Failure", "code": 422, "reason": "Invalid",
@@ -97,13 +101,19 @@ fn workers_of_a_namespace() {
                     "managedFields": [{"manager": manager, "operation": "Apply"}]}})
             };
             if path.contains("/configmaps") {
-                let body = r#"{"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden"}"#;
-                (403, body.to_owned())
+                let body = json!({"kind": "Status", "status": "Failure", "code": 403,
+                    "reason": "Forbidden"});
+                (403, body.to_string())
             } else if path.contains("/deployments") {
-                let items = [named("orders", "helm"), named("mails", "helm"), named("x", "provider-kubernetes/x-1")];
+                let items = [
+                    named("orders", "helm"),
+                    named("mails", "helm"),
+                    named("x", "provider-kubernetes/x-1"),
+                ];
                 (200, json!({"items": items}).to_string())
             } else if path.contains("/secrets") {
-                (200, json!({"items": [{"metadata": {"name": "db", "namespace": "shop"}}]}).to_string())
+                let secret = json!({"metadata": {"name": "db", "namespace": "shop"}});
+                (200, json!({"items": [secret]}).to_string())
             } else if path.contains("/services") {
                 (200, json!({"items": [named("orders", "helm")]}).to_string())
             } else {

@@ -156,7 +156,8 @@ fn listen_for_metrics(
             Err(format!("cannot listen for metrics at {address:?}: {error}"))
         }
         (Err(error), None) => {
-            tracing::warn!(%error, address = DEFAULT, "metrics are not served; see --metrics-address");
+            tracing::warn!(%error, address = DEFAULT, "metrics are not served; see \
+                --metrics-address");
             Ok(None)
         }
     }

@@ -29,8 +29,8 @@ impl Service {
         Self { function }
     }
 
-    /// Answer one request, for as long as `go_on` says so. What goes wrong is a fatal result, as upstream answers, not a status:
-    /// Crossplane shows results to people.
+    /// Answer one request, for as long as `go_on` says so. What goes wrong is a fatal result, as upstream answers,
+    /// not a status: Crossplane shows results to people.
     #[must_use]
     pub fn answer(&self, wire: v1::RunFunctionRequest, go_on: GoOn<'_>) -> v1::RunFunctionResponse {
         let request = request_from_wire(wire);

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use eds_function::convert::request_to_wire;
 use eds_function::proto::v1::function_runner_service_client::FunctionRunnerServiceClient as V1;
-use eds_function::proto::v1beta1::function_runner_service_client::FunctionRunnerServiceClient as V1Beta1;
+use eds_function::proto::v1beta1::function_runner_service_client as v1beta1;
 use eds_function::raw::Raw;
 use http_body::Frame;
 use http_body_util::StreamBody;
@@ -32,6 +32,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
+use v1beta1::FunctionRunnerServiceClient as V1Beta1;
 
 const V1_PATH: &str = "/apiextensions.fn.proto.v1.FunctionRunnerService/RunFunction";
 
@@ -141,7 +142,8 @@ async fn requests_are_counted_however_they_end() {
     let of = |metric: &str, code: &str, service: &str, method: &str| {
         let code = if code.is_empty() { String::new() } else { format!("grpc_code=\"{code}\",") };
         format!(
-            "{metric}{{{code}grpc_method=\"{method}\",grpc_service=\"{service}\",grpc_type=\"unary\"}}"
+            "{metric}{{{code}grpc_method=\"{method}\",grpc_service=\"{service}\",\
+             grpc_type=\"unary\"}}"
         )
     };
     let run = |metric: &str, code: &str, version: &str| {

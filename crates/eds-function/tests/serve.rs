@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use eds_function::convert::{request_to_wire, response_from_wire};
 use eds_function::proto::v1::function_runner_service_client::FunctionRunnerServiceClient as V1;
-use eds_function::proto::v1beta1::function_runner_service_client::FunctionRunnerServiceClient as V1Beta1;
+use eds_function::proto::v1beta1::function_runner_service_client as v1beta1;
 use patch_and_transform::protocol::{Object, RunFunctionRequest};
 use patch_and_transform::protocol_json::response_to_json;
 use prost::Message;
@@ -29,6 +29,7 @@ use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+use v1beta1::FunctionRunnerServiceClient as V1Beta1;
 
 async fn connect(function: &Function) -> Channel {
     Endpoint::from_shared(format!("http://{}", function.address))

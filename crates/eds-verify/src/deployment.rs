@@ -249,7 +249,8 @@ fn secrets(spec: &Value, live: &Value, container: &str, title: &str) -> Vec<Chec
         for env in list(secret, "/env") {
             single.push(json!({
                 "name": text(env, "/envName"),
-                "valueFrom": {"secretKeyRef": {"key": text(env, "/secretKey"), "name": text(secret, "/name")}},
+                "valueFrom": {"secretKeyRef": {"key": text(env, "/secretKey"),
+                    "name": text(secret, "/name")}},
             }));
         }
         if secret.get("envFrom") == Some(&Value::Bool(true)) {

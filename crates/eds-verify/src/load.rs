@@ -146,12 +146,17 @@ impl Facts {
         checks.push(match (self.settled, self.drained) {
             (Some(settled), Some(drained)) => Check::passed(
                 "scales down",
-                format!("to {} replicas, {:.0} s after the last message", self.min_replicas, settled - drained),
+                format!(
+                    "to {} replicas, {:.0} s after the last message",
+                    self.min_replicas,
+                    settled - drained
+                ),
             ),
             _ => Check::failed(
                 "scales down",
                 format!("not to {} replicas in time", self.min_replicas),
-                "the autoscaler's stabilization window is 300 s by default: --timeout gives it longer",
+                "the autoscaler's stabilization window is 300 s by default: --timeout gives it \
+                    longer",
             ),
         });
         let unready = self.samples.iter().filter(|sample| !sample.claim_ready).count();
@@ -206,16 +211,22 @@ impl Facts {
         });
         checks.push(if twice.is_empty() {
             let again = self.lines.iter().filter(|line| !line.new).count();
-            Check::passed("once in effect", match (self.idempotent, again) {
-                (_, 0) => "no message has two results".to_owned(),
-                (_, again) => format!("no message has two results; {again} deliveries met one that was there"),
-            })
+            Check::passed(
+                "once in effect",
+                match (self.idempotent, again) {
+                    (_, 0) => "no message has two results".to_owned(),
+                    (_, again) => format!(
+                        "no message has two results; {again} deliveries met one that was there"
+                    ),
+                },
+            )
         } else {
             let cause = format!("{} have more than one result: {}", twice.len(), some(&twice));
             let fix = if self.idempotent {
                 "the message id is the key of the results; is the table another's?"
             } else {
-                "without a database a message that is delivered again is processed again: give --database"
+                "without a database a message that is delivered again is processed again: give \
+                    --database"
             };
             Check::failed("once in effect", cause, fix)
         });
@@ -254,10 +265,14 @@ impl Facts {
     /// For a program: what was measured, and every sample.
     #[must_use]
     pub fn json(&self) -> Value {
-        let samples: Vec<Value> = self.samples.iter().map(|s| {
-            json!({"seconds": (s.seconds * 10.0).round() / 10.0, "lag": s.lag, "replicas": s.replicas,
-                   "readyReplicas": s.ready, "claimReady": s.claim_ready})
-        }).collect();
+        let samples: Vec<Value> = self
+            .samples
+            .iter()
+            .map(|s| {
+                json!({"seconds": (s.seconds * 10.0).round() / 10.0, "lag": s.lag,
+                    "replicas": s.replicas, "readyReplicas": s.ready, "claimReady": s.claim_ready})
+            })
+            .collect();
         json!({
             "messages": self.published.len(),
             "results": self.lines.len(),

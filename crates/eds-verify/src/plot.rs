@@ -29,11 +29,12 @@ pub fn svg(facts: &Facts, title: &str, subtitle: &str) -> String {
     let mut out = String::new();
     let _ = write!(
         out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" \
-         height=\"{HEIGHT}\" font-family=\"system-ui, sans-serif\" font-size=\"12\" fill=\"#1f2937\">\n\
-         <title>{t}</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
-         <text x=\"{LEFT}\" y=\"26\" font-size=\"18\" font-weight=\"600\">{t}</text>\n\
-         <text x=\"{LEFT}\" y=\"46\" fill=\"#6b7280\">{s}</text>\n",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
+            width=\"{WIDTH}\" height=\"{HEIGHT}\" font-family=\"system-ui, sans-serif\" \
+            font-size=\"12\" fill=\"#1f2937\">\n<title>{t}</title>\n<rect width=\"100%\" \
+            height=\"100%\" fill=\"#ffffff\"/>\n<text x=\"{LEFT}\" y=\"26\" font-size=\"18\" \
+            font-weight=\"600\">{t}</text>\n<text x=\"{LEFT}\" y=\"46\" \
+            fill=\"#6b7280\">{s}</text>\n",
         t = escaped(title),
         s = escaped(subtitle),
     );
@@ -42,9 +43,10 @@ pub fn svg(facts: &Facts, title: &str, subtitle: &str) -> String {
         let height = y(part, 1.0);
         let _ = write!(
             out,
-            "<line x1=\"{LEFT}\" y1=\"{height:.1}\" x2=\"{right}\" y2=\"{height:.1}\" stroke=\"#e5e7eb\"/>\n\
-             <text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"#4b6a92\">{}</text>\n\
-             <text x=\"{:.0}\" y=\"{:.1}\" fill=\"{REPLICAS}\">{}</text>\n",
+            "<line x1=\"{LEFT}\" y1=\"{height:.1}\" x2=\"{right}\" y2=\"{height:.1}\" \
+                stroke=\"#e5e7eb\"/>\n<text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\" \
+                fill=\"#4b6a92\">{}</text>\n<text x=\"{:.0}\" y=\"{:.1}\" \
+                fill=\"{REPLICAS}\">{}</text>\n",
             LEFT - 8.0,
             height + 4.0,
             round(part * lags),
@@ -58,7 +60,8 @@ pub fn svg(facts: &Facts, title: &str, subtitle: &str) -> String {
     while at <= last {
         let _ = writeln!(
             out,
-            "<text x=\"{:.1}\" y=\"{:.0}\" text-anchor=\"middle\" fill=\"#6b7280\">{at:.0} s</text>",
+            "<text x=\"{:.1}\" y=\"{:.0}\" text-anchor=\"middle\" fill=\"#6b7280\">{at:.0} \
+                s</text>",
             x(at),
             ground + 18.0,
         );
@@ -99,8 +102,9 @@ pub fn svg(facts: &Facts, title: &str, subtitle: &str) -> String {
         let anchor = if x(seconds) > right - 70.0 { "end" } else { "start" };
         let _ = write!(
             out,
-            "<line x1=\"{p:.1}\" y1=\"{TOP}\" x2=\"{p:.1}\" y2=\"{ground}\" stroke=\"#9ca3af\" stroke-dasharray=\"2 3\"/>\n\
-             <text x=\"{p:.1}\" y=\"{:.0}\" text-anchor=\"{anchor}\" fill=\"#6b7280\">{name} {seconds:.0} s</text>\n",
+            "<line x1=\"{p:.1}\" y1=\"{TOP}\" x2=\"{p:.1}\" y2=\"{ground}\" stroke=\"#9ca3af\" \
+                stroke-dasharray=\"2 3\"/>\n<text x=\"{p:.1}\" y=\"{:.0}\" \
+                text-anchor=\"{anchor}\" fill=\"#6b7280\">{name} {seconds:.0} s</text>\n",
             TOP - 6.0,
             p = x(seconds),
         );

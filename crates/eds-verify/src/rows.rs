@@ -48,7 +48,8 @@ impl Rows {
         let whole = first == u64::from(published > 0) && last == published;
         if [rows, messages, sequences] == [published; 3] && whole {
             let detail = format!(
-                "{rows} rows of {published} messages, none twice; written at delivery {deliveries} at most"
+                "{rows} rows of {published} messages, none twice; written at delivery {deliveries} \
+                    at most"
             );
             return Check::passed(name, detail);
         }
@@ -61,10 +62,11 @@ impl Rows {
             twice => format!(", {twice} are one too many"),
         };
         let cause = format!(
-            "{rows} rows of {published} messages{lost}{twice}: {messages} ids, {sequences} sequence \
-             numbers from {first} to {last}"
+            "{rows} rows of {published} messages{lost}{twice}: {messages} ids, {sequences} \
+                sequence numbers from {first} to {last}"
         );
-        let fix = "the column stream_sequence of agent_executions says which; the pods' logs are evidence";
+        let fix = "the column stream_sequence of agent_executions says which; the pods' logs are \
+            evidence";
         Check::failed(name, cause, fix)
     }
 
@@ -110,7 +112,8 @@ mod tests {
 
     #[test]
     fn lines_of_the_log() {
-        let text = r#"{"event":"results","consumer":"c","stream":"S","rows":3,"messages":3,"sequences":3,"first_sequence":1,"last_sequence":3,"most_deliveries":2}"#;
+        let text = r#"{"event":"results","consumer":"c","stream":"S","rows":3,"messages":3,
+            "sequences":3,"first_sequence":1,"last_sequence":3,"most_deliveries":2}"#;
         assert_eq!(Rows::parse(text), Some(Rows { deliveries: 2, ..rows(3, 3, 3, 1, 3) }));
         for other in ["", "starting", r#"{"event":"processed"}"#, r#"{"event":"results"}"#] {
             assert_eq!(Rows::parse(other), None, "{other}");

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::object::text;
 use super::{Check, Endpoint};
 
-const FIX: &str = "give each service a consumer of its own (nats consumer add), with the subjects that it \
-    works on; or make one claim of them";
+const FIX: &str = "give each service a consumer of its own (nats consumer add), with the subjects \
+    that it works on; or make one claim of them";
 
 /// A warning that names the claims which read the same consumer as this one.
 pub(super) fn check(claim: &Value, claims: &[Value]) -> Option<Check> {

@@ -41,8 +41,8 @@ impl Unread {
 /// Who could look.
 pub(super) fn may_not(what: &[&str]) -> String {
     format!(
-        "you may not read {}; a platform engineer can run this eds command, or grant you get and list \
-         of it",
+        "you may not read {}; a platform engineer can run this eds command, or grant you get and \
+            list of it",
         what.join(", ")
     )
 }

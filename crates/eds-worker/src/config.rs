@@ -13,7 +13,8 @@ Environment that the claim gives:
   NATS_CONSUMER_GROUP                spec.nats.consumer: the durable pull consumer's name
 
 Secrets, through spec.secretRefs:
-  DATABASE_URL                       postgres://USER:PASSWORD@HOST:PORT/DATABASE; each result is a row.
+  DATABASE_URL                       postgres://USER:PASSWORD@HOST:PORT/DATABASE; each result is a \
+  row.
                                      Without it, a result is a line on standard output only
   NATS_USER, NATS_PASSWORD           or NATS_TOKEN, or NATS_CREDS (the text of a .creds file),
                                      or NATS_CREDS_FILE (its path)

@@ -109,23 +109,42 @@ async fn info(jetstream: &Context, config: &Config) -> Result<Info, (String, boo
     let handle = jetstream.get_stream_no_info(stream).await.map_err(|error| unnamed(&error))?;
     let info = handle.consumer_info(consumer).await.map_err(|error| match error.kind() {
         ConsumerInfoErrorKind::StreamNotFound => (
-            format!("stream {stream} is missing in this NATS account: create it, or correct the claim's spec.nats.stream"),
+            format!(
+                "stream {stream} is missing in this NATS account: create it, or correct the \
+                    claim's spec.nats.stream"
+            ),
             true,
         ),
         ConsumerInfoErrorKind::NotFound => (
-            format!("consumer {consumer} is missing on stream {stream}: create a durable pull consumer of that name, or correct the claim's spec.nats.consumer"),
+            format!(
+                "consumer {consumer} is missing on stream {stream}: create a durable pull consumer \
+                    of that name, or correct the claim's spec.nats.consumer"
+            ),
             true,
         ),
-        ConsumerInfoErrorKind::NoResponders => {
-            ("JetStream does not answer: it is not enabled on this NATS server, or not for this account".to_owned(), true)
-        }
+        ConsumerInfoErrorKind::NoResponders => (
+            "JetStream does not answer: it is not enabled on this NATS server, or not for this \
+                account"
+                .to_owned(),
+            true,
+        ),
         ConsumerInfoErrorKind::JetStream(error)
-            if matches!(error.error_code(), ErrorCode::JETSTREAM_NOT_ENABLED | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT) =>
+            if matches!(
+                error.error_code(),
+                ErrorCode::JETSTREAM_NOT_ENABLED | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT
+            ) =>
         {
-            ("JetStream is not enabled for this NATS account; the system account never has it".to_owned(), true)
+            (
+                "JetStream is not enabled for this NATS account; the system account never has it"
+                    .to_owned(),
+                true,
+            )
         }
         ConsumerInfoErrorKind::TimedOut => (
-            format!("NATS does not answer a question about consumer {consumer}: does this user have the permission to ask?"),
+            format!(
+                "NATS does not answer a question about consumer {consumer}: does this user have \
+                    the permission to ask?"
+            ),
             false,
         ),
         other => (format!("NATS cannot tell of consumer {consumer}: {other}"), false),
@@ -162,9 +181,9 @@ fn advise(config: &ConsumerConfig) {
     if config.max_deliver > 0 {
         tracing::warn!(
             max_deliver = config.max_deliver,
-            "the server stops delivering a message after max_deliver attempts, also when the last one \
-             was cut short by a killed pod; leave it unlimited (-1), and this worker dead-letters \
-             messages after WORKER_MAX_DELIVERIES"
+            "the server stops delivering a message after max_deliver attempts, also when the last \
+                one was cut short by a killed pod; leave it unlimited (-1), and this worker \
+                dead-letters messages after WORKER_MAX_DELIVERIES"
         );
     }
 }

@@ -129,7 +129,8 @@ fn database() -> Result<(Secret, Duration), Failure> {
     let mut from = Reader::new(variable);
     let url = from.required(
         "DATABASE_URL",
-        "give it through the claim's spec.secretRefs, for example {name: my-db, env: [{secretKey: url, envName: DATABASE_URL}]}",
+        "give it through the claim's spec.secretRefs, for example {name: my-db, env: [{secretKey: \
+            url, envName: DATABASE_URL}]}",
     );
     let limit = from.seconds("WORKER_MIGRATE_TIMEOUT_SECONDS", 60.0);
     let (url, limit) = from.finish((Secret(url), limit)).map_err(Failure::Settings)?;
@@ -166,7 +167,8 @@ async fn work() -> Result<(), Failure> {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"), stream = config.stream, consumer = config.consumer,
         concurrency = config.concurrency, credentials = ?config.credentials,
-        database = config.database_url.is_some(), address = %config.http_address, worker = worker.as_str(), "starting"
+        database = config.database_url.is_some(), address = %config.http_address,
+            worker = worker.as_str(), "starting"
     );
     let poke = Arc::new(Notify::new());
     let client = nats::connect(&config, &worker, &state, &poke).await.map_err(settings)?;

@@ -101,8 +101,8 @@ fn servers(urls: &Secret) -> Result<Vec<ServerAddr>, String> {
         (url.has_host() && url.fragment().is_none() && (bare || websocket)).then_some(server)
     };
     urls.0.split(',').map(server).collect::<Option<_>>().ok_or_else(|| {
-        "NATS_URL is no NATS address such as nats://nats.nats.svc:4222 (in a user name or a password, \
-         characters other than letters and digits are percent-encoded)"
+        "NATS_URL is no NATS address such as nats://nats.nats.svc:4222 (in a user name or a \
+            password, characters other than letters and digits are percent-encoded)"
             .to_owned()
     })
 }

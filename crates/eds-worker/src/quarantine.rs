@@ -113,7 +113,10 @@ async fn look(
     let request = Request::new().payload(json!({"seq": sequence}).to_string().into());
     let answer = shared.client.send_request(subject.clone(), request.timeout(Some(ANSWER))).await;
     let answer = answer.map_err(|error| {
-        format!("cannot look at messages: {error}: does this user have the permission to publish to {subject}?")
+        format!(
+            "cannot look at messages: {error}: does this user have the permission to publish to \
+                {subject}?"
+        )
     })?;
     let answer: Answer = serde_json::from_slice(&answer.payload)
         .map_err(|error| format!("cannot look at messages: {error}"))?;
@@ -171,7 +174,8 @@ async fn bury(shared: &Shared, consumer: &Consumer, letter: &Letter, reason: &st
     let reply = format!("$JS.ACK.{stream}.{name}.1.{sequence}.{delivered}.0.0");
     let request = Request::new().payload(kind.into()).timeout(Some(ANSWER));
     if let Err(error) = shared.client.send_request(reply, request).await {
-        tracing::warn!(sequence, %error, "NATS did not confirm; the message will be delivered again");
+        tracing::warn!(sequence, %error, "NATS did not confirm; the message will be delivered \
+            again");
     }
 }
 

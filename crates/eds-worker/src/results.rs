@@ -28,14 +28,14 @@ const LOOK: Duration = Duration::from_secs(2);
 const KNOWN: &str = "SELECT 1 FROM agent_executions WHERE consumer = $1 AND stream = $2 \
     AND stream_sequence = $3 AND published_at = to_timestamp($4)";
 
-const STORE: &str = "INSERT INTO agent_executions \
-    (consumer, stream, message_id, stream_sequence, subject, published_at, deliveries, task, payload, worker, duration_ms) \
-    VALUES ($1, $2, $3, $4, $5, to_timestamp($6), $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
+const STORE: &str = "INSERT INTO agent_executions (consumer, stream, message_id, stream_sequence, \
+    subject, published_at, deliveries, task, payload, worker, duration_ms) VALUES ($1, $2, $3, $4, \
+    $5, to_timestamp($6), $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
 
 /// A row that nothing can be said against; never committed.
-const HARMLESS: &str = "INSERT INTO agent_executions \
-    (consumer, stream, message_id, stream_sequence, subject, published_at, deliveries, payload, worker, duration_ms) \
-    VALUES ($1, $2, 'harmless', 0, 'harmless', to_timestamp(0), 1, '', $3, 0) ON CONFLICT DO NOTHING";
+const HARMLESS: &str = "INSERT INTO agent_executions (consumer, stream, message_id, \
+    stream_sequence, subject, published_at, deliveries, payload, worker, duration_ms) VALUES ($1, \
+    $2, 'harmless', 0, 'harmless', to_timestamp(0), 1, '', $3, 0) ON CONFLICT DO NOTHING";
 
 /// Why a result is not stored.
 #[derive(Debug)]
@@ -66,8 +66,9 @@ pub(crate) fn options(url: &Secret) -> Result<PgConnectOptions, String> {
     let options = PgConnectOptions::from_str(&url.0)
         // The library's own words may repeat parts of it.
         .map_err(|_| {
-            "DATABASE_URL is no PostgreSQL URL such as postgres://USER:PASSWORD@HOST:PORT/DATABASE (in \
-             USER and PASSWORD, characters other than letters and digits are percent-encoded)"
+            "DATABASE_URL is no PostgreSQL URL such as postgres://USER:PASSWORD@HOST:PORT/DATABASE \
+                (in USER and PASSWORD, characters other than letters and digits are \
+                percent-encoded)"
                 .to_owned()
         })?;
     Ok(options.application_name("agent-executor").disable_statement_logging())
@@ -288,7 +289,8 @@ pub(crate) fn cause(error: &sqlx::Error) -> String {
         }
         Some("42P01") => {
             format!(
-                "the database is not migrated: {said}: run `agent-executor migrate`, the claim's spec.initContainer"
+                "the database is not migrated: {said}: run `agent-executor migrate`, the claim's \
+                    spec.initContainer"
             )
         }
         Some("57P03") => format!("the database is not ready: {said}"),

@@ -13,8 +13,8 @@ use crate::results::{cause, options};
 
 /// One statement, so that it is one moment's truth.
 const TALLY: &str = "SELECT count(*), count(DISTINCT message_id), count(DISTINCT stream_sequence), \
-    coalesce(min(stream_sequence), 0), coalesce(max(stream_sequence), 0), coalesce(max(deliveries), 0) \
-    FROM agent_executions WHERE consumer = $1 AND stream = $2";
+    coalesce(min(stream_sequence), 0), coalesce(max(stream_sequence), 0), \
+    coalesce(max(deliveries), 0) FROM agent_executions WHERE consumer = $1 AND stream = $2";
 
 /// Print one JSON line: rows, distinct message ids and sequence numbers, the lowest and the highest of
 /// those, and the latest delivery that a row was made at. Waits for the database, at most `limit`.

@@ -275,7 +275,8 @@ async fn bury(shared: &Shared, delivery: &Delivery, consumer: &Consumer, reason:
                 sequence,
                 reason,
                 cause,
-                "left in the stream: too many wait already, and the consumer will not deliver it again"
+                "left in the stream: too many wait already, and the consumer will not deliver it \
+                    again"
             );
             return;
         }
@@ -285,7 +286,8 @@ async fn bury(shared: &Shared, delivery: &Delivery, consumer: &Consumer, reason:
         tokio::select! {
             () = sleep(wait) => {}
             () = shared.reached(Phase::HandBack) => {
-                tracing::error!(id, sequence, "left in the stream: the consumer will not deliver it again");
+                tracing::error!(id, sequence, "left in the stream: the consumer will not deliver \
+                    it again");
                 return;
             }
         }

@@ -130,7 +130,8 @@ async fn open(
             Ok(0) => sleep(BROKEN).await,
             Ok(found) => tracing::warn!(found, "messages that cannot be read ended the connection"),
             Err(cause) => {
-                tracing::error!(%cause, "the connection ended, perhaps by a message that cannot be read");
+                tracing::error!(%cause, "the connection ended, perhaps by a message that cannot be \
+                    read");
                 sleep(BROKEN).await;
             }
         }

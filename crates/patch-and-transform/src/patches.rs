@@ -64,8 +64,8 @@ pub(super) fn check_growth(grown: usize) -> Result<(), Error> {
         return Ok(());
     }
     let text = format!(
-        "patches read and wrote too much, as if to fill {} MiB, where no object may have more than 1.5 \
-         MiB: let them make less",
+        "patches read and wrote too much, as if to fill {} MiB, where no object may have more than \
+            1.5 MiB: let them make less",
         MAX_GROWTH >> 20
     );
     Err(Error::new(text))

@@ -97,7 +97,7 @@ pub fn response_to_json(response: &RunFunctionResponse) -> Value {
         "schemas",
         dictionary(
             &response.required_schemas,
-            |SchemaSelector { api_version, kind }| json!({ "apiVersion": api_version, "kind": kind }),
+            |of: &SchemaSelector| json!({ "apiVersion": of.api_version, "kind": of.kind }),
         ),
     );
     put(&mut out, "requirements", object(requirements));

@@ -43,7 +43,8 @@ fn patches_that_grow() {
     let doubled: Vec<Value> = vec![format("%[1]s%[1]s"); 40];
     let hashed = [
         format("%1000000d"),
-        json!({"type": "match", "match": {"patterns": [{"type": "literal", "literal": "a", "result": 1}]}}),
+        json!({"type": "match",
+            "match": {"patterns": [{"type": "literal", "literal": "a", "result": 1}]}}),
     ];
     let combined = json!({"type": "CombineFromComposite", "toFieldPath": "data.x",
         "combine": {"strategy": "string", "variables": [{"fromFieldPath": "spec.n"}],

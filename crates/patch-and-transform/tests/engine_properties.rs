@@ -76,7 +76,8 @@ fn path() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         4 => name(),
         3 => Just(".".to_owned()),
-        2 => select(&["[", "]", "[*]", "[0]", "[1]", "[1024]", "[1025]", "[4294967296]", "['a']"][..])
+        2 => select(&["[", "]", "[*]", "[0]", "[1]", "[1024]", "[1025]", "[4294967296]",
+            "['a']"][..])
             .prop_map(str::to_owned),
     ];
     prop::collection::vec(piece, 0..7).prop_map(|pieces| pieces.concat())
@@ -205,7 +206,8 @@ fn request() -> impl Strategy<Value = RunFunctionRequest> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None,
+        ..ProptestConfig::with_cases(512) })]
 
     #[test]
     fn printing_parsed_segments_parses_again(text in path()) {
@@ -231,7 +233,8 @@ proptest! {
     }
 
     #[test]
-    fn merging_bounds_what_it_makes(mut o in object(), text in path(), v in value(), how in options()) {
+    fn merging_bounds_what_it_makes(mut o in object(), text in path(), v in value(),
+        how in options()) {
         if merge_value(&mut o, &text, v, how).is_ok() {
             prop_assert!(fieldpath::normalize_object(&mut o).is_ok());
         }

@@ -173,12 +173,14 @@ proptest! {
     #[test]
     fn patterns(pattern in pattern(), text in ".{0,12}") {
         if let Ok(regexp) = regexp::compile(&pattern) {
-            prop_assert_eq!(regexp.is_match(&text), regexp.submatch(&text, 0, &|| true).is_ok_and(|it| it.is_some()));
+            prop_assert_eq!(regexp.is_match(&text),
+                regexp.submatch(&text, 0, &|| true).is_ok_and(|it| it.is_some()));
         }
     }
 
     #[test]
-    fn texts(text in prop_oneof![".{0,20}", "[-+]?[0-9.]{0,40}[eEinumkKMGTP]{0,2}[-+]?[0-9]{0,12}", "[-+0-9a-fA-FxXpP._]{0,30}"]) {
+    fn texts(text in prop_oneof![".{0,20}", "[-+]?[0-9.]{0,40}[eEinumkKMGTP]{0,2}[-+]?[0-9]{0,12}",
+        "[-+0-9a-fA-FxXpP._]{0,30}"]) {
         let _ = quantity::parse_to_float(&text);
         let _ = strconv::parse_float(&text);
         let _ = strconv::parse_int(&text);
@@ -200,7 +202,8 @@ proptest! {
     #[test]
     fn json_reads_back(value in value()) {
         let text = json::marshal(&value);
-        prop_assert_eq!(json::marshal(&json::unmarshal(&text, None).unwrap()), json::marshal(&floats(&value)));
+        prop_assert_eq!(json::marshal(&json::unmarshal(&text, None).unwrap()),
+            json::marshal(&floats(&value)));
     }
 
     #[test]

@@ -98,7 +98,8 @@ fn math() {
     for (input, found) in [(json!("ola"), "string"), (Value::Null, "<nil>"), (json!(true), "bool")]
     {
         let message = format!(
-            "math transform could not resolve: input is required to be a number for math transformer, got {found}"
+            "math transform could not resolve: input is required to be a number for math \
+                transformer, got {found}"
         );
         check(t("Multiply", "multiply"), input, Err(&message));
     }
@@ -134,7 +135,8 @@ fn map() {
         t(),
         json!("null"),
         Err(
-            "map transform could not resolve: value for key null is not valid JSON: unexpected end of JSON input",
+            "map transform could not resolve: value for key null is not valid JSON: unexpected end \
+                of JSON input",
         ),
     );
     check(t(), json!("x"), Err("map transform could not resolve: key x is not found in map"));
@@ -176,10 +178,12 @@ fn match_() {
         t(json!([]), json!({"fallbackTo": "Input", "fallbackValue": 3})),
         json!("x"),
         Err(
-            "match transform could not resolve: cannot set both a fallback value and the fallback to input flag",
+            "match transform could not resolve: cannot set both a fallback value and the fallback \
+                to input flag",
         ),
     );
-    let two = json!([{"type": "literal", "literal": "foo", "result": 1}, {"type": "literal", "literal": "foo", "result": 2}]);
+    let two = json!([{"type": "literal", "literal": "foo", "result": 1},
+        {"type": "literal", "literal": "foo", "result": 2}]);
     check(t(two, json!({})), json!("foo"), Ok(json!(1.0)));
     let regexp = |r: &str| t(json!([{"type": "regexp", "regexp": r, "result": "yes"}]), json!({}));
     check(regexp("^foo.*$"), json!("foobar"), Ok(json!("yes")));
@@ -240,7 +244,8 @@ fn string() {
         json!("Crossplane"),
         "19c8a7c24ed0067f606815b59e5b82d92935ff69deed04171457a55018e31224",
     );
-    let sha512 = "d404559f602eab6fd602ac7680dacbfaadd13630335e951f097af3900e9de176b6db28512f2e000b9d04fba5133e8b1c6e8df59db3a8ab9d60be4b97cc9e81db";
+    let sha512 = "d404559f602eab6fd602ac7680dacbfaadd13630335e951f097af3900e9de176\
+        b6db28512f2e000b9d04fba5133e8b1c6e8df59db3a8ab9d60be4b97cc9e81db";
     conversion("ToSha512", json!(1234), sha512);
     conversion("ToSha512", json!("1234"), sha512);
     conversion("ToAdler32", json!("Crossplane"), "373097499");
@@ -401,7 +406,8 @@ fn convert() {
         "float64",
         "quantity",
         json!("1000 blabla"),
-        "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+        "quantities must match the regular expression \
+            '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
     );
     wrong("object", "json", json!("[1"), "unexpected end of JSON input");
     wrong(

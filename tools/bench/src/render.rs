@@ -76,10 +76,10 @@ impl Rendering {
             ("function-event-driven-service", self.our_function),
         ] {
             documents.push_str(&format!(
-                "---\napiVersion: pkg.crossplane.io/v1\nkind: Function\nmetadata:\n  name: {name}\n  \
-                 annotations:\n    render.crossplane.io/runtime: Development\n    \
-                 render.crossplane.io/runtime-development-target: dns:///{address}\nspec:\n  \
-                 package: example.invalid/{name}:v0\n"
+                "---\napiVersion: pkg.crossplane.io/v1\nkind: Function\nmetadata:\n  name: \
+                    {name}\n  annotations:\n    render.crossplane.io/runtime: Development\n    \
+                    render.crossplane.io/runtime-development-target: dns:///{address}\nspec:\n  \
+                    package: example.invalid/{name}:v0\n"
             ));
         }
         Ok(fs::write(&self.functions, documents)?)

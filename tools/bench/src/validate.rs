@@ -163,11 +163,11 @@ fn write(directory: &Path, count: usize) -> Result<(), Failure> {
 fn claim(number: usize) -> String {
     let size = ["small", "medium", "large"].get(number % 3).copied().unwrap_or("small");
     let mut text = format!(
-        "# Claim {number} of the measurement.\n\
-         apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata:\n  \
-         name: worker-{number}\n  namespace: team-{team}\n  labels:\n    app.kubernetes.io/part-of: shop\n\
-         spec:\n  image: registry.example.com/team-{team}/worker:1.{number}.0\n  size: {size}\n  nats:\n    \
-         stream: ORDERS_{team}\n    consumer: worker-{number}\n",
+        "# Claim {number} of the measurement.\napiVersion: platform.bizmatters.io/v1alpha1\nkind: \
+            EventDrivenService\nmetadata:\n  name: worker-{number}\n  namespace: team-{team}\n  \
+            labels:\n    app.kubernetes.io/part-of: shop\nspec:\n  image: \
+            registry.example.com/team-{team}/worker:1.{number}.0\n  size: {size}\n  nats:\n    \
+            stream: ORDERS_{team}\n    consumer: worker-{number}\n",
         team = number % 17
     );
     list(&mut text, "env", number % 6, |i| {

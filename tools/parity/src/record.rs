@@ -53,7 +53,8 @@ pub(crate) async fn record(
         }
         let request = slim(oracle, request, &answer).await?;
         let answers = ask(oracle, &request).await?;
-        let line = json!({ "name": format!("seed {seed} case {number}"), "request": request, "answers": answers });
+        let line = json!({ "name": format!("seed {seed} case {number}"), "request": request,
+            "answers": answers });
         if !keep(line, &mut size) {
             break;
         }

@@ -192,14 +192,20 @@ impl Score {
     pub(crate) fn to_json(&self, seed: u64) -> Value {
         let equal: BTreeMap<_, _> =
             self.equal.iter().map(|(part, count)| (part.name(), count)).collect();
-        let reasons: Vec<Value> = self.sorted_reasons().into_iter().map(|((parts, why), reason)| {
-            let parts: Vec<_> = parts.iter().map(|part| part.name()).collect();
-            json!({ "parts": parts, "why": why, "count": reason.count, "case": reason.number, "example": reason.example })
-        }).collect();
+        let reasons: Vec<Value> = self
+            .sorted_reasons()
+            .into_iter()
+            .map(|((parts, why), reason)| {
+                let parts: Vec<_> = parts.iter().map(|part| part.name()).collect();
+                json!({ "parts": parts, "why": why, "count": reason.count, "case": reason.number,
+                "example": reason.example })
+            })
+            .collect();
         json!({
             "seed": seed, "requests": self.requests, "valid": self.valid,
             "severalAnswers": self.undecided,
-            "unansweredByOracle": self.unanswered, "unansweredFirstAt": self.unanswered_first, "equal": equal, "worstResult": self.results,
+            "unansweredByOracle": self.unanswered, "unansweredFirstAt": self.unanswered_first,
+            "equal": equal, "worstResult": self.results,
             "words": self.words, "differences": reasons, "passed": self.passed(),
         })
     }
@@ -233,7 +239,8 @@ impl Score {
         }
         if let Some(number) = self.unanswered_first {
             lines.push(format!(
-                "{} more requests got no answer from the Go function (case {number}), but one from ours",
+                "{} more requests got no answer from the Go function (case {number}), but one from \
+                    ours",
                 self.unanswered
             ));
         }

@@ -13,7 +13,8 @@ pub(crate) async fn shrink(pair: &Pair, mut case: Value, part: Part) -> Value {
         list(&case, &mut Vec::new(), &mut places);
         for place in places {
             // Without its type the input is refused, which is another failure.
-            if matches!(place.as_slice(), [root, key] if root == "input" && (key == "apiVersion" || key == "kind"))
+            if matches!(place.as_slice(),
+                [root, key] if root == "input" && (key == "apiVersion" || key == "kind"))
                 || place.as_slice() == ["input"]
             {
                 continue;

@@ -177,7 +177,8 @@ impl Diff {
             if after.iter().any(|new| same(&new, "/kind") && same(&new, "/metadata/name")) {
                 let ObjectDiff { kind, namespace, name, .. } = named(old);
                 diff.notes.push(format!(
-                    "{kind} {namespace}/{name} stands in another namespace than the claim: it is another object, and stays"
+                    "{kind} {namespace}/{name} stands in another namespace than the claim: it is \
+                        another object, and stays"
                 ));
             }
         }

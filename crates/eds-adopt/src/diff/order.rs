@@ -11,7 +11,8 @@ use kube_object::object::{list, text};
 use kube_object::path::Path;
 
 /// The reason.
-pub(super) const WHY: &str = "Kubernetes fills in $(NAME) only from variables that stand before it, so their order decides the value";
+pub(super) const WHY: &str = "Kubernetes fills in $(NAME) only from variables that stand before \
+    it, so their order decides the value";
 const TODO: &str =
     "see that the variable is what the worker needs, or write its value without $(...)";
 

@@ -17,7 +17,8 @@ use kube_object::printable::printable;
 /// ```
 ///
 /// `fate` is `same`, `changed`, `made`, `renamed` or `deleted`. `before` is what is, `after` what the claim has; a side
-/// that does not say it is null. `todo` is what somebody has to see to, because the worker loses this. Secrets are `***`.
+/// that does not say it is null. `todo` is what somebody has to see to, because the worker loses this. Secrets are
+/// `***`.
 #[must_use]
 pub fn json(diff: &Diff) -> Value {
     let changes = |object: &ObjectDiff| -> Vec<Value> {

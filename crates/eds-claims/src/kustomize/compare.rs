@@ -117,8 +117,8 @@ impl Report<'_> {
                 && was.as_ref() != Some(&to)
             {
                 let message = format!(
-                    "{ADOPT} stands on every object of this kustomization: claim {} may take them over, and \
-                     with it they are deleted",
+                    "{ADOPT} stands on every object of this kustomization: claim {} may take them \
+                        over, and with it they are deleted",
                     to.as_str().unwrap_or_default()
                 );
                 let help = "put it on the objects alone that are to be given to the claim";
@@ -290,10 +290,12 @@ impl Comparison<'_> {
                 continue;
             }
             let message = format!(
-                "claim {} is gone: this kustomization no longer makes it, though its file is still there",
+                "claim {} is gone: this kustomization no longer makes it, though its file is still \
+                    there",
                 full_name(&made.claim)
             );
-            let help = "where this is applied with pruning, as by Argo CD, its service is deleted; that is fine if it is meant";
+            let help = "where this is applied with pruning, as by Argo CD, its service is deleted; \
+                that is fine if it is meant";
             report.at(
                 &step.folder,
                 &step.field,

@@ -34,7 +34,8 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
             }
             Some(length) if hex.len() != length => {
                 let message = format!(
-                    "a digest of {algorithm} has {length} characters after the colon, and this one {}",
+                    "a digest of {algorithm} has {length} characters after the colon, and this one \
+                        {}",
                     hex.len()
                 );
                 refuse(digest, message, DIGEST_FIX.to_owned());

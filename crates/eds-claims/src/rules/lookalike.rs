@@ -51,7 +51,8 @@ mod tests {
         );
         check("  nats: {consumer: w\u{3bf}rker}\n", &[("EDS216", 2, "Greek letter")]);
         check(
-            "  nats: {stream: ORDERS, consumer: gr\u{f6}\u{df}e, account: \u{417}\u{430}\u{43a}\u{430}\u{437}}\n",
+            "  nats: {stream: ORDERS, consumer: gr\u{f6}\u{df}e, account: \
+                \u{417}\u{430}\u{43a}\u{430}\u{437}}\n",
             &[],
         );
         check(

@@ -26,13 +26,13 @@ type Row = (&'static str, &'static [&'static str], Advice);
 
 const CREDENTIALS: Advice = Instead(
     "credentials of NATS are given as variables from a Secret, and the worker reads them",
-    "write spec.secretRefs: [{name: SECRET, env: [{secretKey: KEY, envName: VARIABLE}]}]; a file of \
-     credentials cannot be mounted",
+    "write spec.secretRefs: [{name: SECRET, env: [{secretKey: KEY, envName: VARIABLE}]}]; a file \
+        of credentials cannot be mounted",
 );
 const CONSUMERS_OWN: Advice = Instead(
     "this is a setting of the consumer or stream in NATS, and a claim does not make these",
-    "set it where the consumer is made (nats consumer add, or NACK's Consumer); here only name stream \
-     and consumer",
+    "set it where the consumer is made (nats consumer add, or NACK's Consumer); here only name \
+        stream and consumer",
 );
 const PLACEMENT: Advice = Instead(
     "a claim cannot say on which nodes its pods run",
@@ -51,8 +51,8 @@ const PORTS: Advice = Instead(
     "let the worker listen on port 8080, and leave this out",
 );
 const POD: Advice = Instead(
-    "this is a Deployment's: a claim describes its one container by image, size, env and secretRefs, \
-     and the pod is made of that",
+    "this is a Deployment's: a claim describes its one container by image, size, env and \
+        secretRefs, and the pod is made of that",
     "move image, env and secrets to spec, and leave the rest out",
 );
 const FIXED: Advice = Instead(
@@ -60,14 +60,14 @@ const FIXED: Advice = Instead(
     "leave it out",
 );
 /// The sizes, and what each of them has.
-pub(super) const SIZES: &str = "choose size: small (250m-1000m CPU, 512Mi-2Gi memory), medium (500m-2000m, 1Gi-4Gi) \
-                                or large (1000m-4000m, 2Gi-8Gi); other figures cannot be said";
+pub(super) const SIZES: &str = "choose size: small (250m-1000m CPU, 512Mi-2Gi memory), medium \
+    (500m-2000m, 1Gi-4Gi) or large (1000m-4000m, 2Gi-8Gi); other figures cannot be said";
 const FIGURES: Advice = Instead("CPU and memory come with spec.size", SIZES);
 /// Where a number is written, `forms::replicas` writes it in.
 const REPLICAS: Advice = Instead(
     "KEDA decides how many pods run, between two bounds",
-    "write spec.scaling: {minReplicas: 1, maxReplicas: 10}; the same number twice is a fixed number of \
-     pods",
+    "write spec.scaling: {minReplicas: 1, maxReplicas: 10}; the same number twice is a fixed \
+        number of pods",
 );
 const MADE_TOP: Advice = InPlaceOf(
     &["nats"],
@@ -98,8 +98,8 @@ const POD_METADATA: Advice = Instead(
     "move them to metadata, or leave them out",
 );
 const SAME_AS_MAIN: Advice = Instead(
-    "the init container has the image, environment and resources of the worker; only command and args \
-     are its own",
+    "the init container has the image, environment and resources of the worker; only command and \
+        args are its own",
     "leave it out; what it needs goes to spec.image, spec.env or spec.secretRefs",
 );
 const SUBJECT_TOP: Advice = InPlaceOf(
@@ -121,8 +121,8 @@ const TAG: Advice = InPlaceOf(
 pub(super) const SECRET_VALUES: Advice = InPlaceOf(
     &["env"],
     "a claim names a Secret that exists, and cannot hold its values",
-    "make the Secret beside the claim, and name its keys: spec.secretRefs: [{name: SECRET, env: [{secretKey: KEY, envName: \
-     VARIABLE}]}]",
+    "make the Secret beside the claim, and name its keys: spec.secretRefs: [{name: SECRET, env: \
+        [{secretKey: KEY, envName: VARIABLE}]}]",
 );
 const WHOLE_SECRET: Advice = Instead(
     "whole Secrets are named under spec.secretRefs",
@@ -130,8 +130,8 @@ const WHOLE_SECRET: Advice = Instead(
 );
 const TLS: Advice = Instead(
     "a claim cannot give certificates to the worker as files",
-    "write tls:// in spec.nats.url, which trusts the authorities of the image; a certificate can be a \
-     variable, by spec.secretRefs",
+    "write tls:// in spec.nats.url, which trusts the authorities of the image; a certificate can \
+        be a variable, by spec.secretRefs",
 );
 
 /// The table.
@@ -173,7 +173,8 @@ pub(super) const ROWS: &[Row] = &[
         "spec",
         &["serviceAccountName", "serviceAccount", "serviceAccountRef"],
         Instead(
-            "each service has a ServiceAccount of its own, with the claim's name and without a token",
+            "each service has a ServiceAccount of its own, with the claim's name and without a \
+                token",
             "leave it out; a role is bound to the ServiceAccount of the claim's name",
         ),
     ),
@@ -287,10 +288,10 @@ pub(super) const ROWS: &[Row] = &[
             "maxDeliver",
         ],
         Instead(
-            "how often a message is delivered again, and what becomes of it then, is a setting of the consumer in \
-             NATS",
-            "set max deliver and ack wait where the consumer is made; what else the worker does is told to it in \
-             spec.env",
+            "how often a message is delivered again, and what becomes of it then, is a setting of \
+                the consumer in NATS",
+            "set max deliver and ack wait where the consumer is made; what else the worker does is \
+                told to it in spec.env",
         ),
     ),
     (
@@ -340,7 +341,8 @@ pub(super) const ROWS: &[Row] = &[
         &["env_file", "envFile", "dotenv"],
         Instead(
             "a claim reads no files of variables",
-            "write the values into spec.env, or put them into a Secret and name it under spec.secretRefs",
+            "write the values into spec.env, or put them into a Secret and name it under \
+                spec.secretRefs",
         ),
     ),
     (

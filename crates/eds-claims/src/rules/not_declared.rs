@@ -18,7 +18,8 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     if metadata.key("name").node(claim.node).is_none() {
         warn(
             metadata.key("generateName"),
-            "kubectl apply refuses generateName: what is applied needs a name by which it is found again",
+            "kubectl apply refuses generateName: what is applied needs a name by which it is found \
+                again",
             "write name: and the service's name",
         );
     }
@@ -28,8 +29,10 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     {
         warn(
             metadata.key(first),
-            "this comes from the cluster: applied later, or elsewhere, it makes Kubernetes refuse the claim",
-            "remove resourceVersion, uid, generation, creationTimestamp, managedFields and finalizers from the file",
+            "this comes from the cluster: applied later, or elsewhere, it makes Kubernetes refuse \
+                the claim",
+            "remove resourceVersion, uid, generation, creationTimestamp, managedFields and \
+                finalizers from the file",
         );
     }
     warn(

@@ -40,14 +40,16 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
                 refuse(
                     &path,
                     message,
-                    "give it as a variable from a Secret (spec.secretRefs), and write $(VARIABLE) here",
+                    "give it as a variable from a Secret (spec.secretRefs), and write $(VARIABLE) \
+                        here",
                 );
             } else if let Some(what) = secret_value(text) {
                 let message = format!("the argument holds {what}, and claims are no place for one");
                 refuse(
                     &path,
                     message,
-                    "give it as a variable from a Secret (spec.secretRefs), and write $(VARIABLE) here",
+                    "give it as a variable from a Secret (spec.secretRefs), and write $(VARIABLE) \
+                        here",
                 );
             }
         }
@@ -61,8 +63,9 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let mut plain = credentials.filter(|info| info.split(':').any(holds_text));
     if plain.next().is_some() || secret_value(url).is_some() {
         let message = "the URL holds credentials, and claims are no place for them".to_owned();
-        let fix = "write the URL without them, and give them to the worker as variables of their own: \
-                   spec.secretRefs: [{name: SECRET, env: [{secretKey: KEY, envName: NATS_PASSWORD}]}]";
+        let fix = "write the URL without them, and give them to the worker as variables of their \
+            own: spec.secretRefs: [{name: SECRET, env: [{secretKey: KEY, envName: \
+            NATS_PASSWORD}]}]";
         refuse(&Path::fields("spec.nats.url"), message, fix);
     }
 }
@@ -128,8 +131,8 @@ mod tests {
         check(shell, &[("EDS207", 2, "a password")]);
         check("  nats: {url: 'nats://a:4222/x@y'}\n", &[]);
         check(
-            "  initContainer:\n    args:\n    - --password=x\n    - --token\n    - abc\n    - --url=p://u:p@h\n    \
-             - --token=$(T)\n    - --password\n    - --verbose\n",
+            "  initContainer:\n    args:\n    - --password=x\n    - --token\n    - abc\n    - \
+                --url=p://u:p@h\n    - --token=$(T)\n    - --password\n    - --verbose\n",
             &[("EDS207", 4, "--password"), ("EDS207", 6, "--token"), ("EDS207", 7, "a password")],
         );
     }

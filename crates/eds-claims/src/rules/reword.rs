@@ -156,7 +156,8 @@ fn name(text: &str) -> Option<Said> {
     if text.chars().count() > 63 {
         return None;
     }
-    let why = "it is also a Service's name: lower-case letters, digits and dashes, beginning with a letter";
+    let why = "it is also a Service's name: lower-case letters, digits and dashes, beginning with \
+        a letter";
     if let Some((i, c)) = text.chars().enumerate().find(|(_, c)| !allowed(*c)) {
         let message = format!("{text:?}: {c:?} is not allowed here (character {}): {why}", i + 1);
         return Some((Some(message), format!("write {plain}")));
@@ -330,8 +331,8 @@ fn endpoint(text: &str, finding: &Finding) -> Said {
     match labels.as_slice() {
         [service] => (
             Some(format!(
-                "KEDA would look for {service} in its own namespace, not in the claim's; only Services of \
-                 the namespace nats are allowed"
+                "KEDA would look for {service} in its own namespace, not in the claim's; only \
+                    Services of the namespace nats are allowed"
             )),
             format!("{default}, or write {service}.nats.svc:{port}"),
         ),

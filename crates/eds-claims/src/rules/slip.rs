@@ -221,8 +221,8 @@ impl Slip {
                     "keys of a Secret stand under spec.secretRefs, in the env of its entry"
                         .to_owned(),
                     format!(
-                        "indent this env below the Secret's entry, or write spec.secretRefs: [{{name: \
-                         SECRET, env: [{{secretKey: {key}, envName: {name}}}]}}]"
+                        "indent this env below the Secret's entry, or write spec.secretRefs: \
+                            [{{name: SECRET, env: [{{secretKey: {key}, envName: {name}}}]}}]"
                     ),
                 ))
             }

@@ -18,11 +18,12 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
         && account.starts_with('$')
     {
         let message = match account {
-            "$SYS" => "the system account never holds a stream: NATS refuses JetStream there, so KEDA would \
-                       never scale this service"
+            "$SYS" => "the system account never holds a stream: NATS refuses JetStream there, so \
+                KEDA would never scale this service"
                 .to_owned(),
             other => format!(
-                "NATS has no account {other}; its system account is $SYS, and that never holds a stream"
+                "NATS has no account {other}; its system account is $SYS, and that never holds a \
+                    stream"
             ),
         };
         let path = Path::fields("spec.nats.account");

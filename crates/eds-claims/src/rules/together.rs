@@ -83,14 +83,15 @@ impl Together {
             if let Some(before) = self.names.get(key) {
                 again = true;
                 let message = format!(
-                    "a claim {said} stands before, {}: they are one object to Kubernetes, and the one that \
-                     is applied last wins",
+                    "a claim {said} stands before, {}: they are one object to Kubernetes, and the \
+                        one that is applied last wins",
                     place(before)
                 );
                 findings.push(
-                    Finding::new(&catalog::SAME_NAME, message)
-                        .at(*span, "metadata.name")
-                        .help("give one of them another name, or remove it; what is for different clusters is validated apart"),
+                    Finding::new(&catalog::SAME_NAME, message).at(*span, "metadata.name").help(
+                        "give one of them another name, or remove it; what is for different \
+                            clusters is validated apart",
+                    ),
                 );
             } else {
                 self.names.insert(key.clone(), here(span));
@@ -101,8 +102,9 @@ impl Together {
             if let Some(before) = self.consumers.get(key) {
                 let [_, account, stream, consumer] = key;
                 let message = format!(
-                    "consumer {consumer} of stream {stream} (account {account}) is read by the claim {} too, {}: \
-                     the two share its messages, and each scales by the whole lag",
+                    "consumer {consumer} of stream {stream} (account {account}) is read by the \
+                        claim {} too, {}: the two share its messages, and each scales by the whole \
+                        lag",
                     before.claim,
                     place(before)
                 );

@@ -56,7 +56,8 @@ pub fn transitions(before: &Value, node: &Node, effective: &Value) -> Vec<Findin
         && old > 0
     {
         let message = format!(
-            "was {old} and is 0: the service sleeps while no message waits, and wakes up only for the next"
+            "was {old} and is 0: the service sleeps while no message waits, and wakes up only for \
+                the next"
         );
         let path = Path::fields("spec.scaling.minReplicas");
         out.push(claim.finding(&catalog::MAY_SLEEP, &path, message));
@@ -160,7 +161,8 @@ const NEW: [Handling; 4] = [
     Handling(
         "spec.resourceRef",
         &catalog::HANDLING,
-        "names the composite that the claim owns: its own is left behind, and another's may be taken over",
+        "names the composite that the claim owns: its own is left behind, and another's may be \
+            taken over",
     ),
     Handling(
         "spec.resourceRefs",
@@ -180,8 +182,8 @@ const NEW: [Handling; 4] = [
 ];
 
 const PAUSED: &str = "crossplane.io/paused";
-const CHOOSES: &str = "chooses what makes the service: another Composition, or another revision of it, makes \
-                       everything anew; what it does not make is deleted";
+const CHOOSES: &str = "chooses what makes the service: another Composition, or another revision of \
+    it, makes everything anew; what it does not make is deleted";
 
 /// What Crossplane reads of a claim, of any claim.
 fn crossplane<'a>(
@@ -237,7 +239,8 @@ fn dropped_secrets(before: &Value, claim: &Claim<'_>, out: &mut Vec<Finding>) {
             Some(i) => {
                 let whole = |secret: &Value| secret.get("envFrom") == Some(&Value::Bool(true));
                 if whole(&old) && !now.get(i).is_some_and(whole) {
-                    let message = "envFrom is gone: of the variables that this secret sets, only those listed are left";
+                    let message = "envFrom is gone: of the variables that this secret sets, only \
+                        those listed are left";
                     out.push(claim.finding(
                         &catalog::DROPPED_SECRET,
                         &path.index(i).key("name"),

@@ -392,7 +392,8 @@ pub(super) fn value_from(node: &Node, at: &Path, name: &str) -> (String, String)
         "a variable has a name and a value; one from a Secret stands under spec.secretRefs"
             .to_owned(),
         format!(
-            "write spec.secretRefs: [{{name: SECRET, env: [{{secretKey: KEY, envName: {variable}}}]}}]"
+            "write spec.secretRefs: [{{name: SECRET, env: [{{secretKey: KEY, envName: \
+                {variable}}}]}}]"
         ),
     )
 }

@@ -98,14 +98,15 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
 }
 
 /// What makes a variable known to all others.
-const WHOLE_SECRET: &str = "let the worker read that variable itself, or name the whole Secret with \
-                            envFrom: true, whose keys are known to every variable";
+const WHOLE_SECRET: &str = "let the worker read that variable itself, or name the whole Secret \
+    with envFrom: true, whose keys are known to every variable";
 
 fn unset_message(names: &[&str]) -> String {
     let texts: Vec<String> = names.iter().map(|name| format!("$({name})")).collect();
     match names {
         [name] => format!(
-            "$({name}) is not resolved, and stays in the value as text: nothing in this claim sets {name}"
+            "$({name}) is not resolved, and stays in the value as text: nothing in this claim sets \
+                {name}"
         ),
         _ => format!(
             "{} are not resolved, and stay in the value as text: nothing in this claim sets {}",
@@ -119,7 +120,8 @@ fn unset_fix(names: &[&str]) -> String {
     let set = words::all(names);
     let literal = names.first().copied().unwrap_or_default();
     format!(
-        "set {set} under spec.env or spec.secretRefs, or write $$({literal}) where the text itself is meant"
+        "set {set} under spec.env or spec.secretRefs, or write $$({literal}) where the text itself \
+            is meant"
     )
 }
 
@@ -185,8 +187,8 @@ mod tests {
         check("  secretRefs: [{name: s, envFrom: true}]\n  nats: {url: 'nats://$(U)@n'}\n", &[]);
         check(
             &format!(
-                "{secret}  env:\n  - {{name: A, value: '$(USER)$(NATS_URL)$(B)'}}\n  - {{name: B, value: \
-                 '$(A)$(B)$$(C)'}}\n"
+                "{secret}  env:\n  - {{name: A, value: '$(USER)$(NATS_URL)$(B)'}}\n  - {{name: B, \
+                    value: '$(A)$(B)$$(C)'}}\n"
             ),
             &[
                 ("EDS211", 4, "A is set before B, which comes from spec.env"),

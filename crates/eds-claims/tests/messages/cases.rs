@@ -4,8 +4,8 @@ use kube_schema::diagnostics::Finding;
 
 use super::findings;
 
-const BASE: &str = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata:\n  \
-                    name: orders\n  namespace: shop\nspec:\n";
+const BASE: &str = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: \
+    EventDrivenService\nmetadata:\n  name: orders\n  namespace: shop\nspec:\n";
 
 /// The claim of a case.
 fn claim(case: &str) -> String {

@@ -9,8 +9,8 @@ use super::api;
 #[track_caller]
 fn check(spec: &str, code: &str) {
     let text = format!(
-        "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata: {{name: w}}\nspec:\n  \
-         image: a/b:1\n{spec}"
+        "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata: {{name: \
+            w}}\nspec:\n  image: a/b:1\n{spec}"
     );
     let outcome = claims::check(&text, api(), Options::default());
     let file = FileFindings::new("c.yaml".to_owned(), text.clone(), outcome.findings);
@@ -36,7 +36,8 @@ fn no_format_prints_a_secret() {
             "{nats}  env:\n  - name: DB_PASSWORD\n    value: >-\n      s3cr3t-v4lue\n      more\n"
         ),
         format!(
-            "{nats}  env:\n  - name: KEY\n    value: |\n      -----BEGIN PRIVATE KEY-----\n      s3cr3t-v4lue\n"
+            "{nats}  env:\n  - name: KEY\n    value: |\n      -----BEGIN PRIVATE KEY-----\n      \
+                s3cr3t-v4lue\n"
         ),
         format!("{nats}  env: [{{name: DSN, value: 'postgres://app:s3cr3t-v4lue@db/app'}}]\n"),
         // Another finding on the same line.
@@ -89,8 +90,8 @@ fn no_finding_beside_a_secret_prints_it() {
 
 #[test]
 fn a_number_can_be_a_secret() {
-    let text = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata: {name: w}\nspec:\n  \
-                env: [{name: DB_PASSWORD, value: 31337}]\n";
+    let text = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata: \
+        {name: w}\nspec:\n  env: [{name: DB_PASSWORD, value: 31337}]\n";
     let outcome = claims::check(text, api(), Options::default());
     let file = FileFindings::new("c.yaml".to_owned(), text.to_owned(), outcome.findings);
     let said = diagnostics::text(&file, false);
@@ -113,8 +114,8 @@ fn what_is_no_secret_is_shown() {
         ("  foo: orders:1.0@sha256:abc\n", "orders:1.0@sha256:abc"),
     ] {
         let text = format!(
-            "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata: {{name: w}}\nspec:\n  \
-             image: a/b:1\n  nats: {{stream: S, consumer: c}}\n{spec}"
+            "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata: \
+                {{name: w}}\nspec:\n  image: a/b:1\n  nats: {{stream: S, consumer: c}}\n{spec}"
         );
         let outcome = claims::check(&text, api(), Options::default());
         let file = FileFindings::new("c.yaml".to_owned(), text, outcome.findings);

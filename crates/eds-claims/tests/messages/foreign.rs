@@ -2,8 +2,9 @@
 
 use super::findings;
 
-const CLAIM: &str = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata:\n  \
-                     name: orders\nspec:\n  image: a/b:1\n  nats: {stream: S, consumer: c}\n";
+const CLAIM: &str = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: \
+    EventDrivenService\nmetadata:\n  name: orders\nspec:\n  image: a/b:1\n  nats: {stream: S, \
+    consumer: c}\n";
 
 /// Expected: line and column, a part of the message, a part of the help.
 #[track_caller]
@@ -25,7 +26,8 @@ fn lines(each: impl Fn(usize, &str) -> String) -> String {
 fn what_a_file_is_that_is_no_manifest() {
     let patch = "as in a patch";
     let number = "a number stands before each line";
-    let base64 = "YXBpVmVyc2lvbjogcGxhdGZvcm0uYml6bWF0dGVycy5pby92MWFscGhhMQpraW5kOiBFdmVudERyaXZlblNlcnZpY2UK";
+    let base64 = "YXBpVmVyc2lvbjogcGxhdGZvcm0uYml6bWF0dGVycy5pby92MWFscGhhMQ\
+        praW5kOiBFdmVudERyaXZlblNlcnZpY2UK";
     for (text, place, cause, fix) in [
         (lines(|_, line| format!("+{line}")), (1, 1), patch, "remove the first character"),
         (

@@ -141,8 +141,8 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     if let Some(first) = left.first() {
         let unread = left.len();
         let message = format!(
-            "{unread} files were not checked, from this one on: those before it have more claims and findings \
-             than one run takes"
+            "{unread} files were not checked, from this one on: those before it have more claims \
+                and findings than one run takes"
         );
         let finding = Finding::new(&catalog::LIMIT, message)
             .help("check fewer at once, or leave out what holds no claims with --exclude");

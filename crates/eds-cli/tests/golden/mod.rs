@@ -31,7 +31,8 @@ pub(crate) fn check(path: &Path, actual: &str) {
         .unwrap_or_else(|e| panic!("{}: {e}; EDS_UPDATE_GOLDEN=1 writes it", path.display()));
     assert!(
         expected == actual,
-        "{} differs; EDS_UPDATE_GOLDEN=1 writes it anew\n--- expected\n{expected}\n--- actual\n{actual}",
+        "{} differs; EDS_UPDATE_GOLDEN=1 writes it anew\n--- expected\n{expected}\n--- \
+            actual\n{actual}",
         path.display(),
     );
 }

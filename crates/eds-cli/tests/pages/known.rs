@@ -46,7 +46,8 @@ pub(crate) const BLOCKS: &[(&str, &str, &str)] = &[
     (
         "lua",
         "vim.lsp.config('yamlls', {",
-        "Neovim is not run here; the server that it starts is asked by platform/04-apis/tests/editor.test.mjs",
+        "Neovim is not run here; the server that it starts is asked by \
+            platform/04-apis/tests/editor.test.mjs",
     ),
     (
         "sh",
@@ -56,7 +57,8 @@ pub(crate) const BLOCKS: &[(&str, &str, &str)] = &[
     (
         "text",
         "nothing is composed: ServiceAccount orders and Service orders",
-        "crates/eds-core/tests/event_driven_service/ownership.rs holds the sentence, testbed/proofs/ownership reads it",
+        "crates/eds-core/tests/event_driven_service/ownership.rs holds the sentence, \
+            testbed/proofs/ownership reads it",
     ),
 ];
 

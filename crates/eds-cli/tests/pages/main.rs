@@ -295,8 +295,8 @@ impl Block {
         let is_claim = text.contains("kind: EventDrivenService\n");
         if text.starts_with("spec:\n") {
             text = format!(
-                "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata:\n  \
-                 name: worker\n  namespace: shop\n{text}"
+                "apiVersion: platform.bizmatters.io/v1alpha1\nkind: \
+                    EventDrivenService\nmetadata:\n  name: worker\n  namespace: shop\n{text}"
             );
             let has =
                 |key: &str| self.text.lines().any(|line| line.starts_with(&format!("  {key}:")));

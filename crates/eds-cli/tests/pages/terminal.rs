@@ -15,12 +15,12 @@ pub(crate) fn svg(command: &str, text: &str, columns: usize) -> String {
     let height = (lines.len() as f64).mul_add(HEIGHT, 58.0);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" \
-         width=\"{width:.0}\" role=\"img\" aria-label=\"{}\">\n\
-         <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"#161b22\"/>\n\
-         <circle cx=\"20\" cy=\"18\" r=\"6\" fill=\"#ff5f56\"/><circle cx=\"40\" cy=\"18\" r=\"6\" fill=\"#ffbd2e\"/>\
-         <circle cx=\"60\" cy=\"18\" r=\"6\" fill=\"#27c93f\"/>\n\
-         <g font-family=\"ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace\" font-size=\"14\" \
-         fill=\"#e6edf3\" xml:space=\"preserve\">\n",
+            width=\"{width:.0}\" role=\"img\" aria-label=\"{}\">\n<rect width=\"100%\" \
+            height=\"100%\" rx=\"8\" fill=\"#161b22\"/>\n<circle cx=\"20\" cy=\"18\" r=\"6\" \
+            fill=\"#ff5f56\"/><circle cx=\"40\" cy=\"18\" r=\"6\" fill=\"#ffbd2e\"/><circle \
+            cx=\"60\" cy=\"18\" r=\"6\" fill=\"#27c93f\"/>\n<g \
+            font-family=\"ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans \
+            Mono',monospace\" font-size=\"14\" fill=\"#e6edf3\" xml:space=\"preserve\">\n",
         escaped(command)
     );
     for (i, line) in lines.iter().enumerate() {

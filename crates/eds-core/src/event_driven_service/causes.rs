@@ -20,7 +20,8 @@ pub(super) fn pull(message: &str) -> &'static str {
             (
                 &["no match for platform", "no matching manifest", "no child with platform"],
                 "the image is not built for the nodes' platform: build it for that (kubectl get \
-                 nodes -L kubernetes.io/arch names it; docker buildx build --platform linux/amd64,…)",
+                    nodes -L kubernetes.io/arch names it; docker buildx build --platform \
+                    linux/amd64,…)",
             ),
             (
                 &["toomanyrequests", "rate limit", "429 too many"],
@@ -29,8 +30,8 @@ pub(super) fn pull(message: &str) -> &'static str {
             ),
             (
                 &["x509", "certificate"],
-                "the node does not trust the registry's certificate: a platform engineer adds its CA \
-                 to the nodes' container runtime",
+                "the node does not trust the registry's certificate: a platform engineer adds its \
+                    CA to the nodes' container runtime",
             ),
             (
                 &["server gave http response to https client"],
@@ -57,8 +58,8 @@ pub(super) fn pull(message: &str) -> &'static str {
                     "authentication required",
                     "no basic auth credentials",
                 ],
-                "the registry wants a login: name a Secret of type kubernetes.io/dockerconfigjson with \
-                 the registry's host in spec.imagePullSecrets, and check its password",
+                "the registry wants a login: name a Secret of type kubernetes.io/dockerconfigjson \
+                    with the registry's host in spec.imagePullSecrets, and check its password",
             ),
             (
                 &[
@@ -76,8 +77,8 @@ pub(super) fn pull(message: &str) -> &'static str {
                     "504 gateway",
                     "registryunavailable",
                 ],
-                "the nodes do not reach the registry: is its host in spec.image spelled right, is it \
-                 up, and may the nodes reach it?",
+                "the nodes do not reach the registry: is its host in spec.image spelled right, is \
+                    it up, and may the nodes reach it?",
             ),
             (
                 &["not found", "manifest unknown", "name unknown", "404"],
@@ -85,7 +86,8 @@ pub(super) fn pull(message: &str) -> &'static str {
             ),
             (
                 &["invalid reference format", "couldn't parse image", "invalid image name"],
-                "spec.image is no image reference: correct it, as in registry.example.com/team/name:1.0",
+                "spec.image is no image reference: correct it, as in \
+                    registry.example.com/team/name:1.0",
             ),
         ],
         message,
@@ -104,8 +106,8 @@ pub(super) fn creation(message: &str) -> &'static str {
             ),
             (
                 &["failed quota"],
-                "the namespace's ResourceQuota wants a figure that pods of this API do not have: take \
-                 that resource out of the quota, or give it a default in a LimitRange",
+                "the namespace's ResourceQuota wants a figure that pods of this API do not have: \
+                    take that resource out of the quota, or give it a default in a LimitRange",
             ),
             (
                 &["insufficient quota"],
@@ -113,8 +115,8 @@ pub(super) fn creation(message: &str) -> &'static str {
             ),
             (
                 &["limit to request ratio"],
-                "the namespace's LimitRange allows less between request and limit than the four times \
-                 of every spec.size: raise its maxLimitRequestRatio to 4",
+                "the namespace's LimitRange allows less between request and limit than the four \
+                    times of every spec.size: raise its maxLimitRequestRatio to 4",
             ),
             (
                 &["maximum cpu usage", "maximum memory usage", "maximum ephemeral-storage usage"],
@@ -128,9 +130,9 @@ pub(super) fn creation(message: &str) -> &'static str {
             ),
             (
                 &["violates podsecurity"],
-                "the pods of this API pass Pod Security restricted: something changes them on their \
-                 way (a mutating webhook that injects a container?), or the namespace's label wants a \
-                 newer version",
+                "the pods of this API pass Pod Security restricted: something changes them on \
+                    their way (a mutating webhook that injects a container?), or the namespace's \
+                    label wants a newer version",
             ),
             (
                 &["failed calling webhook", "failed calling admission webhook"],
@@ -153,14 +155,14 @@ pub(super) fn creation(message: &str) -> &'static str {
             ),
             (
                 &["node selector conflict", "node label selector conflicts"],
-                "the namespace's node selector contradicts the pods': a platform engineer changes its \
-                 annotation scheduler.alpha.kubernetes.io/node-selector",
+                "the namespace's node selector contradicts the pods': a platform engineer changes \
+                    its annotation scheduler.alpha.kubernetes.io/node-selector",
             ),
             (&["priorityclass"], "the PriorityClass that the namespace's pods get is not there"),
             (
                 &["security context constraint"],
-                "OpenShift's security context constraints refuse user 1000: a platform engineer lets \
-                 the namespace use nonroot-v2",
+                "OpenShift's security context constraints refuse user 1000: a platform engineer \
+                    lets the namespace use nonroot-v2",
             ),
         ],
         message,
@@ -275,12 +277,13 @@ pub(super) fn start(message: &str, what: &str) -> String {
         &[
             (
                 &["exec format error"],
-                "the program is built for another platform: build the image for the nodes' (kubectl \
-                 get nodes -L kubernetes.io/arch), and a script needs its #! line",
+                "the program is built for another platform: build the image for the nodes' \
+                    (kubectl get nodes -L kubernetes.io/arch), and a script needs its #! line",
             ),
             (
                 &["permission denied"],
-                "the program is there and may not be executed by user 1000: chmod 755 in the image: ",
+                "the program is there and may not be executed by user 1000: chmod 755 in the \
+                    image: ",
             ),
             (
                 &["no command specified", "no command or args"],
@@ -313,29 +316,30 @@ pub(super) fn start(message: &str, what: &str) -> String {
 pub(super) fn exit(code: i64, reason: &str) -> Option<&'static str> {
     if reason == "OOMKilled" {
         return Some(
-            "choose a larger spec.size (limits: small 2Gi, medium 4Gi, large 8Gi), or let the worker \
-             hold less at once",
+            "choose a larger spec.size (limits: small 2Gi, medium 4Gi, large 8Gi), or let the \
+                worker hold less at once",
         );
     }
     Some(match code {
         0 => {
-            "a worker must not end, also where there is nothing to do: is the image's entrypoint the \
-             worker, and does it wait for messages?"
+            "a worker must not end, also where there is nothing to do: is the image's entrypoint \
+                the worker, and does it wait for messages?"
         }
         126 => "its entrypoint found a program that may not be executed: chmod 755 in the image",
         127 => "its entrypoint did not find a program that it calls: the log names it",
         132 => "it uses instructions that the node's CPU does not have: build it for an older CPU",
         134 => "it ended itself (SIGABRT): the log says why",
         137 => {
-            "it was killed from outside (SIGKILL): by its liveness probe, or the node had no memory \
-             left: kubectl describe pod says which"
+            "it was killed from outside (SIGKILL): by its liveness probe, or the node had no \
+                memory left: kubectl describe pod says which"
         }
         139 => {
             "it crashed (SIGSEGV): a fault of the program or of a native library, or an image for \
                 another platform"
         }
         143 => {
-            "it was asked to end (SIGTERM), by its liveness probe or by itself: kubectl describe pod"
+            "it was asked to end (SIGTERM), by its liveness probe or by itself: kubectl describe \
+                pod"
         }
         _ => return None,
     })
@@ -378,8 +382,8 @@ pub(super) fn probe(message: &str) -> (String, &'static str) {
     if is(&["deadline exceeded", "client.timeout"]) {
         return (
             format!("{path} does not answer in time"),
-            "answer the probes beside the work, not after it: the worker is too busy, blocked, or has \
-             too little CPU (a larger spec.size)",
+            "answer the probes beside the work, not after it: the worker is too busy, blocked, or \
+                has too little CPU (a larger spec.size)",
         );
     }
     if is(&["malformed http", "eof", "connection reset", "server gave http"]) {
@@ -406,8 +410,8 @@ pub(super) fn log(text: &str) -> Option<&'static str> {
     const TABLE: &[(&[&str], &str)] = &[
         (
             &["exec format error"],
-            "the program is built for another platform: build the image for the nodes' (kubectl get \
-             nodes -L kubernetes.io/arch)",
+            "the program is built for another platform: build the image for the nodes' (kubectl \
+                get nodes -L kubernetes.io/arch)",
         ),
         (
             &["read-only file system", "erofs"],
@@ -423,13 +427,13 @@ pub(super) fn log(text: &str) -> Option<&'static str> {
                 "enotfound",
                 "eai_again",
             ],
-            "a host's name is not found: is it spelled right (NATS is at spec.nats.url), and does the \
-             cluster's DNS run?",
+            "a host's name is not found: is it spelled right (NATS is at spec.nats.url), and does \
+                the cluster's DNS run?",
         ),
         (
             &["permission denied", "eacces", "operation not permitted"],
-            "it runs as user 1000 without capabilities: files and ports below 1024 that only root may \
-             use are out of reach",
+            "it runs as user 1000 without capabilities: files and ports below 1024 that only root \
+                may use are out of reach",
         ),
         (
             &["authorization violation", "permissions violation", "authentication error"],

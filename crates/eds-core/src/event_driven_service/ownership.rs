@@ -351,9 +351,9 @@ pub(super) fn sentence<'a>(
         let each: Vec<String> =
             open.iter().map(|f| format!("{}/{}", f.kind.to_lowercase(), f.name)).collect();
         parts.push(format!(
-            "{all} in namespace {namespace} {exist} and {was} not made by this claim; delete {them}, \
-             give the claim another name, or let it take {them} over: kubectl annotate -n \
-             {namespace} {} {ADOPT}={name}",
+            "{all} in namespace {namespace} {exist} and {was} not made by this claim; delete \
+                {them}, give the claim another name, or let it take {them} over: kubectl annotate \
+                -n {namespace} {} {ADOPT}={name}",
             each.join(" "),
         ));
     }

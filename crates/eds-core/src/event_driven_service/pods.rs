@@ -346,8 +346,8 @@ pub fn not_ready(pod: &Object, evidence: &Evidence<'_>, otherwise: &str) -> Fail
         return Failure::new(
             "Progressing",
             format!("the init container has been running {age} and has not ended"),
-            "an init container must end before the worker starts: does spec.initContainer.command run \
-             something that goes on for ever, or wait for something? its log says",
+            "an init container must end before the worker starts: does spec.initContainer.command \
+                run something that goes on for ever, or wait for something? its log says",
         );
     }
     let (reason, message) = evidence.events.last().copied().unwrap_or_default();
@@ -374,8 +374,8 @@ pub fn not_ready(pod: &Object, evidence: &Evidence<'_>, otherwise: &str) -> Fail
     }
     let fix = match reason {
         "FailedCreatePodSandBox" | "FailedPodSandBoxStatus" | "NetworkNotReady" => {
-            "the node cannot give the pod its network: a platform engineer looks at the network plugin \
-             and its free addresses"
+            "the node cannot give the pod its network: a platform engineer looks at the network \
+                plugin and its free addresses"
         }
         "FailedMount" | "FailedAttachVolume" | "FailedMapVolume" => {
             "a volume cannot be mounted: is the Secret or ConfigMap that the message names there?"

@@ -134,7 +134,8 @@ fn before_it_exists() {
     let nothing = World { deployment: None, scaled_object: None, service: None, ..well() };
     check(
         &nothing,
-        "False Creating: the Deployment has not been created yet (deployment, scaled-object, service)",
+        "False Creating: the Deployment has not been created yet (deployment, scaled-object, \
+            service)",
     );
     check(
         &World { service: None, ..well() },
@@ -421,8 +422,12 @@ fn objects_that_the_provider_could_not_apply() {
     let check = |status: Value, expect: &str| {
         assert_eq!(verdict(&run(observed_object(&status))), expect);
     };
-    let synced = |status: &str| json!([{"type": "Synced", "status": status, "message": "namespaces \"x\" not found"}]);
-    let failed = "False ApplyFailed: the Deployment cannot be applied: namespaces \"x\" not found (deployment)";
+    let synced = |status: &str| {
+        json!([{"type": "Synced", "status": status,
+        "message": "namespaces \"x\" not found"}])
+    };
+    let failed = "False ApplyFailed: the Deployment cannot be applied: namespaces \"x\" not found \
+        (deployment)";
     check(json!({"conditions": synced("False")}), failed);
     check(json!({"conditions": synced("False"), "atProvider": {"manifest": 0}}), failed);
     check(json!({"conditions": synced("True")}), "True Available");
@@ -443,8 +448,8 @@ fn objects_that_the_provider_could_not_apply() {
 /// before its ServiceAccount hides a quota.
 #[test]
 fn a_reason_that_is_over() {
-    let message = "pods \"worker-b-\" is forbidden: error looking up service account workers/worker: \
-                   serviceaccount \"worker\" not found";
+    let message = "pods \"worker-b-\" is forbidden: error looking up service account \
+        workers/worker: serviceaccount \"worker\" not found";
     let failure = json!([{"type": "ReplicaFailure", "status": "True", "message": message}]);
     let account =
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "worker"}});
@@ -459,7 +464,8 @@ fn a_reason_that_is_over() {
     check(false, "False Progressing: the ServiceAccount has not been created yet");
     check(
         true,
-        "False PodsNotCreated: pods cannot be created, and the reason that the Deployment still shows is over",
+        "False PodsNotCreated: pods cannot be created, and the reason that the Deployment still \
+            shows is over",
     );
 }
 

@@ -282,7 +282,8 @@ fn what_anybody_can_write_proves_nothing() {
         applied_by("provider-kubernetes/worker-abcde-service", "Update"),
         applied_by("provider-kubernetes/worker-other-service", "Apply"),
         applied_by("worker-abcde-service", "Apply"),
-        json!({"metadata": {"managedFields": 7, "ownerReferences": "x", "labels": [], "annotations": 1}}),
+        json!({"metadata": {"managedFields": 7, "ownerReferences": "x", "labels": [],
+            "annotations": 1}}),
         // Handed over to another claim, or to none.
         annotated("adopt", "other"),
         annotated("adopt", ""),
@@ -334,8 +335,8 @@ fn handed_over_by_whoever_may_write_it() {
         &of_a_cluster(DIRECT),
         &[kept],
         &[],
-        "nothing is composed: Service worker in namespace workers was not made by this claim and is \
-         to be kept (platform.bizmatters.io/on-delete), but Crossplane deletes",
+        "nothing is composed: Service worker in namespace workers was not made by this claim and \
+            is to be kept (platform.bizmatters.io/on-delete), but Crossplane deletes",
     );
     // And it is still kept when it has become the claim's.
     let mut request = running(OBJECTS);
@@ -373,13 +374,14 @@ fn what_cannot_be_taken_over_says_why() {
     refused(
         "deployment",
         &json!({"spec": {"selector": {"matchLabels": {"app": "worker"}}}}),
-        "selects {\"matchLabels\":{\"app\":\"worker\",\"app.kubernetes.io/name\":\"worker\"}} where \
-         the claim's selects {\"matchLabels\":{\"app.kubernetes.io/name\":\"worker\"}}, and a \
-         selector cannot be changed",
+        "selects {\"matchLabels\":{\"app\":\"worker\",\"app.kubernetes.io/name\":\"worker\"}} \
+            where the claim's selects {\"matchLabels\":{\"app.kubernetes.io/name\":\"worker\"}}, \
+            and a selector cannot be changed",
     );
     refused(
         "deployment",
-        &json!({"spec": {"template": {"spec": {"containers": [{"name": "main"}, {"name": "app"}]}}}}),
+        &json!({"spec": {"template": {"spec": {"containers": [{"name": "main"},
+            {"name": "app"}]}}}}),
         "has a container app, which would run beside",
     );
     refused(

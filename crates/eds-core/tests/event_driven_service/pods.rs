@@ -12,7 +12,8 @@ fn pod(name: &str, statuses: &str, container: &Value) -> Value {
 
 /// A pod that a ReplicaSet of the Deployment's has made; the template's hash names it.
 fn of_revision(hash: &str, mut pod: Value) -> Value {
-    let owner = json!({"kind": "ReplicaSet", "name": format!("worker-{hash}"), "uid": "u", "controller": true});
+    let owner = json!({"kind": "ReplicaSet", "name": format!("worker-{hash}"), "uid": "u",
+        "controller": true});
     lay(
         &mut pod["metadata"],
         &json!({"labels": {"pod-template-hash": hash}, "ownerReferences": [owner]}),
@@ -117,8 +118,8 @@ fn containers_that_end() {
     );
     check_pods(
         &[worker(&backing_off(ended(2, "Error"), 1))],
-        "WorkerCrashing: the worker of pod p ended with exit code 2 and was restarted once; its log \
-         says why",
+        "WorkerCrashing: the worker of pod p ended with exit code 2 and was restarted once; its \
+            log says why",
     );
     check_pods(
         &[worker(&backing_off(ended(137, "OOMKilled"), 6))],
@@ -127,8 +128,8 @@ fn containers_that_end() {
     );
     check_pods(
         &[worker(&json!({"state": ended(137, "ContainerStatusUnknown")}))],
-        "WorkerCrashing: the worker of pod p ended with exit code 137 (ContainerStatusUnknown); its \
-         log says why",
+        "WorkerCrashing: the worker of pod p ended with exit code 137 (ContainerStatusUnknown); \
+            its log says why",
     );
     // A worker must not end, not even well.
     check_pods(

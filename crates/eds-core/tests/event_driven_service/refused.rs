@@ -37,8 +37,8 @@ fn what_cannot_be_read() {
 
 #[test]
 fn what_would_compose_a_wrong_manifest() {
-    let unused = "spec.secretRefs[1]: secret \"b\" is used neither by env nor by envFrom; list keys \
-                  under env, or set envFrom to true";
+    let unused = "spec.secretRefs[1]: secret \"b\" is used neither by env nor by envFrom; list \
+        keys under env, or set envFrom to true";
     for b in [json!({"name": "b"}), json!({"name": "b", "env": [], "envFrom": false})] {
         check(&json!({"secretRefs": [{"name": "a", "envFrom": true}, b]}), unused);
     }
@@ -52,7 +52,8 @@ fn what_would_compose_a_wrong_manifest() {
         "spec.secretRefs[0].env[1].envName: A is set from two places; keep one of them",
     );
     check(
-        &json!({"secretRefs": [{"name": "a", "env": [key("A")]}, {"name": "b", "env": [key("A")]}]}),
+        &json!({"secretRefs": [{"name": "a", "env": [key("A")]},
+            {"name": "b", "env": [key("A")]}]}),
         "spec.secretRefs[1].env[0].envName: A is set from two places; keep one of them",
     );
     check(
@@ -79,8 +80,8 @@ fn what_would_compose_a_wrong_manifest() {
         check(
             &json!({"claimRef": {"namespace": namespace}}),
             &format!(
-                "spec.claimRef.namespace: {namespace:?} is one of the system's; claims live beside the \
-                 applications they serve"
+                "spec.claimRef.namespace: {namespace:?} is one of the system's; claims live beside \
+                    the applications they serve"
             ),
         );
     }
@@ -114,7 +115,8 @@ fn an_input_that_says_something_else() {
     };
     check(
         &json!({"object": {}}),
-        "object: unknown field `object`, expected one of `apiVersion`, `kind`, `metadata`, `objects`",
+        "object: unknown field `object`, expected one of `apiVersion`, `kind`, `metadata`, \
+            `objects`",
     );
     check(&json!({"objects": {}}), "objects: missing field `providerConfigRef`");
     check(

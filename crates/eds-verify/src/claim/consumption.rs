@@ -24,8 +24,8 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     // A pod that is ready and does not ask reads something else, or does not read.
     if pending > 0 && delivered == 0 && asking == 0 && ready > 0 {
         let cause = format!("{counts}: no pod asks the consumer {name} for its messages");
-        let fix = "does the worker read NATS_STREAM_NAME and NATS_CONSUMER_GROUP from its environment, \
-                   and is it the consumer's only kind (pull)? its log says";
+        let fix = "does the worker read NATS_STREAM_NAME and NATS_CONSUMER_GROUP from its \
+            environment, and is it the consumer's only kind (pull)? its log says";
         return vec![Check::failed(NAME, cause, fix)];
     }
     if again > 0 {

@@ -46,7 +46,8 @@ fn check(facts: &Facts, rendered: &Value) -> Check {
         found => Check::warning(
             title,
             "not as eds render shows it:",
-            "somebody else writes it, the Composition is another, or the claim's last change is on its way",
+            "somebody else writes it, the Composition is another, or the claim's last change is on \
+                its way",
         )
         .with(found.iter().cloned()),
     }
@@ -55,8 +56,8 @@ fn check(facts: &Facts, rendered: &Value) -> Check {
 /// What helps against the API server's refusals.
 fn fix(why: &str) -> &'static str {
     if why.contains("forbidden") {
-        "may the provider do it? kubectl apply -k platform/04-apis/functions; or a policy or quota of \
-         the namespace refuses it"
+        "may the provider do it? kubectl apply -k platform/04-apis/functions; or a policy or quota \
+            of the namespace refuses it"
     } else if why.contains("already exists") || why.contains("conflict") {
         "something else owns an object of this name: rename the claim, or delete that object"
     } else if why.contains("admission webhook") {

@@ -182,7 +182,8 @@ fn fix_by_reason(claim: &Value) -> &'static str {
         NAME_TAKEN => path::TAKEN_FIX,
         "Paused" => "kubectl annotate scaledobject with the annotation's name and a - after it",
         "QuotaExceeded" | "PodsNotCreated" => {
-            "kubectl describe replicasets; kubectl get events: the message names who refuses the pods"
+            "kubectl describe replicasets; kubectl get events: the message names who refuses the \
+                pods"
         }
         "ImagePullFailed" => {
             "is spec.image spelled right, and pushed, and may the cluster pull it?"

@@ -8,7 +8,8 @@ use super::Facts;
 use eds_core::event_driven_service::{CONDITION, NAME_TAKEN};
 
 /// What to do about a name that is taken.
-pub(super) const TAKEN_FIX: &str = "delete it, give the claim another name, or hand it over, by the command in the claim's message";
+pub(super) const TAKEN_FIX: &str = "delete it, give the claim another name, or hand it over, by \
+    the command in the claim's message";
 
 pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     let claim = &facts.claim;
@@ -60,7 +61,8 @@ fn taken(claim: &Value) -> Option<Check> {
     (own.status == "False" && own.reason == NAME_TAKEN).then(|| {
         Check::failed(
             "names",
-            "an object at one of the claim's names was not made by it, and is left alone: the claim says which",
+            "an object at one of the claim's names was not made by it, and is left alone: the \
+                claim says which",
             TAKEN_FIX,
         )
     })

@@ -65,11 +65,11 @@ fn creation(facts: &Facts, deployment: &Value) -> Option<Check> {
     let message = event.unwrap_or(condition);
     if pods::wants_service_account(message) && account {
         let cause = format!(
-            "pods cannot be created, and the only reason that is known is over (the ServiceAccount is \
-             there now): {message}"
+            "pods cannot be created, and the only reason that is known is over (the ServiceAccount \
+                is there now): {message}"
         );
-        let fix = "the ReplicaSet tries again by itself, within minutes; kubectl get events shows the \
-                   next reason";
+        let fix = "the ReplicaSet tries again by itself, within minutes; kubectl get events shows \
+            the next reason";
         return Some(Check::failed("creation", cause, fix));
     }
     let Failure { message, fix, .. } = pods::creation_failure(message);

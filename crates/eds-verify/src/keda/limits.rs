@@ -106,8 +106,8 @@ fn shutdown(facts: &Facts) -> Option<Check> {
         Check::warning(
             NAME,
             format!(
-                "the worker takes up to {own} s to end, its pods are killed after {pods} s: what is in \
-                 work then comes again only after ack_wait"
+                "the worker takes up to {own} s to end, its pods are killed after {pods} s: what \
+                    is in work then comes again only after ack_wait"
             ),
             format!("set WORKER_SHUTDOWN_GRACE_SECONDS to {} in spec.env", wanted.max(0.0)),
         )

@@ -254,8 +254,8 @@ fn no_account(facts: &Facts, wanted: &str, stream: &str) -> Check {
     if let Some(account) = by_id {
         let id = text(account, "/id");
         let cause = format!(
-            "NATS runs in operator mode, where it knows account {wanted} by its id, {id}, and not by \
-             its name: KEDA asks for the name and finds nothing"
+            "NATS runs in operator mode, where it knows account {wanted} by its id, {id}, and not \
+                by its name: KEDA asks for the name and finds nothing"
         );
         return Check::failed(NAME, cause, format!("set spec.nats.account to {id}"));
     }

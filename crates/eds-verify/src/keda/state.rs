@@ -77,7 +77,8 @@ fn said(facts: &Facts) -> Option<&str> {
 fn not_us(facts: &Facts, scaled_object: &Value) -> (&'static str, String) {
     let namespace = text(scaled_object, "/metadata/namespace");
     let see = format!(
-        "kubectl -n {namespace} describe scaledobject; kubectl -n keda logs deployment/keda-operator"
+        "kubectl -n {namespace} describe scaledobject; kubectl -n keda logs \
+            deployment/keda-operator"
     );
     if super::consumer(facts).is_none() {
         return ("", format!("mend what failed above; else {see}"));
@@ -99,8 +100,8 @@ fn not_us(facts: &Facts, scaled_object: &Value) -> (&'static str, String) {
     }
     let endpoint = text(super::trigger(scaled_object), "/natsServerMonitoringEndpoint");
     let fix = format!(
-        "does a NetworkPolicy (of NATS's namespace for what comes in, of KEDA's for what goes out) keep \
-         keda-operator from {endpoint}? kubectl get networkpolicies -A"
+        "does a NetworkPolicy (of NATS's namespace for what comes in, of KEDA's for what goes out) \
+            keep keda-operator from {endpoint}? kubectl get networkpolicies -A"
     );
     ("; NATS answers us, not KEDA", fix)
 }

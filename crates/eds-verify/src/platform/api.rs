@@ -84,7 +84,8 @@ fn served(all: &All, xrd: &Value) -> Check {
     if !list(crd, "/metadata/ownerReferences").any(|owner| text(owner, "/name") == name(xrd)) {
         let cause =
             format!("the CustomResourceDefinition {} does not belong to the XRD", name(crd));
-        let fix = "who made it? Crossplane makes its own once it is deleted; that deletes its objects too";
+        let fix = "who made it? Crossplane makes its own once it is deleted; that deletes its \
+            objects too";
         return Check::failed(NAME, cause, fix);
     }
     match ["NamesAccepted", "Established"].into_iter().find_map(|c| unless_true(crd, c)) {

@@ -22,8 +22,8 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
         return vec![skipped];
     }
     let Some(core) = core(&facts.deployments) else {
-        let fix = "install Crossplane 2: helm install crossplane -n crossplane-system --create-namespace \
-                   crossplane-stable/crossplane";
+        let fix = "install Crossplane 2: helm install crossplane -n crossplane-system \
+            --create-namespace crossplane-stable/crossplane";
         return vec![Check::failed("installed", "there is no Deployment crossplane", fix)];
     };
     let pods = &facts.compositions.pods;
@@ -66,8 +66,8 @@ fn circuit_breaker(facts: &Facts, core: &Value) -> Check {
     Check::warning(
         NAME,
         format!(
-            "{burst} events at once, and one claim's Objects make {EVENTS_OF_A_CLAIM}: Crossplane then \
-             drops a claim's events for five minutes, and finds out by polling"
+            "{burst} events at once, and one claim's Objects make {EVENTS_OF_A_CLAIM}: Crossplane \
+                then drops a claim's events for five minutes, and finds out by polling"
         ),
         "start Crossplane with --circuit-breaker-burst=500 --circuit-breaker-refill-rate=5",
     )

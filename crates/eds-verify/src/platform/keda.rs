@@ -99,7 +99,8 @@ fn oldest(operator: &Value) -> Check {
         Some((found, text)) if found < OLDEST => Check::failed(
             NAME,
             format!("{text} is older than {major}.{minor}.{patch}"),
-            "update KEDA; before 2.20 it does not escape account and stream in its question to NATS",
+            "update KEDA; before 2.20 it does not escape account and stream in its question to \
+                NATS",
         ),
         Some((_, text)) => Check::passed(NAME, text),
     }

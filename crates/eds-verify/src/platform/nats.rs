@@ -146,7 +146,8 @@ fn monitoring(facts: &Facts) -> Check {
             true => fix,
             false => {
                 "name the headless Service and its monitoring port, as in \
-                 nats-headless.nats.svc.cluster.local:8222; or leave spec.nats.monitoringEndpoint out"
+                    nats-headless.nats.svc.cluster.local:8222; or leave \
+                    spec.nats.monitoringEndpoint out"
             }
         };
         let ports: Vec<String> =

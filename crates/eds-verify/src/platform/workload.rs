@@ -68,7 +68,8 @@ mod tests {
             json!({
                 "metadata": {"name": "p", "namespace": namespace, "labels": labels},
                 "status": {"containerStatuses": [
-                    {"name": "c", "image": "i:1", "state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}},
+                    {"name": "c", "image": "i:1",
+                        "state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}},
                 ]},
             })
         };
@@ -78,12 +79,14 @@ mod tests {
         check_(
             json!({"spec": {"replicas": 2}, "status": {"availableReplicas": 1}}),
             ours(),
-            "warning: 1 of 2 replicas of n/d are available: pod p: image i:1 cannot be pulled: not found",
+            "warning: 1 of 2 replicas of n/d are available: pod p: image i:1 cannot be pulled: not \
+                found",
         );
         check_(
             json!({}),
             ours(),
-            "failed: 0 of 1 replicas of n/d are available: pod p: image i:1 cannot be pulled: not found",
+            "failed: 0 of 1 replicas of n/d are available: pod p: image i:1 cannot be pulled: not \
+                found",
         );
         for other in [pod(json!({"app": "d"}), "m"), pod(json!({"app": "e"}), "n")] {
             check_(

@@ -66,7 +66,8 @@ fn images() {
     cause(
         |f| {
             f.pods[0]["status"] = json!({"containerStatuses": [
-                {"name": "main", "image": "i:1", "state": {"waiting": {"reason": "ImagePullBackOff"}}},
+                {"name": "main", "image": "i:1",
+                    "state": {"waiting": {"reason": "ImagePullBackOff"}}},
             ]});
             f.events = vec![event(
                 "worker-b-1",
@@ -107,12 +108,14 @@ fn nodes() {
         &["smaller spec.size", "kubectl taint nodes NODE a-"],
     );
     check(
-        "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/disk-pressure: }.",
+        "0/1 nodes are available: 1 node(s) had untolerated taint \
+            {node.kubernetes.io/disk-pressure: }.",
         takes,
         &["short of disk"],
     );
     check(
-        "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }.",
+        "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: \
+            }.",
         takes,
         &["not Ready"],
     );
@@ -182,8 +185,8 @@ fn creation() {
 /// The Deployment's condition keeps the first message; the newest event of the newest ReplicaSet knows.
 #[test]
 fn creation_as_the_newest_event_has_it() {
-    const OLD: &str = "pods \"worker-b-x\" is forbidden: error looking up service account shop/worker: \
-                       serviceaccount \"worker\" not found";
+    const OLD: &str = "pods \"worker-b-x\" is forbidden: error looking up service account \
+        shop/worker: serviceaccount \"worker\" not found";
     const QUOTA: &str = "pods \"worker-b-y\" is forbidden: exceeded quota: six, requested: pods=1";
     let with = |account: bool, events: &[(&str, &str)], expected: &str, fix: &str| {
         let events: Vec<Value> =
@@ -280,8 +283,8 @@ fn probes() {
             ];
         }
     };
-    let expected = "worker-b-1: the worker of pod worker-b-1 was killed by its liveness probe and was \
-                    restarted 3 times: nothing listens on the pod's address at 8080";
+    let expected = "worker-b-1: the worker of pod worker-b-1 was killed by its liveness probe and \
+        was restarted 3 times: nothing listens on the pod's address at 8080";
     cause(killed(json!({"running": {}})), expected, "listen on 0.0.0.0:8080");
     cause(
         killed(json!({"waiting": {"reason": "CrashLoopBackOff"}})),
@@ -314,7 +317,8 @@ fn ends() {
             f.pods[0]["status"] = json!({"containerStatuses": [{
                 "name": "main", "restartCount": 2,
                 "state": {"waiting": {"reason": "CrashLoopBackOff"}},
-                "lastState": {"terminated": {"exitCode": code, "reason": reason, "message": message}},
+                "lastState": {"terminated": {"exitCode": code, "reason": reason,
+                    "message": message}},
             }]});
             let (pod, container, text) =
                 ("worker-b-1".to_owned(), "main".to_owned(), log.to_owned());
@@ -414,7 +418,8 @@ fn before_the_containers() {
     unready(&mut facts);
     facts.platform.nodes.push(json!({
         "metadata": {"name": "b"},
-        "status": {"conditions": [condition("Ready", "Unknown", "kubelet stopped posting node status")]},
+        "status": {"conditions": [condition("Ready", "Unknown", "kubelet stopped posting node \
+            status")]},
     }));
     facts.pods[0]["spec"]["nodeName"] = json!("b");
     let report = report(&facts);
@@ -423,8 +428,8 @@ fn before_the_containers() {
         &[
             "shop/worker: diagnosis: failed: Pods, worker-b-1: pod worker-b-1 is not ready",
             "Platform: Kubernetes: nodes: warning: b: Ready is Unknown",
-            "Pods: worker-b-1: failed: pod worker-b-1 is not ready: containers with unready status: \
-             [main]; its node b is not Ready: kubelet stopped posting node status",
+            "Pods: worker-b-1: failed: pod worker-b-1 is not ready: containers with unready \
+                status: [main]; its node b is not Ready: kubelet stopped posting node status",
         ],
     );
 }

@@ -18,7 +18,8 @@ pub(super) fn replica_set(hash: &str, revision: &str) -> Value {
     let mut metadata = metadata(&format!("worker-{hash}"));
     metadata["uid"] = json!(format!("uid-{hash}"));
     metadata["annotations"] = json!({"deployment.kubernetes.io/revision": revision});
-    metadata["ownerReferences"] = json!([{"kind": "Deployment", "name": "worker", "uid": "uid-deployment", "controller": true}]);
+    metadata["ownerReferences"] = json!([{"kind": "Deployment",
+        "name": "worker", "uid": "uid-deployment", "controller": true}]);
     json!({"kind": "ReplicaSet", "metadata": metadata})
 }
 
@@ -90,7 +91,8 @@ pub(super) fn well() -> Facts {
         "spec": {"template": {"spec": {"terminationGracePeriodSeconds": 30}}},
     });
     let scaled_object = json!({
-        "apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": metadata("worker-scaler"),
+        "apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject",
+        "metadata": metadata("worker-scaler"),
         "spec": {"minReplicaCount": 1, "maxReplicaCount": 10, "triggers": [
             {"type": "nats-jetstream", "metadata": {
                 "natsServerMonitoringEndpoint": "nats-headless.nats.svc:8222", "account": "$G",
@@ -190,7 +192,8 @@ fn a_name_that_is_taken() {
         |f| {
             not_ready(
                 f,
-                "nothing is composed: Deployment worker in namespace shop was not made by this claim",
+                "nothing is composed: Deployment worker in namespace shop was not made by this \
+                    claim",
             );
             let list = at(&mut f.claim, "/status/conditions").as_array_mut().unwrap();
             list.push(json!({"type": "WorkerAvailable", "status": "False", "reason": "NameTaken"}));
@@ -301,9 +304,8 @@ fn composite() {
                 .push(condition("Responsive", "False", "circuit open"));
         },
         "",
-        &[
-            "Composite: events: warning: Crossplane drops this composite's events for now: circuit open",
-        ],
+        &["Composite: events: warning: Crossplane drops this composite's events for now: circuit \
+            open"],
     );
 }
 
@@ -385,7 +387,8 @@ fn secrets() {
 fn pods() {
     let waiting = |f: &mut Facts, reason: &str, message: &str| {
         f.pods[0]["status"] = json!({"containerStatuses": [
-            {"name": "main", "image": "", "state": {"waiting": {"reason": reason, "message": message}}},
+            {"name": "main", "image": "",
+                "state": {"waiting": {"reason": reason, "message": message}}},
         ]});
     };
     check(
@@ -504,8 +507,7 @@ fn nats_and_scaling() {
     check(
         |f| f.keda.asked = Some(jsz(&json!({"num_redelivered": 2}))),
         "",
-        &[
-            "Consumption: messages: warning: 0 waiting, 0 in work, 1 pod ready, 1 asking for more; 2",
-        ],
+        &["Consumption: messages: warning: 0 waiting, 0 in work, 1 pod ready, 1 asking for more; \
+            2"],
     );
 }

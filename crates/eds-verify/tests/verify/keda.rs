@@ -221,7 +221,8 @@ fn whose_stream_it_is() {
         "NOBODYS",
         &[],
         shop(),
-        "account: failed: NATS has no account NOBODYS with JetStream; stream ORDERS: account SHOP has it",
+        "account: failed: NATS has no account NOBODYS with JetStream; stream ORDERS: account SHOP \
+            has it",
         "set spec.nats.account to SHOP",
     );
     check(
@@ -237,7 +238,8 @@ fn whose_stream_it_is() {
         &[],
         accounts(&[("platform", ID, &["ORDERS"])]),
         &format!(
-            "account: failed: NATS runs in operator mode, where it knows account platform by its id, {ID}"
+            "account: failed: NATS runs in operator mode, where it knows account platform by its \
+                id, {ID}"
         ),
         &format!("set spec.nats.account to {ID}"),
     );
@@ -245,7 +247,8 @@ fn whose_stream_it_is() {
         "$G",
         &[],
         accounts(&[("platform", ID, &["ORDERS"])]),
-        "account: failed: NATS has no account $G with JetStream; stream ORDERS: account platform has it",
+        "account: failed: NATS has no account $G with JetStream; stream ORDERS: account platform \
+            has it",
         &format!("set spec.nats.account to {ID} (the id of platform)"),
     );
     check(
@@ -460,7 +463,8 @@ fn paused_by_an_annotation() {
         metadata["managedFields"] = json!([
             {"manager": "keda", "fieldsV1": {"f:status": {}}},
             {"manager": "kubectl-annotate", "time": "2026-01-02T03:04:05Z",
-             "fieldsV1": {"f:metadata": {"f:annotations": {".": {}, (format!("f:{annotation}")): {}}}}},
+             "fieldsV1": {"f:metadata": {"f:annotations": {".": {},
+                 (format!("f:{annotation}")): {}}}}},
         ]);
         facts.deployment.as_mut().unwrap()["spec"]["replicas"] = json!(replicas);
         // KEDA takes the autoscaler away, and says nothing new of the rest.
@@ -471,14 +475,16 @@ fn paused_by_an_annotation() {
     };
     let gone = "State: autoscaler: skipped: KEDA takes it away while it is paused";
     let by = "written by kubectl-annotate at 2026-01-02T03:04:05Z: it leaves it at";
-    let annotation = "State: Paused: failed: KEDA is paused by the ScaledObject's annotation autoscaling.keda.sh";
+    let annotation = "State: Paused: failed: KEDA is paused by the ScaledObject's annotation \
+        autoscaling.keda.sh";
     check(
         "autoscaling.keda.sh/paused-replicas",
         "0",
         0,
         &[
             &format!(
-                "{annotation}/paused-replicas=0, {by} 0 pods, so nothing works on what waits; 12 messages wait"
+                "{annotation}/paused-replicas=0, {by} 0 pods, so nothing works on what waits; 12 \
+                    messages wait"
             ),
             gone,
         ],

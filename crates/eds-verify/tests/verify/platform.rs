@@ -74,9 +74,8 @@ pub(super) fn well() -> Facts {
         allowed: true,
     };
     let service = |name: &str, port: u16| {
-        Some(
-            json!({"metadata": {"name": name, "namespace": "nats"}, "spec": {"ports": [{"port": port}]}}),
-        )
+        Some(json!({"metadata": {"name": name, "namespace": "nats"},
+                "spec": {"ports": [{"port": port}]}}))
     };
     let mut crossplane = deployment("crossplane-system", "crossplane", "crossplane:v2.3.4");
     at(&mut crossplane, "/spec/template/spec/containers/0")["args"] =
@@ -136,7 +135,8 @@ pub(super) fn well() -> Facts {
         },
         api: api::Facts {
             crd: Some(json!({
-                "metadata": {"name": "services.p.io", "ownerReferences": [{"name": "xservices.p.io"}]},
+                "metadata": {"name": "services.p.io",
+                    "ownerReferences": [{"name": "xservices.p.io"}]},
                 "status": {"conditions": conditions(&["NamesAccepted", "Established"])},
             })),
             policies: POLICIES.map(|name| json!({"metadata": {"name": name}})).to_vec(),
@@ -273,9 +273,8 @@ fn nats() {
     );
     check(
         |f| {
-            f.nats.health = Some(
-                json!({"path": "/healthz", "code": 503, "body": {"status": "unavailable", "error": "no leader"}}),
-            );
+            f.nats.health = Some(json!({"path": "/healthz", "code": 503,
+                    "body": {"status": "unavailable", "error": "no leader"}}));
         },
         &["NATS: healthy: failed: /healthz is answered with status 503: no leader"],
     );
@@ -338,9 +337,8 @@ fn keda() {
     check(|f| f.keda.metrics = None, &["KEDA: external metrics: failed: there is no APIService"]);
     check(
         |f| *at(f.keda.metrics.as_mut().unwrap(), "/spec/service/namespace") = json!("other"),
-        &[
-            "KEDA: external metrics: failed: APIService v1beta1.external.metrics.k8s.io belongs to other/",
-        ],
+        &["KEDA: external metrics: failed: APIService v1beta1.external.metrics.k8s.io belongs to \
+            other/"],
     );
     check(
         |f| turn(f.keda.metrics.as_mut().unwrap(), "Available", "no endpoints"),
@@ -419,8 +417,8 @@ fn functions_and_provider() {
     check(
         |f| f.packages.rights[1].allowed = false,
         &[&format!(
-            "{section}: rights of provider-kubernetes: failed: crossplane-system/provider-kubernetes \
-             may not patch deployments.apps"
+            "{section}: rights of provider-kubernetes: failed: \
+                crossplane-system/provider-kubernetes may not patch deployments.apps"
         )],
     );
     // The direct Composition needs no provider, and no wide circuit breaker.
@@ -464,20 +462,19 @@ fn api() {
     );
     check(
         |f| turn(&mut f.compositions.revisions[0], "ValidPipeline", "no function"),
-        &[
-            "API: Composition event-driven-service: failed: revision event-driven-service-1: ValidPipeline",
-        ],
+        &["API: Composition event-driven-service: failed: revision event-driven-service-1: \
+            ValidPipeline"],
     );
     check(
         |f| f.compositions.revisions.clear(),
-        &[
-            "API: Composition event-driven-service: failed: Crossplane has made no CompositionRevision",
-        ],
+        &["API: Composition event-driven-service: failed: Crossplane has made no \
+            CompositionRevision"],
     );
     check(
         |f| f.api.policies.clear(),
         &[
-            "API: claim names: warning: the admission policy eventdrivenservice-claim-names is missing",
+            "API: claim names: warning: the admission policy eventdrivenservice-claim-names is \
+                missing",
             "API: ownership: warning: the admission policy eventdrivenservice-ownership is missing",
         ],
     );
@@ -487,9 +484,8 @@ fn api() {
     );
     check(
         |f| f.api.bindings[3]["spec"]["validationActions"] = json!(["Audit"]),
-        &[
-            "API: ownership: warning: no binding lets the admission policy eventdrivenservice-authors",
-        ],
+        &["API: ownership: warning: no binding lets the admission policy \
+            eventdrivenservice-authors"],
     );
 }
 
@@ -500,7 +496,8 @@ fn urls_of_nats() {
         check(
             |f| {
                 f.nats.url = url.to_owned();
-                let headless = json!({"metadata": {"name": "h", "namespace": "nats"}, "spec": {"clusterIP": "None"}});
+                let headless = json!({"metadata": {"name": "h", "namespace": "nats"},
+                    "spec": {"clusterIP": "None"}});
                 let endpoints =
                     Endpoint::all(url, "default", 4222).into_iter().filter_map(|(_, e)| e);
                 f.nats.clients = endpoints
@@ -539,17 +536,15 @@ fn urls_of_nats() {
         two,
         &[true, true],
         &[("nats-0", false), ("nats-1", false)],
-        &[
-            "NATS: servers: failed: 0 of 2 pods ready: pod nats-0 is not ready: starting; pod nats-1",
-        ],
+        &["NATS: servers: failed: 0 of 2 pods ready: pod nats-0 is not ready: starting; pod \
+            nats-1"],
     );
     with(
         "nats://a.nats.svc:4222,nats://b.nats.svc:4222",
         &[false, true],
         &[("a-0", true)],
-        &[
-            "NATS: deployed: warning: 1 of 2 servers of nats://a.nats.svc:4222,nats://b.nats.svc:4222: no Service",
-        ],
+        &["NATS: deployed: warning: 1 of 2 servers of \
+            nats://a.nats.svc:4222,nats://b.nats.svc:4222: no Service"],
     );
     with(
         "nats://a.nats.svc:4222,nats://b.nats.svc:4222",

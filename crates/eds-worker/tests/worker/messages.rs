@@ -21,7 +21,8 @@ async fn each_message_becomes_a_row_and_is_acknowledged() {
     let exact = "SELECT count(*) FROM agent_executions WHERE task = 'summarise' AND deliveries = 1 \
                  AND duration_ms >= 20 AND subject = 'work.item' AND published_at <= finished_at";
     assert_eq!(postgres.number(exact).await, 20);
-    let other = "SELECT count(*) FROM agent_executions WHERE task IS NULL AND payload = '\\x006e6f74206a736f6e'";
+    let other = "SELECT count(*) FROM agent_executions WHERE task IS NULL AND payload = \
+        '\\x006e6f74206a736f6e'";
     assert_eq!(postgres.number(other).await, 1);
     let lines = worker.lines();
     assert_eq!(lines.len(), 21);
@@ -65,8 +66,9 @@ async fn results_says_what_the_database_holds() {
 fn again(key: &str) -> &'static str {
     let rest = "subject, deliveries, task, payload, worker, duration_ms";
     format!(
-        "INSERT INTO agent_executions (consumer, stream, message_id, stream_sequence, published_at, {rest}) SELECT {key}, {rest} \
-         FROM agent_executions WHERE consumer = '{CONSUMER}' AND stream_sequence = 1 RETURNING 1::bigint"
+        "INSERT INTO agent_executions (consumer, stream, message_id, stream_sequence, \
+            published_at, {rest}) SELECT {key}, {rest} FROM agent_executions WHERE consumer = \
+            '{CONSUMER}' AND stream_sequence = 1 RETURNING 1::bigint"
     )
     .leak()
 }
@@ -127,8 +129,9 @@ async fn a_recorded_message_is_not_worked_on_again() {
     let published = message.info().expect("info").published.unix_timestamp_nanos() / 1000;
     let row = format!(
         "INSERT INTO agent_executions (consumer, stream, message_id, stream_sequence, subject, \
-         published_at, deliveries, payload, worker, duration_ms) VALUES ('{CONSUMER}', '{STREAM}', 'slow', \
-         1, 'work.item', to_timestamp({published} / 1e6), 1, '', 'other', 1)"
+            published_at, deliveries, payload, worker, duration_ms) VALUES ('{CONSUMER}', \
+            '{STREAM}', 'slow', 1, 'work.item', to_timestamp({published} / 1e6), 1, '', 'other', \
+            1)"
     );
     postgres.execute(row.leak()).await;
     message.ack_with(async_nats::jetstream::AckKind::Nak(None)).await.expect("nak");

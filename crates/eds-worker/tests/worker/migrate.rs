@@ -34,14 +34,14 @@ async fn the_server_says_no() {
     check(
         &mut postgres.migrate(&postgres.url_of("worker:wrong", "worker")),
         1,
-        "agent-executor: error: the database refuses the login: password authentication failed for user \
-         \"worker\": correct DATABASE_URL in its Secret\n",
+        "agent-executor: error: the database refuses the login: password authentication failed for \
+            user \"worker\": correct DATABASE_URL in its Secret\n",
     );
     check(
         &mut postgres.migrate(&postgres.url_of("worker:right", "nowhere")),
         1,
-        "agent-executor: error: the database does not exist: database \"nowhere\" does not exist: create it, \
-         or correct DATABASE_URL\n",
+        "agent-executor: error: the database does not exist: database \"nowhere\" does not exist: \
+            create it, or correct DATABASE_URL\n",
     );
     assert!(begun.elapsed() < Duration::from_secs(5), "waiting does not help");
 }
@@ -70,6 +70,7 @@ fn it_does_not_wait_for_ever() {
     check(
         &mut command,
         1,
-        "agent-executor: error: the database cannot be reached: Connection refused (os error 111) (tried 2 times in 0.5 s)\n",
+        "agent-executor: error: the database cannot be reached: Connection refused (os error 111) \
+            (tried 2 times in 0.5 s)\n",
     );
 }

@@ -52,16 +52,17 @@ async fn what_a_message_holds_never_stops_the_worker() {
         ),
         // Incompressible, so that the index entry is too large: what a long id did.
         (
-            "CREATE INDEX ON agent_executions ((task || md5(task) || md5(task || '1') || md5(task || '2')))",
+            "CREATE INDEX ON agent_executions ((task || md5(task) || md5(task || '1') || md5(task \
+                || '2')))",
             "index",
             format!(r#"{{"task": "{}"}}"#, noise(9000)),
             "index row",
             "SQLSTATE 54000",
         ),
         (
-            "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF NEW.task = ''poison'' THEN \
-             RAISE EXCEPTION ''not this one''; END IF; RETURN NEW; END'; \
-             CREATE TRIGGER no BEFORE INSERT ON agent_executions FOR EACH ROW EXECUTE FUNCTION no()",
+            "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF NEW.task = \
+                ''poison'' THEN RAISE EXCEPTION ''not this one''; END IF; RETURN NEW; END'; CREATE \
+                TRIGGER no BEFORE INSERT ON agent_executions FOR EACH ROW EXECUTE FUNCTION no()",
             "trigger",
             r#"{"task": "poison"}"#.to_owned(),
             "not this one",
@@ -100,7 +101,8 @@ fn noise(length: usize) -> String {
 async fn app(postgres: &Postgres) {
     postgres
         .execute(
-            "CREATE ROLE app LOGIN PASSWORD 'right'; GRANT SELECT, INSERT ON agent_executions TO app",
+            "CREATE ROLE app LOGIN PASSWORD 'right'; GRANT SELECT, INSERT ON agent_executions TO \
+                app",
         )
         .await;
 }
@@ -111,8 +113,8 @@ async fn a_row_that_a_policy_refuses_is_the_messages_fault() {
     app(&postgres).await;
     postgres
         .execute(
-            "ALTER TABLE agent_executions ENABLE ROW LEVEL SECURITY; \
-             CREATE POLICY p ON agent_executions TO app USING (true) WITH CHECK (task IS DISTINCT FROM 'poison')",
+            "ALTER TABLE agent_executions ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON \
+                agent_executions TO app USING (true) WITH CHECK (task IS DISTINCT FROM 'poison')",
         )
         .await;
     publish(&jetstream, MANY, r#"{"task": "poison"}"#).await;

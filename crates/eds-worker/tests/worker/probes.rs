@@ -29,9 +29,15 @@ async fn it_waits_for_stream_and_consumer_and_finds_them_again() {
     let Some(nats) = Nats::start().await else { return };
     let jetstream = nats.context().await;
     let worker = Worker::start(&nats.url(), &[]);
-    cause(&worker, "stream WORK is missing in this NATS account: create it, or correct the claim's spec.nats.stream").await;
+    cause(
+        &worker,
+        "stream WORK is missing in this NATS account: create it, or correct the claim's \
+            spec.nats.stream",
+    )
+    .await;
     make_stream(&jetstream).await;
-    let missing = "consumer workers is missing on stream WORK: create a durable pull consumer of that name, or correct the claim's spec.nats.consumer";
+    let missing = "consumer workers is missing on stream WORK: create a durable pull consumer of \
+        that name, or correct the claim's spec.nats.consumer";
     cause(&worker, missing).await;
     assert!(worker.log().contains(missing), "{}", worker.log());
     make_consumer(&jetstream, consumer::pull::Config::default()).await;
@@ -63,7 +69,12 @@ async fn a_consumer_that_would_lose_messages_is_refused() {
     )
     .await;
     let worker = Worker::start(&nats.url(), &[]);
-    cause(&worker, "consumer workers on stream WORK does not ask for explicit acknowledgements, so messages would be lost: make it again").await;
+    cause(
+        &worker,
+        "consumer workers on stream WORK does not ask for explicit acknowledgements, so messages \
+            would be lost: make it again",
+    )
+    .await;
     delete(&jetstream).await;
     let push = consumer::push::Config {
         durable_name: Some(CONSUMER.to_owned()),
@@ -87,7 +98,8 @@ async fn the_database_must_be_migrated() {
     let worker = Worker::start(&nats.url(), &[("DATABASE_URL", &postgres.url())]);
     cause(
         &worker,
-        "the database is not migrated: relation \"agent_executions\" does not exist: run `agent-executor migrate`, the claim's spec.initContainer",
+        "the database is not migrated: relation \"agent_executions\" does not exist: run \
+            `agent-executor migrate`, the claim's spec.initContainer",
     )
     .await;
     let (code, said) = results(&postgres.url());
@@ -105,7 +117,8 @@ async fn users_and_their_permissions() {
         ORDERS { jetstream: enabled, users: [
             {user: operator, password: secret},
             {user: worker, password: secret, permissions: {
-                publish: ["$JS.API.CONSUMER.INFO.WORK.workers", "$JS.API.CONSUMER.MSG.NEXT.WORK.workers",
+                publish: ["$JS.API.CONSUMER.INFO.WORK.workers",
+                          "$JS.API.CONSUMER.MSG.NEXT.WORK.workers",
                           "$JS.ACK.WORK.workers.>", "dead-letter.>"],
                 subscribe: "_INBOX.>"}}]}
         OTHER { jetstream: enabled, users: [{user: other, password: secret}] }
@@ -124,7 +137,12 @@ async fn users_and_their_permissions() {
     })
     .await;
     let other = Worker::start(&nats.url(), &[("NATS_USER", "other"), ("NATS_PASSWORD", "secret")]);
-    cause(&other, "stream WORK is missing in this NATS account: create it, or correct the claim's spec.nats.stream").await;
+    cause(
+        &other,
+        "stream WORK is missing in this NATS account: create it, or correct the claim's \
+            spec.nats.stream",
+    )
+    .await;
     let worker =
         Worker::start(&nats.url(), &[("NATS_USER", "worker"), ("NATS_PASSWORD", "secret")]);
     drained(&jetstream, 10.0).await;

@@ -21,7 +21,8 @@ fn clean(text: &str, what: &str) {
 /// NATS, with logins of each kind.
 async fn nats() -> Option<Nats> {
     Nats::start_with(
-        "authorization { users: [ {user: worker, password: \"s3cretAs3cretB\"} ] }\nno_auth_user: worker",
+        "authorization { users: [ {user: worker, password: \"s3cretAs3cretB\"} ] }\nno_auth_user: \
+            worker",
     )
     .await
 }

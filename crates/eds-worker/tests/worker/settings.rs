@@ -45,7 +45,8 @@ fn wrong_settings_are_named_with_their_fix() {
         &[],
         &[],
         2,
-        "agent-executor: error: NATS_STREAM_NAME is not set: the claim's spec.nats.stream gives it\n",
+        "agent-executor: error: NATS_STREAM_NAME is not set: the claim's spec.nats.stream gives \
+            it\n",
     );
     check(
         &["migrate"],

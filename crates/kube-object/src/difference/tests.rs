@@ -54,7 +54,10 @@ fn items_are_found_by_their_merge_key() {
 
 #[test]
 fn what_applies_anyway_is_no_difference() {
-    let deployment = |container: Value| json!({"kind": "Deployment", "spec": {"template": {"spec": {"containers": [container]}}}});
+    let deployment = |container: Value| {
+        json!({"kind": "Deployment",
+        "spec": {"template": {"spec": {"containers": [container]}}}})
+    };
     let rows = |before: &Value, after: &Value| {
         let options = Options::default();
         let rows = compare(before, after, &options);

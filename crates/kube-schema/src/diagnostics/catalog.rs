@@ -53,7 +53,8 @@ rules! {
         "No claim is like that; reading on would cost memory without end.",
         "[[[[[…" => "[[]]";
     STRUCTURE = "EDS004" "yaml-structure" Error:
-        "YAML that has no JSON form: keys that are no scalars, infinities, aliases that lead nowhere.",
+        "YAML that has no JSON form: keys that are no scalars, infinities, aliases that lead \
+            nowhere.",
         "Kubernetes objects are JSON.",
         "? [a, b]\n: 1" => "ab: 1";
     ENCODING = "EDS005" "encoding" Error:
@@ -61,8 +62,10 @@ rules! {
         "Kubernetes takes UTF-8 only. Such a file is binary, or was saved in another encoding.",
         "\\xff\\xfe" => "text";
     UNSEEN = "EDS006" "not-checked" Error:
-        "Something that changed and is not checked: a symbolic link, a submodule, a text that is not the commit's.",
-        "kubectl, Argo CD and Kustomize may read a claim there that nobody has looked at. A warning where it is known to hold none, or where the commit's own text was checked.",
+        "Something that changed and is not checked: a symbolic link, a submodule, a text that is \
+            not the commit's.",
+        "kubectl, Argo CD and Kustomize may read a claim there that nobody has looked at. A \
+            warning where it is known to hold none, or where the commit's own text was checked.",
         "claims/a.yaml -> ../elsewhere.yaml" => "claims/a.yaml";
     NOT_AN_OBJECT = "EDS010" "not-an-object" Error:
         "A document that is no Kubernetes object: no mapping, or without apiVersion or kind.",
@@ -82,7 +85,8 @@ rules! {
         "# empty" => "kind: EventDrivenService";
     TYPE = "EDS101" "type" Error:
         "A value of the wrong type.",
-        "The API server refuses it. Often a string that YAML reads as a number or boolean: quote it.",
+        "The API server refuses it. Often a string that YAML reads as a number or boolean: quote \
+            it.",
         "value: 8080" => "value: \"8080\"";
     REQUIRED = "EDS102" "required" Error:
         "A required field that is missing.",
@@ -90,7 +94,8 @@ rules! {
         "nats: {consumer: c}" => "nats: {stream: S, consumer: c}";
     UNKNOWN_FIELD = "EDS103" "unknown-field" Error:
         "A field that the API does not have.",
-        "kubectl refuses it; other clients drop it without a word, and the default is used instead.",
+        "kubectl refuses it; other clients drop it without a word, and the default is used \
+            instead.",
         "sise: large" => "size: large";
     ENUM = "EDS104" "enum" Error:
         "A value that is not one of those allowed.",
@@ -167,7 +172,8 @@ rules! {
         "Kubernetes drops it, so its default holds; if that is meant, leave the field out.",
         "scaling:" => "scaling: {minReplicas: 2}";
     PLAIN_SECRET = "EDS207" "plain-secret" Warning:
-        "A password, token or key in spec.env, in the init container's command, or in the NATS URL.",
+        "A password, token or key in spec.env, in the init container's command, or in the NATS \
+            URL.",
         "Claims are readable by everyone who may see them, and live on in git.",
         "env: [{name: DB_PASSWORD, value: hunter2}]" =>
         "secretRefs: [{name: db, env: [{secretKey: password, envName: DB_PASSWORD}]}]";
@@ -196,15 +202,16 @@ rules! {
         "name: a … name: a" => "name: a … name: b";
     SAME_CONSUMER = "EDS213" "same-consumer" Warning:
         "Two claims that read one consumer.",
-        "They share its messages, and each scales by the whole lag: twice the pods that are needed.",
+        "They share its messages, and each scales by the whole lag: twice the pods that are \
+            needed.",
         "consumer: c … consumer: c" => "consumer: c … consumer: d";
     PLACEHOLDER = "EDS214" "placeholder" Error:
         "A placeholder that nothing replaced, in a name, a URL, an account or an image.",
         "Nothing replaces it later: the service would look for a stream or server of that name.",
         "stream: ${STREAM}" => "stream: ORDERS";
     IMAGE = "EDS215" "unusable-image" Error:
-        "An image that the API takes and no node does: a digest of the wrong length or algorithm, a name \
-         of more than 255 characters, a registry alone.",
+        "An image that the API takes and no node does: a digest of the wrong length or algorithm, \
+            a name of more than 255 characters, a registry alone.",
         "The pods never start (InvalidImageName).",
         "image: registry.example.com/worker@md5:…" => "image: registry.example.com/worker@sha256:…";
     LOOKALIKE = "EDS216" "lookalike" Warning:
@@ -212,7 +219,8 @@ rules! {
         "NATS compares names byte by byte, so nobody finds the stream that reads the same.",
         "stream: ORDERS, with a Cyrillic O" => "stream: ORDERS";
     SERVER = "EDS217" "unreachable-server" Warning:
-        "A NATS URL that leads to the pod itself, or holds two servers without a comma between them.",
+        "A NATS URL that leads to the pod itself, or holds two servers without a comma between \
+            them.",
         "The worker would never reach NATS.",
         "url: nats://localhost:4222" => "url: nats://nats.nats.svc:4222";
     NOT_DECLARED = "EDS218" "not-declarative" Warning:
@@ -237,15 +245,19 @@ rules! {
         "secretRefs: [{name: db, …}] -> []" => "secretRefs unchanged";
     REMOVED = "EDS305" "removed" Warning:
         "A claim that is gone from its file.",
-        "Where files are applied with pruning, its service is deleted. An error where its text still stands, under a name that nobody applies, or a link stands in its place: that is no plain deletion.",
+        "Where files are applied with pruning, its service is deleted. An error where its text \
+            still stands, under a name that nobody applies, or a link stands in its place: that is \
+            no plain deletion.",
         "(claim removed)" => "(claim kept)";
     OTHER_COMPOSITION = "EDS306" "other-composition" Warning:
         "A claim that chooses another Composition, or another revision of it.",
         "What runs is made anew by it: what the other one does not make is deleted.",
         "compositionRef: {name: a} -> {name: b}" => "compositionRef unchanged";
     HANDLING = "EDS307" "handling" Warning:
-        "A change to how Crossplane treats the claim: which composite is its own, its external name, a pause.",
-        "The claim may take over what another one made, leave its own behind, or stop being reconciled.",
+        "A change to how Crossplane treats the claim: which composite is its own, its external \
+            name, a pause.",
+        "The claim may take over what another one made, leave its own behind, or stop being \
+            reconciled.",
         "crossplane.io/paused: \"true\"" => "(no such annotation)";
     BACKLOG = "EDS308" "abandoned-consumer" Warning:
         "A claim that reads another consumer than before.",
@@ -253,7 +265,8 @@ rules! {
         "consumer: a -> consumer: b" => "consumer unchanged";
     MAY_SLEEP = "EDS309" "may-sleep" Warning:
         "A minReplicas that became 0.",
-        "The service sleeps while no message waits: nothing of it answers, and the first message waits until a pod has started.",
+        "The service sleeps while no message waits: nothing of it answers, and the first message \
+            waits until a pod has started.",
         "minReplicas: 1 -> 0" => "minReplicas: 2 -> 1";
 }
 

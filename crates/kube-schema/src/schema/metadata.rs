@@ -104,8 +104,8 @@ pub(super) fn check(object: &Map<String, Value>, namespaced: bool) -> Vec<Proble
                 0..=63 => {
                     let near = near(value, |c| c.is_ascii_alphanumeric() || "_.".contains(c));
                     let message = format!(
-                        "{value:?} is no label value: letters, digits, '-', '_' and '.', beginning and ending \
-                         with a letter or digit"
+                        "{value:?} is no label value: letters, digits, '-', '_' and '.', beginning \
+                            and ending with a letter or digit"
                     );
                     (
                         message,
@@ -233,8 +233,8 @@ fn subdomain_problem(at: Path, name: &str) -> Option<Problem> {
     let near =
         near(&name.to_lowercase(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.');
     let message = format!(
-        "{name:?} is no Kubernetes name: lower-case letters, digits, '-' and '.', beginning and ending with a \
-         letter or digit"
+        "{name:?} is no Kubernetes name: lower-case letters, digits, '-' and '.', beginning and \
+            ending with a letter or digit"
     );
     let problem = Problem::new(&catalog::METADATA, at, message);
     Some(problem.offer(Some(near).filter(|near| dns_subdomain(near))))

@@ -166,8 +166,8 @@ impl ClaimApi {
         });
         if !self.apply_defaults(&mut value) {
             let message = format!(
-                "has more than {} MiB once defaults are filled in, which no API server takes: give it fewer \
-                 entries, or the API smaller defaults",
+                "has more than {} MiB once defaults are filled in, which no API server takes: give \
+                    it fewer entries, or the API smaller defaults",
                 defaults::MAX_DEFAULTED >> 20
             );
             problems.push(Problem::new(&catalog::LIMIT, Path::default(), message));

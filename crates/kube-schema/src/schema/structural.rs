@@ -217,8 +217,8 @@ fn compile(value: &Value, at: &str, depth: usize, totals: &Totals) -> Result<Sch
             if bytes > MAX_PATTERN_BYTES {
                 let most = MAX_PATTERN_BYTES >> 20;
                 return Err(format!(
-                    "{at}.pattern: the patterns so far take more than {most} MiB compiled: use fewer or \
-                     shorter ones, with smaller repetitions"
+                    "{at}.pattern: the patterns so far take more than {most} MiB compiled: use \
+                        fewer or shorter ones, with smaller repetitions"
                 ));
             }
             Some((pattern.to_owned(), regexp))
@@ -244,7 +244,8 @@ fn compile(value: &Value, at: &str, depth: usize, totals: &Totals) -> Result<Sch
         totals.rule_characters.set(characters);
         if characters > MAX_RULE_CHARACTERS {
             return Err(format!(
-                "{at}: the rules so far have more than {MAX_RULE_CHARACTERS} characters: say it with less"
+                "{at}: the rules so far have more than {MAX_RULE_CHARACTERS} characters: say it \
+                    with less"
             ));
         }
     }

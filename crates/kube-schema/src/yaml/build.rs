@@ -247,10 +247,13 @@ impl Builder<'_, '_, '_> {
                             format!("no anchor &{name} stands before this alias in its document");
                         let help = match anchors.get(name) {
                             Some(at) => format!(
-                                "the one in line {} ends at ---, with its document; write the value here",
+                                "the one in line {} ends at ---, with its document; write the \
+                                    value here",
                                 at.line
                             ),
-                            None => "write the value, or quote it where a text that starts with * is meant".to_owned(),
+                            None => "write the value, or quote it where a text that starts with * \
+                                is meant"
+                                .to_owned(),
                         };
                         self.refuse(span, message, Some(help));
                     }

@@ -89,12 +89,14 @@ impl Fault {
             Self::EscapeDigits => "this escape needs hexadecimal digits",
             Self::EscapeRange => "this escape is not a Unicode character",
             Self::AnchorName => {
-                "the name of an anchor (&) or alias (*) has letters, digits, - and _; a text that starts with & or * needs quotes"
+                "the name of an anchor (&) or alias (*) has letters, digits, - and _; a text that \
+                    starts with & or * needs quotes"
             }
             Self::Tag => "this is not a tag; a text that starts with ! needs quotes",
             Self::UndefinedTagHandle => "this tag's handle is not defined",
             Self::Directive => {
-                "a line that starts with % is a directive, and this is not one; a text that starts with % needs quotes"
+                "a line that starts with % is a directive, and this is not one; a text that starts \
+                    with % needs quotes"
             }
             Self::DirectiveWithoutDocument => {
                 "kubectl reads no directives: remove the line that starts with %"

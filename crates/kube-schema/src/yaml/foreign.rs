@@ -216,8 +216,16 @@ fn unquoted(source: &str) -> Option<Slip> {
     let is_name = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     let byte = text.len() - inner.len();
     (is_name && value.starts_with(['"', '\'', '{', '['])).then(|| {
-        let message = "the key has no quotes, and its colon no space after it, so YAML takes all of it for text";
-        at_part(line, text, byte, key, message.to_owned(), &format!("write \"{key}\": and so with the other keys, as JSON"))
+        let message = "the key has no quotes, and its colon no space after it, so YAML takes all \
+            of it for text";
+        at_part(
+            line,
+            text,
+            byte,
+            key,
+            message.to_owned(),
+            &format!("write \"{key}\": and so with the other keys, as JSON"),
+        )
     })
 }
 

@@ -75,8 +75,8 @@ pub(super) fn ignored(source: &str, at: Position) -> Problem {
             kind: ProblemKind::Ignored,
             span: Span { start: at, end: at },
             message: format!(
-                "line {from} is indented deeper than this one, so Kubernetes reads nothing of this document from \
-                 here on"
+                "line {from} is indented deeper than this one, so Kubernetes reads nothing of this \
+                    document from here on"
             ),
             help: Some(format!("remove {spaces} before {these}")),
         };
@@ -99,7 +99,8 @@ pub(super) fn joined_by(key: &str, other: &Entry, later: &Node) -> Option<String
     match (&other.value.content, &later.content) {
         (Content::Mapping(_), Content::Mapping(_))
         | (Content::Sequence(_), Content::Sequence(_)) => Some(format!(
-            "Kubernetes reads the later one alone; put what stands below both under the {key} of line {line}"
+            "Kubernetes reads the later one alone; put what stands below both under the {key} of \
+                line {line}"
         )),
         _ => None,
     }
@@ -127,8 +128,8 @@ pub(super) fn unseparated(problems: &mut Vec<Problem>, again: &[(String, Span)])
         let line = first.start.line;
         if let Some(problem) = problems.iter_mut().find(|problem| of_round(problem)) {
             problem.message =
-                "another object begins here, without a line --- before it; of both, Kubernetes reads the \
-                 later lines alone"
+                "another object begins here, without a line --- before it; of both, Kubernetes \
+                    reads the later lines alone"
                     .to_owned();
             problem.help = Some(format!("write --- on a line of its own before line {line}"));
         }

@@ -383,12 +383,14 @@ mod tests {
         expand_(o.clone(), "a[0]", Ok(&["a[0]"]));
         expand_(o.clone(), "zz[*]", Ok(&[]));
         expand_(o.clone(), "a[*].zz", Ok(&[]));
-        let text = r#"cannot expand wildcards for segments: "n[*]": wildcard field "n" is not found in the path"#;
+        let text = "cannot expand wildcards for segments: \"n[*]\": wildcard field \"n\" is not \
+            found in the path";
         expand_(o.clone(), "n[*]", Err((text, true)));
         let text =
             r#"cannot expand wildcards for segments: "s[*]": "s": unexpected wildcard usage"#;
         expand_(o.clone(), "s[*]", Err((text, false)));
-        let text = r#"cannot expand wildcards for segments: "a[*].b[*]": "a[0].b[*]": cannot expand wildcards: "a[0].b": unexpected wildcard usage"#;
+        let text = "cannot expand wildcards for segments: \"a[*].b[*]\": \"a[0].b[*]\": cannot \
+            expand wildcards: \"a[0].b\": unexpected wildcard usage";
         expand_(o.clone(), "a[*].b[*]", Err((text, false)));
         expand_(
             o,

@@ -35,7 +35,8 @@ pub(crate) fn small() -> Result<Bytes, Failure> {
 pub(crate) fn append_arrays() -> Result<Bytes, Failure> {
     let list = |from: usize| (from..from + 60_000).map(Value::from).collect::<Value>();
     let patches = json!([{
-        "fromFieldPath": "spec.list", "toFieldPath": "data.list", "policy": { "toFieldPath": "AppendArray" },
+        "fromFieldPath": "spec.list", "toFieldPath": "data.list",
+        "policy": { "toFieldPath": "AppendArray" },
     }]);
     request(&json!({ "list": list(60_000) }), &json!({ "list": list(0) }), &patches)
 }

@@ -60,8 +60,8 @@ pub(super) fn check_levels(expression: &IdedExpr) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "the expression has more than {MAX_LEVELS} operators within each other, which the API server \
-         does not parse either: make several rules of it"
+        "the expression has more than {MAX_LEVELS} operators within each other, which the API \
+            server does not parse either: make several rules of it"
     ))
 }
 

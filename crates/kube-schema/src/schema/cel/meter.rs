@@ -69,13 +69,13 @@ impl<'r> Meter<'r> {
     pub(in crate::schema) fn why(&self) -> String {
         match self.given {
             OBJECT_BUDGET => format!(
-                "the API's schema and rules cost more than {OBJECT_BUDGET} steps on this object, which is \
-                 the API server's budget for rules: give its lists fewer entries, or the API fewer \
-                 alternatives and loops"
+                "the API's schema and rules cost more than {OBJECT_BUDGET} steps on this object, \
+                    which is the API server's budget for rules: give its lists fewer entries, or \
+                    the API fewer alternatives and loops"
             ),
             _ => format!(
-                "the API's schema and rules cost more than {RUN_BUDGET} steps on the objects so far: check \
-                 fewer at once"
+                "the API's schema and rules cost more than {RUN_BUDGET} steps on the objects so \
+                    far: check fewer at once"
             ),
         }
     }
@@ -92,9 +92,9 @@ impl<'r> Meter<'r> {
             Ok(result) if left >= 0 => Ok(result),
             _ if budget < RULE_BUDGET => Err(self.why()),
             _ => Err(format!(
-                "it costs more than {RULE_BUDGET} steps on this value, which is the API server's budget: \
-                 bound the lists and texts that it goes through (maxItems, maxLength), or let it compare \
-                 less"
+                "it costs more than {RULE_BUDGET} steps on this value, which is the API server's \
+                    budget: bound the lists and texts that it goes through (maxItems, maxLength), \
+                    or let it compare less"
             )),
         }
     }

@@ -23,12 +23,14 @@ const TEXTS: &[(&str, &str)] = &[
     ("metadata.managedFields", "Who set which field; kept by the API server."),
     (
         "spec.compositionRef",
-        "The Composition that makes the service. Crossplane fills it in; leave it out for the platform's default.",
+        "The Composition that makes the service. Crossplane fills it in; leave it out for the \
+            platform's default.",
     ),
     ("spec.compositionRef.name", "Name of the Composition."),
     (
         "spec.compositionSelector",
-        "Chooses a Composition by its labels, instead of the platform's default, when the claim is made.",
+        "Chooses a Composition by its labels, instead of the platform's default, when the claim is \
+            made.",
     ),
     (
         "spec.compositionSelector.matchLabels",
@@ -36,7 +38,8 @@ const TEXTS: &[(&str, &str)] = &[
     ),
     (
         "spec.compositionRevisionRef",
-        "The revision of the Composition that is in use. Crossplane fills it in; set it to stay at one revision, with compositionUpdatePolicy Manual.",
+        "The revision of the Composition that is in use. Crossplane fills it in; set it to stay at \
+            one revision, with compositionUpdatePolicy Manual.",
     ),
     ("spec.compositionRevisionRef.name", "Name of the CompositionRevision."),
     (
@@ -49,15 +52,18 @@ const TEXTS: &[(&str, &str)] = &[
     ),
     (
         "spec.compositionUpdatePolicy",
-        "Automatic: a changed Composition changes the service. Manual: the service stays at the revision of compositionRevisionRef.",
+        "Automatic: a changed Composition changes the service. Manual: the service stays at the \
+            revision of compositionRevisionRef.",
     ),
     (
         "spec.compositeDeletePolicy",
-        "Foreground: deleting the claim returns when everything it made is gone. Background: it returns at once.",
+        "Foreground: deleting the claim returns when everything it made is gone. Background: it \
+            returns at once.",
     ),
     (
         "spec.resourceRef",
-        "The composite that Crossplane made of this claim. Filled in by Crossplane; not to be written by hand.",
+        "The composite that Crossplane made of this claim. Filled in by Crossplane; not to be \
+            written by hand.",
     ),
     ("spec.resourceRef.apiVersion", "API version of the composite."),
     ("spec.resourceRef.kind", "Kind of the composite."),

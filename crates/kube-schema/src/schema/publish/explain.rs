@@ -159,8 +159,8 @@ mod tests {
         };
         check(
             "spec",
-            "spec: object\n\nWhat it is.\n\nfields\n  size   text, required\n  count  whole number, 3 by default\n  \
-             parts  list of objects\n",
+            "spec: object\n\nWhat it is.\n\nfields\n  size   text, required\n  count  whole \
+                number, 3 by default\n  parts  list of objects\n",
         );
         check(
             "spec.size",
@@ -169,8 +169,8 @@ mod tests {
         check("spec.count", "spec.count: whole number, 3 by default\n\nmust be\n  at least 1\n");
         check(
             "spec.parts",
-            "spec.parts: list of objects\n\nWhat it has.\n\nmust be\n  at most 2 entries\n\nrefused\n  two alike\n\n\
-             fields\n  name  text\n",
+            "spec.parts: list of objects\n\nWhat it has.\n\nmust be\n  at most 2 \
+                entries\n\nrefused\n  two alike\n\nfields\n  name  text\n",
         );
         check("spec.parts.name", "spec.parts[].name: text\n");
         check("spec.parts[].name", "spec.parts[].name: text\n");

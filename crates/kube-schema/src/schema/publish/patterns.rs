@@ -7,7 +7,8 @@ const WORDS: &[(&str, &str)] = &[
     ),
     (
         "^(nats|tls|ws|wss)://",
-        "`nats://`, `tls://`, `ws://` or `wss://` and a server, without spaces; several with commas between",
+        "`nats://`, `tls://`, `ws://` or `wss://` and a server, without spaces; several with \
+            commas between",
     ),
     (r"^[^\x00-\x20\x7f.*>/\\]+$", r"without spaces and `.` `*` `>` `/` `\`"),
     (
@@ -17,7 +18,8 @@ const WORDS: &[(&str, &str)] = &[
     ("^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:[0-9]{1,5}$", "`host:port`"),
     (
         r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
-        "a name in Kubernetes: lower-case letters, digits, dashes and dots, first and last a letter or digit",
+        "a name in Kubernetes: lower-case letters, digits, dashes and dots, first and last a \
+            letter or digit",
     ),
     ("^[-._a-zA-Z0-9]+$", "letters, digits, dashes, dots and underscores"),
     (

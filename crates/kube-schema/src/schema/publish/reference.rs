@@ -21,8 +21,8 @@ pub fn markdown(definition: &Definition, policies: &[Value]) -> String {
         }
     }
     let mut text = format!(
-        "<!-- Made by `eds publish-schema --format markdown`, of the definition. Do not edit it. -->\n\n\
-         # Fields of {kind}\n\n"
+        "<!-- Made by `eds publish-schema --format markdown`, of the definition. Do not edit it. \
+            -->\n\n# Fields of {kind}\n\n"
     );
     let about = words(&schema, "description");
     if !about.is_empty() {
@@ -30,8 +30,9 @@ pub fn markdown(definition: &Definition, policies: &[Value]) -> String {
     }
     let _ = writeln!(
         text,
-        "API version `{group}/{version}`. **Bold** fields are required. Below each table stands what is \
-         refused beyond it, in the words in which the API server and `eds validate` say it.\n"
+        "API version `{group}/{version}`. **Bold** fields are required. Below each table stands \
+            what is refused beyond it, in the words in which the API server and `eds validate` say \
+            it.\n"
     );
     let links: Vec<String> = page.sections.iter().map(|s| link(&s.title, &s.title)).collect();
     let _ = writeln!(text, "{}\n", links.join(" · "));
@@ -323,7 +324,8 @@ mod tests {
     #[test]
     fn a_row_for_each_kind_of_field() {
         check(
-            &json!({"type": "string", "pattern": "^a|b$", "description": "One\n| two *three* <four>."}),
+            &json!({"type": "string", "pattern": "^a|b$", "description": "One\n| two *three* \
+                <four>."}),
             r"| `field` | text |  | `^a\|b$` | One \| two \*three\* \<four\>. |",
         );
         check(
@@ -339,7 +341,8 @@ mod tests {
             "| `field` | list of texts |  | at most 2 entries; each at most 4 characters |  |",
         );
         check(
-            &json!({"type": "array", "items": {"type": "object", "properties": {"x": {"type": "boolean"}}}}),
+            &json!({"type": "array",
+                "items": {"type": "object", "properties": {"x": {"type": "boolean"}}}}),
             "| `field` | list of [objects](#specfield) |  |  |  |",
         );
         check(

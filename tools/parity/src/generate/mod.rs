@@ -205,10 +205,14 @@ impl Gen {
                 "enabled": self.chance(0.5),
                 "region": *self.pick(&["us-east-1", "eu-central-1", "ap-südost"]),
                 "text": self.string(),
-                "quantity": *self.pick(&["500m", "1Gi", "0.1", "1e3", "12E", "-3k", "1.5Mi", "x", "10n"]),
-                "number": *self.pick(&["1", "-17", "0x10", "1e3", "3.5", "9223372036854775808", "1_000", " 1", "007", "+5", "NaN", "Inf"]),
+                "quantity": *self.pick(&["500m", "1Gi", "0.1", "1e3", "12E", "-3k", "1.5Mi", "x",
+                    "10n"]),
+                "number": *self.pick(&["1", "-17", "0x10", "1e3", "3.5", "9223372036854775808",
+                "1_000", " 1", "007", "+5", "NaN", "Inf"]),
                 "flag": *self.pick(&["true", "false", "T", "0", "1", "yes", "TRUE", "tRUE"]),
-                "json": *self.pick(&["{\"a\":1,\"b\":[true,null]}", "[1,2.5,\"x\"]", "{\"a\":", "1", "null", "{\"big\":12345678901234567890}", "[]", "{} x", "{\"dup\":1,\"dup\":2}"]),
+                "json": *self.pick(&["{\"a\":1,\"b\":[true,null]}", "[1,2.5,\"x\"]", "{\"a\":", "1",
+                    "null", "{\"big\":12345678901234567890}", "[]", "{} x",
+                    "{\"dup\":1,\"dup\":2}"]),
                 "base64": *self.pick(&["aGVsbG8=", "aGVsbG8", "!!", "w7w=", "/w=="]),
                 "arn": "arn:aws:iam::123456789012:role/db-admin",
                 "labels": self.string_map(),
@@ -293,7 +297,8 @@ impl Gen {
         let mut status = json!({
             "conditions": [
                 { "type": "Synced", "status": "True", "reason": "ReconcileSuccess" },
-                { "type": "Ready", "status": ready, "reason": "Available", "lastTransitionTime": "2024-01-01T00:00:00Z" },
+                { "type": "Ready", "status": ready, "reason": "Available",
+                    "lastTransitionTime": "2024-01-01T00:00:00Z" },
             ],
             "atProvider": {
                 "endpoint": self.string(), "port": self.integer(), "size": self.float(),

@@ -96,8 +96,8 @@ fn own_word(claim: &Value) -> Check {
         Some(c) if c.reason == "ScalerFailed" => Check::failed(
             NAME,
             message,
-            "are stream, consumer and account spelled right in spec.nats, and do they exist? If so, a \
-             platform engineer looks whether KEDA reaches NATS: eds verify keda",
+            "are stream, consumer and account spelled right in spec.nats, and do they exist? If \
+                so, a platform engineer looks whether KEDA reaches NATS: eds verify keda",
         ),
         Some(c) => Check::skipped(NAME, format!("nothing of KEDA yet; {}: {message}", c.reason)),
         None => Check::skipped(NAME, "nothing yet"),

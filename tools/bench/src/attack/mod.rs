@@ -159,11 +159,13 @@ pub(crate) fn run(attack: &Attack) -> Result<bool, Failure> {
         let theirs = go.as_ref().map_or_else(|| "not compared".to_owned(), text);
         println!("| {name} | {} | {theirs} | {verdict} |", text(&ours));
         rows.push(json!({
-            "attack": name, "ours": as_json(&ours), "go": go.as_ref().map(as_json), "faults": faults,
+            "attack": name, "ours": as_json(&ours), "go": go.as_ref().map(as_json),
+            "faults": faults,
         }));
     }
     std::fs::create_dir_all(&attack.out)?;
-    let summary = json!({ "version": 1, "memory_limit": MEMORY, "limited": Group::can_limit(), "rows": rows });
+    let summary = json!({ "version": 1, "memory_limit": MEMORY, "limited": Group::can_limit(),
+        "rows": rows });
     std::fs::write(attack.out.join("attack.json"), format!("{summary:#}\n"))?;
     Ok(held)
 }

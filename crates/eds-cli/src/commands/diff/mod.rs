@@ -45,8 +45,8 @@ pub(crate) struct Args {
     /// How to print the difference.
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     output: Format,
-    /// Exit with 0 also where it differs, as long as every difference has a reason that the platform knows, and none has
-    /// consequences for the worker: where it loses a variable, a volume, an argument or the like, where a variable
+    /// Exit with 0 also where it differs, as long as every difference has a reason that the platform knows, and none
+    /// has consequences for the worker: where it loses a variable, a volume, an argument or the like, where a variable
     /// gets another value, and where an object is deleted, it is 1.
     #[arg(long)]
     explained: bool,
@@ -127,12 +127,13 @@ fn objects(
     let of = of.join(", ");
     match (claims.len(), objects.iter().all(is_list)) {
         (0, true) => bail!(
-            "{of}: holds no object of Kubernetes, so there is nothing to compare with: name manifests, or what runs with \
-             --live"
+            "{of}: holds no object of Kubernetes, so there is nothing to compare with: name \
+                manifests, or what runs with --live"
         ),
         (_, true) => bail!(
-            "{of}: holds {kind} alone, and no manifest to compare with: name a git revision (--against HEAD), or pipe what \
-             that claim becomes: eds render CLAIM | eds diff CLAIM --against -"
+            "{of}: holds {kind} alone, and no manifest to compare with: name a git revision \
+                (--against HEAD), or pipe what that claim becomes: eds render CLAIM | eds diff \
+                CLAIM --against -"
         ),
         (0, false) => {}
         (n, false) => {
@@ -171,7 +172,8 @@ fn against(args: &Args, notes: &mut Vec<String>) -> Result<Against> {
             for name in all.iter().filter(|name| !name.starts_with(['.', '/', '-'])) {
                 if Path::new(name).exists() && git::is_revision(name, folder) {
                     notes.push(format!(
-                        "{name} is a file here and a revision of git: compared with the file; the revision is {name}^0"
+                        "{name} is a file here and a revision of git: compared with the file; the \
+                            revision is {name}^0"
                     ));
                 }
             }
@@ -202,11 +204,13 @@ fn live(args: &Args, after: &[Value]) -> Result<Diff> {
             let annotation = live.pointer("/metadata/annotations").and_then(|a| a.get(ADOPT));
             let handed_over = annotation.and_then(Value::as_str) == Some(claim_of(manifest));
             match (obstacle, handed_over) {
-                (Some(why), _) => all.notes.push(format!("{what} was not made by a claim, and {why}")),
+                (Some(why), _) => {
+                    all.notes.push(format!("{what} was not made by a claim, and {why}"))
+                }
                 (None, true) => {}
                 (None, false) => all.notes.push(format!(
-                    "{what} was not made by a claim: nothing is composed until it is handed over or deleted; \
-                     eds adopt --from-cluster says how"
+                    "{what} was not made by a claim: nothing is composed until it is handed over \
+                        or deleted; eds adopt --from-cluster says how"
                 )),
             }
         }
