@@ -42,6 +42,16 @@ pub fn distance(a: &str, b: &str) -> usize {
     last.last().copied().unwrap_or_default()
 }
 
+/// Whether two names differ in case, dashes and underscores only.
+#[must_use]
+pub fn same_name(a: &str, b: &str) -> bool {
+    let plain = |name: &str| -> String {
+        let seen = characters::visible(name);
+        seen.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect()
+    };
+    plain(a) == plain(b)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,14 +72,4 @@ mod tests {
         check("", &["stream"], None);
         check(&"a".repeat(100_000), &["aaa"], None);
     }
-}
-
-/// Whether two names differ in case, dashes and underscores only.
-#[must_use]
-pub fn same_name(a: &str, b: &str) -> bool {
-    let plain = |name: &str| -> String {
-        let seen = characters::visible(name);
-        seen.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect()
-    };
-    plain(a) == plain(b)
 }
