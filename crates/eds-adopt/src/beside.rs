@@ -1,5 +1,6 @@
 //! Objects that the claim does not make: those that go, those that stay, and those that no longer mean the worker.
 
+use kube_object::object::Fields;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -9,21 +10,20 @@ use super::fields::Kind;
 use super::variables::{config_value, literal, overruling};
 use super::verdict::{Context, Verdict};
 use super::{nats, workers};
-use kube_object::object::{list, text};
 use kube_object::path::{Path, Step};
 
 impl Context<'_> {
     /// A HorizontalPodAutoscaler of the worker's.
     pub(super) fn autoscaler(&self, pattern: &str, value: Option<&Value>) -> Verdict {
         let scaler = self.owner.and_then(|(_, worker)| {
-            worker.rendered.iter().find(|object| text(object, "/kind") == "ScaledObject")
+            worker.rendered.iter().find(|object| object.text("/kind") == "ScaledObject")
         });
         let bound = match pattern {
             "spec.minReplicas" => Some("minReplicaCount"),
             "spec.maxReplicas" => Some("maxReplicaCount"),
             _ => None,
         };
-        if let Some(new) = bound.and_then(|key| scaler?.pointer(&format!("/spec/{key}"))) {
+        if let Some(new) = bound.and_then(|key| scaler?.at(&format!("/spec/{key}"))) {
             if Some(new) == value {
                 return Verdict::new(
                     Kind::Kept,
@@ -65,12 +65,11 @@ impl Context<'_> {
                 "it stays as it is, beside the workload that no claim is written for",
             );
         }
-        let deployment =
-            worker.rendered.iter().find(|object| text(object, "/kind") == "Deployment");
+        let deployment = worker.rendered.iter().find(|object| object.text("/kind") == "Deployment");
         if let Some((at, selector)) = workers::selector(self.manifest) {
             let inside = format!("/{}", pattern.replace('.', "/")).starts_with(at);
             let labels =
-                deployment.and_then(|d| d.pointer("/spec/template/metadata/labels")?.as_object());
+                deployment.and_then(|d| d.at("/spec/template/metadata/labels")?.as_object());
             let labels: BTreeMap<&str, &Value> =
                 labels.into_iter().flatten().map(|(key, value)| (key.as_str(), value)).collect();
             if inside && !workers::selects(selector, &labels) {
@@ -163,11 +162,11 @@ impl Context<'_> {
     /// Whether a key of a Secret that is taken whole has the name of a variable that the platform sets itself.
     fn is_overruled(&self, path: &Path, deployment: Option<&Value>) -> bool {
         let [Step::Key(field), Step::Key(key)] = path.0.as_slice() else { return false };
-        let main = deployment.and_then(|d| d.pointer("/spec/template/spec/containers/0"));
-        let mut whole = main.into_iter().flat_map(|main| list(main, "/envFrom"));
+        let main = deployment.and_then(|d| d.at("/spec/template/spec/containers/0"));
+        let mut whole = main.into_iter().flat_map(|main| main.list("/envFrom"));
         matches!(field.as_str(), "data" | "stringData")
             && nats::OWN.contains(&key.as_str())
-            && whole.any(|source| text(source, "/secretRef/name") == self.manifest.name())
+            && whole.any(|source| source.text("/secretRef/name") == self.manifest.name())
     }
 
     /// One key of a ConfigMap that the worker uses.
@@ -178,28 +177,28 @@ impl Context<'_> {
         };
         let name = self.manifest.name();
         let was = config_value(&self.manifest.value, key).map(literal);
-        let pod = self.index.get(workload).and_then(|w| w.value.pointer("/spec/template/spec"));
+        let pod = self.index.get(workload).and_then(|w| w.value.at("/spec/template/spec"));
         let containers = pod
             .into_iter()
-            .flat_map(|pod| list(pod, "/containers").chain(list(pod, "/initContainers")));
+            .flat_map(|pod| pod.list("/containers").chain(pod.list("/initContainers")));
         let mut names: Vec<String> = Vec::new();
         for container in containers {
             for source in
-                list(container, "/envFrom").filter(|s| text(s, "/configMapRef/name") == name)
+                container.list("/envFrom").filter(|s| s.text("/configMapRef/name") == name)
             {
-                names.push(format!("{}{key}", text(source, "/prefix")));
+                names.push(format!("{}{key}", source.text("/prefix")));
             }
-            for entry in list(container, "/env") {
-                let from = |what: &str| text(entry, &format!("/valueFrom/configMapKeyRef/{what}"));
+            for entry in container.list("/env") {
+                let from = |what: &str| entry.text(&format!("/valueFrom/configMapKeyRef/{what}"));
                 if from("name") == name && from("key") == key {
-                    names.push(text(entry, "/name").to_owned());
+                    names.push(entry.text("/name").to_owned());
                 }
             }
         }
-        let main = deployment.and_then(|d| d.pointer("/spec/template/spec/containers/0"));
+        let main = deployment.and_then(|d| d.at("/spec/template/spec/containers/0"));
         for variable in &names {
             let entry =
-                main.and_then(|main| list(main, "/env").find(|e| text(e, "/name") == variable));
+                main.and_then(|main| main.list("/env").find(|e| e.text("/name") == variable));
             let Some(entry) = entry else { continue };
             let written = entry.get("value").and_then(Value::as_str);
             if written == was.as_deref()
@@ -218,7 +217,7 @@ impl Context<'_> {
             }
         }
         let overruled =
-            pod.into_iter().flat_map(|pod| list(pod, "/containers")).find_map(|container| {
+            pod.into_iter().flat_map(|pod| pod.list("/containers")).find_map(|container| {
                 let secret = |name: &str| self.secret(name);
                 names.iter().find_map(|variable| overruling(container, name, variable, secret))
             });
@@ -246,11 +245,11 @@ impl Context<'_> {
     }
 
     fn mounts(&self, pod: Option<&Value>, name: &str) -> bool {
-        let volumes = pod.into_iter().flat_map(|pod| list(pod, "/volumes"));
+        let volumes = pod.into_iter().flat_map(|pod| pod.list("/volumes"));
         let mut named = volumes.flat_map(|volume| {
             let projected =
-                list(volume, "/projected/sources").map(|source| text(source, "/configMap/name"));
-            std::iter::once(text(volume, "/configMap/name")).chain(projected)
+                volume.list("/projected/sources").map(|source| source.text("/configMap/name"));
+            std::iter::once(volume.text("/configMap/name")).chain(projected)
         });
         named.any(|mounted| mounted == name)
     }

@@ -1,5 +1,6 @@
 //! The claim that says what a worker's manifests say.
 
+use kube_object::object::Fields;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
@@ -11,7 +12,6 @@ use super::variables::{Environment, Origin, Variable};
 use super::workers::Group;
 use super::write::{Item, Tree};
 use super::{Guess, Namespace, Platform};
-use kube_object::object::{list, text};
 use kube_object::secrets::{secret_argument, secret_option};
 
 /// A claim to be written, and what was decided on the way.
@@ -105,12 +105,12 @@ pub(super) fn draft(
 ) -> Option<Draft> {
     let get = |at: Option<usize>| at.and_then(|at| namespace.index.get(at)).map(|m| &m.value);
     let workload = namespace.index.get(group.workload)?;
-    let pod = workload.value.pointer("/spec/template/spec")?;
-    let container = list(pod, "/containers").nth(group.container)?;
+    let pod = workload.value.at("/spec/template/spec")?;
+    let container = pod.list("/containers").nth(group.container)?;
     let (scaler, autoscaler, account) =
         (get(group.scaler), get(group.autoscaler), get(group.account));
     let trigger = scaler.and_then(|scaler| {
-        list(scaler, "/spec/triggers").find(|trigger| text(trigger, "/type") == nats::TRIGGER)
+        scaler.list("/spec/triggers").find(|trigger| trigger.text("/type") == nats::TRIGGER)
     });
     let mut environment = Environment::of(container, pod, namespace);
     let init = init_container(pod, container);
@@ -121,7 +121,7 @@ pub(super) fn draft(
     let default = |field: &str| {
         let at =
             format!("/properties/spec/properties/{}/default", field.replace('.', "/properties/"));
-        platform.api.definition.schema.pointer(&at).cloned()
+        platform.api.definition.schema.at(&at).cloned()
     };
     let url = default("nats.url");
     let url = url.as_ref().and_then(Value::as_str).unwrap_or_default();
@@ -129,7 +129,7 @@ pub(super) fn draft(
         nats::settings(namespace.claim, container, &environment, trigger, autoscaler, url);
     let most = |field: &str| {
         let at = format!("/properties/spec/properties/{field}/maxItems");
-        let most = platform.api.definition.schema.pointer(&at).and_then(Value::as_u64);
+        let most = platform.api.definition.schema.at(&at).and_then(Value::as_u64);
         most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX)
     };
 
@@ -177,7 +177,7 @@ pub(super) fn draft(
     }
     notes.extend(others(pod, container, scaler, trigger, namespace, url));
     let mut spec = vec![
-        Item::scalar("image", text(container, "/image"), None),
+        Item::scalar("image", container.text("/image"), None),
         Item::scalar("size", size.name, size.comment),
         Item::field("nats", nats_items(settings), None),
     ];
@@ -244,7 +244,7 @@ pub(super) fn draft(
     }
     let bounds = |field: &str| {
         let at = format!("/properties/spec/properties/scaling/properties/{field}");
-        let field = platform.api.definition.schema.pointer(&at);
+        let field = platform.api.definition.schema.at(&at);
         let bound = |key: &str| field.and_then(|field| field.get(key)?.as_i64());
         (bound("minimum").unwrap_or(i64::MIN), bound("maximum").unwrap_or(i64::MAX))
     };
@@ -265,12 +265,12 @@ pub(super) fn draft(
         Item::field("spec", Tree::Map(spec), None),
     ]);
     let secret = (!made.is_empty()).then_some((adopted, made));
-    let init = init.map(|init| text(init, "/name").to_owned());
+    let init = init.map(|init| init.text("/name").to_owned());
     Some(Draft {
         tree,
         guesses,
         notes,
-        container: text(container, "/name").to_owned(),
+        container: container.text("/name").to_owned(),
         init,
         secret,
     })
@@ -340,9 +340,9 @@ fn nats_items(settings: Settings) -> Tree {
 
 /// The init container that a claim can say: it ends, runs the worker's image, and something else than the worker.
 fn init_container<'a>(pod: &'a Value, main: &Value) -> Option<&'a Value> {
-    list(pod, "/initContainers").find(|init| {
-        let own = list(init, "/command").chain(list(init, "/args")).next().is_some();
-        text(init, "/restartPolicy") != "Always" && init.get("image") == main.get("image") && own
+    pod.list("/initContainers").find(|init| {
+        let own = init.list("/command").chain(init.list("/args")).next().is_some();
+        init.text("/restartPolicy") != "Always" && init.get("image") == main.get("image") && own
     })
 }
 
@@ -358,12 +358,12 @@ fn others(
     let mut notes = Vec::new();
     let (config, secret) =
         (|name: &str| namespace.config(name), |name: &str| namespace.secret(name));
-    for container in list(pod, "/containers").filter(|c| !std::ptr::eq(*c, worker)) {
+    for container in pod.list("/containers").filter(|c| !std::ptr::eq(*c, worker)) {
         if nats::signs(container, &config, &secret) == 0 {
             continue;
         }
         let environment = Environment::of(container, pod, namespace);
-        let name = text(container, "/name");
+        let name = container.text("/name");
         let found = nats::settings(name, container, &environment, None, None, url);
         let known = |setting: &Setting| {
             if setting.guess { "…".to_owned() } else { setting.value.clone() }
@@ -371,16 +371,16 @@ fn others(
         notes.push(format!(
             "container {name} speaks of NATS too, and does not run any more: if it is a worker, \
                 write a claim of its own for it, with image {}, stream {} and consumer {}",
-            text(container, "/image"),
+            container.text("/image"),
             known(&found.stream),
             known(&found.consumer),
         ));
     }
-    let triggers = scaler.into_iter().flat_map(|scaler| list(scaler, "/spec/triggers"));
+    let triggers = scaler.into_iter().flat_map(|scaler| scaler.list("/spec/triggers"));
     let more =
-        triggers.filter(|t| text(t, "/type") == nats::TRIGGER).filter(|t| Some(*t) != trigger);
+        triggers.filter(|t| t.text("/type") == nats::TRIGGER).filter(|t| Some(*t) != trigger);
     notes.extend(more.map(|other| {
-        let said = |key: &str| text(other, &format!("/metadata/{key}")).to_owned();
+        let said = |key: &str| other.text(&format!("/metadata/{key}")).to_owned();
         format!(
             "the ScaledObject has a second {} trigger, of stream {} and consumer {}: a claim \
                 scales by one consumer. If the worker reads both, make two claims of it, each with \
@@ -437,7 +437,7 @@ fn arguments(
     let mut before = String::new();
     for field in ["command", "args"] {
         let mut texts = Vec::new();
-        for word in list(init, &format!("/{field}")) {
+        for word in init.list(&format!("/{field}")) {
             let word = word.as_str().map_or_else(|| word.to_string(), str::to_owned);
             if secret_argument(&before, &word) {
                 let option = secret_option(&before, &word).filter(|_| word.starts_with('-'));
@@ -461,7 +461,7 @@ fn arguments(
 /// A pod's own, or else its ServiceAccount's.
 fn pull_secrets<'a>(pod: &'a Value, account: Option<&'a Value>) -> impl Iterator<Item = &'a str> {
     let names =
-        |value: &'a Value| list(value, "/imagePullSecrets").map(|secret| text(secret, "/name"));
+        |value: &'a Value| value.list("/imagePullSecrets").map(|secret| secret.text("/name"));
     let mut own: Vec<&str> = names(pod).collect();
     if own.is_empty() {
         own.extend(account.into_iter().flat_map(names));
@@ -500,9 +500,8 @@ fn scaling(
     (default, bounds): (&impl Fn(&str) -> Option<Value>, &impl Fn(&str) -> (i64, i64)),
     guess: &mut impl FnMut(&str, &str, &Option<String>),
 ) -> Vec<Item> {
-    let replicas = whole(workload.pointer("/spec/replicas")).unwrap_or(1);
-    let number =
-        |object: Option<&Value>, at: &str| whole(object.and_then(|object| object.pointer(at)));
+    let replicas = whole(workload.at("/spec/replicas")).unwrap_or(1);
+    let number = |object: Option<&Value>, at: &str| whole(object.and_then(|object| object.at(at)));
     let (min, max, comment) = match (scaler, autoscaler) {
         // KEDA's own defaults.
         (Some(_), _) => (
@@ -602,7 +601,7 @@ fn scaling(
 fn grace(pod: &Value, platform: &Platform<'_>) -> Option<Item> {
     const FIELD: &str = "terminationGracePeriodSeconds";
     let schema =
-        platform.api.definition.schema.pointer(&format!("/properties/spec/properties/{FIELD}"))?;
+        platform.api.definition.schema.at(&format!("/properties/spec/properties/{FIELD}"))?;
     let bound = |key: &str| schema.get(key).and_then(Value::as_i64);
     let written = whole(pod.get(FIELD))?;
     let seconds =

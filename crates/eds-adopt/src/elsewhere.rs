@@ -1,5 +1,6 @@
 //! What the claim does not say at the same place, but at another.
 
+use kube_object::object::Fields;
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
@@ -9,23 +10,22 @@ use super::nats;
 use super::variables::overruling;
 use super::verdict::{Context, Verdict};
 use kube_object::difference::{Row, value_at};
-use kube_object::object::{list, text};
 use kube_object::path::{Path, Step};
 
 impl Context<'_> {
     /// Whether what was taken away is said at another place of what the claim becomes.
     pub(super) fn elsewhere(&self, path: &Path, pattern: &str, row: &Row<'_>) -> Option<Verdict> {
         let (_, worker) = self.owner?;
-        let part = |kind: &str| worker.rendered.iter().find(|object| text(object, "/kind") == kind);
+        let part = |kind: &str| worker.rendered.iter().find(|object| object.text("/kind") == kind);
         let value = row.before?;
         if let Some(verdict) = self.naming(path, pattern, part(self.manifest.kind())) {
             return Some(verdict);
         }
         match self.manifest.kind() {
             "ServiceAccount" if pattern.starts_with("imagePullSecrets") => {
-                let pod = part("Deployment")?.pointer("/spec/template/spec")?;
+                let pod = part("Deployment")?.at("/spec/template/spec")?;
                 let there =
-                    list(pod, "/imagePullSecrets").any(|secret| secret.get("name") == Some(value));
+                    pod.list("/imagePullSecrets").any(|secret| secret.get("name") == Some(value));
                 there.then(|| {
                     Verdict::replaced(
                         value.clone(),
@@ -34,7 +34,7 @@ impl Context<'_> {
                 })
             }
             "Service" if pattern.starts_with("spec.selector.") => {
-                let selector = part("Service")?.pointer("/spec/selector")?;
+                let selector = part("Service")?.at("/spec/selector")?;
                 Some(Verdict::replaced(
                     selector.clone(),
                     "the claim's Service finds the pods by the platform's labels",
@@ -60,11 +60,10 @@ impl Context<'_> {
             return Some(verdict);
         }
         if pattern == "spec.replicas" {
-            let at =
-                |key: &str| scaler.pointer(&format!("/spec/{key}")).cloned().unwrap_or_default();
+            let at = |key: &str| scaler.at(&format!("/spec/{key}")).cloned().unwrap_or_default();
             let new = json!({"minReplicaCount": at("minReplicaCount"),
                 "maxReplicaCount": at("maxReplicaCount")});
-            let most = new.pointer("/maxReplicaCount").and_then(Value::as_i64);
+            let most = new.integer("/maxReplicaCount");
             if value.as_i64().zip(most).is_some_and(|(was, most)| was > most) {
                 return Some(
                     Verdict::new(
@@ -89,8 +88,8 @@ impl Context<'_> {
             .strip_prefix("main.securityContext.")
             .or(place.strip_prefix("init.securityContext."))
         {
-            let pod = deployment.pointer("/spec/template/spec/securityContext")?;
-            let said = pod.pointer(&format!("/{}", rest.replace('.', "/")))?;
+            let pod = deployment.at("/spec/template/spec/securityContext")?;
+            let said = pod.at(&format!("/{}", rest.replace('.', "/")))?;
             let why = match said == value {
                 true => "said for the whole pod",
                 false => "the platform says it for the whole pod",
@@ -100,8 +99,8 @@ impl Context<'_> {
         if let Some(name) = self.variable(path, pattern)
             && (place.starts_with("main.") || place.starts_with("init."))
         {
-            let main = deployment.pointer("/spec/template/spec/containers/0")?;
-            let entry = list(main, "/env").find(|entry| text(entry, "/name") == name)?;
+            let main = deployment.at("/spec/template/spec/containers/0")?;
+            let entry = main.list("/env").find(|entry| entry.text("/name") == name)?;
             if nats::OWN.contains(&name) && pattern.contains("secretKeyRef") {
                 let why = format!(
                     "{name} no longer comes from the Secret: the platform sets it from spec.nats"
@@ -118,9 +117,7 @@ impl Context<'_> {
                     the worker"
             } else if pattern.contains("fieldRef") {
                 "its value is written into the claim"
-            } else if entry.pointer("/valueFrom/secretKeyRef").is_some()
-                && pattern.ends_with("value")
-            {
+            } else if entry.at("/valueFrom/secretKeyRef").is_some() && pattern.ends_with("value") {
                 "looks like a secret, so the claim takes it from a Secret"
             } else {
                 "another entry of the same name counts"
@@ -149,8 +146,7 @@ impl Context<'_> {
         let naming = ["app", "name", "component", "k8s-app", "helm.sh/chart"]
             .contains(&key.as_str())
             || key.starts_with("app.kubernetes.io/");
-        let labels =
-            rendered?.pointer(&format!("/{}", at.trim_end_matches('.').replace('.', "/")))?;
+        let labels = rendered?.at(&format!("/{}", at.trim_end_matches('.').replace('.', "/")))?;
         naming.then(|| {
             let name = labels.get("app.kubernetes.io/name").cloned().unwrap_or_default();
             let why = "the platform's labels say what it is: app.kubernetes.io/name and its like";
@@ -161,7 +157,7 @@ impl Context<'_> {
 
     /// The labels by which the Deployment knew its pods: the platform has labels of its own for that.
     fn selected(&self, path: &Path, pattern: &str, deployment: &Value) -> Option<Verdict> {
-        let labels = deployment.pointer("/spec/selector/matchLabels")?;
+        let labels = deployment.at("/spec/selector/matchLabels")?;
         if pattern.starts_with("spec.selector.") {
             let why = "the claim's Deployment knows its pods by the platform's labels, and a \
                 selector cannot be changed";
@@ -175,7 +171,7 @@ impl Context<'_> {
             .any(|at| pattern.starts_with(at));
         let key = path.0.last().filter(|_| is_label)?;
         let Step::Key(key) = key else { return None };
-        self.manifest.value.pointer("/spec/selector/matchLabels")?.get(key)?;
+        self.manifest.value.at("/spec/selector/matchLabels")?.get(key)?;
         let why = "the platform's labels tell the pods apart";
         let todo = "NetworkPolicies, PodMonitors, dashboards and people that select by it select \
             by app.kubernetes.io/name";
@@ -189,17 +185,16 @@ impl Context<'_> {
         }
         let source =
             value_at(&self.manifest.value, &Path(path.0.iter().take(7).cloned().collect()))?;
-        let prefix = text(source, "/prefix");
-        let (kind, name) =
-            match (text(source, "/configMapRef/name"), text(source, "/secretRef/name")) {
-                ("", secret) => ("Secret", secret),
-                (config, _) => ("ConfigMap", config),
-            };
+        let prefix = source.text("/prefix");
+        let (kind, name) = match (source.text("/configMapRef/name"), source.text("/secretRef/name"))
+        {
+            ("", secret) => ("Secret", secret),
+            (config, _) => ("ConfigMap", config),
+        };
         let namespace = self.index.namespace(self.manifest);
         let object = &self.index.get(self.index.find(namespace, kind, name)?)?.value;
-        let main = deployment.pointer("/spec/template/spec/containers/0")?;
-        let variables: HashSet<&str> =
-            list(main, "/env").map(|entry| text(entry, "/name")).collect();
+        let main = deployment.at("/spec/template/spec/containers/0")?;
+        let variables: HashSet<&str> = main.list("/env").map(|entry| entry.text("/name")).collect();
         let keys = ["data", "stringData"].iter().filter_map(|field| object.get(field)?.as_object());
         let mut keys = keys.flat_map(|entries| entries.keys());
         let container = Path(path.0.iter().take(5).cloned().collect());
@@ -234,25 +229,25 @@ impl Context<'_> {
             return false;
         }
         let entry = value_at(rendered, &Path(row.path.0.iter().take(7).cloned().collect()));
-        let name = entry.map(|entry| text(entry, "/name")).unwrap_or_default();
+        let name = entry.map(|entry| entry.text("/name")).unwrap_or_default();
         let list_name =
             if rest.starts_with("containers") { "containers" } else { "initContainers" };
-        let containers = list(&self.manifest.value, &format!("/spec/template/spec/{list_name}"));
+        let containers = self.manifest.value.list(&format!("/spec/template/spec/{list_name}"));
         let mut same = containers.filter(|c| {
             matches!(
-                self.options.renamed.get(text(c, "/name")).map(String::as_str),
+                self.options.renamed.get(c.text("/name")).map(String::as_str),
                 Some("main" | "init")
             )
         });
-        same.any(|container| list(container, "/env").any(|entry| text(entry, "/name") == name))
+        same.any(|container| container.list("/env").any(|entry| entry.text("/name") == name))
     }
 }
 
 /// Where a rendered variable's value comes from, in a few words.
 pub(super) fn source(entry: &Value) -> Value {
-    match entry.pointer("/valueFrom/secretKeyRef") {
+    match entry.at("/valueFrom/secretKeyRef") {
         Some(secret) => {
-            json!(format!("Secret {}, key {}", text(secret, "/name"), text(secret, "/key")))
+            json!(format!("Secret {}, key {}", secret.text("/name"), secret.text("/key")))
         }
         None => entry.get("value").cloned().unwrap_or_default(),
     }

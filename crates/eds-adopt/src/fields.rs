@@ -1,5 +1,6 @@
 //! Every leaf of every manifest, and what becomes of it.
 
+use kube_object::object::Fields;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 
@@ -13,7 +14,6 @@ use super::{Owner, Worker, reasons};
 use kube_object::difference::{
     self, Options, Row, State, masked_value, recreates, restarts, shown, value_at,
 };
-use kube_object::object::{list, text};
 use kube_object::path::Path;
 
 /// What becomes of a leaf.
@@ -97,7 +97,7 @@ pub(super) fn all(index: &Index<'_>, owners: &[Owner], workers: &[Worker]) -> Ve
             "ServiceAccount" => group.account.is_some(),
             _ => group.scaler.is_some(),
         };
-        for rendered in worker.rendered.iter().filter(|object| !has(text(object, "/kind"))) {
+        for rendered in worker.rendered.iter().filter(|object| !has(object.text("/kind"))) {
             let (nothing, options) = (json!({}), Options::default());
             for row in difference::compare(&nothing, rendered, &options) {
                 if row.state == State::Added {
@@ -121,9 +121,9 @@ fn object(
     let options = match owner {
         Some(((_, Some(draft), _), _)) => {
             // What else is called so is something else.
-            let pod = manifest.value.pointer("/spec/template/spec").unwrap_or(&Value::Null);
-            let all = list(pod, "/containers").chain(list(pod, "/initContainers"));
-            let others = all.map(|container| text(container, "/name"));
+            let pod = manifest.value.at("/spec/template/spec").unwrap_or(&Value::Null);
+            let all = pod.list("/containers").chain(pod.list("/initContainers"));
+            let others = all.map(|container| container.text("/name"));
             let others = others.map(|name| (name.to_owned(), format!("not the claim's {name}")));
             let init = draft.init.iter().map(|init| (init.clone(), "init".to_owned()));
             let main = (draft.container.clone(), "main".to_owned());
@@ -195,7 +195,7 @@ fn object(
 }
 
 fn added(rendered: &Value, worker: &Worker, row: &Row<'_>) -> Field {
-    let kind = text(rendered, "/kind");
+    let kind = rendered.text("/kind");
     let pattern = row.path.pattern();
     let (why, todo) = reasons::added(kind, &pattern).unwrap_or(("the platform sets it", None));
     let why = match &row.default {
@@ -220,5 +220,5 @@ fn added(rendered: &Value, worker: &Worker, row: &Row<'_>) -> Field {
 
 fn identity(object: &Value) -> [String; 4] {
     ["/apiVersion", "/kind", "/metadata/namespace", "/metadata/name"]
-        .map(|at| text(object, at).to_owned())
+        .map(|at| object.text(at).to_owned())
 }

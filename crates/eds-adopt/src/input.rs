@@ -1,11 +1,11 @@
 //! Manifests from texts: objects one by one, whatever they came in.
 
+use kube_object::object::Fields;
 use kube_schema::yaml::Place;
 use std::collections::HashSet;
 
 use serde_json::Value;
 
-use kube_object::object::{list, text};
 use kube_object::path::{Path, Step};
 use kube_schema::diagnostics::{Finding, catalog};
 use kube_schema::yaml::{self, Content, Entry, Node, Span};
@@ -158,9 +158,9 @@ impl Manifest {
 
     /// Kind and name of the object that has made this one, and would make it again.
     pub(super) fn controller(&self) -> Option<(&str, &str)> {
-        let mut owners = list(&self.value, "/metadata/ownerReferences");
+        let mut owners = self.value.list("/metadata/ownerReferences");
         let owner = owners.find(|owner| owner.get("controller") == Some(&Value::Bool(true)))?;
-        Some((text(owner, "/kind"), text(owner, "/name")))
+        Some((owner.text("/kind"), owner.text("/name")))
     }
 
     pub(super) fn group(&self) -> &str {
@@ -169,7 +169,7 @@ impl Manifest {
     }
 
     pub(super) fn text(&self, pointer: &str) -> &str {
-        text(&self.value, pointer)
+        self.value.text(pointer)
     }
 
     /// The line on which the object begins.

@@ -34,13 +34,13 @@ mod verdict;
 mod workers;
 mod write;
 
+use kube_object::object::Fields;
 use std::collections::{BTreeSet, HashSet};
 
 use serde_json::{Value, json};
 
 use eds_claims as claims;
 use eds_core::composition::{self, Composition, Inputs};
-use kube_object::object;
 use kube_schema::diagnostics::{FileFindings, Finding, Severity};
 use kube_schema::schema::ClaimApi;
 use patch_and_transform::protocol::{Object, normalize};
@@ -363,7 +363,7 @@ fn render(claim: &Value, platform: &Platform<'_>) -> Option<Vec<Value>> {
 
 /// What each size gives a container, as the Composition makes it.
 fn sizes(platform: &Platform<'_>) -> Vec<Size> {
-    let names = platform.api.definition.schema.pointer("/properties/spec/properties/size/enum");
+    let names = platform.api.definition.schema.at("/properties/spec/properties/size/enum");
     let names = names.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let resources = |size: &str| {
         let mut claim = json!({
@@ -374,9 +374,8 @@ fn sizes(platform: &Platform<'_>) -> Vec<Size> {
         });
         platform.api.apply_defaults(&mut claim);
         let rendered = render(&claim, platform)?;
-        let deployment =
-            rendered.iter().find(|object| object::text(object, "/kind") == "Deployment")?;
-        deployment.pointer("/spec/template/spec/containers/0/resources").cloned()
+        let deployment = rendered.iter().find(|object| object.text("/kind") == "Deployment")?;
+        deployment.at("/spec/template/spec/containers/0/resources").cloned()
     };
     names
         .filter_map(|name| Some(Size { name: name.to_owned(), resources: resources(name)? }))

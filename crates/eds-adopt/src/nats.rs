@@ -1,9 +1,9 @@
 //! NATS settings, wherever they stand: in KEDA's trigger, in the environment under whatever names, in arguments.
 
+use kube_object::object::Fields;
 use serde_json::Value;
 
 use super::variables::{Environment, Origin, Variable, config_value, keys};
-use kube_object::object::{list, text};
 use kube_object::secrets::{masked, user_info};
 
 /// KEDA's trigger for JetStream.
@@ -54,25 +54,25 @@ pub(super) fn signs<'a>(
     let speaks = |name: &str, value: &str| {
         is_server(value) || words(name).iter().any(|word| word == "NATS" || word == "JETSTREAM")
     };
-    let named = list(container, "/env").filter(|entry| {
-        let from = text(entry, "/valueFrom/configMapKeyRef/name");
-        let key = text(entry, "/valueFrom/configMapKeyRef/key");
+    let named = container.list("/env").filter(|entry| {
+        let from = entry.text("/valueFrom/configMapKeyRef/name");
+        let key = entry.text("/valueFrom/configMapKeyRef/key");
         let value = config(from).and_then(|config| config_value(config, key));
-        speaks(text(entry, "/name"), value.unwrap_or(text(entry, "/value")))
+        speaks(entry.text("/name"), value.unwrap_or(entry.text("/value")))
     });
-    let whole = list(container, "/envFrom").map(|source| {
+    let whole = container.list("/envFrom").map(|source| {
         let data =
-            config(text(source, "/configMapRef/name")).and_then(|c| c.get("data")?.as_object());
+            config(source.text("/configMapRef/name")).and_then(|c| c.get("data")?.as_object());
         let data = data.into_iter().flatten();
         data.filter(|(key, value)| speaks(key, value.as_str().unwrap_or_default())).count()
     });
-    let args = list(container, "/args").chain(list(container, "/command"));
+    let args = container.list("/args").chain(container.list("/command"));
     let args = args.filter_map(Value::as_str).filter(|arg| {
         let (option, value) = arg.split_once('=').unwrap_or((arg, arg));
         is_server(value) || option.starts_with('-') && speaks(&option.replace('-', "_"), "")
     });
-    let secrets = list(container, "/envFrom").map(|source| {
-        let object = secret(text(source, "/secretRef/name"));
+    let secrets = container.list("/envFrom").map(|source| {
+        let object = secret(source.text("/secretRef/name"));
         object
             .into_iter()
             .flat_map(|object| keys(object, &["data", "stringData"]))
@@ -127,7 +127,7 @@ pub(super) fn settings(
     let stream = choose(Kind::Stream, said("stream"), container, environment);
     let consumer = choose(Kind::Consumer, said("consumer"), container, environment);
     let authentication =
-        trigger.map(|trigger| text(trigger, "/authenticationRef/name")).unwrap_or_default();
+        trigger.map(|trigger| trigger.text("/authenticationRef/name")).unwrap_or_default();
     let authenticated = !authentication.is_empty();
     let url = url(container, environment, default_url);
     let endpoint = said("natsServerMonitoringEndpoint").map(|endpoint| {
@@ -198,7 +198,7 @@ fn namespace_of(server: &str) -> Option<&str> {
 /// The stream or consumer whose lag an autoscaler measures through a metric of its own.
 fn measured<'a>(autoscaler: &'a Value, key: &str) -> Option<&'a str> {
     lag_metrics(autoscaler).find_map(|metric| {
-        let labels = metric.pointer("/metric/selector/matchLabels")?.as_object()?;
+        let labels = metric.object("/metric/selector/matchLabels")?;
         let names = [key.to_owned(), format!("{key}_name")];
         names.iter().find_map(|name| labels.get(name)?.as_str())
     })
@@ -206,16 +206,16 @@ fn measured<'a>(autoscaler: &'a Value, key: &str) -> Option<&'a str> {
 
 /// The external metrics of an autoscaler that speak of NATS.
 fn lag_metrics(autoscaler: &Value) -> impl Iterator<Item = &Value> {
-    let external = list(autoscaler, "/spec/metrics").filter_map(|metric| metric.get("external"));
+    let external = autoscaler.list("/spec/metrics").filter_map(|metric| metric.get("external"));
     external.filter(|metric| {
-        let words = words(text(metric, "/metric/name"));
+        let words = words(metric.text("/metric/name"));
         words.iter().any(|word| word == "NATS" || word == "JETSTREAM")
     })
 }
 
 /// How many waiting messages an autoscaler of its own wants for each pod.
 pub(super) fn lag_threshold(autoscaler: &Value) -> Option<i64> {
-    lag_metrics(autoscaler).find_map(|metric| text(metric, "/target/averageValue").parse().ok())
+    lag_metrics(autoscaler).find_map(|metric| metric.text("/target/averageValue").parse().ok())
 }
 
 fn url(container: &Value, environment: &Environment, default: &str) -> Setting {
@@ -231,7 +231,7 @@ fn url(container: &Value, environment: &Environment, default: &str) -> Setting {
         _ => 2,
     });
     let arguments =
-        list(container, "/command").chain(list(container, "/args")).filter_map(Value::as_str);
+        container.list("/command").chain(container.list("/args")).filter_map(Value::as_str);
     let mut arguments = arguments.map(|arg| arg.split_once('=').map_or(arg, |(_, value)| value));
     let argument = arguments.find(|value| is_server(value));
     let found = servers
@@ -422,8 +422,9 @@ fn choose(
             Some((kind.rank(&variable.name)?, variable.name.clone(), value.to_owned()))
         })
         .collect();
-    let args: Vec<&str> = list(container, "/command")
-        .chain(list(container, "/args"))
+    let args: Vec<&str> = container
+        .list("/command")
+        .chain(container.list("/args"))
         .filter_map(Value::as_str)
         .collect();
     for (i, arg) in args.iter().enumerate().filter(|(_, arg)| arg.starts_with('-')) {

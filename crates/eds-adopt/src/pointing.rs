@@ -1,6 +1,7 @@
 //! Objects that are no worker's, and speak of what a claim makes: by a name that the claim takes, by a Service's name,
 //! port and labels.
 
+use kube_object::object::Fields;
 use std::collections::HashMap;
 
 use serde_json::Value;
@@ -11,7 +12,6 @@ use super::workers::Index;
 use super::{Manifest, Owner, Worker};
 use golang::quantity;
 use kube_object::difference::value_at;
-use kube_object::object::{list, text};
 use kube_object::path::{Path, Step};
 
 /// What the claims make, and which Services were there before.
@@ -30,7 +30,7 @@ impl<'a> Made<'a> {
             let Some(workload) = index.get(group.workload) else { continue };
             let namespace = index.namespace(workload);
             for object in &worker.rendered {
-                let (kind, name) = (text(object, "/kind"), text(object, "/metadata/name"));
+                let (kind, name) = (object.text("/kind"), object.text("/metadata/name"));
                 let own = match kind {
                     "Deployment" => Some(group.workload),
                     "Service" => group.service,
@@ -56,7 +56,7 @@ impl<'a> Made<'a> {
         namespace: &'m str,
     ) -> impl Iterator<Item = &'a Manifest> + 'm {
         worker.rendered.iter().filter_map(move |object| {
-            let key = (namespace, text(object, "/kind"), text(object, "/metadata/name"));
+            let key = (namespace, object.text("/kind"), object.text("/metadata/name"));
             let found = index.find(key.0, key.1, key.2)?;
             let own = self.objects.get(&key)?;
             (*own != Some(found)).then(|| index.get(found)).flatten()
@@ -85,7 +85,7 @@ impl Context<'_> {
             let Some(Step::Key(key)) = path.0.last() else { return None };
             let label = path.0.get(2) == Some(&Step::Key("matchLabels".to_owned()));
             if label {
-                let new = after.pointer("/metadata/labels")?.get(key);
+                let new = after.at("/metadata/labels")?.get(key);
                 return Some(match new == value {
                     true => Verdict::new(Kind::Kept, "the claim's Service has this label too"),
                     false => Verdict::new(
@@ -121,7 +121,7 @@ impl Context<'_> {
             _ => named,
         };
         let (before, after) = self.made.services.get(&(namespace, service))?;
-        let name = text(after, "/metadata/name");
+        let name = after.text("/metadata/name");
         match last.as_str() {
             "number" | "name" if within => port(after, value, keep),
             "port" | "servicePort" => port(after, value, keep),
@@ -145,14 +145,14 @@ impl Context<'_> {
 
     /// The worker's Service that a ServiceMonitor means, and what the claim makes of it.
     fn monitored(&self) -> Option<(&Manifest, &Value)> {
-        let wanted = self.manifest.value.pointer("/spec/selector/matchLabels")?.as_object()?;
+        let wanted = self.manifest.value.object("/spec/selector/matchLabels")?;
         let namespace = self.index.namespace(self.manifest);
         let mut services: Vec<_> = self
             .made
             .services
             .iter()
             .filter(|((space, _), (before, _))| {
-                let labels = before.value.pointer("/metadata/labels");
+                let labels = before.value.at("/metadata/labels");
                 let has = |(key, value): (&String, &Value)| {
                     labels.and_then(|l| l.get(key)) == Some(value)
                 };
@@ -171,12 +171,12 @@ impl Context<'_> {
         }
         let ((_, draft, _), worker) = self.owner?;
         let container = draft.as_ref()?.container.as_str();
-        let mut containers = list(&self.manifest.value, "/spec/template/spec/containers");
-        let container = containers.find(|c| text(c, "/name") == container)?;
-        let limit = container.pointer("/resources/limits")?.get(what)?;
+        let mut containers = self.manifest.value.list("/spec/template/spec/containers");
+        let container = containers.find(|c| c.text("/name") == container)?;
+        let limit = container.at("/resources/limits")?.get(what)?;
         let deployment =
-            worker.rendered.iter().find(|object| text(object, "/kind") == "Deployment")?;
-        let main = deployment.pointer("/spec/template/spec/containers/0/resources/requests")?;
+            worker.rendered.iter().find(|object| object.text("/kind") == "Deployment")?;
+        let main = deployment.at("/spec/template/spec/containers/0/resources/requests")?;
         let amount = |value: &Value| match value {
             Value::String(text) => quantity::parse_to_float(text).ok(),
             value => value.as_f64(),
@@ -194,7 +194,7 @@ fn port(service: &Value, value: Option<&Value>, keep: &str) -> Option<Verdict> {
             || value.as_str().and_then(|text| text.parse().ok())
                 == port.get("port").and_then(Value::as_i64)
     };
-    if list(service, "/spec/ports").any(same) {
+    if service.list("/spec/ports").any(same) {
         return Some(Verdict::new(
             Kind::Kept,
             "the claim's Service has this port too: keep this manifest beside the claim",

@@ -1,11 +1,11 @@
 //! What the variables of a container are worth: Kubernetes resolves `$(NAME)` in `env` by what stands before it.
 
+use kube_object::object::Fields;
 use std::collections::HashMap;
 
 use serde_json::Value;
 
 use super::variables::{config_value, keys};
-use kube_object::object::{list, text};
 
 /// What is found by its name.
 pub(super) type Find<'f, 'a> = &'f dyn Fn(&str, &str) -> Option<&'a Value>;
@@ -16,10 +16,9 @@ const LONGEST: usize = 4 * 1024;
 /// The values of a container's variables. What stands elsewhere is only named.
 pub(super) fn values<'a>(container: &Value, find: Find<'_, 'a>) -> HashMap<String, String> {
     let mut known: HashMap<String, String> = HashMap::new();
-    for source in list(container, "/envFrom") {
-        let prefix = text(source, "/prefix");
-        let (secret, config) =
-            (text(source, "/secretRef/name"), text(source, "/configMapRef/name"));
+    for source in container.list("/envFrom") {
+        let prefix = source.text("/prefix");
+        let (secret, config) = (source.text("/secretRef/name"), source.text("/configMapRef/name"));
         if let Some(object) = find("Secret", secret).filter(|_| !secret.is_empty()) {
             for key in keys(object, &["data", "stringData"]) {
                 known.insert(format!("{prefix}{key}"), named("Secret", secret, key));
@@ -31,8 +30,8 @@ pub(super) fn values<'a>(container: &Value, find: Find<'_, 'a>) -> HashMap<Strin
             }
         }
     }
-    for entry in list(container, "/env") {
-        let from = |at: &str| text(entry, &format!("/valueFrom/{at}"));
+    for entry in container.list("/env") {
+        let from = |at: &str| entry.text(&format!("/valueFrom/{at}"));
         let (secret, config) = (from("secretKeyRef/name"), from("configMapKeyRef/name"));
         let value = if !secret.is_empty() {
             named("Secret", secret, from("secretKeyRef/key"))
@@ -44,9 +43,9 @@ pub(super) fn values<'a>(container: &Value, find: Find<'_, 'a>) -> HashMap<Strin
             // A claim says it otherwise, and the report with it.
             continue;
         } else {
-            resolved(text(entry, "/value"), &known)
+            resolved(entry.text("/value"), &known)
         };
-        known.insert(text(entry, "/name").to_owned(), value);
+        known.insert(entry.text("/name").to_owned(), value);
     }
     known
 }

@@ -1,9 +1,9 @@
 //! The size that is nearest to a container's figures, and not smaller.
 
+use kube_object::object::Fields;
 use serde_json::Value;
 
 use golang::quantity;
-use kube_object::object::text;
 
 /// What a size gives a container.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ const FIGURES: [(&str, &str); 4] =
 /// What a figure is, and as it was written. Only what is written counts: a request that Kubernetes takes from the
 /// limit is nobody's measure of what the worker needs.
 fn figure(resources: &Value, part: &str, what: &str) -> Option<(f64, String)> {
-    let value = resources.pointer(&format!("/{part}/{what}"))?;
+    let value = resources.at(&format!("/{part}/{what}"))?;
     let written = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let amount = quantity::parse_to_float(&written).ok().filter(|amount| *amount >= 0.0)?;
     Some((amount, written))
@@ -36,8 +36,7 @@ fn figure(resources: &Value, part: &str, what: &str) -> Option<(f64, String)> {
 /// What stands where a figure should stand, and is none.
 fn unreadable(resources: &Value) -> Vec<String> {
     let written = |(part, what): &(&str, &str)| {
-        let value =
-            resources.pointer(&format!("/{part}/{what}")).filter(|value| !value.is_null())?;
+        let value = resources.at(&format!("/{part}/{what}")).filter(|value| !value.is_null())?;
         let said = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         figure(resources, part, what).is_none().then(|| format!("{part}.{what} {said}"))
     };
@@ -48,7 +47,7 @@ fn unreadable(resources: &Value) -> Vec<String> {
 pub(super) fn from_limits(resources: &Value, size: &Size) -> Option<String> {
     let differs = ["cpu", "memory"].into_iter().filter_map(|what| {
         let written =
-            resources.pointer(&format!("/requests/{what}")).is_some_and(|value| !value.is_null());
+            resources.at(&format!("/requests/{what}")).is_some_and(|value| !value.is_null());
         let (limit, said) = figure(resources, "limits", what).filter(|_| !written)?;
         let (asked, new) = figure(&size.resources, "requests", what)?;
         (asked < limit).then(|| format!("{what} {said}, and now {new}"))
@@ -87,7 +86,7 @@ pub(super) fn choose(resources: &Value, sizes: &[Size], default: &str) -> Choice
         });
         short
             .map(|(part, what, _, written)| {
-                let has = text(&size.resources, &format!("/{part}/{what}"));
+                let has = size.resources.text(&format!("/{part}/{what}"));
                 format!("{part}.{what} {written}, not {has}")
             })
             .collect()

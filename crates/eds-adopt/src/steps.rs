@@ -4,13 +4,13 @@
 //! stay in it, because server-side apply takes away only what it has written itself. Its pods go on working until
 //! those of the claim's Deployment are ready; both read from one consumer, and NATS hands a message to one of them.
 
+use kube_object::object::Fields;
 use serde_json::Value;
 
 use super::claim::Draft;
 use super::workers::Group;
 use super::{Namespace, Worker};
 use eds_core::event_driven_service::ADOPT;
-use kube_object::object::{list, text};
 
 /// Fills in the worker's notes and steps.
 pub(super) fn tell(
@@ -44,7 +44,7 @@ pub(super) fn tell(
     );
     let scaler = get(group.scaler);
     let restores = "/spec/advanced/restoreToOriginalReplicaCount";
-    if let Some(scaler) = scaler.filter(|s| s.value.pointer(restores) == Some(&Value::Bool(true))) {
+    if let Some(scaler) = scaler.filter(|s| s.value.at(restores) == Some(&Value::Bool(true))) {
         steps.push(format!(
             "keep the number of pods when the scaler goes: kubectl{space} patch scaledobject/{} \
                 --type=merge -p \
@@ -85,8 +85,8 @@ pub(super) fn tell(
         "apply the claim, and wait: kubectl apply -f CLAIM.yaml && kubectl{space} wait \
             --for=condition=Ready --timeout=5m eventdrivenservice/{claim}"
     ));
-    let scaled = worker.rendered.iter().find(|object| text(object, "/kind") == "ScaledObject");
-    let least = scaled.and_then(|s| s.pointer("/spec/minReplicaCount")?.as_i64()).unwrap_or(1);
+    let scaled = worker.rendered.iter().find(|object| object.text("/kind") == "ScaledObject");
+    let least = scaled.and_then(|s| s.at("/spec/minReplicaCount")?.as_i64()).unwrap_or(1);
     if least > 1 {
         steps.push(format!(
             "wait until {least} of its pods are ready: kubectl{space} get deployment {claim} \
@@ -102,8 +102,8 @@ pub(super) fn tell(
         );
     }
     if let Some(service) = service.filter(|service| service.name() != claim) {
-        let rendered = worker.rendered.iter().find(|object| text(object, "/kind") == "Service");
-        let selector = rendered.and_then(|service| service.pointer("/spec/selector"));
+        let rendered = worker.rendered.iter().find(|object| object.text("/kind") == "Service");
+        let selector = rendered.and_then(|service| service.at("/spec/selector"));
         let patch =
             serde_json::json!([{"op": "replace", "path": "/spec/selector", "value": selector}]);
         steps.push(format!(
@@ -124,8 +124,8 @@ pub(super) fn tell(
         old.push(format!("deployment/{}", quoted(workload.name())));
         steps.push(format!("delete the old: kubectl{space} delete {}", old.join(" ")));
     }
-    let pod = workload.value.pointer("/spec/template/spec").unwrap_or(&Value::Null);
-    if list(pod, "/containers").count() > 1 {
+    let pod = workload.value.at("/spec/template/spec").unwrap_or(&Value::Null);
+    if pod.list("/containers").count() > 1 {
         worker.notes.push(format!(
             "of its containers, {} is taken for the worker: most of what speaks of NATS stands \
                 there",
@@ -138,9 +138,9 @@ pub(super) fn tell(
 /// Ends the pods that were let go of. Those that the claim's Deployment selects it takes for an old revision, and
 /// replaces by itself.
 fn end(worker: &Worker, workload: &super::Manifest, space: &str) -> Option<String> {
-    let desired = worker.rendered.iter().find(|object| text(object, "/kind") == "Deployment")?;
-    let selector = workload.value.pointer("/spec/selector");
-    if selector == desired.pointer("/spec/selector") {
+    let desired = worker.rendered.iter().find(|object| object.text("/kind") == "Deployment")?;
+    let selector = workload.value.at("/spec/selector");
+    if selector == desired.at("/spec/selector") {
         return None;
     }
     let what = "end the old pods, which hand back what they hold";

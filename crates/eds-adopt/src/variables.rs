@@ -4,12 +4,12 @@
 //! claim has plain values, single keys of Secrets and whole Secrets; so what stands in a ConfigMap that is among
 //! the manifests becomes a plain value, and what looks like a secret is asked from a Secret.
 
+use kube_object::object::Fields;
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
 use super::Namespace;
-use kube_object::object::{list, text};
 use kube_object::secrets::looks_secret;
 
 /// Where a variable's value comes from.
@@ -69,16 +69,16 @@ impl Environment {
     pub(super) fn of(container: &Value, pod: &Value, namespace: &Namespace<'_>) -> Self {
         let mut all = Self::default();
         let mut found: Vec<Variable> = Vec::new();
-        for source in list(container, "/envFrom") {
+        for source in container.list("/envFrom") {
             all.source(source, namespace, &mut found);
         }
-        for entry in list(container, "/env") {
-            let name = text(entry, "/name");
+        for entry in container.list("/env") {
+            let name = entry.text("/name");
             if name.is_empty() {
                 continue;
             }
             let (origin, comment) = origin(entry, pod, namespace);
-            let config = text(entry, "/valueFrom/configMapKeyRef/name");
+            let config = entry.text("/valueFrom/configMapKeyRef/name");
             match &origin {
                 Origin::Secret { name: secret, .. } => {
                     all.hidden.push((name.to_owned(), format!("Secret {secret}")));
@@ -105,9 +105,8 @@ impl Environment {
     }
 
     fn source(&mut self, source: &Value, namespace: &Namespace<'_>, found: &mut Vec<Variable>) {
-        let prefix = text(source, "/prefix");
-        let (secret, config) =
-            (text(source, "/secretRef/name"), text(source, "/configMapRef/name"));
+        let prefix = source.text("/prefix");
+        let (secret, config) = (source.text("/secretRef/name"), source.text("/configMapRef/name"));
         if !secret.is_empty() && prefix.is_empty() {
             if !self.whole.iter().any(|known| known == secret) {
                 self.whole.push(secret.to_owned());
@@ -191,12 +190,12 @@ pub(super) fn overruling<'a>(
     variable: &str,
     secret: impl Fn(&str) -> Option<&'a Value>,
 ) -> Option<&'a str> {
-    let sources = list(container, "/envFrom");
+    let sources = container.list("/envFrom");
     let mut later =
-        sources.skip_while(|source| text(source, "/configMapRef/name") != config).skip(1);
+        sources.skip_while(|source| source.text("/configMapRef/name") != config).skip(1);
     later.find_map(|source| {
-        let name = text(source, "/secretRef/name");
-        let key = variable.strip_prefix(text(source, "/prefix"))?;
+        let name = source.text("/secretRef/name");
+        let key = variable.strip_prefix(source.text("/prefix"))?;
         let has = keys(secret(name)?, &["data", "stringData"]).contains(&key);
         has.then_some(name)
     })
@@ -228,11 +227,11 @@ fn origin(entry: &Value, pod: &Value, namespace: &Namespace<'_>) -> (Origin, Opt
         };
         return (Origin::Plain(value), None);
     };
-    let (secret, key) = (text(from, "/secretKeyRef/name"), text(from, "/secretKeyRef/key"));
+    let (secret, key) = (from.text("/secretKeyRef/name"), from.text("/secretKeyRef/key"));
     if !secret.is_empty() {
         return (Origin::Secret { name: secret.to_owned(), key: key.to_owned() }, None);
     }
-    let (config, key) = (text(from, "/configMapKeyRef/name"), text(from, "/configMapKeyRef/key"));
+    let (config, key) = (from.text("/configMapKeyRef/name"), from.text("/configMapKeyRef/key"));
     if !config.is_empty() {
         return match namespace.config(config).and_then(|object| config_value(object, key)) {
             Some(value) => {
@@ -247,17 +246,17 @@ fn origin(entry: &Value, pod: &Value, namespace: &Namespace<'_>) -> (Origin, Opt
             ),
         };
     }
-    match text(from, "/fieldRef/fieldPath") {
+    match from.text("/fieldRef/fieldPath") {
         "metadata.namespace" => {
             let comment = Some("was a fieldRef to the pod's namespace".to_owned());
             (Origin::Plain(namespace.name.to_owned()), comment)
         }
-        "spec.serviceAccountName" if !text(pod, "/serviceAccountName").is_empty() => {
+        "spec.serviceAccountName" if !pod.text("/serviceAccountName").is_empty() => {
             let comment =
                 Some("was a fieldRef; the claim's ServiceAccount has the claim's name".to_owned());
             (Origin::Plain(namespace.claim.to_owned()), comment)
         }
-        "" => match text(from, "/resourceFieldRef/resource") {
+        "" => match from.text("/resourceFieldRef/resource") {
             "" => (Origin::Unsaid("a source that is unknown here".to_owned()), None),
             resource => (
                 Origin::Unsaid(format!(

@@ -1,5 +1,6 @@
 //! What becomes of one leaf: what it is of decides who judges it.
 
+use kube_object::object::Fields;
 use std::cell::OnceCell;
 use std::collections::HashSet;
 
@@ -13,7 +14,6 @@ use super::workers::Index;
 use super::{Owner, Worker, reasons};
 use golang::quantity;
 use kube_object::difference::{self, Options, Row, State, value_at};
-use kube_object::object::{list, text};
 use kube_object::path::{Path, Step};
 
 /// Where KEDA asks for the lag, in a ScaledObject.
@@ -69,7 +69,7 @@ impl<'a> Role<'a> {
             return Self::Beside;
         }
         let kind = manifest.kind();
-        let rendered = worker.rendered.iter().find(|object| text(object, "/kind") == kind);
+        let rendered = worker.rendered.iter().find(|object| object.text("/kind") == kind);
         rendered.map_or(Self::Invalid, Self::Composed)
     }
 }
@@ -253,7 +253,7 @@ impl Context<'_> {
     fn runs_beside(&self, path: &Path) -> bool {
         let container = Path(path.0.iter().take(5).cloned().collect());
         let container = value_at(&self.manifest.value, &container);
-        container.is_some_and(|container| text(container, "/restartPolicy") == "Always")
+        container.is_some_and(|container| container.text("/restartPolicy") == "Always")
     }
 
     /// Whether a variable of the init container is also the worker's, with another value.
@@ -264,10 +264,12 @@ impl Context<'_> {
                 value_at(&self.manifest.value, &Path(path.0.iter().take(7).cloned().collect()))?;
             let ((_, draft, _), _) = self.owner?;
             let worker = draft.as_ref()?.container.as_str();
-            let worker = list(&self.manifest.value, "/spec/template/spec/containers")
-                .find(|container| text(container, "/name") == worker)?;
-            let theirs =
-                list(worker, "/env").filter(|entry| text(entry, "/name") == name).last()?;
+            let worker = self
+                .manifest
+                .value
+                .list("/spec/template/spec/containers")
+                .find(|container| container.text("/name") == worker)?;
+            let theirs = worker.list("/env").rfind(|entry| entry.text("/name") == name)?;
             Some(theirs != own)
         };
         place.starts_with("init.env[].") && entry().unwrap_or(false)
@@ -284,7 +286,7 @@ impl Context<'_> {
             rest.strip_prefix("containers[]").or_else(|| rest.strip_prefix("initContainers[]"))?;
         rest.strip_prefix(".env[]")?;
         let entry = Path(path.0.iter().take(7).cloned().collect());
-        Some(text(value_at(&self.manifest.value, &entry)?, "/name"))
+        Some(value_at(&self.manifest.value, &entry)?.text("/name"))
     }
 
     /// A variable that is written the same, and refers to one that is worth something else in what the claim becomes.
@@ -306,7 +308,7 @@ impl Context<'_> {
             };
             let container = Path(path.0.iter().take(5).cloned().collect());
             let container = value_at(&self.manifest.value, &container).unwrap_or(&Value::Null);
-            let rendered = rendered.pointer("/spec/template/spec/containers/0");
+            let rendered = rendered.at("/spec/template/spec/containers/0");
             let mut after = values(rendered.unwrap_or(&Value::Null), &find);
             let before = values(container, &find).into_iter();
             before

@@ -1,12 +1,12 @@
 //! Which objects are workers, and what belongs to each.
 
+use kube_object::object::Fields;
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
 use super::input::Manifest;
 use super::{Namespace, nats};
-use kube_object::object::{list, text};
 
 /// Workloads that are looked at in one run.
 pub(super) const MAX_WORKLOADS: usize = 500;
@@ -158,7 +158,7 @@ fn may_work(index: &Index<'_>, manifest: &Manifest) -> bool {
     };
     let (config, secret) =
         (|name: &str| found("ConfigMap", name), |name: &str| found("Secret", name));
-    let mut containers = list(pod(manifest), "/containers");
+    let mut containers = pod(manifest).list("/containers");
     match manifest.kind() {
         "Job" | "CronJob" => false,
         "ScaledJob" => true,
@@ -225,8 +225,8 @@ fn scalers(index: &Index<'_>, groups: &mut [Group]) {
             Some(_) => group.beside.push(i),
         }
         if manifest.kind() == "ScaledObject" {
-            for trigger in list(&manifest.value, "/spec/triggers") {
-                let name = text(trigger, "/authenticationRef/name");
+            for trigger in manifest.value.list("/spec/triggers") {
+                let name = trigger.text("/authenticationRef/name");
                 group.beside.extend(index.find(key.0, "TriggerAuthentication", name));
             }
         }
@@ -282,7 +282,7 @@ fn bindings(index: &Index<'_>, groups: &mut [Group]) {
     for (i, group) in groups.iter().enumerate() {
         let Some(workload) = index.get(group.workload) else { continue };
         let pod = pod(workload);
-        let names = [text(pod, "/serviceAccountName"), text(pod, "/serviceAccount")];
+        let names = [pod.text("/serviceAccountName"), pod.text("/serviceAccount")];
         for name in names.into_iter().filter(|name| !name.is_empty()) {
             accounts.entry((index.namespace(workload), name)).or_insert(i);
         }
@@ -291,11 +291,11 @@ fn bindings(index: &Index<'_>, groups: &mut [Group]) {
         if !matches!(manifest.kind(), "RoleBinding" | "ClusterRoleBinding") {
             continue;
         }
-        let mut named = list(&manifest.value, "/subjects").filter_map(|subject| {
-            let namespace = text(subject, "/namespace");
+        let mut named = manifest.value.list("/subjects").filter_map(|subject| {
+            let namespace = subject.text("/namespace");
             let namespace =
                 if namespace.is_empty() { index.namespace(manifest) } else { namespace };
-            accounts.get(&(namespace, text(subject, "/name"))).copied()
+            accounts.get(&(namespace, subject.text("/name"))).copied()
         });
         if let Some(group) = named.next().and_then(|at| groups.get_mut(at)) {
             group.beside.push(i);
@@ -310,7 +310,7 @@ pub(super) fn labels(workload: &Manifest) -> impl Iterator<Item = (&str, &Value)
         "CronJob" => "/spec/jobTemplate/spec/template/metadata/labels",
         _ => "/spec/template/metadata/labels",
     };
-    let labels = workload.value.pointer(labels).and_then(Value::as_object);
+    let labels = workload.value.object(labels);
     labels.into_iter().flatten().map(|(key, value)| (key.as_str(), value))
 }
 
@@ -324,7 +324,7 @@ pub(super) fn selector(
         "NetworkPolicy" => "/spec/podSelector/matchLabels",
         _ => return None,
     };
-    Some((at, manifest.value.pointer(at)?.as_object()?))
+    Some((at, manifest.value.object(at)?))
 }
 
 /// Whether a selector takes pods with these labels.
@@ -344,7 +344,7 @@ fn pod(workload: &Manifest) -> &Value {
         "ScaledJob" => "/spec/jobTargetRef/template/spec",
         _ => "/spec/template/spec",
     };
-    workload.value.pointer(at).unwrap_or(&Value::Null)
+    workload.value.at(at).unwrap_or(&Value::Null)
 }
 
 /// What the pods refer to.
@@ -352,34 +352,35 @@ fn references(index: &Index<'_>, group: &mut Group) {
     let Some(workload) = index.get(group.workload) else { return };
     let namespace = index.namespace(workload);
     let pod = pod(workload);
-    let account = [text(pod, "/serviceAccountName"), text(pod, "/serviceAccount")];
+    let account = [pod.text("/serviceAccountName"), pod.text("/serviceAccount")];
     let account = account.into_iter().find(|name| !name.is_empty());
     group.account = account.and_then(|name| index.find(namespace, "ServiceAccount", name));
-    let containers = || list(pod, "/containers").chain(list(pod, "/initContainers"));
+    let containers = || pod.list("/containers").chain(pod.list("/initContainers"));
     let mut wanted: Vec<(&str, &str)> = Vec::new();
     for container in containers() {
-        for entry in list(container, "/env") {
-            wanted.push(("Secret", text(entry, "/valueFrom/secretKeyRef/name")));
-            wanted.push(("ConfigMap", text(entry, "/valueFrom/configMapKeyRef/name")));
+        for entry in container.list("/env") {
+            wanted.push(("Secret", entry.text("/valueFrom/secretKeyRef/name")));
+            wanted.push(("ConfigMap", entry.text("/valueFrom/configMapKeyRef/name")));
         }
-        for source in list(container, "/envFrom") {
-            wanted.push(("Secret", text(source, "/secretRef/name")));
-            wanted.push(("ConfigMap", text(source, "/configMapRef/name")));
+        for source in container.list("/envFrom") {
+            wanted.push(("Secret", source.text("/secretRef/name")));
+            wanted.push(("ConfigMap", source.text("/configMapRef/name")));
         }
     }
-    for volume in list(pod, "/volumes") {
-        wanted.push(("Secret", text(volume, "/secret/secretName")));
-        wanted.push(("ConfigMap", text(volume, "/configMap/name")));
-        wanted.push(("PersistentVolumeClaim", text(volume, "/persistentVolumeClaim/claimName")));
-        for source in list(volume, "/projected/sources") {
-            wanted.push(("Secret", text(source, "/secret/name")));
-            wanted.push(("ConfigMap", text(source, "/configMap/name")));
+    for volume in pod.list("/volumes") {
+        wanted.push(("Secret", volume.text("/secret/secretName")));
+        wanted.push(("ConfigMap", volume.text("/configMap/name")));
+        wanted.push(("PersistentVolumeClaim", volume.text("/persistentVolumeClaim/claimName")));
+        for source in volume.list("/projected/sources") {
+            wanted.push(("Secret", source.text("/secret/name")));
+            wanted.push(("ConfigMap", source.text("/configMap/name")));
         }
     }
     let account = group.account.and_then(|at| index.get(at)).map(|account| &account.value);
-    let pulls = list(pod, "/imagePullSecrets")
-        .chain(account.into_iter().flat_map(|account| list(account, "/imagePullSecrets")));
-    wanted.extend(pulls.map(|secret| ("Secret", text(secret, "/name"))));
+    let pulls = pod
+        .list("/imagePullSecrets")
+        .chain(account.into_iter().flat_map(|account| account.list("/imagePullSecrets")));
+    wanted.extend(pulls.map(|secret| ("Secret", secret.text("/name"))));
     for (kind, name) in wanted {
         let found = index.find(namespace, kind, name).filter(|_| !name.is_empty());
         group.beside.extend(found);
@@ -399,13 +400,13 @@ fn judge(index: &Index<'_>, group: &mut Group) {
         );
         return;
     }
-    let containers: Vec<&Value> = list(pod(workload), "/containers").collect();
+    let containers: Vec<&Value> = pod(workload).list("/containers").collect();
     if containers.is_empty() {
         group.refused = refuse("it has no container");
         return;
     }
     let trigger = group.scaler.and_then(|at| index.get(at)).is_some_and(|scaler| {
-        list(&scaler.value, "/spec/triggers").any(|trigger| text(trigger, "/type") == nats::TRIGGER)
+        scaler.value.list("/spec/triggers").any(|trigger| trigger.text("/type") == nats::TRIGGER)
     });
     let config = |name: &str| {
         let at = index.find(index.namespace(workload), "ConfigMap", name)?;
@@ -418,12 +419,12 @@ fn judge(index: &Index<'_>, group: &mut Group) {
     let signs: Vec<usize> = containers.iter().map(|c| nats::signs(c, &config, &secret)).collect();
     let score = |i: usize| {
         let container = containers.get(i).copied().unwrap_or(&Value::Null);
-        let named = ["main", "worker", "app", "consumer", name].contains(&text(container, "/name"));
+        let named = ["main", "worker", "app", "consumer", name].contains(&container.text("/name"));
         signs.get(i).copied().unwrap_or_default() * 2 + usize::from(named)
     };
     // Of several that look alike, the first.
     group.container = (0..containers.len()).rev().max_by_key(|i| score(*i)).unwrap_or_default();
-    if text(containers.get(group.container).copied().unwrap_or(&Value::Null), "/image").is_empty() {
+    if containers.get(group.container).is_none_or(|c| c.text("/image").is_empty()) {
         group.refused = refuse("its container has no image");
     } else if !trigger && signs.iter().all(|signs| *signs == 0) {
         group.refused = refuse(

@@ -1,11 +1,11 @@
 //! Did anything change that the claim has nothing to do with?
 
+use kube_object::object::Fields;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::Check;
-use super::object::{list, name, text};
 
 /// Label of the namespaces that runs of `eds verify` and of the testbed's proofs make for themselves.
 /// What stands in them comes and goes by another run's hand.
@@ -25,22 +25,21 @@ impl Snapshot {
         let (key, value) = RUN_LABEL;
         let key = format!("/metadata/labels/{}", key.replace('/', "~1"));
         let runs: BTreeSet<&str> =
-            namespaces.iter().filter(|n| text(n, &key) == value).map(name).collect();
+            namespaces.iter().filter(|n| n.text(&key) == value).map(Fields::name).collect();
         let counts = |object: &&Value| {
             let claim = "/metadata/labels/crossplane.io~1claim-namespace";
-            let of_run = runs.contains(text(object, "/metadata/namespace"))
-                || runs.contains(text(object, claim));
-            let of_job =
-                list(object, "/metadata/ownerReferences").any(|o| text(o, "/kind") == "Job");
-            !of_run && !of_job && object.pointer("/metadata/deletionTimestamp").is_none()
+            let of_run = runs.contains(object.text("/metadata/namespace"))
+                || runs.contains(object.text(claim));
+            let of_job = object.list("/metadata/ownerReferences").any(|o| o.text("/kind") == "Job");
+            !of_run && !of_job && object.at("/metadata/deletionTimestamp").is_none()
         };
         let entry = |object: &Value| {
-            let place = match text(object, "/metadata/namespace") {
-                "" => name(object).to_owned(),
-                namespace => format!("{namespace}/{}", name(object)),
+            let place = match object.text("/metadata/namespace") {
+                "" => object.name().to_owned(),
+                namespace => format!("{namespace}/{}", object.name()),
             };
-            let key = format!("{} {place}", text(object, "/kind"));
-            (key, text(object, "/metadata/uid").to_owned())
+            let key = format!("{} {place}", object.text("/kind"));
+            (key, object.text("/metadata/uid").to_owned())
         };
         Self(objects.iter().filter(counts).map(entry).collect())
     }

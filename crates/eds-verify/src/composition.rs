@@ -1,8 +1,8 @@
 //! Is a Composition in the cluster whole, and can Crossplane run it?
 
+use kube_object::object::Fields;
 use serde_json::Value;
 
-use super::object::{list, name, text, unless_true};
 use super::platform::packages::provider_config;
 use super::{Check, Report, Status, Unread, packages};
 
@@ -39,10 +39,10 @@ impl Facts {
     /// The Compositions that are for the XRD's composite, by name.
     pub fn ours(&self) -> impl Iterator<Item = &Value> {
         self.compositions.iter().filter(|c| {
-            text(c, "/spec/compositeTypeRef/kind")
-                == text(&self.built_in, "/spec/compositeTypeRef/kind")
-                && group(text(c, "/spec/compositeTypeRef/apiVersion"))
-                    == group(text(&self.built_in, "/spec/compositeTypeRef/apiVersion"))
+            c.text("/spec/compositeTypeRef/kind")
+                == self.built_in.text("/spec/compositeTypeRef/kind")
+                && group(c.text("/spec/compositeTypeRef/apiVersion"))
+                    == group(self.built_in.text("/spec/compositeTypeRef/apiVersion"))
         })
     }
 }
@@ -52,7 +52,7 @@ impl Facts {
 pub fn report(facts: &Facts, wanted: Option<&str>) -> Report {
     let mut report = Report::default();
     let found: Vec<&Value> = match wanted {
-        Some(wanted) => facts.compositions.iter().filter(|c| name(c) == wanted).collect(),
+        Some(wanted) => facts.compositions.iter().filter(|c| c.name() == wanted).collect(),
         None => facts.ours().collect(),
     };
     if found.is_empty() {
@@ -60,7 +60,7 @@ pub fn report(facts: &Facts, wanted: Option<&str>) -> Report {
         report.add("Composition", vec![check]);
     }
     for composition in found {
-        let title = format!("Composition {}", name(composition));
+        let title = format!("Composition {}", composition.name());
         report.add(title, checks(facts, composition));
         report.add("Resource templates", templates(composition));
     }
@@ -69,7 +69,7 @@ pub fn report(facts: &Facts, wanted: Option<&str>) -> Report {
 
 /// No such Composition, and which there are.
 pub(super) fn missing(facts: &Facts, wanted: Option<&str>) -> Check {
-    let names: Vec<&str> = facts.compositions.iter().map(name).collect();
+    let names: Vec<&str> = facts.compositions.iter().map(Fields::name).collect();
     let there = match names.as_slice() {
         [] => "there is no Composition at all".to_owned(),
         names => format!("there are {}", names.join(", ")),
@@ -77,7 +77,7 @@ pub(super) fn missing(facts: &Facts, wanted: Option<&str>) -> Check {
     let cause = match wanted {
         Some(wanted) => format!("there is no Composition {wanted}; {there}"),
         None => {
-            let kind = text(&facts.built_in, "/spec/compositeTypeRef/kind");
+            let kind = facts.built_in.text("/spec/compositeTypeRef/kind");
             format!("no Composition is for {kind}; {there}")
         }
     };
@@ -86,7 +86,7 @@ pub(super) fn missing(facts: &Facts, wanted: Option<&str>) -> Check {
 
 /// One line for a Composition: the first thing that is wrong with it, or that Crossplane takes it.
 pub(super) fn summary(facts: &Facts, composition: &Value) -> Check {
-    let title = format!("Composition {}", name(composition));
+    let title = format!("Composition {}", composition.name());
     let checks = [
         for_the_xrd(facts, composition),
         mode(composition),
@@ -100,7 +100,7 @@ pub(super) fn summary(facts: &Facts, composition: &Value) -> Check {
 }
 
 fn mode(composition: &Value) -> Check {
-    let mode = text(composition, "/spec/mode");
+    let mode = composition.text("/spec/mode");
     if mode == "Pipeline" {
         return Check::passed("mode", "Pipeline");
     }
@@ -111,9 +111,9 @@ fn checks(facts: &Facts, composition: &Value) -> Vec<Check> {
     let mut checks = vec![Check::passed("exists", form(composition))];
     checks.push(for_the_xrd(facts, composition));
     checks.push(mode(composition));
-    for step in list(composition, "/spec/pipeline") {
-        let function = text(step, "/functionRef/name");
-        let title = format!("step {}", text(step, "/step"));
+    for step in composition.list("/spec/pipeline") {
+        let function = step.text("/functionRef/name");
+        let title = format!("step {}", step.text("/step"));
         let needs = ["functions", "functionrevisions", "pods"];
         checks.push(facts.unread.or(&title, &needs, || {
             let revisions = &facts.function_revisions;
@@ -140,8 +140,8 @@ fn group(api_version: &str) -> &str {
 
 fn for_the_xrd(facts: &Facts, composition: &Value) -> Check {
     const NAME: &str = "composite type";
-    let api_version = text(composition, "/spec/compositeTypeRef/apiVersion");
-    let kind = text(composition, "/spec/compositeTypeRef/kind");
+    let api_version = composition.text("/spec/compositeTypeRef/apiVersion");
+    let kind = composition.text("/spec/compositeTypeRef/kind");
     let Some(xrd) = &facts.xrd else {
         return facts.unread.or(NAME, &["compositeresourcedefinitions"], || {
             let fix = "install the API: kubectl apply -k platform/04-apis";
@@ -149,27 +149,28 @@ fn for_the_xrd(facts: &Facts, composition: &Value) -> Check {
         });
     };
     let version = api_version.split_once('/').map_or("", |(_, version)| version);
-    let served = list(xrd, "/spec/versions")
-        .any(|v| text(v, "/name") == version && v.get("served") == Some(&Value::Bool(true)));
-    let defined = text(xrd, "/spec/names/kind");
-    if group(api_version) == text(xrd, "/spec/group") && kind == defined && served {
-        return Check::passed(NAME, format!("{kind} ({api_version}), of XRD {}", name(xrd)));
+    let served = xrd
+        .list("/spec/versions")
+        .any(|v| v.text("/name") == version && v.get("served") == Some(&Value::Bool(true)));
+    let defined = xrd.text("/spec/names/kind");
+    if group(api_version) == xrd.text("/spec/group") && kind == defined && served {
+        return Check::passed(NAME, format!("{kind} ({api_version}), of XRD {}", xrd.name()));
     }
     let cause = format!(
         "spec.compositeTypeRef is {kind} ({api_version}), but XRD {} defines {defined} ({})",
-        name(xrd),
-        text(xrd, "/spec/group"),
+        xrd.name(),
+        xrd.text("/spec/group"),
     );
     Check::failed(NAME, cause, "let spec.compositeTypeRef name what the XRD defines and serves")
 }
 
 fn patch_and_transform(composition: &Value) -> Check {
     const NAME: &str = "patch-and-transform";
-    let inputs = || list(composition, "/spec/pipeline").filter_map(|step| step.get("input"));
-    let found = inputs().find(|input| group(text(input, "/apiVersion")) == "pt.fn.crossplane.io");
+    let inputs = || composition.list("/spec/pipeline").filter_map(|step| step.get("input"));
+    let found = inputs().find(|input| group(input.text("/apiVersion")) == "pt.fn.crossplane.io");
     match found {
         Some(input) => {
-            let count = list(input, "/resources").count();
+            let count = input.list("/resources").count();
             Check::passed(NAME, format!("{count} resource templates and their patches"))
         }
         None => Check::failed(
@@ -185,9 +186,9 @@ fn patch_and_transform(composition: &Value) -> Check {
 fn accepted(facts: &Facts, composition: &Value) -> Check {
     const NAME: &str = "accepted by Crossplane";
     let of_it = |revision: &&Value| {
-        text(revision, "/metadata/labels/crossplane.io~1composition-name") == name(composition)
+        revision.text("/metadata/labels/crossplane.io~1composition-name") == composition.name()
     };
-    let number = |r: &&Value| r.pointer("/spec/revision").and_then(Value::as_i64);
+    let number = |r: &&Value| r.integer("/spec/revision");
     let Some(newest) = facts.revisions.iter().filter(of_it).max_by_key(number) else {
         return facts.unread.or(NAME, &["compositionrevisions"], || {
             let fix =
@@ -195,24 +196,24 @@ fn accepted(facts: &Facts, composition: &Value) -> Check {
             Check::failed(NAME, "Crossplane has made no CompositionRevision of it", fix)
         });
     };
-    let same = newest.pointer("/spec/pipeline") == composition.pointer("/spec/pipeline");
+    let same = newest.at("/spec/pipeline") == composition.at("/spec/pipeline");
     if !same {
-        let cause = format!("its newest revision {} is of an older state", name(newest));
+        let cause = format!("its newest revision {} is of an older state", newest.name());
         let fix = "does Crossplane run? kubectl -n crossplane-system logs deployment/crossplane";
         return Check::failed(NAME, cause, fix);
     }
-    if let Some(why) = unless_true(newest, "ValidPipeline") {
-        let fix = format!("kubectl describe compositionrevision {}", name(newest));
-        return Check::failed(NAME, format!("revision {}: {why}", name(newest)), fix);
+    if let Some(why) = newest.why_not("ValidPipeline") {
+        let fix = format!("kubectl describe compositionrevision {}", newest.name());
+        return Check::failed(NAME, format!("revision {}: {why}", newest.name()), fix);
     }
-    Check::passed(NAME, format!("revision {}, its pipeline is valid", name(newest)))
+    Check::passed(NAME, format!("revision {}, its pipeline is valid", newest.name()))
 }
 
 /// `eds render` shows what this Composition does only where it is the same.
 fn as_built_in(facts: &Facts, composition: &Value) -> Check {
     const NAME: &str = "as in eds render";
-    let mut expected = facts.built_in.pointer("/spec/pipeline").cloned().unwrap_or_default();
-    let mut live = composition.pointer("/spec/pipeline").cloned().unwrap_or_default();
+    let mut expected = facts.built_in.at("/spec/pipeline").cloned().unwrap_or_default();
+    let mut live = composition.at("/spec/pipeline").cloned().unwrap_or_default();
     for pipeline in [&mut expected, &mut live] {
         // Whether it wraps into Objects is the choice between the two installed forms.
         for step in pipeline.as_array_mut().into_iter().flatten() {
@@ -233,18 +234,18 @@ fn as_built_in(facts: &Facts, composition: &Value) -> Check {
 }
 
 fn templates(composition: &Value) -> Vec<Check> {
-    let templates = list(composition, "/spec/pipeline").flat_map(|s| list(s, "/input/resources"));
+    let templates = composition.list("/spec/pipeline").flat_map(|s| s.list("/input/resources"));
     let mut checks = Vec::new();
     let mut missing = KINDS.to_vec();
     for template in templates {
         // A template may be wrapped into an Object by hand.
-        let base = template.pointer("/base/spec/forProvider/manifest").or(template.get("base"));
+        let base = template.at("/base/spec/forProvider/manifest").or(template.get("base"));
         let base = base.unwrap_or(&Value::Null);
-        let (api_version, kind) = (text(base, "/apiVersion"), text(base, "/kind"));
-        let patches = list(template, "/patches").count();
+        let (api_version, kind) = (base.text("/apiVersion"), base.text("/kind"));
+        let patches = template.list("/patches").count();
         missing.retain(|m| *m != (api_version, kind));
         checks.push(Check::passed(
-            text(template, "/name"),
+            template.text("/name"),
             format!("{kind} ({api_version}), {patches} patches"),
         ));
     }

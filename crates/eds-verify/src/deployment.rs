@@ -4,9 +4,9 @@
 //! facts of the live manifests against the claim itself, named so that a person sees what was
 //! looked at.
 
+use kube_object::object::Fields;
 use serde_json::{Value, json};
 
-use super::object::{list, name, text};
 use super::{Check, Report};
 use kube_object::difference::{differences, same_quantity};
 
@@ -23,11 +23,11 @@ pub struct Facts {
 
 impl Facts {
     fn live(&self, kind: &str) -> Option<&Value> {
-        self.live.iter().find(|object| text(object, "/kind") == kind)
+        self.live.iter().find(|object| object.text("/kind") == kind)
     }
 
     fn claim_name(&self) -> &str {
-        name(&self.claim)
+        self.claim.name()
     }
 }
 
@@ -55,15 +55,15 @@ fn manifests(facts: &Facts) -> Vec<Check> {
         .rendered
         .iter()
         .map(|rendered| {
-            let kind = text(rendered, "/kind");
-            let title = format!("{kind} {}", name(rendered));
+            let kind = rendered.text("/kind");
+            let title = format!("{kind} {}", rendered.name());
             match facts.live(kind) {
                 None => Check::failed(
                     title,
                     "it is not there",
                     format!(
                         "eds doctor {}/{}",
-                        text(&facts.claim, "/metadata/namespace"),
+                        facts.claim.text("/metadata/namespace"),
                         facts.claim_name()
                     ),
                 ),
@@ -89,7 +89,7 @@ fn manifests(facts: &Facts) -> Vec<Check> {
         .iter()
         .filter_map(|live| {
             let label =
-                |key: &str| text(live, &format!("/metadata/labels/app.kubernetes.io~1{key}"));
+                |key: &str| live.text(&format!("/metadata/labels/app.kubernetes.io~1{key}"));
             let right = label("name") == facts.claim_name()
                 && label("component") == "event-driven-worker"
                 && label("managed-by") == "crossplane"
@@ -97,8 +97,8 @@ fn manifests(facts: &Facts) -> Vec<Check> {
             (!right).then(|| {
                 format!(
                     "{}: {}",
-                    text(live, "/kind"),
-                    live.pointer("/metadata/labels").unwrap_or(&Value::Null)
+                    live.text("/kind"),
+                    live.at("/metadata/labels").unwrap_or(&Value::Null)
                 )
             })
         })
@@ -125,9 +125,9 @@ const MAIN: &str = "/spec/template/spec/containers/0";
 
 fn deployment(facts: &Facts, live: &Value) -> Vec<Check> {
     let spec = facts.claim.get("spec").unwrap_or(&Value::Null);
-    let at = |pointer: &str| live.pointer(pointer).cloned().unwrap_or_default();
+    let at = |pointer: &str| live.at(pointer).cloned().unwrap_or_default();
     let main = |pointer: &str| at(&format!("{MAIN}{pointer}"));
-    let image = text(spec, "/image");
+    let image = spec.text("/image");
     let mut checks = vec![
         same("image", &main("/image"), &json!(image), image),
         same("port", &main("/ports/0/containerPort"), &json!(8080), "8080, named http"),
@@ -135,7 +135,7 @@ fn deployment(facts: &Facts, live: &Value) -> Vec<Check> {
         environment("NATS variables", &nats(spec), &main("/env")),
     ];
     checks.extend(secrets(spec, live, MAIN, "secrets"));
-    let plain: Vec<Value> = list(spec, "/env").cloned().collect();
+    let plain: Vec<Value> = spec.list("/env").cloned().collect();
     if !plain.is_empty() {
         checks.push(environment("plain variables", &plain, &main("/env")));
     }
@@ -152,7 +152,7 @@ fn deployment(facts: &Facts, live: &Value) -> Vec<Check> {
         Some(init) => checks.extend(init_container(spec, init, live)),
     }
     let pull = spec.get("imagePullSecrets").filter(|s| s.as_array().is_some_and(|s| !s.is_empty()));
-    let names: Vec<&str> = list(spec, "/imagePullSecrets").map(|s| text(s, "/name")).collect();
+    let names: Vec<&str> = spec.list("/imagePullSecrets").map(|s| s.text("/name")).collect();
     checks.push(same(
         "imagePullSecrets",
         &at("/spec/template/spec/imagePullSecrets"),
@@ -189,7 +189,7 @@ fn deployment(facts: &Facts, live: &Value) -> Vec<Check> {
 
 /// The plan's table of sizes: requests and limits of CPU and memory.
 fn size(spec: &Value, live: &Value) -> Check {
-    let size = text(spec, "/size");
+    let size = spec.text("/size");
     let [request_cpu, request_memory, limit_cpu, limit_memory] = match size {
         "small" => ["250m", "512Mi", "1000m", "2Gi"],
         "large" => ["1000m", "2Gi", "4000m", "8Gi"],
@@ -201,7 +201,7 @@ fn size(spec: &Value, live: &Value) -> Check {
     });
     let right = ["requests", "limits"].iter().all(|part| {
         ["cpu", "memory"].iter().all(|what| {
-            let at = |v: &Value| v.pointer(&format!("/{part}/{what}")).cloned().unwrap_or_default();
+            let at = |v: &Value| v.at(&format!("/{part}/{what}")).cloned().unwrap_or_default();
             same_quantity(&format!("resources.{part}"), &at(&expected), &at(live))
         })
     });
@@ -219,19 +219,19 @@ fn nats(spec: &Value) -> Vec<Value> {
         ("NATS_CONSUMER_GROUP", "/nats/consumer"),
     ]
     .iter()
-    .map(|(name, pointer)| json!({"name": name, "value": text(spec, pointer)}))
+    .map(|(name, pointer)| json!({"name": name, "value": spec.text(pointer)}))
     .collect()
 }
 
 /// Whether every one of these variables stands in a container's `env`, as it is.
 fn environment(title: &str, expected: &[Value], env: &Value) -> Check {
-    let there: Vec<&Value> = list(env, "").collect();
+    let there: Vec<&Value> = env.list("").collect();
     let missing: Vec<&Value> = expected.iter().filter(|v| !there.contains(v)).collect();
     let shown: Vec<String> = expected
         .iter()
         .map(|v| match v.get("value").and_then(Value::as_str) {
-            Some(value) => format!("{}={value}", text(v, "/name")),
-            None => text(v, "/name").to_owned(),
+            Some(value) => format!("{}={value}", v.text("/name")),
+            None => v.text("/name").to_owned(),
         })
         .collect();
     if missing.is_empty() {
@@ -245,19 +245,19 @@ fn environment(title: &str, expected: &[Value], env: &Value) -> Check {
 fn secrets(spec: &Value, live: &Value, container: &str, title: &str) -> Vec<Check> {
     let mut single = Vec::new();
     let mut whole = Vec::new();
-    for secret in list(spec, "/secretRefs") {
-        for env in list(secret, "/env") {
+    for secret in spec.list("/secretRefs") {
+        for env in secret.list("/env") {
             single.push(json!({
-                "name": text(env, "/envName"),
-                "valueFrom": {"secretKeyRef": {"key": text(env, "/secretKey"),
-                    "name": text(secret, "/name")}},
+                "name": env.text("/envName"),
+                "valueFrom": {"secretKeyRef": {"key": env.text("/secretKey"),
+                    "name": secret.text("/name")}},
             }));
         }
         if secret.get("envFrom") == Some(&Value::Bool(true)) {
-            whole.push(json!({"secretRef": {"name": text(secret, "/name")}}));
+            whole.push(json!({"secretRef": {"name": secret.text("/name")}}));
         }
     }
-    let at = |key: &str| live.pointer(&format!("{container}/{key}")).cloned().unwrap_or_default();
+    let at = |key: &str| live.at(&format!("{container}/{key}")).cloned().unwrap_or_default();
     let mut checks = Vec::new();
     if single.is_empty() && whole.is_empty() {
         checks.push(same(title, &at("envFrom"), &Value::Null, "none, as the claim has none"));
@@ -266,7 +266,7 @@ fn secrets(spec: &Value, live: &Value, container: &str, title: &str) -> Vec<Chec
         checks.push(environment(&format!("{title} by key"), &single, &at("env")));
     }
     if !whole.is_empty() {
-        let names: Vec<&str> = whole.iter().map(|s| text(s, "/secretRef/name")).collect();
+        let names: Vec<&str> = whole.iter().map(|s| s.text("/secretRef/name")).collect();
         let title = format!("{title} as a whole");
         checks.push(same(&title, &at("envFrom"), &json!(whole), &names.join(", ")));
     }
@@ -275,12 +275,12 @@ fn secrets(spec: &Value, live: &Value, container: &str, title: &str) -> Vec<Chec
 
 fn init_container(spec: &Value, init: &Value, live: &Value) -> Vec<Check> {
     const INIT: &str = "/spec/template/spec/initContainers/0";
-    let at = |pointer: &str| live.pointer(&format!("{INIT}{pointer}")).cloned().unwrap_or_default();
+    let at = |pointer: &str| live.at(&format!("{INIT}{pointer}")).cloned().unwrap_or_default();
     let command = |key: &str| {
         let list = init.get(key).filter(|l| l.as_array().is_some_and(|l| !l.is_empty()));
         list.cloned().unwrap_or_default()
     };
-    let words = list(init, "/command").chain(list(init, "/args")).filter_map(Value::as_str);
+    let words = init.list("/command").chain(init.list("/args")).filter_map(Value::as_str);
     let words: Vec<&str> = words.collect();
     let mut checks = vec![
         same(
@@ -289,9 +289,9 @@ fn init_container(spec: &Value, init: &Value, live: &Value) -> Vec<Check> {
             &json!([command("command"), command("args")]),
             &words.join(" "),
         ),
-        same("init container's image", &at("/image"), &json!(text(spec, "/image")), "the worker's"),
+        same("init container's image", &at("/image"), &json!(spec.text("/image")), "the worker's"),
     ];
-    let main = |key: &str| live.pointer(&format!("{MAIN}{key}")).cloned().unwrap_or_default();
+    let main = |key: &str| live.at(&format!("{MAIN}{key}")).cloned().unwrap_or_default();
     checks.push(same(
         "init container's environment",
         &json!([at("/env"), at("/envFrom")]),
@@ -302,8 +302,8 @@ fn init_container(spec: &Value, init: &Value, live: &Value) -> Vec<Check> {
 }
 
 fn service(facts: &Facts, live: &Value) -> Vec<Check> {
-    let at = |pointer: &str| live.pointer(pointer).cloned().unwrap_or_default();
-    let selects = text(live, "/spec/selector/app.kubernetes.io~1name");
+    let at = |pointer: &str| live.at(pointer).cloned().unwrap_or_default();
+    let selects = live.text("/spec/selector/app.kubernetes.io~1name");
     vec![
         same("type", &at("/spec/type"), &json!("ClusterIP"), "ClusterIP"),
         same(
@@ -317,7 +317,7 @@ fn service(facts: &Facts, live: &Value) -> Vec<Check> {
 }
 
 fn scaled_object(facts: &Facts, live: &Value) -> Vec<Check> {
-    let at = |pointer: &str| live.pointer(pointer).cloned().unwrap_or_default();
+    let at = |pointer: &str| live.at(pointer).cloned().unwrap_or_default();
     let mut checks = vec![same(
         "scaleTargetRef",
         &json!([at("/spec/scaleTargetRef/kind"), at("/spec/scaleTargetRef/name")]),

@@ -1,9 +1,9 @@
 //! Crossplane's packages: functions and providers.
 
+use kube_object::object::Fields;
 use serde_json::Value;
 
 use super::Check;
-use super::object::{name, text, unless_true};
 
 /// A Function's or Provider's health, with its revision's and its pods' word on the cause.
 ///
@@ -24,18 +24,18 @@ pub(super) fn check(
             format!("install it: kubectl apply -k platform/04-apis/functions ({kind} {wanted})"),
         );
     };
-    let source = text(package, "/spec/package");
+    let source = package.text("/spec/package");
     let see = format!("kubectl describe {}.pkg.crossplane.io {wanted}", plural(kind));
-    if let Some(why) = unless_true(package, "Installed") {
+    if let Some(why) = package.why_not("Installed") {
         let fix = format!("is the package {source} in its registry, and may it be pulled? {see}");
         return Check::failed(title, format!("{wanted} is not installed: {why}"), fix);
     }
-    let revision = text(package, "/status/currentRevision");
-    let current = revisions.iter().find(|r| name(r) == revision);
-    if let Some(why) = unless_true(package, "Healthy") {
+    let revision = package.text("/status/currentRevision");
+    let current = revisions.iter().find(|r| r.name() == revision);
+    if let Some(why) = package.why_not("Healthy") {
         // The package only counts; its revision knows the reason, and its pods know it better.
         let of_revision = current.and_then(|r| {
-            ["RevisionHealthy", "RuntimeHealthy"].into_iter().find_map(|c| unless_true(r, c))
+            ["RevisionHealthy", "RuntimeHealthy"].into_iter().find_map(|c| r.why_not(c))
         });
         let cause = [Some(why), of_revision, trouble(pods, revision)];
         let cause: Vec<String> = cause.into_iter().flatten().collect();
@@ -62,7 +62,7 @@ pub(super) fn of_revision<'a>(
     revision: &str,
 ) -> impl Iterator<Item = &'a Value> {
     pods.iter()
-        .filter(move |pod| text(pod, "/metadata/labels/pkg.crossplane.io~1revision") == revision)
+        .filter(move |pod| pod.text("/metadata/labels/pkg.crossplane.io~1revision") == revision)
 }
 
 /// What is wrong with the pods of a package revision; none where one of them is ready.

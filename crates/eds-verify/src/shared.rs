@@ -1,11 +1,11 @@
 //! Claims that share a consumer: each scales by the whole lag, so together they run that many times the
 //! pods that the lag asks for.
 
+use kube_object::object::Fields;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::object::text;
 use super::{Check, Endpoint};
 
 const FIX: &str = "give each service a consumer of its own (nats consumer add), with the subjects \
@@ -52,7 +52,7 @@ pub(super) fn all(claims: &[Value]) -> Vec<Check> {
 }
 
 fn title(claim: &Value) -> String {
-    format!("{}/{}", text(claim, "/metadata/namespace"), text(claim, "/metadata/name"))
+    format!("{}/{}", claim.text("/metadata/namespace"), claim.text("/metadata/name"))
 }
 
 /// A consumer as KEDA finds it: where it asks, and for what.
@@ -66,7 +66,7 @@ struct Consumer<'a> {
 
 impl<'a> Consumer<'a> {
     fn of(claim: &'a Value) -> Option<Self> {
-        let at = |key: &str| text(claim, &format!("/spec/nats/{key}"));
+        let at = |key: &str| claim.text(&format!("/spec/nats/{key}"));
         let endpoint = at("monitoringEndpoint");
         // `nats-headless.nats.svc` and the same with `.cluster.local` are one.
         let server = Endpoint::parse(endpoint, "keda", 80).map_or_else(

@@ -5,6 +5,8 @@
 //!
 //! ```text
 //! object      fields, lists, conditions
+//! pods        which of a Deployment's pods count, and what they wait for
+//! rollout     how far a Deployment's rollout is
 //! path        where a value stands in an object
 //! difference  where two manifests differ, leaf by leaf
 //! image       references to images
@@ -17,6 +19,8 @@ pub mod difference;
 pub mod image;
 pub mod object;
 pub mod path;
+pub mod pods;
 pub mod printable;
+pub mod rollout;
 pub mod secrets;
 pub mod words;

@@ -7,13 +7,13 @@
 mod order;
 mod report;
 
+use kube_object::object::Fields;
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
 use crate::reasons;
 use kube_object::difference::{self, Options, State, pointer, recreates, restarts, shown};
-use kube_object::object;
 
 pub use report::{json, markdown, text};
 
@@ -143,8 +143,7 @@ impl Diff {
         // The one of a kind that is left on both sides is the same thing under another name.
         for at in unmatched {
             let Some((slot, new)) = pairs.get_mut(at) else { continue };
-            let of_kind =
-                |object: &&Value| object::text(object, "/kind") == object::text(new, "/kind");
+            let of_kind = |object: &&Value| object.text("/kind") == new.text("/kind");
             let here = |object: &&&Value| of_kind(object) && same_namespace(object, new);
             let alone = after.iter().filter(of_kind).count() == 1;
             let mut left = open.iter().filter(here);
@@ -155,7 +154,7 @@ impl Diff {
         }
         // What a Service means by the name of a port is its Deployment's to say.
         let ports = pairs.iter().filter_map(|(old, new)| {
-            let old = old.filter(|_| object::text(new, "/kind") == "Deployment")?;
+            let old = old.filter(|_| new.text("/kind") == "Deployment")?;
             let ports = difference::named_ports(old).into_iter();
             let ports = ports.map(|(name, port)| (name.to_owned(), port.clone())).collect();
             Some((service(new), ports))
@@ -172,8 +171,7 @@ impl Diff {
         }
         // Of the same name in another namespace: another object.
         for old in open.iter().filter(|_| base == Base::Manifests) {
-            let same =
-                |new: &&Value, pointer| object::text(old, pointer) == object::text(new, pointer);
+            let same = |new: &&Value, pointer| old.text(pointer) == new.text(pointer);
             if after.iter().any(|new| same(&new, "/kind") && same(&new, "/metadata/name")) {
                 let ObjectDiff { kind, namespace, name, .. } = named(old);
                 diff.notes.push(format!(
@@ -192,28 +190,27 @@ impl Diff {
 }
 
 fn same_object(old: &Value, new: &Value) -> bool {
-    let same = |pointer| object::text(old, pointer) == object::text(new, pointer);
+    let same = |pointer| old.text(pointer) == new.text(pointer);
     same("/kind") && same("/metadata/name") && same_namespace(old, new)
 }
 
 /// Whether an object says no namespace: it goes where it is applied.
 fn is_placeless(object: &Value) -> bool {
-    object::text(object, "/metadata/namespace").is_empty()
+    object.namespace().is_empty()
 }
 
 fn same_namespace(old: &Value, new: &Value) -> bool {
-    let namespace = |object| object::text(object, "/metadata/namespace");
-    is_placeless(old) || namespace(old) == namespace(new)
+    is_placeless(old) || old.namespace() == new.namespace()
 }
 
 /// The service that an object belongs to: namespace and name.
 fn service(object: &Value) -> (&str, &str) {
-    let at = |pointer| object::text(object, pointer);
+    let at = |pointer| object.text(pointer);
     (at("/metadata/namespace"), at("/metadata/labels/app.kubernetes.io~1name"))
 }
 
 fn named(object: &Value) -> ObjectDiff {
-    let owned = |pointer| object::text(object, pointer).to_owned();
+    let owned = |pointer| object.text(pointer).to_owned();
     ObjectDiff {
         kind: owned("/kind"),
         namespace: owned("/metadata/namespace"),
@@ -274,8 +271,8 @@ fn object(
     diff.changes.extend(order::changes(before, new, &options.renamed));
     diff.fate = match old {
         None => Fate::Made,
-        Some(old) if object::text(old, "/metadata/name") != object::text(new, "/metadata/name") => {
-            diff.new_name = Some(object::text(new, "/metadata/name").to_owned());
+        Some(old) if old.text("/metadata/name") != new.text("/metadata/name") => {
+            diff.new_name = Some(new.text("/metadata/name").to_owned());
             Fate::Renamed
         }
         Some(_) if diff.changes.is_empty() => Fate::Same,
@@ -297,9 +294,8 @@ fn is_workers(kind: &str, role: &str) -> bool {
 /// Containers that have become the claim's: the only one, or the first where none has its name.
 fn renamed(before: &Value, new: &Value) -> BTreeMap<String, String> {
     let names = |object: &Value, list: &str| -> Vec<String> {
-        let list = object.pointer(&format!("/spec/template/spec/{list}")).and_then(Value::as_array);
-        let names =
-            list.into_iter().flatten().map(|container| object::text(container, "/name").to_owned());
+        let list = object.at(&format!("/spec/template/spec/{list}")).and_then(Value::as_array);
+        let names = list.into_iter().flatten().map(|container| container.text("/name").to_owned());
         names.collect()
     };
     let mut renamed = BTreeMap::new();

@@ -1,13 +1,13 @@
 //! The order of variables, where it decides what a value is: kubelet fills in `$(NAME)` only from variables that stand
 //! before it in the list (`makeEnvironmentVariables`), and leaves it as text elsewhere.
 
+use kube_object::object::Fields;
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value, json};
 
 use super::Change;
 use eds_claims::rules::references;
-use kube_object::object::{list, text};
 use kube_object::path::Path;
 
 /// The reason.
@@ -25,10 +25,10 @@ pub(super) fn changes(
     let mut changes = Vec::new();
     for field in ["containers", "initContainers"] {
         let pointer = format!("/spec/template/spec/{field}");
-        for (i, old) in list(before, &pointer).enumerate() {
-            let name = text(old, "/name");
+        for (i, old) in before.list(&pointer).enumerate() {
+            let name = old.text("/name");
             let name = renamed.get(name).map_or(name, String::as_str);
-            let Some(new) = list(after, &pointer).find(|new| text(new, "/name") == name) else {
+            let Some(new) = after.list(&pointer).find(|new| new.text("/name") == name) else {
                 continue;
             };
             let path = Path::fields("spec.template.spec").key(field).index(i).key("env");
@@ -57,10 +57,10 @@ struct Env<'a> {
 impl<'a> Env<'a> {
     fn of(container: &'a Value) -> Self {
         let mut env = Self { first: HashMap::new(), last: BTreeMap::new() };
-        for (i, entry) in list(container, "/env").enumerate() {
-            let name = text(entry, "/name");
+        for (i, entry) in container.list("/env").enumerate() {
+            let name = entry.text("/name");
             env.first.entry(name).or_insert(i);
-            env.last.insert(name, (i, text(entry, "/value")));
+            env.last.insert(name, (i, entry.text("/value")));
         }
         env
     }

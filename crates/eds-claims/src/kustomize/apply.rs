@@ -1,5 +1,6 @@
 //! What one kustomization does to the claims that it gathered, in Kustomize's order.
 
+use kube_object::object::Fields;
 use serde_json::{Map, Value};
 
 use super::build::Made;
@@ -47,7 +48,7 @@ fn patches(says: &Value, field: &str, claims: &mut Vec<Made>) {
     for entry in says.get(field).and_then(Value::as_array).into_iter().flatten() {
         let Some(text) = entry.as_str().or_else(|| entry.get("patch")?.as_str()) else { continue };
         let free = |what: &str| {
-            entry.pointer(&format!("/options/{what}")).and_then(Value::as_bool).unwrap_or_default()
+            entry.at(&format!("/options/{what}")).and_then(Value::as_bool).unwrap_or_default()
         };
         for patch in yaml::parse(text).documents.iter().map(Node::to_json) {
             claims.retain_mut(|made| {
@@ -81,7 +82,7 @@ fn patches(says: &Value, field: &str, claims: &mut Vec<Made>) {
 /// Whether a patch is for a claim: its target's expressions match, or without one its own names do.
 fn meant(target: Option<&Value>, patch: &Value, made: &Made) -> bool {
     let field = |value: &Value, path: &str| -> Option<String> {
-        let text = value.pointer(path).and_then(Value::as_str);
+        let text = value.at(path).and_then(Value::as_str);
         text.filter(|text| !text.is_empty()).map(str::to_owned)
     };
     let version = field(&made.claim, "/apiVersion").unwrap_or_default();
@@ -104,7 +105,7 @@ fn meant(target: Option<&Value>, patch: &Value, made: &Made) -> bool {
             };
             let selects = |selector: &str, of: &str| {
                 let selector = target.get(selector).and_then(Value::as_str).unwrap_or_default();
-                selector::matches(selector, made.claim.pointer(&format!("/metadata/{of}")))
+                selector::matches(selector, made.claim.at(&format!("/metadata/{of}")))
             };
             is("/group", group)
                 && is("/version", version)
@@ -151,9 +152,9 @@ fn operation(step: &Value, claim: &mut Value) {
     let text = |field: &str| step.get(field).and_then(Value::as_str).unwrap_or_default();
     let value = match text("op") {
         "add" | "replace" => step.get("value").cloned(),
-        "copy" => claim.pointer(text("from")).cloned(),
+        "copy" => claim.at(text("from")).cloned(),
         "move" => {
-            let value = claim.pointer(text("from")).cloned();
+            let value = claim.at(text("from")).cloned();
             put(claim, text("from"), None);
             value
         }

@@ -1,5 +1,6 @@
 //! Claims as a state of all kustomizations makes them.
 
+use kube_object::object::Fields;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Component, Path, PathBuf};
@@ -35,7 +36,7 @@ impl Made {
     }
 
     pub(super) fn name(&self, field: &str) -> Option<String> {
-        self.claim.pointer(&format!("/metadata/{field}"))?.as_str().map(str::to_owned)
+        self.claim.at(&format!("/metadata/{field}"))?.as_str().map(str::to_owned)
     }
 
     pub(super) fn set(&mut self, field: &str, to: String) {

@@ -1,6 +1,7 @@
 //! What the API refuses, said for our own fields: the value that is wrong, and what to write instead. The
 //! verdict and its code stay those of the API.
 
+use kube_object::object::Fields;
 use kube_schema::yaml::Place;
 use serde_json::Value;
 
@@ -24,7 +25,7 @@ pub(crate) fn reword(node: &Node, effective: &Value, findings: &mut [Finding]) {
         let rule = finding.rule;
         let text = || {
             let pointer = format!("/{}", finding.path.replace('.', "/"));
-            effective.pointer(&pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+            effective.text(&pointer).to_owned()
         };
         let said = match finding.path.as_str() {
             _ if null_word(node, finding).is_some() => null_word(node, finding),
@@ -200,7 +201,7 @@ fn not_meant(node: &Node, finding: &mut Finding) -> bool {
 
 /// `minReplicas` above `maxReplicas`, each of which may be a default.
 fn replicas(node: &Node, effective: &Value, finding: &mut Finding) -> Option<Said> {
-    let number = |field: &str| effective.pointer(&format!("/spec/scaling/{field}"))?.as_u64();
+    let number = |field: &str| effective.at(&format!("/spec/scaling/{field}"))?.as_u64();
     let (least, most) = (number("minReplicas")?, number("maxReplicas")?);
     let path = |field: &str| Path::fields("spec.scaling").key(field);
     let written = |field: &str| path(field).node(node).is_some();

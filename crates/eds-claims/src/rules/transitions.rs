@@ -1,5 +1,6 @@
 //! EDS301-309: what a change to a claim does to the service that runs already.
 
+use kube_object::object::Fields;
 use serde_json::Value;
 
 use super::Claim;
@@ -36,11 +37,11 @@ pub fn transitions(before: &Value, node: &Node, effective: &Value) -> Vec<Findin
     for field in POD_FIELDS {
         let path = Path::fields("spec").with_fields(field);
         let pointer = format!("/spec/{}", field.replace('.', "/"));
-        if before.pointer(&pointer) != effective.pointer(&pointer) {
+        if before.at(&pointer) != effective.at(&pointer) {
             out.push(claim.finding(&catalog::RESTART, &path, "changed, which restarts the pods"));
         }
     }
-    let maximum = |v: &Value| v.pointer("/spec/scaling/maxReplicas").and_then(Value::as_i64);
+    let maximum = |v: &Value| v.integer("/spec/scaling/maxReplicas");
     if let (Some(old), Some(new)) = (maximum(before), maximum(effective))
         && new < old
     {
@@ -51,7 +52,7 @@ pub fn transitions(before: &Value, node: &Node, effective: &Value) -> Vec<Findin
             message,
         ));
     }
-    let minimum = |v: &Value| v.pointer("/spec/scaling/minReplicas").and_then(Value::as_i64);
+    let minimum = |v: &Value| v.integer("/spec/scaling/minReplicas");
     if let (Some(old), Some(0)) = (minimum(before), minimum(effective))
         && old > 0
     {
@@ -99,7 +100,7 @@ pub fn full_name(claim: &Value) -> String {
 fn renamed(before: &Value, claim: &Claim<'_>) -> Option<Finding> {
     let differs = |field: &&&str| {
         let pointer = format!("/metadata/{field}");
-        before.pointer(&pointer) != claim.effective.pointer(&pointer)
+        before.at(&pointer) != claim.effective.at(&pointer)
     };
     let field = ["name", "namespace"].iter().find(differs)?;
     let message = format!(
@@ -115,7 +116,7 @@ fn renamed(before: &Value, claim: &Claim<'_>) -> Option<Finding> {
 /// Messages that wait where nobody reads any more.
 fn backlog(before: &Value, claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let text = |claim: &Value, field: &str| -> Option<String> {
-        claim.pointer(&format!("/spec/nats/{field}")).and_then(Value::as_str).map(str::to_owned)
+        claim.at(&format!("/spec/nats/{field}")).and_then(Value::as_str).map(str::to_owned)
     };
     let changed = |field: &&&str| {
         text(before, field).is_some() && text(before, field) != text(claim.effective, field)
@@ -199,8 +200,7 @@ fn crossplane<'a>(
         } else {
             (Path::fields(field), format!("/{}", field.replace('.', "/")))
         };
-        let (old, new) =
-            (before.and_then(|b| b.pointer(&pointer)), claim.effective.pointer(&pointer));
+        let (old, new) = (before.and_then(|b| b.at(&pointer)), claim.effective.at(&pointer));
         // Only "true" pauses.
         let means_nothing = before.is_none()
             && *field == PAUSED
@@ -219,7 +219,7 @@ fn crossplane<'a>(
 
 fn dropped_secrets(before: &Value, claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let list = |v: &Value| -> Vec<Value> {
-        v.pointer("/spec/secretRefs").and_then(Value::as_array).cloned().unwrap_or_default()
+        v.at("/spec/secretRefs").and_then(Value::as_array).cloned().unwrap_or_default()
     };
     let name = |secret: &Value| secret.get("name").and_then(Value::as_str).map(str::to_owned);
     let variables = |secret: &Value| -> Vec<String> {

@@ -3,6 +3,7 @@
 //! The rules are those of Crossplane 2.3.4's composite reconciler, read off what
 //! `crossplane composition render` prints.
 
+use kube_object::object::Fields;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -77,8 +78,7 @@ impl<'a> Owner<'a> {
         let field = |key: &str| self.composite.get(key).cloned().unwrap_or_default();
         let labels = self.composite.get("metadata").and_then(|m| m.get("labels"));
         within(object, "metadata", |metadata| {
-            let unnamed =
-                metadata.get("name").and_then(Value::as_str).unwrap_or_default().is_empty();
+            let unnamed = metadata.text("/name").is_empty();
             if unnamed {
                 self.name_it(metadata, resource_name, observed);
             }

@@ -1,5 +1,6 @@
 //! A Composition, read for its pipeline.
 
+use kube_object::object::Fields;
 use serde_json::Value;
 
 use crate::functions::{self, Function};
@@ -33,7 +34,7 @@ impl Composition {
     /// function.
     pub fn parse(composition: &Value) -> Result<Self, String> {
         let text = |value: &Value, path: &str| -> Result<String, String> {
-            value.pointer(path).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
+            value.at(path).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
                 format!("{} is missing", path.trim_start_matches('/').replace('/', "."))
             })
         };
@@ -42,12 +43,12 @@ impl Composition {
         if kind != "Composition" || !api_version.starts_with("apiextensions.crossplane.io/") {
             return Err(format!("this is a {kind} ({api_version}), not a Composition"));
         }
-        let mode = composition.pointer("/spec/mode").and_then(Value::as_str).unwrap_or("Pipeline");
+        let mode = composition.at("/spec/mode").and_then(Value::as_str).unwrap_or("Pipeline");
         if mode != "Pipeline" {
             return Err(format!("spec.mode is {mode}; only Pipeline is known"));
         }
         let pipeline = composition
-            .pointer("/spec/pipeline")
+            .at("/spec/pipeline")
             .and_then(Value::as_array)
             .filter(|steps| !steps.is_empty())
             .ok_or("spec.pipeline has no steps")?;

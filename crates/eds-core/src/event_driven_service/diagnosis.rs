@@ -1,11 +1,15 @@
 //! Why a service is not ready, in one sentence, from everything that was observed together.
 
+use kube_object::object::Fields;
+use kube_object::pods;
+use kube_object::rollout::Replicas;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::manifest::{Kind, get, text};
+use super::failures::{self, Failure};
+use super::manifest::Kind;
 use super::objects;
-use super::pods::{self, Failure};
-use super::readiness::{self, Paused, Replicas, Verdict};
+use super::paused::Paused;
+use super::readiness::{self, Verdict};
 use super::spec::Spec;
 use patch_and_transform::protocol::{Match, Object, Resource, ResourceSelector};
 
@@ -89,16 +93,17 @@ impl Diagnosis {
             {
                 let replicas = Replicas::of(live);
                 diagnosis.replicas = Some(replicas);
-                if !replicas.settled() {
+                if !replicas.are_settled() {
                     diagnosis.wants_pods = Some(pods_of(manifest, spec));
                     let pods = required.get(PODS).map(Vec::as_slice).unwrap_or_default();
                     let pods = pods.iter().filter_map(|pod| pod.resource.as_ref());
                     let pods = pods::current(live, &[], pods);
-                    let trouble = pods::first_failure(&pods, &spec.image.reference).or_else(|| {
-                        readiness::replica_failure(live, has_account(desired, observed))
-                    });
+                    let trouble =
+                        failures::first_failure(&pods, &spec.image.reference).or_else(|| {
+                            readiness::replica_failure(live, has_account(desired, observed))
+                        });
                     if let Verdict::NotReady("Progressing", message) = &mut verdict
-                        && let Some(since) = pods.iter().find_map(|pod| pods::running_init(pod))
+                        && let Some(since) = pods.iter().find_map(|pod| pods::running_init(*pod))
                     {
                         message.push_str(&format!(
                             "; the init container has been running since {since} and has not ended"
@@ -179,7 +184,7 @@ fn has_account(
     observed: &BTreeMap<String, Resource>,
 ) -> bool {
     let is_account = |r: &Resource| {
-        r.resource.as_ref().is_some_and(|manifest| text(manifest, &["kind"]) == "ServiceAccount")
+        r.resource.as_ref().is_some_and(|manifest| manifest.text("/kind") == "ServiceAccount")
     };
     let live = |name: &String| observed.get(name)?.resource.as_ref().and_then(objects::live);
     let mut wanted = desired.iter().filter(|(_, resource)| is_account(resource)).peekable();
@@ -187,7 +192,8 @@ fn has_account(
 }
 
 fn pods_of(deployment: &Object, spec: &Spec) -> ResourceSelector {
-    let labels = get(deployment, &["spec", "selector", "matchLabels"])
+    let labels = deployment
+        .at("/spec/selector/matchLabels")
         .and_then(|l| l.as_object())
         .into_iter()
         .flatten()

@@ -7,7 +7,7 @@
 //!   -> ownership    whose the objects are that stand there already
 //!   -> readiness    ready or not, from the observed manifests
 //!   -> diagnosis    why not, in one sentence, from the Deployment, its pods and the ScaledObject
-//!                   (pods, causes: which pods count, why they fail, and what to do about it)
+//!                   (failures, causes: why its pods fail, and what to do about it)
 //!   -> placing      what may not be touched is left out, or only looked at
 //!   -> objects      each manifest into a provider-kubernetes Object, if the input asks for it
 //! ```
@@ -22,15 +22,17 @@
 mod causes;
 mod deployment;
 mod diagnosis;
+pub mod failures;
 mod input;
 mod manifest;
 mod objects;
 mod ownership;
+mod paused;
 mod placing;
-pub mod pods;
 mod readiness;
 mod spec;
 
+use kube_object::object::Fields;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -43,11 +45,11 @@ use patch_and_transform::protocol::{
 pub use diagnosis::NAME_TAKEN;
 pub use input::{API_VERSION, KIND};
 pub use ownership::{ADOPT, ON_DELETE, obstacle};
-pub use readiness::Paused;
+pub use paused::Paused;
 
 use diagnosis::Diagnosis;
 use input::Input;
-use manifest::{Kind, text};
+use manifest::Kind;
 use ownership::{Composer, Ownership};
 use placing::Placing;
 use spec::Spec;
@@ -100,8 +102,8 @@ pub fn run(req: RunFunctionRequest) -> RunFunctionResponse {
 
     let composer = Composer {
         claim: &spec.claim,
-        uid: text(composite, &["metadata", "uid"]),
-        in_cluster: !text(composite, &["metadata", "creationTimestamp"]).is_empty(),
+        uid: composite.text("/metadata/uid"),
+        in_cluster: !composite.text("/metadata/creationTimestamp").is_empty(),
         objects: input.provider_config.is_some(),
     };
     let ownership =

@@ -1,8 +1,8 @@
 //! provider-kubernetes `Object`s around manifests.
 
+use kube_object::object::Fields;
 use serde_json::{Value, json};
 
-use super::manifest::{get, text};
 use patch_and_transform::protocol::{Object, Resource};
 
 /// API version of the Object (provider-kubernetes 0.17, cluster-scoped).
@@ -11,8 +11,8 @@ const KIND: &str = "Object";
 
 /// Whether a manifest is an Object already, of whichever version.
 pub(super) fn is_object(manifest: &Object) -> bool {
-    text(manifest, &["kind"]) == KIND
-        && text(manifest, &["apiVersion"]).starts_with("kubernetes.crossplane.io/")
+    manifest.text("/kind") == KIND
+        && manifest.text("/apiVersion").starts_with("kubernetes.crossplane.io/")
 }
 
 /// What the provider may do with an Object's manifest (crossplane-runtime's management policies).
@@ -73,6 +73,6 @@ pub(super) fn live(observed: &Object) -> Option<&Object> {
     if !is_object(observed) {
         return Some(observed);
     }
-    let manifest = get(observed, &["status", "atProvider", "manifest"])?.as_object()?;
+    let manifest = observed.at("/status/atProvider/manifest")?.as_object()?;
     (!manifest.is_empty()).then_some(manifest)
 }

@@ -12,9 +12,11 @@
 //! What was composed before shows its record in the observed state. Only where that proves nothing
 //! is the object asked for, as a required resource, so a service that runs costs no second call.
 
+use kube_object::object::{Fields, escaped};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
-use super::manifest::{Kind, get, list, text};
+use super::manifest::Kind;
 use super::objects;
 use super::spec::ClaimRef;
 use kube_object::words;
@@ -89,7 +91,7 @@ impl Ownership {
             let standing = match seen.and_then(|seen| composer.recorded(manifest, seen)) {
                 Some(live) => open(live),
                 // Crossplane gives it a name of its own.
-                None if text(manifest, &["metadata", "name"]).is_empty() => {
+                None if manifest.text("/metadata/name").is_empty() => {
                     Standing::Open { keep: false }
                 }
                 None => {
@@ -117,8 +119,7 @@ impl Ownership {
         scaled_object: &Object,
         standing: Standing,
     ) -> Standing {
-        let name =
-            text(scaled_object, &["spec", "advanced", "horizontalPodAutoscalerConfig", "name"]);
+        let name = scaled_object.text("/spec/advanced/horizontalPodAutoscalerConfig/name");
         if name.is_empty() {
             return standing;
         }
@@ -126,7 +127,7 @@ impl Ownership {
             api_version: "autoscaling/v2".to_owned(),
             kind: "HorizontalPodAutoscaler".to_owned(),
             match_: Match::Name(name.to_owned()),
-            namespace: Some(text(scaled_object, &["metadata", "namespace"]).to_owned()),
+            namespace: Some(scaled_object.text("/metadata/namespace").to_owned()),
         };
         self.asked.insert(AUTOSCALER.to_owned(), selector);
         match (answers.get(AUTOSCALER).map(|found| first(found)), standing) {
@@ -134,8 +135,8 @@ impl Ownership {
             (Some(Some(live)), Standing::Open { .. })
                 if !composer.handed_over(live)
                     && !controller(live).is_some_and(|c| {
-                        text(c, &["kind"]) == "ScaledObject"
-                            && text(c, &["name"]) == text(scaled_object, &["metadata", "name"])
+                        c.text("/kind") == "ScaledObject"
+                            && c.text("/name") == scaled_object.text("/metadata/name")
                     }) =>
             {
                 Standing::Foreign(foreign(live, None))
@@ -165,13 +166,12 @@ impl Composer<'_> {
     /// The live manifest behind an observed resource, where its record proves that it is ours.
     fn recorded<'o>(&self, desired: &Object, seen: &'o Object) -> Option<&'o Object> {
         let live = objects::live(seen)?;
-        let same = |path: &[&str]| text(live, path) == text(desired, path);
+        let same = |place: &str| live.text(place) == desired.text(place);
         if objects::is_object(seen) {
-            let target =
-                same(&["kind"]) && same(&["metadata", "name"]) && same(&["metadata", "namespace"]);
+            let target = same("/kind") && same("/metadata/name") && same("/metadata/namespace");
             // An API server records every writer. Without any record there was no API server, as
             // in a rendering of what a file says.
-            let recorded = list(live, &["metadata", "managedFields"]).next().is_some();
+            let recorded = live.list("/metadata/managedFields").next().is_some();
             return (target && (!recorded || applied_by(live, seen))).then_some(live);
         }
         (self.uid.is_empty() || self.controls(live)).then_some(live)
@@ -205,7 +205,7 @@ impl Composer<'_> {
     }
 
     fn controls(&self, live: &Object) -> bool {
-        let uid = controller(live).map(|c| text(c, &["uid"])).unwrap_or_default();
+        let uid = controller(live).map(|c| c.text("/uid")).unwrap_or_default();
         !uid.is_empty() && uid == self.uid
     }
 
@@ -216,11 +216,11 @@ impl Composer<'_> {
     /// Why an object could not become the claim's, whoever allowed it: a merge of both would be
     /// neither.
     fn obstacle(&self, desired: &Object, live: &Object) -> Option<String> {
-        if get(live, &["metadata", "deletionTimestamp"]).is_some() {
+        if live.at("/metadata/deletionTimestamp").is_some() {
             return Some("is still being deleted; the claim goes on when it is gone".to_owned());
         }
         if let Some(owner) = controller(live) {
-            let (kind, name) = (text(owner, &["kind"]), text(owner, &["name"]));
+            let (kind, name) = (owner.text("/kind"), owner.text("/name"));
             return Some(format!("belongs to {kind} {name}, which would change it back"));
         }
         if !self.objects && self.handed_over(live) && keeps(live) {
@@ -238,7 +238,7 @@ impl Composer<'_> {
 pub fn obstacle(desired: &Object, live: &Object) -> Option<String> {
     match Kind::of(desired) {
         Kind::Deployment => deployment_obstacle(desired, live),
-        Kind::Other if text(desired, &["kind"]) == "Service" => service_obstacle(desired, live),
+        Kind::Other if desired.text("/kind") == "Service" => service_obstacle(desired, live),
         _ => None,
     }
 }
@@ -249,25 +249,25 @@ fn open(live: &Object) -> Standing {
 
 fn foreign(live: &Object, obstacle: Option<String>) -> Foreign {
     Foreign {
-        kind: text(live, &["kind"]).to_owned(),
-        name: text(live, &["metadata", "name"]).to_owned(),
+        kind: live.text("/kind").to_owned(),
+        name: live.text("/metadata/name").to_owned(),
         obstacle,
     }
 }
 
 /// Whether the API server's record says that this Object's provider has applied the manifest.
 fn applied_by(live: &Object, object: &Object) -> bool {
-    let name = text(object, &["metadata", "name"]);
+    let name = object.text("/metadata/name");
     !name.is_empty()
-        && list(live, &["metadata", "managedFields"]).any(|entry| {
-            text(entry, &["operation"]) == "Apply"
-                && text(entry, &["manager"]).strip_prefix("provider-kubernetes/") == Some(name)
+        && live.list("/metadata/managedFields").any(|entry| {
+            entry.text("/operation") == "Apply"
+                && entry.text("/manager").strip_prefix("provider-kubernetes/") == Some(name)
         })
 }
 
 /// A Deployment's selector cannot be changed, and containers are joined by name.
 fn deployment_obstacle(desired: &Object, live: &Object) -> Option<String> {
-    let selector = |o| get(o, &["spec", "selector"]).cloned().unwrap_or_default();
+    let selector = |o: &Object| o.at("/spec/selector").cloned().unwrap_or_default();
     let (wanted, has) = (selector(desired), selector(live));
     if wanted != has {
         return Some(format!(
@@ -275,9 +275,9 @@ fn deployment_obstacle(desired: &Object, live: &Object) -> Option<String> {
              delete it (--cascade=orphan leaves its pods running), or give the claim another name"
         ));
     }
-    let containers = |o, key| {
-        let path = ["spec", "template", "spec", key];
-        list(o, &path).map(|c| text(c, &["name"]).to_owned()).collect::<Vec<_>>()
+    let containers = |o: &Object, key| {
+        let containers = format!("/spec/template/spec/{key}");
+        o.list(&containers).map(|c| c.text("/name").to_owned()).collect::<Vec<_>>()
     };
     for key in ["containers", "initContainers"] {
         let wanted = containers(desired, key);
@@ -294,25 +294,24 @@ fn deployment_obstacle(desired: &Object, live: &Object) -> Option<String> {
 /// The keys of a Service's selector are joined: one that the worker's pods do not carry selects
 /// nothing any more.
 fn service_obstacle(desired: &Object, live: &Object) -> Option<String> {
-    let wanted = get(desired, &["spec", "selector"])?.as_object()?;
-    let has = get(live, &["spec", "selector"])?.as_object()?;
+    let wanted = desired.object("/spec/selector")?;
+    let has = live.object("/spec/selector")?;
     let other = has.keys().find(|key| !wanted.contains_key(*key))?;
     Some(format!(
         "selects by {other}, which the claim's pods do not carry; take it out of spec.selector \
          first: kubectl patch service {} --type=json -p \
          '[{{\"op\":\"remove\",\"path\":\"/spec/selector/{}\"}}]'",
-        text(live, &["metadata", "name"]),
-        other.replace('~', "~0").replace('/', "~1"),
+        live.text("/metadata/name"),
+        escaped(other),
     ))
 }
 
-fn controller(object: &Object) -> Option<&Object> {
-    list(object, &["metadata", "ownerReferences"])
-        .find(|owner| get(owner, &["controller"]).and_then(|c| c.as_bool()) == Some(true))
+fn controller(object: &Object) -> Option<&Value> {
+    object.list("/metadata/ownerReferences").find(|owner| owner.is_true("/controller"))
 }
 
 fn annotation<'a>(object: &'a Object, key: &str) -> &'a str {
-    text(object, &["metadata", "annotations", key])
+    object.annotation(key).unwrap_or_default()
 }
 
 fn keeps(object: &Object) -> bool {
@@ -324,12 +323,12 @@ fn first(found: &[Resource]) -> Option<&Object> {
 }
 
 fn selector(manifest: &Object) -> ResourceSelector {
-    let of = |path: &[&str]| text(manifest, path).to_owned();
-    let namespace = of(&["metadata", "namespace"]);
+    let of = |place: &str| manifest.text(place).to_owned();
+    let namespace = of("/metadata/namespace");
     ResourceSelector {
-        api_version: of(&["apiVersion"]),
-        kind: of(&["kind"]),
-        match_: Match::Name(of(&["metadata", "name"])),
+        api_version: of("/apiVersion"),
+        kind: of("/kind"),
+        match_: Match::Name(of("/metadata/name")),
         namespace: (!namespace.is_empty()).then_some(namespace),
     }
 }

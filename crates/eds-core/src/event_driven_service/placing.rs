@@ -10,9 +10,10 @@
 //!   nothing new is made, and the Object of the foreign one may only look at it. Left out, it would
 //!   be garbage to Crossplane, and the provider would delete the foreign object with it.
 
+use kube_object::object::Fields;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::manifest::{Kind, text};
+use super::manifest::Kind;
 use super::objects::{self, Management};
 use super::ownership::{self, Composer, Ownership, Standing};
 use patch_and_transform::protocol::Resource;
@@ -114,15 +115,15 @@ fn before_its_account(
     let manifests = || desired.iter().filter_map(|(name, r)| Some((name, r.resource.as_ref()?)));
     let missing = |account: &str| {
         manifests().any(|(name, manifest)| {
-            text(manifest, &["kind"]) == "ServiceAccount"
-                && text(manifest, &["metadata", "name"]) == account
+            manifest.text("/kind") == "ServiceAccount"
+                && manifest.text("/metadata/name") == account
                 && exists(name).and_then(objects::live).is_none()
         })
     };
     let waits = manifests().any(|(name, manifest)| {
         Kind::of(manifest) == Kind::Deployment
             && exists(name).is_none()
-            && missing(text(manifest, &["spec", "template", "spec", "serviceAccountName"]))
+            && missing(manifest.text("/spec/template/spec/serviceAccountName"))
     });
     let new = manifests().filter(|(name, manifest)| {
         waits && exists(name).is_none() && Kind::of(manifest) != Kind::Other

@@ -2,21 +2,21 @@
 
 use serde_json::Value;
 
-use super::super::object::{Condition, count, number, text};
 use super::super::{Check, keda};
 use super::{Facts, pods};
+use kube_object::object::{Fields, count};
 
 pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     const NAME: &str = "messages";
     let Some(consumer) = keda::consumer(&facts.keda) else { return Vec::new() };
-    let pending = number(consumer, "/num_pending");
-    let delivered = number(consumer, "/num_ack_pending");
-    let asking = number(consumer, "/num_waiting");
-    let again = number(consumer, "/num_redelivered");
-    let is_ready = |pod: &&Value| Condition::of(pod, "Ready").is_some_and(|c| c.status == "True");
+    let pending = consumer.number("/num_pending");
+    let delivered = consumer.number("/num_ack_pending");
+    let asking = consumer.number("/num_waiting");
+    let again = consumer.number("/num_redelivered");
+    let is_ready = |pod: &&Value| pod.condition("Ready").is_some_and(|c| c.status == "True");
     let ready = i64::try_from(pods::current(facts).iter().filter(|pod| is_ready(pod)).count())
         .unwrap_or(i64::MAX);
-    let name = text(&facts.claim, "/spec/nats/consumer");
+    let name = facts.claim.text("/spec/nats/consumer");
     let unread = facts.unread.has("pods");
     let pods = if unread { "an unknown number of pods".to_owned() } else { count(ready, "pod") };
     let counts =

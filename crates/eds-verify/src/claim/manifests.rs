@@ -1,9 +1,10 @@
 //! The four manifests: there, and as they should be?
 
+use kube_object::object::Fields;
 use serde_json::Value;
 
 use super::super::Check;
-use super::super::object::{Condition, name, text};
+
 use super::Facts;
 use kube_object::difference::differences;
 
@@ -12,12 +13,12 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
 }
 
 fn check(facts: &Facts, rendered: &Value) -> Check {
-    let kind = text(rendered, "/kind");
-    let title = format!("{kind} {}", name(rendered));
+    let kind = rendered.text("/kind");
+    let title = format!("{kind} {}", rendered.name());
     let object =
-        facts.objects.iter().find(|object| text(object, "/spec/forProvider/manifest/kind") == kind);
+        facts.objects.iter().find(|object| object.text("/spec/forProvider/manifest/kind") == kind);
     let refused = object.and_then(|object| {
-        let synced = Condition::of(object, "Synced")?;
+        let synced = object.condition("Synced")?;
         (synced.status == "False").then(|| synced.why())
     });
     let live = facts.live(kind);
@@ -34,7 +35,7 @@ fn check(facts: &Facts, rendered: &Value) -> Check {
         let cause = match object {
             Some(object) => format!(
                 "it is not there; provider-kubernetes has not applied Object {} yet",
-                name(object)
+                object.name()
             ),
             None if facts.unread.has("objects") => "it is not there".to_owned(),
             None => "it is not there, and was not composed".to_owned(),

@@ -11,10 +11,10 @@ pub mod secrets;
 
 use serde_json::Value;
 
-use super::object::{Condition, number, text};
 use super::unread::may_not;
 use super::{Check, Report, Status, Unread, keda, platform};
 use eds_core::event_driven_service::{CONDITION as WORKER_AVAILABLE, NAME_TAKEN};
+use kube_object::object::Fields;
 
 /// What was found in the cluster.
 #[derive(Debug, Clone, Default)]
@@ -62,16 +62,12 @@ pub struct Log {
 
 impl Facts {
     fn live(&self, kind: &str) -> Option<&Value> {
-        self.live.iter().find(|object| text(object, "/kind") == kind)
+        self.live.iter().find(|object| object.text("/kind") == kind)
     }
 
     /// `namespace/name`.
     fn title(&self) -> String {
-        format!(
-            "{}/{}",
-            text(&self.claim, "/metadata/namespace"),
-            text(&self.claim, "/metadata/name")
-        )
+        format!("{}/{}", self.claim.text("/metadata/namespace"), self.claim.text("/metadata/name"))
     }
 }
 
@@ -129,7 +125,7 @@ fn platform_checks(facts: &platform::Facts) -> Vec<Check> {
 /// The first failure along the path.
 fn diagnosis(claim: &Value, found: &Report) -> Check {
     const NAME: &str = "diagnosis";
-    let ready = Condition::of(claim, "Ready").is_some_and(|c| c.status == "True");
+    let ready = claim.condition("Ready").is_some_and(|c| c.status == "True");
     let first = found.sections.iter().find_map(|section| {
         let failed = section.checks.iter().find(|check| check.status == Status::Failed)?;
         Some((section, failed))
@@ -147,7 +143,7 @@ fn diagnosis(claim: &Value, found: &Report) -> Check {
     }
     // What this caller may not read, the step in the cluster has seen.
     if is_own_word {
-        let cause = format!("the claim says: {}", text(claim, "/status/message"));
+        let cause = format!("the claim says: {}", claim.text("/status/message"));
         return Check::failed(NAME, cause, fix_by_reason(claim));
     }
     if ready {
@@ -166,14 +162,14 @@ fn diagnosis(claim: &Value, found: &Report) -> Check {
 
 /// Whether the claim's own status names a cause.
 fn has_cause(claim: &Value) -> bool {
-    let reason = Condition::of(claim, WORKER_AVAILABLE).map_or("", |c| c.reason);
+    let reason = claim.condition(WORKER_AVAILABLE).map_or("", |c| c.reason);
     let late = ["", "Available", "ScaledToZero", "Progressing", "Creating", "Scaler"];
-    !late.contains(&reason) && !text(claim, "/status/message").is_empty()
+    !late.contains(&reason) && !claim.text("/status/message").is_empty()
 }
 
 /// What to do, by the reason that the step in the cluster gives, where no more may be read.
 fn fix_by_reason(claim: &Value) -> &'static str {
-    match Condition::of(claim, WORKER_AVAILABLE).map_or("", |c| c.reason) {
+    match claim.condition(WORKER_AVAILABLE).map_or("", |c| c.reason) {
         "ScalerFailed" => {
             "are stream, consumer and account spelled right in spec.nats, and do they exist (nats \
              consumer info)? If so, a platform engineer looks whether KEDA reaches NATS: eds doctor"
@@ -195,9 +191,9 @@ fn fix_by_reason(claim: &Value) -> &'static str {
 /// What the claim says of itself: the sentence that the Composition's second step puts there.
 fn says(claim: &Value) -> Check {
     const NAME: &str = "the claim says";
-    let message = text(claim, "/status/message");
+    let message = claim.text("/status/message");
     let message = if message.is_empty() { String::new() } else { format!(": {message}") };
-    match Condition::of(claim, "Ready") {
+    match claim.condition("Ready") {
         None => {
             Check::failed(NAME, "nothing yet: it has no condition Ready", "does Crossplane run?")
         }
@@ -205,8 +201,8 @@ fn says(claim: &Value) -> Check {
             NAME,
             format!(
                 "Ready, {} of {} pods{message}",
-                number(claim, "/status/readyReplicas"),
-                number(claim, "/status/replicas")
+                claim.number("/status/readyReplicas"),
+                claim.number("/status/replicas")
             ),
         ),
         Some(ready) => {

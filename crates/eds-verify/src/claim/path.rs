@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::super::Check;
-use super::super::object::{Condition, name, named, text};
 use super::Facts;
 use eds_core::event_driven_service::{CONDITION, NAME_TAKEN};
+use kube_object::object::{Fields, named};
 
 /// What to do about a name that is taken.
 pub(super) const TAKEN_FIX: &str = "delete it, give the claim another name, or hand it over, by \
@@ -30,20 +30,20 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
         return checks;
     };
     checks.push(match synced(claim).or_else(|| synced(composite)) {
-        None => Check::passed("composed", name(composite)),
+        None => Check::passed("composed", composite.name()),
         Some(why) => Check::failed(
             "composed",
             why,
             format!(
                 "kubectl describe {} {}; eds verify composition",
-                text(composite, "/kind").to_lowercase(),
-                name(composite)
+                composite.text("/kind").to_lowercase(),
+                composite.name()
             ),
         ),
     });
     checks.push(composition(facts, composite));
     checks.extend(taken(claim));
-    if let Some(responsive) = Condition::of(composite, "Responsive")
+    if let Some(responsive) = composite.condition("Responsive")
         && responsive.status == "False"
     {
         checks.push(Check::warning(
@@ -57,7 +57,7 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
 
 /// Whether something of somebody else's stands at a name of the claim's, as the step in the cluster has seen it.
 fn taken(claim: &Value) -> Option<Check> {
-    let own = Condition::of(claim, CONDITION)?;
+    let own = claim.condition(CONDITION)?;
     (own.status == "False" && own.reason == NAME_TAKEN).then(|| {
         Check::failed(
             "names",
@@ -70,27 +70,27 @@ fn taken(claim: &Value) -> Option<Check> {
 
 /// What keeps Crossplane from working on it, or means that it is going.
 fn held(what: &str, object: &Value) -> Option<Check> {
-    if let Some(since) = object.pointer("/metadata/deletionTimestamp").and_then(Value::as_str) {
+    if let Some(since) = object.at("/metadata/deletionTimestamp").and_then(Value::as_str) {
         let cause = format!("it is being deleted since {since}");
         let fix = "wait; what it made goes first, which takes up to 30 s for a young claim";
         return Some(Check::failed(what, cause, fix));
     }
-    let paused = text(object, "/metadata/annotations/crossplane.io~1paused") == "true";
+    let paused = object.text("/metadata/annotations/crossplane.io~1paused") == "true";
     paused.then(|| {
-        let kind = text(object, "/kind").to_lowercase();
-        let namespace = match text(object, "/metadata/namespace") {
+        let kind = object.text("/kind").to_lowercase();
+        let namespace = match object.text("/metadata/namespace") {
             "" => String::new(),
             namespace => format!("-n {namespace} "),
         };
         let cause = "it is paused (annotation crossplane.io/paused): Crossplane leaves it as it is";
         let fix =
-            format!("kubectl {namespace}annotate {kind} {} crossplane.io/paused-", name(object));
+            format!("kubectl {namespace}annotate {kind} {} crossplane.io/paused-", object.name());
         Check::failed(what, cause, fix)
     })
 }
 
 fn no_composite(claim: &Value) -> Check {
-    let wanted = text(claim, "/spec/resourceRef/name");
+    let wanted = claim.text("/spec/resourceRef/name");
     let cause = if wanted.is_empty() {
         "Crossplane has made no composite of the claim".to_owned()
     } else {
@@ -106,19 +106,19 @@ fn no_composite(claim: &Value) -> Check {
 
 /// Why Crossplane cannot reconcile it; none while it can, or has not said anything.
 fn synced(object: &Value) -> Option<String> {
-    let synced = Condition::of(object, "Synced")?;
+    let synced = object.condition("Synced")?;
     (synced.status == "False").then(|| synced.why().to_owned())
 }
 
 fn composition(facts: &Facts, composite: &Value) -> Check {
     const NAME: &str = "Composition";
     // Composites of Crossplane 2 keep it below spec.crossplane, those with claims below spec.
-    let wanted = match text(composite, "/spec/compositionRef/name") {
-        "" => text(composite, "/spec/crossplane/compositionRef/name"),
+    let wanted = match composite.text("/spec/compositionRef/name") {
+        "" => composite.text("/spec/crossplane/compositionRef/name"),
         wanted => wanted,
     };
     if wanted.is_empty() {
-        let selector = facts.claim.pointer("/spec/compositionSelector/matchLabels");
+        let selector = facts.claim.at("/spec/compositionSelector/matchLabels");
         let cause = match selector {
             Some(labels) => format!("no Composition has the labels that the claim wants: {labels}"),
             None => "none was chosen for it".to_owned(),

@@ -1,9 +1,10 @@
 //! The Secrets that a claim names: there, with the keys it wants?
 
+use kube_object::object::Fields;
 use serde_json::Value;
 
 use super::super::Check;
-use super::super::object::{list, text};
+
 use super::Facts;
 
 /// A Secret as far as it may be known: never its values.
@@ -28,23 +29,24 @@ pub enum Found {
 
 pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     let spec = facts.claim.get("spec").unwrap_or(&Value::Null);
-    let namespace = text(&facts.claim, "/metadata/namespace");
+    let namespace = facts.claim.text("/metadata/namespace");
     let found = |name: &str| {
         facts.secrets.iter().find(|s| s.name == name).map_or(&Found::Missing, |s| &s.found)
     };
-    let mut checks: Vec<Check> = list(spec, "/secretRefs")
-        .map(|wanted| of_environment(wanted, found(text(wanted, "/name")), namespace))
+    let mut checks: Vec<Check> = spec
+        .list("/secretRefs")
+        .map(|wanted| of_environment(wanted, found(wanted.text("/name")), namespace))
         .collect();
-    checks.extend(list(spec, "/imagePullSecrets").map(|wanted| {
-        let name = text(wanted, "/name");
+    checks.extend(spec.list("/imagePullSecrets").map(|wanted| {
+        let name = wanted.text("/name");
         of_pulling(name, found(name), namespace)
     }));
     checks
 }
 
 fn of_environment(wanted: &Value, found: &Found, namespace: &str) -> Check {
-    let name = text(wanted, "/name");
-    let mut keys: Vec<&str> = list(wanted, "/env").map(|env| text(env, "/secretKey")).collect();
+    let name = wanted.text("/name");
+    let mut keys: Vec<&str> = wanted.list("/env").map(|env| env.text("/secretKey")).collect();
     keys.dedup();
     let literals: String = keys.iter().map(|key| format!(" --from-literal={key}=…")).collect();
     match found {

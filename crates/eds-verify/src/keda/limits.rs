@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::super::Check;
-use super::super::object::{count, number, text};
 use super::{Facts, account_and_consumer, seen, trigger};
+use kube_object::object::{Fields, count};
 
 /// JetStream's default, in `server/consumer.go` (`JsDefaultMaxAckPending`).
 const DEFAULT_MAX_ACK_PENDING: i64 = 1000;
@@ -27,8 +27,8 @@ pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
             "nats consumer resume",
         ));
     }
-    let inactive = number(config, "/inactive_threshold") / 1_000_000_000;
-    if inactive > 0 && number(scaled_object, "/spec/minReplicaCount") == 0 {
+    let inactive = config.number("/inactive_threshold") / 1_000_000_000;
+    if inactive > 0 && scaled_object.number("/spec/minReplicaCount") == 0 {
         checks.push(Check::warning(
             "inactive_threshold",
             format!(
@@ -42,7 +42,7 @@ pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
 }
 
 fn acknowledgement(config: &Value) -> Check {
-    match text(config, "/ack_policy") {
+    match config.text("/ack_policy") {
         "explicit" => Check::passed("ack_policy", "explicit"),
         other => Check::warning(
             "ack_policy",
@@ -58,12 +58,12 @@ fn acknowledgement(config: &Value) -> Check {
 /// How many messages may be delivered and not acknowledged, over all pods.
 fn in_flight(config: &Value, scaled_object: &Value, trigger: &Value) -> Check {
     const NAME: &str = "max_ack_pending";
-    let limit = match number(config, "/max_ack_pending") {
+    let limit = match config.number("/max_ack_pending") {
         0 => DEFAULT_MAX_ACK_PENDING,
         limit => limit,
     };
-    let threshold = text(trigger, "/lagThreshold").parse().unwrap_or(10_i64).max(1);
-    let most = number(scaled_object, "/spec/maxReplicaCount").max(1);
+    let threshold = trigger.text("/lagThreshold").parse().unwrap_or(10_i64).max(1);
+    let most = scaled_object.number("/spec/maxReplicaCount").max(1);
     let needed = threshold.saturating_mul(most);
     if limit < 0 {
         return Check::passed(NAME, "without limit");
@@ -119,13 +119,13 @@ fn shutdown(facts: &Facts) -> Option<Check> {
 /// What Kubernetes gives the pods between SIGTERM and SIGKILL.
 fn grace_seconds(facts: &Facts) -> i64 {
     let pointer = "/spec/template/spec/terminationGracePeriodSeconds";
-    facts.deployment.as_ref().map_or(30, |d| number(d, pointer))
+    facts.deployment.as_ref().map_or(30, |d| d.number(pointer))
 }
 
 /// A message that a pod still works on when it ends must not be delivered again meanwhile.
 fn grace(facts: &Facts, config: &Value) -> Check {
     const NAME: &str = "ack_wait";
-    let wait = number(config, "/ack_wait") / 1_000_000_000;
+    let wait = config.number("/ack_wait") / 1_000_000_000;
     let grace = grace_seconds(facts);
     if wait >= grace {
         return Check::passed(

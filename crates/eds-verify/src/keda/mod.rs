@@ -10,8 +10,8 @@ mod state;
 
 use serde_json::{Value, json};
 
-use super::object::{Condition, text};
 use super::{Check, Report, Section, Unread, shared};
+use kube_object::object::Fields;
 
 pub use seen::account_and_consumer;
 
@@ -50,7 +50,7 @@ pub struct Facts {
 
 /// The first trigger's metadata.
 pub(super) fn trigger(scaled_object: &Value) -> &Value {
-    scaled_object.pointer("/spec/triggers/0/metadata").unwrap_or(&Value::Null)
+    scaled_object.at("/spec/triggers/0/metadata").unwrap_or(&Value::Null)
 }
 
 /// The consumer as the server tells that leads it; none where it is not found.
@@ -66,8 +66,8 @@ pub fn report(facts: &Facts) -> Report {
     let Some(scaled_object) = &facts.scaled_object else {
         let claim = format!(
             "{}/{}",
-            text(&facts.claim, "/metadata/namespace"),
-            text(&facts.claim, "/metadata/name")
+            facts.claim.text("/metadata/namespace"),
+            facts.claim.text("/metadata/name")
         );
         let cause = format!("the claim {claim} has no ScaledObject");
         let fix = format!("eds doctor {claim}");
@@ -88,8 +88,8 @@ pub fn report(facts: &Facts) -> Report {
 /// What the step in the cluster has seen of KEDA, for a caller who may read the claim alone.
 fn own_word(claim: &Value) -> Check {
     const NAME: &str = "the claim says";
-    let message = text(claim, "/status/message");
-    match Condition::of(claim, CONDITION) {
+    let message = claim.text("/status/message");
+    match claim.condition(CONDITION) {
         Some(c) if c.status == "True" => {
             Check::passed(NAME, "KEDA can read the consumer's lag (it is Ready)")
         }
@@ -124,16 +124,16 @@ pub(super) fn state(facts: &Facts, scaled_object: &Value) -> Vec<Section> {
 
 /// The trigger's configuration against the claim.
 pub(super) fn configuration(claim: &Value, scaled_object: &Value) -> Vec<Check> {
-    let of_claim = |pointer: &str| claim.pointer(pointer).cloned().unwrap_or_default();
+    let of_claim = |pointer: &str| claim.at(pointer).cloned().unwrap_or_default();
     let live = trigger(scaled_object);
     let of_trigger = |key: &str| live.get(key).cloned().unwrap_or_default();
     let number = |pointer: &str| json!(of_claim(pointer).to_string());
-    let kind = scaled_object.pointer("/spec/triggers/0/type").cloned().unwrap_or_default();
-    let replicas = |key: &str| scaled_object.pointer(&format!("/spec/{key}")).cloned();
+    let kind = scaled_object.at("/spec/triggers/0/type").cloned().unwrap_or_default();
+    let replicas = |key: &str| scaled_object.at(&format!("/spec/{key}")).cloned();
     let mut checks = vec![equal("trigger", &kind, &json!("nats-jetstream"))];
     checks.push(endpoint(claim, live));
     let account = "/spec/nats/account";
-    if text(claim, account) == SYSTEM || of_trigger("account") == SYSTEM {
+    if claim.text(account) == SYSTEM || of_trigger("account") == SYSTEM {
         checks.push(Check::failed("account", SYSTEM_CAUSE, SYSTEM_FIX));
     } else {
         checks.push(equal("account", &of_trigger("account"), &of_claim(account)));
@@ -164,8 +164,8 @@ pub(super) const SYSTEM_FIX: &str = "leave spec.nats.account out (its default is
 
 fn endpoint(claim: &Value, live: &Value) -> Check {
     const NAME: &str = "monitoring endpoint";
-    let wanted = text(claim, "/spec/nats/monitoringEndpoint");
-    let found = text(live, "/natsServerMonitoringEndpoint");
+    let wanted = claim.text("/spec/nats/monitoringEndpoint");
+    let found = live.text("/natsServerMonitoringEndpoint");
     if found != wanted {
         return equal(NAME, &json!(found), &json!(wanted));
     }

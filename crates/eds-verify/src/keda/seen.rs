@@ -1,9 +1,10 @@
 //! KEDA's question, asked as KEDA asks it, and its answer read as KEDA reads it.
 
+use kube_object::object::Fields;
 use serde_json::Value;
 
 use super::super::Check;
-use super::super::object::{list, name, number, text};
+
 use super::{Facts, SYSTEM, SYSTEM_CAUSE, SYSTEM_FIX, trigger};
 
 /// The account of a trigger within an answer, its stream, and the stream's consumer, as far as they
@@ -13,18 +14,19 @@ pub fn account_and_consumer<'a>(
     body: &'a Value,
     trigger: &Value,
 ) -> (Option<&'a Value>, Option<&'a Value>, Option<&'a Value>) {
-    let account_name = text(trigger, "/account");
-    let id = match text(trigger, "/accountID") {
+    let account_name = trigger.text("/account");
+    let id = match trigger.text("/accountID") {
         "" => account_name,
         id => id,
     };
-    let account = list(body, "/account_details")
-        .find(|a| text(a, "/id") == id || text(a, "/name") == account_name);
+    let account = body
+        .list("/account_details")
+        .find(|a| a.text("/id") == id || a.text("/name") == account_name);
     let stream = account.and_then(|account| {
-        list(account, "/stream_detail").find(|s| text(s, "/name") == text(trigger, "/stream"))
+        account.list("/stream_detail").find(|s| s.text("/name") == trigger.text("/stream"))
     });
     let consumer = stream.and_then(|stream| {
-        list(stream, "/consumer_detail").find(|c| text(c, "/name") == text(trigger, "/consumer"))
+        stream.list("/consumer_detail").find(|c| c.text("/name") == trigger.text("/consumer"))
     });
     (account, stream, consumer)
 }
@@ -33,14 +35,14 @@ pub fn account_and_consumer<'a>(
 /// consumer's leader.
 pub(super) fn authority<'a>(facts: &'a Facts, trigger: &Value) -> Option<&'a Value> {
     let asked = facts.asked.as_ref()?.get("body")?;
-    if number(asked, "/meta_cluster/cluster_size") <= 1 {
+    if asked.number("/meta_cluster/cluster_size") <= 1 {
         return Some(asked);
     }
     facts.nodes.iter().find_map(|node| {
         let body = node.get("body")?;
         let (.., consumer) = account_and_consumer(body, trigger);
-        let leader = text(consumer?, "/cluster/leader");
-        (leader == text(node, "/node")).then_some(body)
+        let leader = consumer?.text("/cluster/leader");
+        (leader == node.text("/node")).then_some(body)
     })
 }
 
@@ -57,8 +59,8 @@ pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
         checks.push(Check::skipped("KEDA's query", "the endpoint is no Service of this cluster"));
         return checks;
     };
-    let code = number(asked, "/code");
-    let path = text(asked, "/path");
+    let code = asked.number("/code");
+    let path = asked.text("/path");
     let body = asked.get("body").unwrap_or(&Value::Null);
     if code != 200 || !body.is_object() {
         checks.push(Check::failed(
@@ -69,7 +71,7 @@ pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
         ));
         return checks;
     }
-    let version = facts.server.as_ref().map_or("", |s| text(s, "/body/version"));
+    let version = facts.server.as_ref().map_or("", |s| s.text("/body/version"));
     checks
         .push(Check::passed("KEDA's query", format!("{path}, answered by nats-server {version}")));
     let disabled = body.get("disabled") == Some(&Value::Bool(true));
@@ -83,21 +85,21 @@ pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
     }
 
     let (account, stream, consumer) = account_and_consumer(body, trigger);
-    let wanted = text(trigger, "/account");
+    let wanted = trigger.text("/account");
     let Some(account) = account else {
         checks.push(if wanted == SYSTEM {
             Check::failed("account", SYSTEM_CAUSE, SYSTEM_FIX)
         } else {
-            no_account(facts, wanted, text(trigger, "/stream"))
+            no_account(facts, wanted, trigger.text("/stream"))
         });
         return checks;
     };
-    let id = text(account, "/id");
-    let account_name = text(account, "/name");
+    let id = account.text("/id");
+    let account_name = account.text("/name");
     let id = if id == account_name { String::new() } else { format!(", id {id}") };
     checks.push(Check::passed("account", format!("{account_name}{id}")));
 
-    let wanted = text(trigger, "/stream");
+    let wanted = trigger.text("/stream");
     let Some(stream) = stream else {
         let streams = names(account, "/stream_detail");
         checks.push(match holders(facts, wanted).as_slice() {
@@ -117,11 +119,11 @@ pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
         });
         return checks;
     };
-    let messages = number(stream, "/state/messages");
+    let messages = stream.number("/state/messages");
     checks.push(Check::passed("stream", format!("{wanted}, {messages} messages")));
 
     let stream_name = wanted;
-    let wanted = text(trigger, "/consumer");
+    let wanted = trigger.text("/consumer");
     if consumer.is_none() {
         let consumers = names(stream, "/consumer_detail");
         let cause = format!("stream {stream_name} has no consumer {wanted}; it has {consumers}");
@@ -132,7 +134,7 @@ pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
         checks.push(Check::failed("consumer", cause, fix));
         return checks;
     }
-    let servers = number(body, "/meta_cluster/cluster_size");
+    let servers = body.number("/meta_cluster/cluster_size");
     let Some(authority) = authority(facts, trigger) else {
         checks.push(Check::failed(
             "leader",
@@ -144,9 +146,9 @@ pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
     };
     let (.., consumer) = account_and_consumer(authority, trigger);
     let consumer = consumer.unwrap_or(&Value::Null);
-    let waiting = number(consumer, "/num_waiting");
+    let waiting = consumer.number("/num_waiting");
     checks.push(Check::passed("consumer", format!("{wanted}, {waiting} pull requests waiting")));
-    checks.push(match text(consumer, "/cluster/leader") {
+    checks.push(match consumer.text("/cluster/leader") {
         _ if servers <= 1 => Check::passed("leader", "one server, no cluster"),
         leader => Check::passed("leader", format!("{leader}, one of {servers} servers")),
     });
@@ -156,14 +158,14 @@ pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
 
 /// The number that KEDA hands to the autoscaler, and what comes of it.
 fn lag(scaled_object: &Value, trigger: &Value, consumer: &Value) -> Check {
-    let pending = number(consumer, "/num_pending");
-    let unacknowledged = number(consumer, "/num_ack_pending");
+    let pending = consumer.number("/num_pending");
+    let unacknowledged = consumer.number("/num_ack_pending");
     let lag = pending.saturating_add(unacknowledged);
     // The scaler's own default is 10.
-    let threshold = text(trigger, "/lagThreshold").parse().unwrap_or(10_i64).max(1);
-    let activation = text(trigger, "/activationLagThreshold").parse().unwrap_or(0_i64);
-    let least = number(scaled_object, "/spec/minReplicaCount");
-    let most = number(scaled_object, "/spec/maxReplicaCount").max(1);
+    let threshold = trigger.text("/lagThreshold").parse().unwrap_or(10_i64).max(1);
+    let activation = trigger.text("/activationLagThreshold").parse().unwrap_or(0_i64);
+    let least = scaled_object.number("/spec/minReplicaCount");
+    let most = scaled_object.number("/spec/maxReplicaCount").max(1);
     // One pod at least while it is active, as the autoscaler has it.
     let wanted = lag.saturating_add(threshold - 1) / threshold;
     let pods = if lag > activation { wanted.clamp(least.max(1).min(most), most) } else { least };
@@ -181,21 +183,21 @@ fn lag(scaled_object: &Value, trigger: &Value, consumer: &Value) -> Check {
 /// The endpoint's Service.
 fn service(facts: &Facts, trigger: &Value) -> Check {
     const NAME: &str = "endpoint's Service";
-    let endpoint = text(trigger, "/natsServerMonitoringEndpoint");
+    let endpoint = trigger.text("/natsServerMonitoringEndpoint");
     let fix = "name the headless Service and its monitoring port, as in \
                nats-headless.nats.svc.cluster.local:8222";
     let Some(service) = &facts.service else {
         return Check::warning(NAME, format!("{endpoint} names no Service of this cluster"), fix);
     };
-    let title = format!("{}/{}", text(service, "/metadata/namespace"), name(service));
+    let title = format!("{}/{}", service.text("/metadata/namespace"), service.name());
     let port = endpoint.rsplit_once(':').map_or("", |(_, port)| port);
     let ports: Vec<String> =
-        list(service, "/spec/ports").map(|p| number(p, "/port").to_string()).collect();
+        service.list("/spec/ports").map(|p| p.number("/port").to_string()).collect();
     if !ports.iter().any(|p| p == port) {
         let cause = format!("{title} has no port {port}; it has {}", ports.join(", "));
         return Check::failed(NAME, cause, fix);
     }
-    if text(service, "/spec/clusterIP") != "None" {
+    if service.text("/spec/clusterIP") != "None" {
         let cause = format!(
             "{title} is not headless: KEDA finds the consumer's leader by the servers' names under \
              it, which only a headless Service has"
@@ -208,13 +210,12 @@ fn service(facts: &Facts, trigger: &Value) -> Check {
 /// All accounts with JetStream, with their streams.
 fn accounts(facts: &Facts) -> impl Iterator<Item = &Value> {
     let all = facts.everything.as_ref().map_or(&Value::Null, |e| e.get("body").unwrap_or(e));
-    list(all, "/account_details")
+    all.list("/account_details")
 }
 
 /// The accounts that have a stream of this name.
 fn holders<'a>(facts: &'a Facts, stream: &str) -> Vec<&'a Value> {
-    let has =
-        |account: &&Value| list(account, "/stream_detail").any(|s| text(s, "/name") == stream);
+    let has = |account: &&Value| account.list("/stream_detail").any(|s| s.text("/name") == stream);
     accounts(facts).filter(has).collect()
 }
 
@@ -233,8 +234,8 @@ fn set_account(accounts: &[&Value]) -> String {
 }
 
 fn name_of(account: &Value) -> &str {
-    match text(account, "/name") {
-        "" => text(account, "/id"),
+    match account.text("/name") {
+        "" => account.text("/id"),
         name => name,
     }
 }
@@ -242,7 +243,7 @@ fn name_of(account: &Value) -> &str {
 /// What NATS looks an account up by: in operator mode its id, a public key that begins with A, else
 /// its name.
 fn known_as(account: &Value) -> String {
-    let (id, name) = (text(account, "/id"), name_of(account));
+    let (id, name) = (account.text("/id"), name_of(account));
     if id.is_empty() || id == name { name.to_owned() } else { format!("{id} (the id of {name})") }
 }
 
@@ -250,9 +251,9 @@ fn no_account(facts: &Facts, wanted: &str, stream: &str) -> Check {
     const NAME: &str = "account";
     let all: Vec<&Value> = accounts(facts).collect();
     let by_id =
-        all.iter().find(|a| text(a, "/name") == wanted && !["", wanted].contains(&text(a, "/id")));
+        all.iter().find(|a| a.text("/name") == wanted && !["", wanted].contains(&a.text("/id")));
     if let Some(account) = by_id {
-        let id = text(account, "/id");
+        let id = account.text("/id");
         let cause = format!(
             "NATS runs in operator mode, where it knows account {wanted} by its id, {id}, and not \
                 by its name: KEDA asks for the name and finds nothing"
@@ -277,13 +278,13 @@ fn no_account(facts: &Facts, wanted: &str, stream: &str) -> Check {
 }
 
 fn names(object: &Value, pointer: &str) -> String {
-    let names: Vec<&str> = list(object, pointer).map(|o| text(o, "/name")).collect();
+    let names: Vec<&str> = object.list(pointer).map(|o| o.text("/name")).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 /// The beginning of an answer that is not understood.
 fn brief(body: &Value) -> String {
-    let message = text(body, "/message");
+    let message = body.text("/message");
     let whole = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
     let text = if message.is_empty() { whole.as_str() } else { message };
     text.trim().chars().take(200).collect()

@@ -1,9 +1,10 @@
 //! What KEDA and the autoscaler say of themselves.
 
+use kube_object::object::Fields;
 use serde_json::Value;
 
 use super::super::Check;
-use super::super::object::{Condition, list, name, number, text};
+
 use super::Facts;
 use eds_core::event_driven_service::Paused;
 
@@ -18,14 +19,14 @@ pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
     if !is_paused {
         checks.push(ready(facts, scaled_object));
     }
-    if Condition::of(scaled_object, "Fallback").is_some_and(|c| c.status == "True") {
+    if scaled_object.condition("Fallback").is_some_and(|c| c.status == "True") {
         let cause = match said(facts) {
             Some(said) => format!("its scaler fails ({said}), it runs with its fallback replicas"),
             None => "its scaler fails, it runs with its fallback replicas".to_owned(),
         };
         checks.push(Check::warning("Fallback", cause, not_us(facts, scaled_object).1));
     }
-    if let Some(active) = Condition::of(scaled_object, "Active") {
+    if let Some(active) = scaled_object.condition("Active") {
         let words = match active.status {
             "True" => "messages are waiting",
             "False" => "nothing to do",
@@ -45,10 +46,9 @@ pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
 fn held(facts: &Facts, scaled_object: &Value, paused: &Paused) -> Check {
     const NAME: &str = "Paused";
     let deployment = facts.deployment.as_ref();
-    let replicas =
-        deployment.map(|d| d.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1));
+    let replicas = deployment.map(|d| d.integer("/spec/replicas").unwrap_or(1));
     let waiting = super::consumer(facts)
-        .map(|c| number(c, "/num_pending").saturating_add(number(c, "/num_ack_pending")));
+        .map(|c| c.number("/num_pending").saturating_add(c.number("/num_ack_pending")));
     let cause = match waiting {
         Some(1) => format!("{}; 1 message waits", paused.says(replicas)),
         Some(n) => format!("{}; {n} messages wait", paused.says(replicas)),
@@ -56,8 +56,8 @@ fn held(facts: &Facts, scaled_object: &Value, paused: &Paused) -> Check {
     };
     let fix = format!(
         "kubectl -n {} annotate scaledobject {} {}-",
-        text(scaled_object, "/metadata/namespace"),
-        name(scaled_object),
+        scaled_object.text("/metadata/namespace"),
+        scaled_object.name(),
         paused.annotation
     );
     if paused.stops_scaling() && replicas == Some(0) {
@@ -68,14 +68,14 @@ fn held(facts: &Facts, scaled_object: &Value, paused: &Paused) -> Check {
 
 /// KEDA's own word, from its newest warning event: its conditions only say that there is trouble.
 fn said(facts: &Facts) -> Option<&str> {
-    let event = facts.events.iter().rev().find(|e| text(e, "/reason") == "KEDAScalerFailed");
+    let event = facts.events.iter().rev().find(|e| e.text("/reason") == "KEDAScalerFailed");
     let event = event.or_else(|| facts.events.last());
-    event.map(|event| text(event, "/message").trim()).filter(|message| !message.is_empty())
+    event.map(|event| event.text("/message").trim()).filter(|message| !message.is_empty())
 }
 
 /// Whether NATS answers us what it does not answer KEDA, and what to do then.
 fn not_us(facts: &Facts, scaled_object: &Value) -> (&'static str, String) {
-    let namespace = text(scaled_object, "/metadata/namespace");
+    let namespace = scaled_object.text("/metadata/namespace");
     let see = format!(
         "kubectl -n {namespace} describe scaledobject; kubectl -n keda logs \
             deployment/keda-operator"
@@ -98,7 +98,7 @@ fn not_us(facts: &Facts, scaled_object: &Value) -> (&'static str, String) {
     if !network.iter().any(|word| said.contains(word)) {
         return ("; NATS answers us with the consumer", see);
     }
-    let endpoint = text(super::trigger(scaled_object), "/natsServerMonitoringEndpoint");
+    let endpoint = super::trigger(scaled_object).text("/natsServerMonitoringEndpoint");
     let fix = format!(
         "does a NetworkPolicy (of NATS's namespace for what comes in, of KEDA's for what goes out) \
             keep keda-operator from {endpoint}? kubectl get networkpolicies -A"
@@ -108,7 +108,7 @@ fn not_us(facts: &Facts, scaled_object: &Value) -> (&'static str, String) {
 
 fn ready(facts: &Facts, scaled_object: &Value) -> Check {
     const NAME: &str = "ScaledObject";
-    let Some(ready) = Condition::of(scaled_object, "Ready") else {
+    let Some(ready) = scaled_object.condition("Ready") else {
         return Check::failed(NAME, "KEDA has not taken it up", "does KEDA run? eds doctor");
     };
     if ready.status == "True" {
@@ -129,21 +129,21 @@ fn autoscaler(facts: &Facts) -> Check {
                    deployment/keda-operator";
         return Check::failed(NAME, "there is no HorizontalPodAutoscaler", fix);
     };
-    let current = number(hpa, "/status/currentReplicas");
-    let desired = number(hpa, "/status/desiredReplicas");
-    let metric = list(hpa, "/spec/metrics").map(|m| text(m, "/external/metric/name")).next();
+    let current = hpa.number("/status/currentReplicas");
+    let desired = hpa.number("/status/desiredReplicas");
+    let metric = hpa.list("/spec/metrics").map(|m| m.text("/external/metric/name")).next();
     let counts = format!(
         "{current} replicas, {desired} wanted, {} to {}, metric {}",
-        number(hpa, "/spec/minReplicas"),
-        number(hpa, "/spec/maxReplicas"),
+        hpa.number("/spec/minReplicas"),
+        hpa.number("/spec/maxReplicas"),
         metric.unwrap_or("none"),
     );
     let asleep = facts
         .deployment
         .as_ref()
-        .is_some_and(|d| d.pointer("/spec/replicas") == Some(&Value::from(0)) && current == 0);
+        .is_some_and(|d| d.at("/spec/replicas") == Some(&Value::from(0)) && current == 0);
     for condition in ["AbleToScale", "ScalingActive"] {
-        match Condition::of(hpa, condition) {
+        match hpa.condition(condition) {
             // At zero replicas the autoscaler stands aside and KEDA wakes the service.
             Some(c) if c.status != "True" && !asleep => {
                 let fix = "kubectl get --raw /apis/external.metrics.k8s.io/v1beta1; eds doctor";

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::super::object::{list, name, named, text, unless_true};
 use super::super::{Check, composition};
 use super::Facts as All;
+use kube_object::object::{Fields, named};
 use kube_object::words;
 
 /// What was found beside XRD and Compositions, which [`composition::Facts`] holds.
@@ -46,14 +46,14 @@ pub(super) fn checks(all: &All) -> Vec<Check> {
     let Some(xrd) = &found.xrd else {
         return vec![Check::failed("XRD", "there is no XRD for EventDrivenService", INSTALL)];
     };
-    let see = format!("kubectl describe xrd {}", name(xrd));
-    let condition = |title: &str, type_: &str, passed: &str| match unless_true(xrd, type_) {
+    let see = format!("kubectl describe xrd {}", xrd.name());
+    let condition = |title: &str, type_: &str, passed: &str| match xrd.why_not(type_) {
         None => Check::passed(title, passed),
         Some(why) => Check::failed(title, why, see.clone()),
     };
     let mut checks = vec![
-        condition("XRD established", "Established", name(xrd)),
-        condition("claim offered", "Offered", text(xrd, "/spec/claimNames/kind")),
+        condition("XRD established", "Established", xrd.name()),
+        condition("claim offered", "Offered", xrd.text("/spec/claimNames/kind")),
         all.unread.or("claim served", &["customresourcedefinitions"], || served(all, xrd)),
     ];
     if let Some(skipped) = found.unread.skips("Composition", &["compositions"]) {
@@ -81,23 +81,23 @@ fn served(all: &All, xrd: &Value) -> Check {
         let fix = "does Crossplane run? kubectl -n crossplane-system logs deployment/crossplane";
         return Check::failed(NAME, "the API server has no CustomResourceDefinition of it", fix);
     };
-    if !list(crd, "/metadata/ownerReferences").any(|owner| text(owner, "/name") == name(xrd)) {
+    if !crd.list("/metadata/ownerReferences").any(|owner| owner.text("/name") == xrd.name()) {
         let cause =
-            format!("the CustomResourceDefinition {} does not belong to the XRD", name(crd));
+            format!("the CustomResourceDefinition {} does not belong to the XRD", crd.name());
         let fix = "who made it? Crossplane makes its own once it is deleted; that deletes its \
             objects too";
         return Check::failed(NAME, cause, fix);
     }
-    match ["NamesAccepted", "Established"].into_iter().find_map(|c| unless_true(crd, c)) {
-        None => Check::passed(NAME, name(crd)),
-        Some(why) => Check::failed(NAME, why, format!("kubectl describe crd {}", name(crd))),
+    match ["NamesAccepted", "Established"].into_iter().find_map(|c| crd.why_not(c)) {
+        None => Check::passed(NAME, crd.name()),
+        Some(why) => Check::failed(NAME, why, format!("kubectl describe crd {}", crd.name())),
     }
 }
 
 /// A claim that chooses none must get one.
 fn default(found: &composition::Facts, xrd: &Value, ours: &[&Value]) -> Option<Check> {
     const NAME: &str = "default Composition";
-    let wanted = text(xrd, "/spec/defaultCompositionRef/name");
+    let wanted = xrd.text("/spec/defaultCompositionRef/name");
     if wanted.is_empty() {
         return (ours.len() > 1).then(|| {
             let cause =
@@ -114,8 +114,8 @@ fn default(found: &composition::Facts, xrd: &Value, ours: &[&Value]) -> Option<C
 /// Policies of these names, each with a binding that denies.
 fn policies(facts: &Facts, title: &str, names: &[&str], without: &str) -> Check {
     let denies = |binding: &&Value, policy: &str| {
-        text(binding, "/spec/policyName") == policy
-            && list(binding, "/spec/validationActions").any(|action| action == "Deny")
+        binding.text("/spec/policyName") == policy
+            && binding.list("/spec/validationActions").any(|action| action == "Deny")
     };
     let missing = names.iter().find_map(|policy| match named(&facts.policies, policy) {
         None => Some(format!("the admission policy {policy} is missing")),

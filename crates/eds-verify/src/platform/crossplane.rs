@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::super::Check;
-use super::super::object::{list, named, text};
 use super::{Facts, version, workload};
+use kube_object::object::{Fields, named};
 
 /// Composite resources are composed by functions alone from here on.
 const OLDEST: version::Version = [2, 0, 0];
@@ -50,13 +50,14 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
 fn circuit_breaker(facts: &Facts, core: &Value) -> Check {
     const NAME: &str = "circuit breaker";
     let flag = "--circuit-breaker-burst=";
-    let burst = list(core, "/spec/template/spec/containers/0/args")
+    let burst = core
+        .list("/spec/template/spec/containers/0/args")
         .filter_map(Value::as_str)
         .find_map(|arg| arg.strip_prefix(flag)?.parse::<i64>().ok());
     let variable = || {
-        list(core, "/spec/template/spec/containers/0/env")
-            .find(|e| text(e, "/name") == "CIRCUIT_BREAKER_BURST")
-            .and_then(|e| text(e, "/value").parse().ok())
+        core.list("/spec/template/spec/containers/0/env")
+            .find(|e| e.text("/name") == "CIRCUIT_BREAKER_BURST")
+            .and_then(|e| e.text("/value").parse().ok())
     };
     let burst = burst.or_else(variable).unwrap_or(100);
     let wraps = facts.compositions.ours().any(|c| super::packages::provider_config(c).is_some());

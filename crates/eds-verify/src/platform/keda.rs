@@ -1,9 +1,10 @@
 //! KEDA: its operator, the metrics that the autoscaler reads, and its version.
 
+use kube_object::object::Fields;
 use serde_json::Value;
 
 use super::super::Check;
-use super::super::object::{list, name, text, unless_true};
+
 use super::{Facts as All, version, workload};
 
 /// The oldest KEDA that this platform is meant for.
@@ -42,12 +43,12 @@ pub(super) fn checks(all: &All) -> Vec<Check> {
     };
     checks.push(workload::check("operator", operator, &facts.pods, unread));
     checks.push(oldest(operator));
-    let namespace = text(operator, "/metadata/namespace");
+    let namespace = operator.text("/metadata/namespace");
     let part = |ending: &str| {
         all.deployments.iter().find(|d| {
-            text(d, "/metadata/namespace") == namespace
-                && name(d).starts_with("keda-")
-                && name(d).contains(ending)
+            d.text("/metadata/namespace") == namespace
+                && d.name().starts_with("keda-")
+                && d.name().contains(ending)
         })
     };
     checks.push(match part("metrics-apiserver") {
@@ -75,11 +76,12 @@ fn crd(facts: &Facts) -> Check {
         let cause = "the API server does not know ScaledObject (keda.sh)";
         return Check::failed(NAME, cause, INSTALL);
     };
-    if let Some(why) = unless_true(crd, "Established") {
-        return Check::failed(NAME, why, format!("kubectl describe crd {}", name(crd)));
+    if let Some(why) = crd.why_not("Established") {
+        return Check::failed(NAME, why, format!("kubectl describe crd {}", crd.name()));
     }
-    let served = list(crd, "/spec/versions")
-        .any(|v| text(v, "/name") == "v1alpha1" && v.get("served") == Some(&Value::Bool(true)));
+    let served = crd
+        .list("/spec/versions")
+        .any(|v| v.text("/name") == "v1alpha1" && v.get("served") == Some(&Value::Bool(true)));
     if served {
         Check::passed(NAME, "keda.sh/v1alpha1 is served")
     } else {
@@ -114,13 +116,13 @@ fn metrics(facts: &Facts, namespace: &str) -> Check {
                      nobody to ask for the lag";
         return Check::failed(NAME, cause, INSTALL);
     };
-    let of = text(found, "/spec/service/namespace");
+    let of = found.text("/spec/service/namespace");
     if of != namespace {
         let cause = format!(
             "APIService {} belongs to {of}/{}, not to KEDA: only one server can answer for \
              external metrics",
-            name(found),
-            text(found, "/spec/service/name")
+            found.name(),
+            found.text("/spec/service/name")
         );
         return Check::failed(
             NAME,
@@ -128,10 +130,10 @@ fn metrics(facts: &Facts, namespace: &str) -> Check {
             "uninstall the other metrics adapter, then apply KEDA again",
         );
     }
-    match unless_true(found, "Available") {
-        None => Check::passed(NAME, format!("{} is available", name(found))),
+    match found.why_not("Available") {
+        None => Check::passed(NAME, format!("{} is available", found.name())),
         Some(why) => {
-            Check::failed(NAME, why, format!("kubectl describe apiservice {}", name(found)))
+            Check::failed(NAME, why, format!("kubectl describe apiservice {}", found.name()))
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The cluster itself.
 
 use super::super::Check;
-use super::super::object::{name, unless_true};
+
 use super::{Facts, version};
+use kube_object::object::Fields;
 
 /// ValidatingAdmissionPolicy, which says how long a claim's name may be, is served as `v1` from here on.
 const OLDEST: version::Version = [1, 30, 0];
@@ -21,7 +22,7 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     let trouble: Vec<String> = facts
         .nodes
         .iter()
-        .filter_map(|node| Some(format!("{}: {}", name(node), unless_true(node, "Ready")?)))
+        .filter_map(|node| Some(format!("{}: {}", node.name(), node.why_not("Ready")?)))
         .collect();
     let ready = total - trouble.len();
     let fix = "kubectl describe node";

@@ -1,8 +1,8 @@
 //! NATS: deployed, healthy, with JetStream, and with its monitoring port where KEDA asks.
 
+use kube_object::object::Fields;
 use serde_json::Value;
 
-use super::super::object::{list, name, number, text};
 use super::super::{Check, Endpoint, Unread, pods};
 
 /// What was found of the NATS that claims use unless they name another.
@@ -52,11 +52,11 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
 }
 
 fn is_headless(service: &Value) -> bool {
-    text(service, "/spec/clusterIP") == "None"
+    service.text("/spec/clusterIP") == "None"
 }
 
 fn has_port(service: &Value, wanted: u16) -> bool {
-    list(service, "/spec/ports").any(|p| number(p, "/port") == i64::from(wanted))
+    service.list("/spec/ports").any(|p| p.number("/port") == i64::from(wanted))
 }
 
 /// Is there a way to each of the servers?
@@ -98,7 +98,7 @@ fn no_way((endpoint, service): &(Endpoint, Option<Value>)) -> Option<(String, &'
     if has_port(service, *port) || is_headless(service) {
         return None;
     }
-    let cause = format!("Service {} has no port {port}", name(service));
+    let cause = format!("Service {} has no port {port}", service.name());
     Some((cause, "give the Service its client port, 4222"))
 }
 
@@ -106,7 +106,7 @@ fn servers(facts: &Facts) -> Check {
     const NAME: &str = "servers";
     let namespace = facts.clients.first().map_or("", |(endpoint, _)| endpoint.namespace.as_str());
     let named: Vec<&str> = facts.clients.iter().filter_map(|(e, _)| e.pod.as_deref()).collect();
-    let missing = named.iter().filter(|pod| !facts.pods.iter().any(|p| name(p) == **pod));
+    let missing = named.iter().filter(|pod| !facts.pods.iter().any(|p| p.name() == **pod));
     let mut trouble: Vec<String> = missing.map(|pod| format!("there is no pod {pod}")).collect();
     let total = facts.pods.len() + trouble.len();
     if facts.pods.is_empty() {
@@ -151,8 +151,8 @@ fn monitoring(facts: &Facts) -> Check {
             }
         };
         let ports: Vec<String> =
-            list(service, "/spec/ports").map(|p| number(p, "/port").to_string()).collect();
-        let cause = format!("Service {} has only {}", name(service), ports.join(", "));
+            service.list("/spec/ports").map(|p| p.number("/port").to_string()).collect();
+        let cause = format!("Service {} has only {}", service.name(), ports.join(", "));
         return Check::failed(NAME, cause, fix);
     }
     Check::passed(NAME, endpoint)
@@ -160,7 +160,7 @@ fn monitoring(facts: &Facts) -> Check {
 
 /// The body of an answer, where it is one.
 fn body(answer: &Value) -> Option<&Value> {
-    let is_answer = number(answer, "/code") == 200;
+    let is_answer = answer.number("/code") == 200;
     answer.get("body").filter(|body| is_answer && body.is_object())
 }
 
@@ -168,17 +168,17 @@ fn healthy(facts: &Facts, health: &Value) -> Check {
     const NAME: &str = "healthy";
     let fix = "kubectl -n nats logs statefulset/nats; nats server report jetstream";
     let said = health.get("body").unwrap_or(&Value::Null);
-    if body(health).is_none_or(|body| text(body, "/status") != "ok") {
-        let said = match (text(said, "/error"), said.as_str()) {
+    if body(health).is_none_or(|body| body.text("/status") != "ok") {
+        let said = match (said.text("/error"), said.as_str()) {
             ("", Some(text)) => text.trim().to_owned(),
             ("", None) => said.to_string(),
             (error, _) => error.to_owned(),
         };
-        let (path, code) = (text(health, "/path"), number(health, "/code"));
+        let (path, code) = (health.text("/path"), health.number("/code"));
         return Check::failed(NAME, format!("{path} is answered with status {code}: {said}"), fix);
     }
     let server = facts.server.as_ref().and_then(body);
-    let version = server.map_or("of unknown version", |body| text(body, "/version"));
+    let version = server.map_or("of unknown version", |body| body.text("/version"));
     Check::passed(NAME, format!("nats-server {version} says ok"))
 }
 
@@ -192,13 +192,13 @@ fn jetstream(facts: &Facts) -> Check {
     if found.get("disabled") == Some(&Value::Bool(true)) {
         return Check::failed(NAME, "it is switched off on this server", fix);
     }
-    let used = number(found, "/storage");
-    let most = number(found, "/config/max_storage");
+    let used = found.number("/storage");
+    let most = found.number("/config/max_storage");
     let counts = format!(
         "{} streams, {} consumers, {} messages, {} of {} MB on disk",
-        number(found, "/streams"),
-        number(found, "/consumers"),
-        number(found, "/messages"),
+        found.number("/streams"),
+        found.number("/consumers"),
+        found.number("/messages"),
         used / 1_000_000,
         most / 1_000_000,
     );

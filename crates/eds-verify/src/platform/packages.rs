@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::super::object::{list, name, named, text};
 use super::super::{Check, packages};
 use super::Facts as All;
+use kube_object::object::{Fields, named};
 
 /// What was found beside the functions, which [`super::composition::Facts`] holds.
 #[derive(Debug, Clone, Default)]
@@ -38,21 +38,22 @@ pub struct Right {
 /// the manifests itself.
 #[must_use]
 pub fn provider_config(composition: &Value) -> Option<&str> {
-    list(composition, "/spec/pipeline")
-        .find_map(|step| step.pointer("/input/objects/providerConfigRef/name")?.as_str())
+    composition
+        .list("/spec/pipeline")
+        .find_map(|step| step.at("/input/objects/providerConfigRef/name")?.as_str())
 }
 
 /// The Provider that is provider-kubernetes: by its name, else by its package.
 #[must_use]
 pub fn provider(providers: &[Value]) -> Option<&Value> {
     named(providers, PROVIDER)
-        .or_else(|| providers.iter().find(|p| text(p, "/spec/package").contains(PROVIDER)))
+        .or_else(|| providers.iter().find(|p| p.text("/spec/package").contains(PROVIDER)))
 }
 
 /// A pod of a package's current revision; none while it has none.
 #[must_use]
 pub fn pod<'a>(package: &Value, pods: &'a [Value]) -> Option<&'a Value> {
-    let revision = text(package, "/status/currentRevision");
+    let revision = package.text("/status/currentRevision");
     packages::of_revision(pods, revision).next().filter(|_| !revision.is_empty())
 }
 
@@ -94,13 +95,13 @@ pub(super) fn checks(all: &All) -> Vec<Check> {
 }
 
 fn functions(composition: &Value) -> impl Iterator<Item = &str> {
-    list(composition, "/spec/pipeline").map(|step| text(step, "/functionRef/name"))
+    composition.list("/spec/pipeline").map(|step| step.text("/functionRef/name"))
 }
 
 fn provider_checks(all: &All, configs: &BTreeSet<&str>) -> Vec<Check> {
     let facts = &all.packages;
     let pods = &all.compositions.pods;
-    let wanted = provider(&facts.providers).map_or(PROVIDER, name);
+    let wanted = provider(&facts.providers).map_or(PROVIDER, Fields::name);
     let needs = ["providers", "providerrevisions"];
     let unread = all.unread.skips(PROVIDER, &needs);
     let unread = unread.or_else(|| all.compositions.unread.skips(PROVIDER, &["pods"]));
@@ -119,7 +120,7 @@ fn provider_checks(all: &All, configs: &BTreeSet<&str>) -> Vec<Check> {
                 Check::failed(&title, "it is not there", "kubectl apply -k platform/04-apis")
             }),
             Some(found) => {
-                let source = text(found, "/spec/credentials/source");
+                let source = found.text("/spec/credentials/source");
                 Check::passed(title, format!("credentials: {source}"))
             }
         });
@@ -137,8 +138,9 @@ fn flags(pod: &Value) -> Check {
             "what a claim no longer says (an init container, a Secret) stays in the Deployment",
         ),
     ];
-    let given: Vec<&str> = list(pod, "/spec/containers")
-        .flat_map(|container| list(container, "/args").filter_map(Value::as_str))
+    let given: Vec<&str> = pod
+        .list("/spec/containers")
+        .flat_map(|container| container.list("/args").filter_map(Value::as_str))
         .collect();
     let missing: Vec<String> = NEEDED
         .iter()

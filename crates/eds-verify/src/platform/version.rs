@@ -1,8 +1,7 @@
 //! Versions of the form `v1.34.4`, as tags of images and the API server write them.
 
+use kube_object::object::Fields;
 use serde_json::Value;
-
-use super::super::object::{list, text};
 
 /// Major, minor, patch.
 pub(super) type Version = [u64; 3];
@@ -22,11 +21,11 @@ pub(super) fn parse(text: &str) -> Option<Version> {
 /// The version of a workload: its first container's tag, or where that is none (`latest`, a digest)
 /// its label `app.kubernetes.io/version`. The text is as it was written.
 pub(super) fn of(workload: &Value) -> Option<(Version, String)> {
-    let image = list(workload, "/spec/template/spec/containers").next();
-    let image = image.map_or("", |container| text(container, "/image"));
+    let image = workload.list("/spec/template/spec/containers").next();
+    let image = image.map_or("", |container| container.text("/image"));
     let name = image.split('@').next().unwrap_or_default();
     let tag = name.rsplit('/').next().and_then(|last| last.split_once(':')).map(|(_, tag)| tag);
-    let label = text(workload, "/metadata/labels/app.kubernetes.io~1version");
+    let label = workload.text("/metadata/labels/app.kubernetes.io~1version");
     [tag.unwrap_or_default(), label].into_iter().find_map(|t| Some((parse(t)?, t.to_owned())))
 }
 

@@ -2,21 +2,21 @@
 
 use serde_json::Value;
 
-use super::super::object::{count, name, number, text};
 use super::super::{Check, Unread, pods};
+use kube_object::object::{Fields, count};
 
 /// One Deployment of the platform. `all_pods` are those of its namespace, or of more.
 pub(super) fn check(title: &str, deployment: &Value, all_pods: &[Value], unread: &Unread) -> Check {
-    let namespace = text(deployment, "/metadata/namespace");
-    let of = format!("{namespace}/{}", name(deployment));
-    let see = format!("kubectl -n {namespace} describe deployment {}", name(deployment));
-    let wanted = deployment.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
+    let namespace = deployment.text("/metadata/namespace");
+    let of = format!("{namespace}/{}", deployment.name());
+    let see = format!("kubectl -n {namespace} describe deployment {}", deployment.name());
+    let wanted = deployment.integer("/spec/replicas").unwrap_or(1);
     if wanted == 0 {
         let fix =
-            format!("kubectl -n {namespace} scale deployment {} --replicas=1", name(deployment));
+            format!("kubectl -n {namespace} scale deployment {} --replicas=1", deployment.name());
         return Check::failed(title, format!("{of} is scaled to 0 replicas"), fix);
     }
-    let available = number(deployment, "/status/availableReplicas");
+    let available = deployment.number("/status/availableReplicas");
     if available >= wanted {
         return Check::passed(title, format!("{of}, {}", count(available, "replica")));
     }
@@ -36,10 +36,10 @@ pub(super) fn check(title: &str, deployment: &Value, all_pods: &[Value], unread:
 
 /// Whether a workload's or Service's selector takes a pod. Selectors with expressions are not read.
 fn selects(workload: &Value, pod: &Value) -> bool {
-    let selector = workload.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
-    text(pod, "/metadata/namespace") == text(workload, "/metadata/namespace")
+    let selector = workload.object("/spec/selector/matchLabels");
+    pod.text("/metadata/namespace") == workload.text("/metadata/namespace")
         && selector.is_some_and(|labels| {
-            let live = pod.pointer("/metadata/labels");
+            let live = pod.at("/metadata/labels");
             labels.iter().all(|(key, value)| live.and_then(|l| l.get(key)) == Some(value))
         })
 }

@@ -1,5 +1,6 @@
 //! Which items of two lists belong together: Kubernetes' merge keys.
 
+use crate::object::Fields;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use serde_json::Value;
@@ -64,7 +65,7 @@ pub(super) fn pairs(
         Identity::Whole => (None, true),
     };
     let source = |item: &Value| {
-        let at = |pointer: &str| item.pointer(pointer).map(Value::to_string).unwrap_or_default();
+        let at = |pointer: &str| item.at(pointer).map(Value::to_string).unwrap_or_default();
         format!("{} {} {}", at("/secretRef/name"), at("/configMapRef/name"), at("/prefix"))
     };
     let key = |item: &Value| match field {

@@ -14,6 +14,7 @@ mod lists;
 mod places;
 mod shown;
 
+use crate::object::Fields;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
@@ -295,7 +296,7 @@ fn resolved<'v>(port: &'v Value, names: &BTreeMap<&str, &'v Value>) -> Cow<'v, V
 
 /// The names that a Deployment's containers give to their ports.
 pub fn named_ports(object: &Value) -> BTreeMap<&str, &Value> {
-    let containers = object.pointer("/spec/template/spec/containers").and_then(Value::as_array);
+    let containers = object.at("/spec/template/spec/containers").and_then(Value::as_array);
     let ports = containers
         .into_iter()
         .flatten()

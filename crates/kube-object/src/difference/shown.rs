@@ -1,5 +1,6 @@
 //! Values of manifests, fit to be shown.
 
+use crate::object::Fields;
 use serde_json::{Value, json};
 
 use super::value_at;
@@ -10,7 +11,7 @@ use crate::secrets::{masked, secret_argument};
 /// A value as it may be shown: without secrets, and not longer than anybody reads.
 pub fn shown(object: &Value, path: &Path, value: &Value) -> Value {
     const CONCEALED: &str = "***";
-    let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let kind = object.text("/kind");
     let Value::String(text) = value else { return masked_value(value) };
     let key = path.0.iter().rev().find_map(|step| match step {
         Step::Key(key) => Some(key.as_str()),
@@ -28,9 +29,7 @@ pub fn shown(object: &Value, path: &Path, value: &Value) -> Value {
         // A variable's name stands beside its value.
         "value" => {
             let parent = Path(path.0.iter().take(path.0.len() - 1).cloned().collect());
-            value_at(object, &parent)
-                .map(|entry| entry.get("name").and_then(Value::as_str).unwrap_or_default())
-                .unwrap_or_default()
+            value_at(object, &parent).map(|entry| entry.text("/name")).unwrap_or_default()
         }
         // Names of Secrets stand under such keys.
         "secret" | "secrets" => "",

@@ -3,6 +3,7 @@
 //! Only what our own policies use: `matchConstraints.resourceRules` by group and resource,
 //! `validations` with `object`. Source: `k8s.io/api` 0.34 `admissionregistration/v1`.
 
+use kube_object::object::Fields;
 use serde_json::Value;
 
 use super::cel::{CelRule, Evaluator, Meter, Verdict, is_small, view, view_of_field};
@@ -33,7 +34,7 @@ impl AdmissionPolicy {
             let values = list(rule, key);
             values.iter().filter_map(Value::as_str).any(|v| v == wanted || v == "*")
         };
-        let constraints = policy.pointer("/spec/matchConstraints")?;
+        let constraints = policy.at("/spec/matchConstraints")?;
         let holds = list(constraints, "resourceRules").iter().any(|rule| {
             names(rule, "apiGroups", &definition.group)
                 && names(rule, "apiVersions", &definition.version)
@@ -55,7 +56,7 @@ impl AdmissionPolicy {
         meter: &Meter<'_>,
     ) -> Vec<Problem> {
         // Admission runs on named objects: without a name there is nothing to say about it.
-        if object.pointer("/metadata/name").and_then(Value::as_str).is_none() {
+        if object.at("/metadata/name").and_then(Value::as_str).is_none() {
             return Vec::new();
         }
         let seen = match self.metadata_only {

@@ -3,6 +3,7 @@
 //! Source: Crossplane 2.3.4 `internal/xcrd` (`crd.go`, `schemas.go`). Of an XRD's schema, Crossplane
 //! takes `spec` and `status` and adds its own fields; the rest is its own.
 
+use kube_object::object::Fields;
 use serde_json::{Map, Value, json};
 
 type Object = Map<String, Value>;
@@ -41,7 +42,7 @@ pub struct Definition {
 /// Says which field is missing, or that the object is of another kind.
 pub fn definition(object: &Value, side: Side) -> Result<Definition, String> {
     let text = |pointer: &str| {
-        object.pointer(pointer).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
+        object.at(pointer).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
             format!("{} is missing", pointer.trim_start_matches('/').replace('/', "."))
         })
     };
@@ -56,27 +57,27 @@ pub fn definition(object: &Value, side: Side) -> Result<Definition, String> {
         true => "Namespaced",
         false => "LegacyCluster",
     };
-    let scope = object.pointer("/spec/scope").and_then(Value::as_str).unwrap_or(default_scope);
+    let scope = object.at("/spec/scope").and_then(Value::as_str).unwrap_or(default_scope);
     let legacy = !is_crd && scope == "LegacyCluster";
     let names = match side {
         Side::Claim if legacy => "/spec/claimNames",
         Side::Claim if !is_crd => return Err(format!("a {scope} XRD offers no claims")),
         _ => "/spec/names",
     };
-    if object.pointer(names).is_none() && side == Side::Claim {
+    if object.at(names).is_none() && side == Side::Claim {
         return Err("spec.claimNames is missing: this XRD offers no claims".to_owned());
     }
     let flag = if is_crd { "storage" } else { "referenceable" };
     let version = object
-        .pointer("/spec/versions")
+        .at("/spec/versions")
         .and_then(Value::as_array)
         .and_then(|versions| {
             let wanted = versions.iter().find(|v| v.get(flag) == Some(&Value::Bool(true)));
             wanted.or_else(|| versions.first())
         })
         .ok_or("spec.versions is missing")?;
-    let own = version.pointer("/schema/openAPIV3Schema").cloned().unwrap_or_else(|| json!({}));
-    let defaults = |field: &str| object.pointer(&format!("/spec/{field}")).cloned();
+    let own = version.at("/schema/openAPIV3Schema").cloned().unwrap_or_else(|| json!({}));
+    let defaults = |field: &str| object.at(&format!("/spec/{field}")).cloned();
     let schema = match (is_crd, side) {
         (true, _) => own,
         (false, Side::Claim) => derived(&own, claim_spec(&defaults), status(true)),
@@ -93,7 +94,7 @@ pub fn definition(object: &Value, side: Side) -> Result<Definition, String> {
             .to_owned(),
         kind: text(&format!("{names}/kind"))?,
         plural: text(&format!("{names}/plural"))?,
-        status_is_subresource: !is_crd || version.pointer("/subresources/status").is_some(),
+        status_is_subresource: !is_crd || version.at("/subresources/status").is_some(),
         namespaced: scope == "Namespaced" || (legacy && side == Side::Claim),
         schema,
     })
@@ -104,7 +105,7 @@ const MAX_NAME: u64 = 63;
 
 fn derived(own: &Value, spec: Object, status: Object) -> Value {
     let name_bound = own
-        .pointer("/properties/metadata/properties/name/maxLength")
+        .at("/properties/metadata/properties/name/maxLength")
         .and_then(Value::as_u64)
         .map_or(MAX_NAME, |bound| bound.min(MAX_NAME));
     let mut schema = json!({
@@ -117,8 +118,8 @@ fn derived(own: &Value, spec: Object, status: Object) -> Value {
                 "type": "object",
                 "properties": {"name": {"type": "string", "maxLength": name_bound}},
             },
-            "spec": part(own.pointer("/properties/spec"), spec, true),
-            "status": part(own.pointer("/properties/status"), status, false),
+            "spec": part(own.at("/properties/spec"), spec, true),
+            "status": part(own.at("/properties/status"), status, false),
         },
     });
     if let Some(schema) = schema.as_object_mut() {

@@ -23,6 +23,7 @@ mod patterns;
 mod reference;
 mod rules;
 
+use kube_object::object::Fields;
 use serde_json::{Map, Value, json};
 
 use super::Definition;
@@ -47,7 +48,7 @@ pub fn json_schema(definition: &Definition) -> Value {
         }
         out.insert("required".to_owned(), Value::Array(required));
         if let Some(properties) = out.get_mut("properties").and_then(Value::as_object_mut) {
-            let own_name = schema.pointer("/properties/metadata/properties/name");
+            let own_name = schema.at("/properties/metadata/properties/name");
             properties.insert(
                 "apiVersion".to_owned(),
                 json!({
@@ -145,7 +146,7 @@ fn part(schema: &Value, closed: bool) -> Value {
     structure(from, &mut to, closed);
     for rule in from.get("x-kubernetes-validations").and_then(Value::as_array).into_iter().flatten()
     {
-        let text = rule.get("rule").and_then(Value::as_str).unwrap_or_default();
+        let text = rule.text("/rule");
         match rules::translate(text, schema) {
             Some(schema) => {
                 let all = to.entry("allOf").or_insert(json!([]));
@@ -177,7 +178,7 @@ fn structure(from: &Map<String, Value>, to: &mut Map<String, Value>, closed: boo
     if flag("x-kubernetes-embedded-resource") {
         properties.insert("apiVersion".to_owned(), json!({"type": "string", "minLength": 1}));
         properties.insert("kind".to_owned(), json!({"type": "string", "minLength": 1}));
-        let own = from.get("properties").and_then(|p| p.pointer("/metadata/properties/name"));
+        let own = from.get("properties").and_then(|p| p.at("/metadata/properties/name"));
         properties.insert("metadata".to_owned(), metadata(own, true));
         let required = to.entry("required").or_insert(json!([]));
         if let Some(required) = required.as_array_mut() {

@@ -1,5 +1,6 @@
 //! The claim's fields as a page for people: a table for each object, with what is refused below it.
 
+use kube_object::object::Fields;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
@@ -16,7 +17,7 @@ pub fn markdown(definition: &Definition, policies: &[Value]) -> String {
     descriptions::fill(&mut schema);
     let mut page = Page::default();
     for part in ["spec", "status"] {
-        if let Some(part_schema) = schema.pointer(&format!("/properties/{part}")) {
+        if let Some(part_schema) = schema.at(&format!("/properties/{part}")) {
             page.object(part, part_schema, false);
         }
     }
@@ -55,7 +56,7 @@ fn metadata(definition: &Definition, policies: &[Value]) -> String {
     let messages: Vec<&str> = policies
         .iter()
         .filter(|policy| AdmissionPolicy::of(policy, definition).is_some())
-        .filter_map(|policy| policy.pointer("/spec/validations")?.as_array())
+        .filter_map(|policy| policy.at("/spec/validations")?.as_array())
         .flatten()
         .map(|validation| words(validation, "message"))
         .filter(|message| !message.is_empty())

@@ -1,13 +1,13 @@
-//! A service's pods: which of them count, and why one does not do its work.
+//! Why a service's pod does not do its work. Which pods count is [`kube_object::pods`]' to say.
 //!
 //! The one home of this. The sentence on the claim and the line of `eds doctor` come from here; doctor
 //! knows more than the step (events, logs, what time it is), so its [`Evidence`] is fuller.
 
+use kube_object::object::{Fields, Object};
 use serde_json::Value;
 
 use super::causes;
-use super::manifest::{condition, get, integer, list, text};
-use patch_and_transform::protocol::Object;
+use kube_object::pods::{running_init, seconds};
 
 /// Why pods fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,137 +43,48 @@ impl<'a> Evidence<'a> {
     }
 }
 
-/// A Deployment's pods of its current revision, by name, without what is over: pods that are going, and
-/// those that have ended for good (evicted, or their node was shut down), which stay until somebody
-/// collects them. Pods that only wear the labels (a CronJob's, a hand-made one) are none of them.
-///
-/// `replica_sets` are those of the namespace, where they are known; then owners are compared by uid.
-/// Else by name, which the Deployment's controller makes of its own name and the template's hash
-/// (`pkg/controller/deployment/sync.go`).
-#[must_use]
-pub fn current<'a>(
-    deployment: &Object,
-    replica_sets: &[&Object],
-    pods: impl IntoIterator<Item = &'a Object>,
-) -> Vec<&'a Object> {
-    let newest = newest_of(deployment, replica_sets);
-    let uid = newest.map(|set| text(set, &["metadata", "uid"]));
-    let mut pods: Vec<&Object> =
-        pods.into_iter().filter(|pod| owns(deployment, uid, pod)).collect();
-    let newest = newest_name(deployment, replica_sets).or_else(|| {
-        // Times of this form sort as text.
-        let newest = pods.iter().max_by_key(|p| text(p, &["metadata", "creationTimestamp"]));
-        newest.and_then(|pod| owner(pod)).map(|owner| text(owner, &["name"]).to_owned())
-    });
-    pods.retain(|pod| {
-        let is_over = matches!(text(pod, &["status", "phase"]), "Failed" | "Succeeded");
-        let is_going = get(pod, &["metadata", "deletionTimestamp"]).is_some();
-        let name = owner(pod).map(|owner| text(owner, &["name"]));
-        !is_over && !is_going && name == newest.as_deref()
-    });
-    pods.sort_by_key(|pod| text(pod, &["metadata", "name"]));
-    pods
-}
-
-/// The ReplicaSet that controls a pod.
-fn owner(pod: &Object) -> Option<&Object> {
-    list(pod, &["metadata", "ownerReferences"]).find(|owner| {
-        let is_controller = get(owner, &["controller"]).and_then(Value::as_bool).unwrap_or(true);
-        text(owner, &["kind"]) == "ReplicaSet" && is_controller
-    })
-}
-
-/// Whether a pod is of the ReplicaSet of this uid; where that is not known, of one that has the name
-/// which the Deployment's would have.
-fn owns(deployment: &Object, uid: Option<&str>, pod: &Object) -> bool {
-    let Some(owner) = owner(pod) else { return false };
-    if let Some(uid) = uid {
-        return text(owner, &["uid"]) == uid;
-    }
-    let hash = text(pod, &["metadata", "labels", "pod-template-hash"]);
-    let of = text(deployment, &["metadata", "name"]);
-    text(owner, &["name"]).strip_prefix(of).and_then(|n| n.strip_prefix('-')) == Some(hash)
-}
-
-/// Of the ReplicaSets that a Deployment owns, by uid, the one of the highest revision.
-fn newest_of<'a>(deployment: &Object, replica_sets: &[&'a Object]) -> Option<&'a Object> {
-    let uid = text(deployment, &["metadata", "uid"]);
-    let is_ours = |set: &&&Object| {
-        !uid.is_empty()
-            && list(set, &["metadata", "ownerReferences"]).any(|o| text(o, &["uid"]) == uid)
-    };
-    let revision = |set: &&Object| -> i64 {
-        let path = ["metadata", "annotations", "deployment.kubernetes.io/revision"];
-        text(set, &path).parse().unwrap_or(0)
-    };
-    replica_sets.iter().filter(is_ours).copied().max_by_key(revision)
-}
-
-/// Name of a Deployment's newest ReplicaSet: the one of the highest revision, or the one that its
-/// controller speaks of (`pkg/controller/deployment/progress.go`, `sync.go`).
-#[must_use]
-pub fn newest_name(deployment: &Object, replica_sets: &[&Object]) -> Option<String> {
-    if let Some(set) = newest_of(deployment, replica_sets) {
-        return Some(text(set, &["metadata", "name"]).to_owned());
-    }
-    let message = text(condition(deployment, "Progressing")?, &["message"]);
-    let (before, rest) = message.split_once('"')?;
-    let is_of_a_set = before.to_lowercase().replace(' ', "").ends_with("replicaset");
-    let name = rest.split('"').next().filter(|_| is_of_a_set)?;
-    name.starts_with(text(deployment, &["metadata", "name"])).then(|| name.to_owned())
-}
-
 /// The first failure among the pods, by kind of failure and then by name, so that the same pods
 /// always give the same sentence. `image` is what the claim wants, for a container that does not know
 /// its own yet. None where they run, or are on their way.
 pub(super) fn first_failure(pods: &[&Object], image: &str) -> Option<Failure> {
     let nothing = Evidence::default();
-    [init as fn(&Object, &str, &Evidence<'_>) -> Option<Failure>, main, scheduling]
+    [init as fn(&dyn Fields, &str, &Evidence<'_>) -> Option<Failure>, main, scheduling]
         .iter()
-        .find_map(|kind| pods.iter().find_map(|pod| kind(pod, image, &nothing)))
+        .find_map(|kind| pods.iter().find_map(|pod| kind(*pod, image, &nothing)))
 }
 
 /// Why one pod fails; none where it runs, or is on its way.
 #[must_use]
-pub fn failure(pod: &Object, image: &str, evidence: &Evidence<'_>) -> Option<Failure> {
+pub fn failure(pod: &dyn Fields, image: &str, evidence: &Evidence<'_>) -> Option<Failure> {
     init(pod, image, evidence)
         .or_else(|| main(pod, image, evidence))
         .or_else(|| scheduling(pod, image, evidence))
 }
 
-/// The init container that a pod waits for: since when, as the API server writes times.
-#[must_use]
-pub fn running_init(pod: &Object) -> Option<&str> {
-    list(pod, &["status", "initContainerStatuses"])
-        .map(|container| text(container, &["state", "running", "startedAt"]))
-        .find(|since| !since.is_empty())
-}
-
 /// Why a pod of any workload fails.
 #[must_use]
-pub fn failure_of_any(pod: &Object) -> Option<Failure> {
+pub fn failure_of_any(pod: &dyn Fields) -> Option<Failure> {
     const ROLE: Role = Role { name: "container", crashing: "Crashing" };
     let nothing = Evidence::default();
     ["initContainerStatuses", "containerStatuses"]
         .into_iter()
-        .flat_map(|key| list(pod, &["status", key]))
+        .flat_map(|key| pod.list(&format!("/status/{key}")))
         .find_map(|c| container(pod, c, &ROLE, "", &nothing))
 }
 
-fn init(pod: &Object, image: &str, evidence: &Evidence<'_>) -> Option<Failure> {
-    list(pod, &["status", "initContainerStatuses"])
+fn init(pod: &dyn Fields, image: &str, evidence: &Evidence<'_>) -> Option<Failure> {
+    pod.list("/status/initContainerStatuses")
         .find_map(|c| container(pod, c, &INIT, image, evidence))
 }
 
-fn main(pod: &Object, image: &str, evidence: &Evidence<'_>) -> Option<Failure> {
-    list(pod, &["status", "containerStatuses"])
-        .find_map(|c| container(pod, c, &WORKER, image, evidence))
+fn main(pod: &dyn Fields, image: &str, evidence: &Evidence<'_>) -> Option<Failure> {
+    pod.list("/status/containerStatuses").find_map(|c| container(pod, c, &WORKER, image, evidence))
 }
 
-fn scheduling(pod: &Object, _: &str, _: &Evidence<'_>) -> Option<Failure> {
-    let scheduled = condition(pod, "PodScheduled")?;
-    let message = text(scheduled, &["message"]);
-    if text(scheduled, &["reason"]) != "Unschedulable" {
+fn scheduling(pod: &dyn Fields, _: &str, _: &Evidence<'_>) -> Option<Failure> {
+    let scheduled = pod.condition("PodScheduled")?;
+    let message = scheduled.message;
+    if scheduled.reason != "Unschedulable" {
         return None;
     }
     let what = if causes::is_about_room(message) { "has room for" } else { "takes" };
@@ -193,13 +104,13 @@ const WORKER: Role = Role { name: "worker", crashing: "WorkerCrashing" };
 /// Reasons as kubelet gives them: `pkg/kubelet/images/types.go` and
 /// `pkg/kubelet/container/sync_result.go`.
 fn container(
-    pod: &Object,
-    container: &Object,
+    pod: &dyn Fields,
+    container: &Value,
     role: &Role,
     image: &str,
     evidence: &Evidence<'_>,
 ) -> Option<Failure> {
-    let waiting = |key| text(container, &["state", "waiting", key]);
+    let waiting = |key| container.text(&format!("/state/waiting/{key}"));
     let what = role.name;
     let message = waiting("message");
     let detail = || if message.is_empty() { String::new() } else { format!(": {message}") };
@@ -211,7 +122,7 @@ fn container(
         | "ImageInspectError"
         | "RegistryUnavailable"
         | "SignatureValidationFailed") => {
-            let image = match text(container, &["image"]) {
+            let image = match container.text("/image") {
                 "" => image,
                 image => image,
             };
@@ -238,17 +149,17 @@ fn container(
 
 /// A container that has ended, and why.
 fn ended(
-    pod: &Object,
-    container: &Object,
+    pod: &dyn Fields,
+    container: &Value,
     role: &Role,
     waiting: &str,
     evidence: &Evidence<'_>,
 ) -> Option<Failure> {
     let Role { name: what, crashing } = *role;
     // Between two tries the container is terminated, or waits with its last end kept.
-    let state = |state| get(container, &[state, "terminated"]).and_then(|t| t.as_object());
+    let state = |state| container.at(&format!("/{state}/terminated")).and_then(Value::as_object);
     let killed = || evidence.last("Killing").filter(|m| m.contains("failed liveness probe"));
-    let is_ready = get(container, &["ready"]).and_then(Value::as_bool) == Some(true);
+    let is_ready = container.at("/ready").and_then(Value::as_bool) == Some(true);
     // One that runs again may well become ready; who looks closer knows better.
     let again = || !is_ready && (evidence.now.is_some() && killed().is_some() || is_oom(container));
     let last = state("state").or_else(|| {
@@ -256,13 +167,13 @@ fn ended(
             .then(|| state("lastState"))
             .flatten()
     })?;
-    let code = integer(last, &["exitCode"]).unwrap_or(0);
+    let code = last.integer("/exitCode").unwrap_or(0);
     let by_probe = killed();
     if code == 0 && waiting != "CrashLoopBackOff" && by_probe.is_none() {
         return None;
     }
-    let why = text(last, &["reason"]);
-    let said = text(last, &["message"]);
+    let why = last.text("/reason");
+    let said = last.text("/message");
     if matches!(why, "StartError" | "ContainerCannotRun") {
         // The command is not there, or not executable: nothing ran, so there is no log.
         let cause = format!("the {what} cannot be started: {said}");
@@ -273,12 +184,12 @@ fn ended(
         let fix = causes::start("exec format error", what);
         return Some(Failure::new("ContainerCannotStart", cause, fix));
     }
-    let name = text(pod, &["metadata", "name"]);
+    let name = pod.text("/metadata/name");
     let who = match what {
         "container" => "its container".to_owned(),
         _ => format!("the {what} of pod {name}"),
     };
-    let restarts = match integer(container, &["restartCount"]).unwrap_or(0) {
+    let restarts = match container.integer("/restartCount").unwrap_or(0) {
         0 => String::new(),
         1 => " and was restarted once".to_owned(),
         n => format!(" and was restarted {n} times"),
@@ -306,7 +217,7 @@ fn ended(
     };
     let flag = if what == "init container" { " -c init" } else { "" };
     let logs = || {
-        let namespace = text(pod, &["metadata", "namespace"]);
+        let namespace = pod.text("/metadata/namespace");
         format!("kubectl -n {namespace} logs {name}{flag} --previous")
     };
     Some(Failure::new(
@@ -317,8 +228,8 @@ fn ended(
 }
 
 /// Its last end was for want of memory.
-fn is_oom(container: &Object) -> bool {
-    text(container, &["lastState", "terminated", "reason"]) == "OOMKilled"
+fn is_oom(container: &Value) -> bool {
+    container.text("/lastState/terminated/reason") == "OOMKilled"
 }
 
 /// What the newest failed probe of this kind says.
@@ -337,8 +248,8 @@ fn probe(evidence: &Evidence<'_>, kind: &str) -> (String, String) {
 /// Why a pod that has not failed is not ready: what its init container, its node, its probes or its
 /// newest event say. `otherwise` is what is known already.
 #[must_use]
-pub fn not_ready(pod: &Object, evidence: &Evidence<'_>, otherwise: &str) -> Failure {
-    let name = text(pod, &["metadata", "name"]);
+pub fn not_ready(pod: &dyn Fields, evidence: &Evidence<'_>, otherwise: &str) -> Failure {
+    let name = pod.text("/metadata/name");
     if let Some(since) = running_init(pod) {
         let age =
             evidence.now.zip(seconds(since)).map(|(now, since)| now.saturating_sub(since).max(0));
@@ -351,8 +262,8 @@ pub fn not_ready(pod: &Object, evidence: &Evidence<'_>, otherwise: &str) -> Fail
         );
     }
     let (reason, message) = evidence.events.last().copied().unwrap_or_default();
-    let is_running = list(pod, &["status", "containerStatuses"])
-        .any(|c| get(c, &["state", "running"]).is_some());
+    let is_running =
+        pod.list("/status/containerStatuses").any(|c| c.at("/state/running").is_some());
     if is_running {
         let readiness =
             |(reason, m): &&(&str, &str)| *reason == "Unhealthy" && m.starts_with("Readiness");
@@ -414,43 +325,4 @@ pub(super) fn stale_failure() -> Failure {
 #[must_use]
 pub fn wants_service_account(message: &str) -> bool {
     message.contains("error looking up service account")
-}
-
-/// Seconds since 1970 of a time as the API server writes it: `2026-01-02T03:04:05Z`, also with parts of
-/// a second. None where it is another.
-#[must_use]
-pub fn seconds(time: &str) -> Option<i64> {
-    let (date, clock) = time.strip_suffix('Z')?.split_once('T')?;
-    let three = |text: &str, mark: char| -> Option<[i64; 3]> {
-        let mut parts = text.split(mark).map(|part| part.parse().ok());
-        Some([parts.next()??, parts.next()??, parts.next()??])
-    };
-    let [year, month, day] = three(date, '-')?;
-    let [hour, minute, second] = three(clock.split('.').next()?, ':')?;
-    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) {
-        return None;
-    }
-    // Days from 1970 in the Gregorian calendar, of a year that begins in March.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
-    Some((days - 719_468) * 86_400 + hour * 3600 + minute * 60 + second)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times() {
-        let check =
-            |time: &str, expected: Option<i64>| assert_eq!(seconds(time), expected, "{time}");
-        check("1970-01-01T00:00:00Z", Some(0));
-        check("2000-02-29T12:00:01Z", Some(951_825_601));
-        check("2026-11-27T02:51:16Z", Some(1_795_747_876));
-        check("2026-11-27T02:51:16.123456Z", Some(1_795_747_876));
-        check("2026-11-27", None);
-        check("2026-11-27T02:51:16+01:00", None);
-        check("2026-13-01T00:00:00Z", None);
-        check("", None);
-    }
 }
