@@ -380,14 +380,14 @@ fn others(
     let more =
         triggers.filter(|t| t.text("/type") == nats::TRIGGER).filter(|t| Some(*t) != trigger);
     notes.extend(more.map(|other| {
-        let said = |key: &str| other.text(&format!("/metadata/{key}")).to_owned();
+        let trigger_text = |key: &str| other.text(&format!("/metadata/{key}")).to_owned();
         format!(
             "the ScaledObject has a second {} trigger, of stream {} and consumer {}: a claim \
                 scales by one consumer. If the worker reads both, make two claims of it, each with \
                 its own consumer",
             nats::TRIGGER,
-            said("stream"),
-            said("consumer"),
+            trigger_text("stream"),
+            trigger_text("consumer"),
         )
     }));
     notes

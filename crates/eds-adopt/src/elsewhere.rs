@@ -60,9 +60,10 @@ impl Context<'_> {
             return Some(verdict);
         }
         if pattern == "spec.replicas" {
-            let at = |key: &str| scaler.at(&format!("/spec/{key}")).cloned().unwrap_or_default();
-            let new = json!({"minReplicaCount": at("minReplicaCount"),
-                "maxReplicaCount": at("maxReplicaCount")});
+            let scaler_value =
+                |key: &str| scaler.at(&format!("/spec/{key}")).cloned().unwrap_or_default();
+            let new = json!({"minReplicaCount": scaler_value("minReplicaCount"),
+                "maxReplicaCount": scaler_value("maxReplicaCount")});
             let most = new.integer("/maxReplicaCount");
             if value.as_i64().zip(most).is_some_and(|(was, most)| was > most) {
                 return Some(

@@ -295,10 +295,15 @@ fn together(adoption: &Adoption, platform: &Platform<'_>) -> Vec<String> {
     if adoption.workers.iter().filter(|worker| worker.claim.is_some()).count() < 2 {
         return Vec::new();
     }
-    let alone: HashSet<(String, String)> =
-        adoption.workers.iter().flat_map(|worker| &worker.findings.findings).map(said).collect();
+    let alone: HashSet<(String, String)> = adoption
+        .workers
+        .iter()
+        .flat_map(|worker| &worker.findings.findings)
+        .map(place_and_message)
+        .collect();
     let checked = claims::check(&adoption.claims(), platform.api, claims::Options::default());
-    let new = checked.findings.iter().map(said).filter(|finding| !alone.contains(finding));
+    let new =
+        checked.findings.iter().map(place_and_message).filter(|finding| !alone.contains(finding));
     new.map(|(path, message)| format!("the claims together: {path}: {message}")).collect()
 }
 
@@ -326,7 +331,7 @@ fn finish(mut draft: Draft, worker: &mut Worker, platform: &Platform<'_>) -> Dra
         let text = draft.tree.text();
         let checked = claims::check(&text, platform.api, claims::Options::default());
         let errors = checked.findings.iter().filter(|finding| finding.severity == Severity::Error);
-        let errors: Vec<(String, String)> = errors.map(said).collect();
+        let errors: Vec<(String, String)> = errors.map(place_and_message).collect();
         let mended = round < ROUNDS && draft.leave_out(&errors);
         if mended {
             worker.notes.extend(
@@ -345,7 +350,7 @@ fn finish(mut draft: Draft, worker: &mut Worker, platform: &Platform<'_>) -> Dra
 }
 
 /// A finding's place and message, without secrets.
-fn said(finding: &Finding) -> (String, String) {
+fn place_and_message(finding: &Finding) -> (String, String) {
     let one = FileFindings::new(String::new(), String::new(), vec![finding.clone()]);
     let message = one.findings.into_iter().next().map(|finding| finding.message);
     (finding.path.clone(), message.unwrap_or_default())

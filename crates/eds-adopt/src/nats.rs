@@ -119,18 +119,18 @@ pub(super) fn settings(
             "{variable} says {value}, which NATS takes for no name; this is the worker's name"
         ))
     };
-    let said = |key: &str| {
+    let trigger_value = |key: &str| {
         let value = trigger.and_then(|trigger| trigger.get("metadata")?.get(key));
         let value = value.and_then(Value::as_str).filter(|value| !value.is_empty());
         value.or_else(|| measured(autoscaler?, key))
     };
-    let stream = choose(Kind::Stream, said("stream"), container, environment);
-    let consumer = choose(Kind::Consumer, said("consumer"), container, environment);
+    let stream = choose(Kind::Stream, trigger_value("stream"), container, environment);
+    let consumer = choose(Kind::Consumer, trigger_value("consumer"), container, environment);
     let authentication =
         trigger.map(|trigger| trigger.text("/authenticationRef/name")).unwrap_or_default();
     let authenticated = !authentication.is_empty();
     let url = url(container, environment, default_url);
-    let endpoint = said("natsServerMonitoringEndpoint").map(|endpoint| {
+    let endpoint = trigger_value("natsServerMonitoringEndpoint").map(|endpoint| {
         let other = namespace_of(endpoint).zip(namespace_of(&url.value));
         match other.filter(|(asked, read)| asked != read) {
             None => Setting::known(endpoint),
@@ -167,14 +167,14 @@ pub(super) fn settings(
                 ),
             )
         }),
-        account: said("account").or(authenticated.then_some("$G")).map(|account| {
+        account: trigger_value("account").or(authenticated.then_some("$G")).map(|account| {
             match account.to_ascii_uppercase().as_str() {
             "$SYS" => Setting::with(
                 "$G",
                 "the trigger said $SYS, where NATS has no JetStream: it has never scaled anything"
                     .to_owned(),
             ),
-            _ if authenticated && said("account").is_none() => Setting::guess(
+            _ if authenticated && trigger_value("account").is_none() => Setting::guess(
                 account.to_owned(),
                 &format!("the trigger takes it from TriggerAuthentication {authentication}, which \
                     is not read here"),

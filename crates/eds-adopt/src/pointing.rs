@@ -188,13 +188,13 @@ impl Context<'_> {
 /// What becomes of a port by which a worker's Service is called.
 fn port(service: &Value, value: Option<&Value>, keep: &str) -> Option<Verdict> {
     let value = value?;
-    let same = |port: &Value| {
+    let is_same_port = |port: &Value| {
         port.get("port") == Some(value)
             || port.get("name") == Some(value)
             || value.as_str().and_then(|text| text.parse().ok())
                 == port.get("port").and_then(Value::as_i64)
     };
-    if service.list("/spec/ports").any(same) {
+    if service.list("/spec/ports").any(is_same_port) {
         return Some(Verdict::new(
             Kind::Kept,
             "the claim's Service has this port too: keep this manifest beside the claim",

@@ -209,7 +209,7 @@ fn value(value: Option<&Value>) -> String {
 }
 
 fn kept(out: &mut String, field: &Field) {
-    let _ = writeln!(out, "    {}{}", printable(&field.path.to_string()), at(field));
+    let _ = writeln!(out, "    {}{}", printable(&field.path.to_string()), line_suffix(field));
 }
 
 /// What the API server and controllers wrote; their record of who wrote what in one line.
@@ -224,14 +224,14 @@ fn server(out: &mut String, fields: &[&Field]) {
     }
 }
 
-fn at(field: &Field) -> String {
+fn line_suffix(field: &Field) -> String {
     if field.line == 0 { String::new() } else { format!("  :{}", field.line) }
 }
 
 /// Fields that follow one another for one reason are said with it once.
 fn reasons(out: &mut String, fields: &[&Field]) {
-    let same = |a: &Field, b: &Field| a.why == b.why && a.todo == b.todo;
-    for group in fields.chunk_by(|a, b| same(a, b)) {
+    let is_same_reason = |a: &Field, b: &Field| a.why == b.why && a.todo == b.todo;
+    for group in fields.chunk_by(|a, b| is_same_reason(a, b)) {
         for field in group {
             let values = match (field.old.is_some(), field.new.is_some()) {
                 // `8080 -> "8080"` and the like say nothing: the reason does.
@@ -250,7 +250,7 @@ fn reasons(out: &mut String, fields: &[&Field]) {
                 _ => "",
             };
             let path = field.path.to_string();
-            let _ = writeln!(out, "    {}{values}{}{effect}", printable(&path), at(field));
+            let _ = writeln!(out, "    {}{values}{}{effect}", printable(&path), line_suffix(field));
         }
         if let Some(first) = group.first() {
             let _ = writeln!(out, "      {}", printable(&first.why));

@@ -115,7 +115,7 @@ pub(super) fn tell(
         ));
     }
     if same_name {
-        steps.extend(end(worker, workload, &space));
+        steps.extend(end_released_pods(worker, workload, &space));
     } else {
         worker.notes.push(format!(
             "the claim is called {claim}, so what it becomes stands beside the old until that is \
@@ -137,7 +137,7 @@ pub(super) fn tell(
 
 /// Ends the pods that were let go of. Those that the claim's Deployment selects it takes for an old revision, and
 /// replaces by itself.
-fn end(worker: &Worker, workload: &super::Manifest, space: &str) -> Option<String> {
+fn end_released_pods(worker: &Worker, workload: &super::Manifest, space: &str) -> Option<String> {
     let desired = worker.rendered.iter().find(|object| object.text("/kind") == "Deployment")?;
     let selector = workload.value.at("/spec/selector");
     if selector == desired.at("/spec/selector") {

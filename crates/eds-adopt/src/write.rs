@@ -113,18 +113,20 @@ impl Tree {
             let _ = write!(out, "{:indent$}", "");
             match item {
                 Item::Comment(comment) => {
-                    let _ = writeln!(out, "# {}", said(comment));
+                    let _ = writeln!(out, "# {}", on_one_line(comment));
                 }
                 Item::Entry { key, tree, comment } => {
                     if let (Self::Map(_), true, Some(comment)) = (tree, key.is_empty(), comment) {
-                        let _ = write!(out, "# {}\n{:indent$}", said(comment), "");
+                        let _ = write!(out, "# {}\n{:indent$}", on_one_line(comment), "");
                     }
                     out.push_str(dash);
                     if !key.is_empty() {
                         let _ = write!(out, "{key}:");
                     }
-                    let comment =
-                        comment.as_deref().map(|c| format!(" # {}", said(c))).unwrap_or_default();
+                    let comment = comment
+                        .as_deref()
+                        .map(|c| format!(" # {}", on_one_line(c)))
+                        .unwrap_or_default();
                     match tree {
                         Self::Inline(value) => {
                             let space = if key.is_empty() { "" } else { " " };
@@ -144,7 +146,7 @@ impl Tree {
 }
 
 /// One line that ends at its end.
-fn said(comment: &str) -> String {
+fn on_one_line(comment: &str) -> String {
     let comment: String = comment.chars().take(400).collect();
     printable(&comment).into_owned()
 }

@@ -323,7 +323,7 @@ fn odd(name: &str) -> Option<String> {
         let (_, character) = characters::first_sign(name)?;
         Some(format!("{name:?} holds {}", characters::named(character)?))
     };
-    characters::said(name).map(|(message, _)| message).or_else(unseen)
+    characters::explain(name).map(|(message, _)| message).or_else(unseen)
 }
 
 /// An object that stands below a key of its own, as in a file of values.

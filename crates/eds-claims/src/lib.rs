@@ -62,7 +62,7 @@ pub enum Origin {
 
 /// What came of a file.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub struct CheckedFile {
     /// All findings, not sorted.
     pub findings: Vec<Finding>,
     /// Each claim as it was written; what was found is in `findings`.
@@ -75,7 +75,7 @@ pub struct Outcome {
     pub foreign: bool,
 }
 
-impl Outcome {
+impl CheckedFile {
     /// Adds this file to the counts of a run.
     pub fn count(&self, summary: &mut Summary) {
         summary.files += 1;
@@ -88,9 +88,9 @@ impl Outcome {
 
 /// Checks every claim of a file.
 #[must_use]
-pub fn check(source: &str, api: &ClaimApi, options: Options) -> Outcome {
+pub fn check(source: &str, api: &ClaimApi, options: Options) -> CheckedFile {
     let stream = yaml::parse(source);
-    let mut outcome = Outcome::default();
+    let mut outcome = CheckedFile::default();
     let unreadable = syntax(&stream);
     // Where Kubernetes reads a document no further, and the findings of what it does read.
     let cut: Vec<Position> = stream
@@ -162,7 +162,7 @@ pub fn check(source: &str, api: &ClaimApi, options: Options) -> Outcome {
 }
 
 /// Whether what cannot be read in a file is worth a word: it was named, or holds a claim.
-fn expected(options: Options, outcome: &Outcome, mentions: impl Fn() -> bool) -> bool {
+fn expected(options: Options, outcome: &CheckedFile, mentions: impl Fn() -> bool) -> bool {
     let holds = || !outcome.claims.is_empty() || !outcome.findings.is_empty();
     match options.origin {
         _ if options.strict => true,
@@ -194,7 +194,7 @@ pub fn may_be_manifest(beginning: &str, api: &ClaimApi, whole: bool) -> bool {
 }
 
 /// A document is an object, or a list of them.
-fn objects(mut node: Node, api: &ClaimApi, options: Options, outcome: &mut Outcome) {
+fn objects(mut node: Node, api: &ClaimApi, options: Options, outcome: &mut CheckedFile) {
     if let Some(items) = take_list(&mut node) {
         for item in items {
             objects(item, api, options, outcome);
@@ -277,7 +277,7 @@ fn claim(
     api: &ClaimApi,
     options: Options,
     of_identity: Vec<Finding>,
-    outcome: &mut Outcome,
+    outcome: &mut CheckedFile,
 ) {
     let mut checked = match options.without_rules {
         true => api.check_without_rules(&node),

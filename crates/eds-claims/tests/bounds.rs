@@ -40,7 +40,7 @@ fn xrd(properties: &Value, rules: &[&str]) -> Value {
 }
 
 /// What is said of an API, or of a claim of it with this spec; each line has 600 characters at most.
-fn said(xrd: &Value, spec: &Value) -> String {
+fn findings(xrd: &Value, spec: &Value) -> String {
     let claim = json!({
         "apiVersion": "example.org/v1",
         "kind": "Thing",
@@ -65,7 +65,7 @@ fn check(name: &str, properties: Value, rule: &str, spec: Value, words: &str) {
     let rules: Vec<String> = (!rule.is_empty()).then(|| rule.to_owned()).into_iter().collect();
     let run = move || {
         let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
-        said(&xrd(&properties, &rules), &spec)
+        findings(&xrd(&properties, &rules), &spec)
     };
     let run = std::thread::Builder::new().stack_size(64 << 20).spawn(run).unwrap();
     let said = run.join().unwrap();
@@ -154,7 +154,7 @@ fn rules_that_are_too_large() {
     }
     let many = vec!["true && true".to_owned() + &" && true".repeat(5_000); 8];
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    let found = said(&xrd(&json!({}), &many), &json!({}));
+    let found = findings(&xrd(&json!({}), &many), &json!({}));
     assert!(found.contains("more than 300000 characters"), "{found}");
 }
 
@@ -232,7 +232,7 @@ fn objects_that_cost_too_much_together() {
     });
     let api = ClaimApi::from_xrd(&xrd(&properties, &["self.l.all(x, !self.s.contains('y'))"]));
     let api = api.unwrap();
-    let said = |count: u32| {
+    let findings = |count: u32| {
         let mut spec = numbers(count);
         spec["s"] = json!("x".repeat(90_000));
         let claim = json!({"apiVersion": "example.org/v1", "kind": "Thing",
@@ -240,10 +240,10 @@ fn objects_that_cost_too_much_together() {
         let outcome = claims::check(&claim.to_string(), &api, Options::default());
         outcome.findings.iter().map(|f| f.message.as_str()).collect::<String>()
     };
-    assert_eq!(said(1), "");
-    let spent = (0..100).map(|_| said(100)).find(|said| !said.is_empty()).unwrap_or_default();
+    assert_eq!(findings(1), "");
+    let spent = (0..100).map(|_| findings(100)).find(|said| !said.is_empty()).unwrap_or_default();
     assert!(spent.contains("more than 30000000 steps on the objects so far"), "{spent}");
-    assert_eq!(said(0), "", "an ordinary one");
+    assert_eq!(findings(0), "", "an ordinary one");
 }
 
 /// What costs little to write costs little to read, and ends with a line that says how much is left

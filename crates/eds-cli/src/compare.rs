@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use eds_claims::Outcome as Checked;
+use eds_claims::CheckedFile;
 use eds_claims::rules::{beginnings, full_name, names, transitions};
 use kube_schema::diagnostics::{FileFindings, Finding, Severity, catalog};
 use kube_schema::yaml::Node;
@@ -37,7 +37,7 @@ pub(crate) struct Move {
 }
 
 impl Move {
-    pub(crate) fn said(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         format!("claim {} moved from {} to {}", full_name(&self.claim), self.from, self.to)
     }
 
@@ -62,7 +62,7 @@ impl Rest {
 }
 
 /// Compares a file with itself at the revision: what changed in its claims, and what is left over.
-pub(crate) fn file(before: Option<Checked>, now: &Checked) -> (Vec<Finding>, Rest) {
+pub(crate) fn file(before: Option<CheckedFile>, now: &CheckedFile) -> (Vec<Finding>, Rest) {
     let old = before.into_iter().flat_map(|before| before.claims);
     let mut old: Vec<Value> = old.map(|(claim, _)| claim.effective).collect();
     // What had no name was never applied.
@@ -130,12 +130,12 @@ pub(crate) fn finish(
     // Another name: in its own file first.
     for same_file in [true, false] {
         for feature in FEATURES {
-            let of = |i: usize, claim: &Value| {
+            let place_of = |i: usize, claim: &Value| {
                 Some((same_file.then_some(i), feature(claim).filter(|f| !f.is_null())?))
             };
-            let mut places = fresh.index(of);
+            let mut places = fresh.index(place_of);
             old.retain(|(from, before)| {
-                let Some(wanted) = of(*from, before) else { return true };
+                let Some(wanted) = place_of(*from, before) else { return true };
                 let Some((to, claim, node)) = fresh.take(&mut places, &wanted) else { return true };
                 let mut findings = transitions(before, &node, &claim);
                 if to != *from {

@@ -171,12 +171,12 @@ fn near_misses() {
     let body = CLAIM.split_once("metadata:").map(|(_, rest)| format!("metadata:{rest}")).unwrap();
     let tree = Tree::new("near");
     tree.write("d/other.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n");
-    let of = |key: &str, value: &str| match value {
+    let line_of = |key: &str, value: &str| match value {
         "" => String::new(),
         value => format!("{key}: {value}\n"),
     };
     for (version, kind) in wrong {
-        let claim = format!("{}{}{body}", of("apiVersion", version), of("kind", kind));
+        let claim = format!("{}{}{body}", line_of("apiVersion", version), line_of("kind", kind));
         tree.write("d/claim.yaml", claim);
         let said = tree.check(&["d"], 1, &[]);
         assert!(said.contains("EDS011") || said.contains("EDS010"), "{version} {kind}: {said}");

@@ -127,6 +127,6 @@ async fn follow(
 
 fn restarts(pod: &Value, container: &str) -> Option<u64> {
     let statuses = pod.pointer("/status/containerStatuses")?.as_array()?;
-    let of = |s: &&Value| s.get("name").and_then(Value::as_str) == Some(container);
-    statuses.iter().find(of)?.get("restartCount")?.as_u64()
+    let is_containers = |s: &&Value| s.get("name").and_then(Value::as_str) == Some(container);
+    statuses.iter().find(is_containers)?.get("restartCount")?.as_u64()
 }

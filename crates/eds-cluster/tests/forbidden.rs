@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 use eds_cluster::{Cluster, claims, gather};
-use eds_verify::{Status, claim, keda};
+use eds_verify::{Status, claim, scaler};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
@@ -142,7 +142,7 @@ async fn each_kind_in_turn() -> Result<()> {
     let server = Arc::new(Mutex::new(Server::default()));
     let shared = Arc::clone(&server);
     let cluster = loopback::cluster(move |path| judged(&shared, path)).await?;
-    let look = async || -> Result<claim::Facts> {
+    let look = async || -> Result<claim::ClaimFacts> {
         let claim = claims::claim(&cluster, "shop", "worker").await?;
         let rendered = vec![json!({
             "apiVersion": "apps/v1", "kind": "Deployment",
@@ -167,7 +167,7 @@ async fn each_kind_in_turn() -> Result<()> {
             Ok(facts) => facts,
             Err(error) => panic!("{what} is refused, and that ends the command: {error:#}"),
         };
-        let reports = [claim::report(&facts), keda::report(&facts.keda)];
+        let reports = [claim::report(&facts), scaler::report(&facts.keda)];
         let says = |check: &eds_verify::Check| {
             check.status == Status::Skipped && check.detail.contains(what.as_str())
         };

@@ -139,7 +139,7 @@ async fn requests_are_counted_however_they_end() {
     let asked = v1.run_function(request_to_wire(slow()));
     tokio::time::timeout(Duration::from_millis(100), asked).await.expect_err("it computes");
 
-    let of = |metric: &str, code: &str, service: &str, method: &str| {
+    let sample = |metric: &str, code: &str, service: &str, method: &str| {
         let code = if code.is_empty() { String::new() } else { format!("grpc_code=\"{code}\",") };
         format!(
             "{metric}{{{code}grpc_method=\"{method}\",grpc_service=\"{service}\",\
@@ -148,9 +148,9 @@ async fn requests_are_counted_however_they_end() {
     };
     let run = |metric: &str, code: &str, version: &str| {
         let service = format!("apiextensions.fn.proto.{version}.FunctionRunnerService");
-        of(metric, code, &service, "RunFunction")
+        sample(metric, code, &service, "RunFunction")
     };
-    let check = |metric: &str, code: &str| of(metric, code, "grpc.health.v1.Health", "Check");
+    let check = |metric: &str, code: &str| sample(metric, code, "grpc.health.v1.Health", "Check");
     let expect = [
         (run("grpc_server_started_total", "", "v1"), 8.0),
         (run("grpc_server_handled_total", "OK", "v1"), 3.0),

@@ -4,7 +4,7 @@ use kube_object::object::Fields;
 use serde_json::Value;
 
 use super::platform::packages::provider_config;
-use super::{Check, Report, Status, Unread, packages};
+use super::{Check, Report, Status, Unread, package};
 
 /// The four kinds that a claim becomes.
 pub const KINDS: [(&str, &str); 4] = [
@@ -16,7 +16,7 @@ pub const KINDS: [(&str, &str); 4] = [
 
 /// What was found in the cluster, each list as the API server gave it.
 #[derive(Debug, Clone, Default)]
-pub struct Facts {
+pub struct CompositionFacts {
     /// Compositions.
     pub compositions: Vec<Value>,
     /// CompositionRevisions.
@@ -35,7 +35,7 @@ pub struct Facts {
     pub unread: Unread,
 }
 
-impl Facts {
+impl CompositionFacts {
     /// The Compositions that are for the XRD's composite, by name.
     pub fn ours(&self) -> impl Iterator<Item = &Value> {
         self.compositions.iter().filter(|c| {
@@ -49,7 +49,7 @@ impl Facts {
 
 /// Judges one Composition by name, or all that are for the XRD's composite.
 #[must_use]
-pub fn report(facts: &Facts, wanted: Option<&str>) -> Report {
+pub fn report(facts: &CompositionFacts, wanted: Option<&str>) -> Report {
     let mut report = Report::default();
     let found: Vec<&Value> = match wanted {
         Some(wanted) => facts.compositions.iter().filter(|c| c.name() == wanted).collect(),
@@ -68,7 +68,7 @@ pub fn report(facts: &Facts, wanted: Option<&str>) -> Report {
 }
 
 /// No such Composition, and which there are.
-pub(super) fn missing(facts: &Facts, wanted: Option<&str>) -> Check {
+pub(super) fn missing(facts: &CompositionFacts, wanted: Option<&str>) -> Check {
     let names: Vec<&str> = facts.compositions.iter().map(Fields::name).collect();
     let there = match names.as_slice() {
         [] => "there is no Composition at all".to_owned(),
@@ -85,7 +85,7 @@ pub(super) fn missing(facts: &Facts, wanted: Option<&str>) -> Check {
 }
 
 /// One line for a Composition: the first thing that is wrong with it, or that Crossplane takes it.
-pub(super) fn summary(facts: &Facts, composition: &Value) -> Check {
+pub(super) fn summary(facts: &CompositionFacts, composition: &Value) -> Check {
     let title = format!("Composition {}", composition.name());
     let checks = [
         for_the_xrd(facts, composition),
@@ -107,7 +107,7 @@ fn mode(composition: &Value) -> Check {
     Check::failed("mode", format!("spec.mode is {mode:?}"), "set spec.mode to Pipeline")
 }
 
-fn checks(facts: &Facts, composition: &Value) -> Vec<Check> {
+fn checks(facts: &CompositionFacts, composition: &Value) -> Vec<Check> {
     let mut checks = vec![Check::passed("exists", form(composition))];
     checks.push(for_the_xrd(facts, composition));
     checks.push(mode(composition));
@@ -117,7 +117,7 @@ fn checks(facts: &Facts, composition: &Value) -> Vec<Check> {
         let needs = ["functions", "functionrevisions", "pods"];
         checks.push(facts.unread.or(&title, &needs, || {
             let revisions = &facts.function_revisions;
-            packages::check(&title, "Function", function, &facts.functions, revisions, &facts.pods)
+            package::check(&title, "Function", function, &facts.functions, revisions, &facts.pods)
         }));
     }
     checks.push(patch_and_transform(composition));
@@ -138,7 +138,7 @@ fn group(api_version: &str) -> &str {
     api_version.split('/').next().unwrap_or_default()
 }
 
-fn for_the_xrd(facts: &Facts, composition: &Value) -> Check {
+fn for_the_xrd(facts: &CompositionFacts, composition: &Value) -> Check {
     const NAME: &str = "composite type";
     let api_version = composition.text("/spec/compositeTypeRef/apiVersion");
     let kind = composition.text("/spec/compositeTypeRef/kind");
@@ -183,7 +183,7 @@ fn patch_and_transform(composition: &Value) -> Check {
 
 /// Crossplane takes a Composition up as a revision, and says of the newest whether its functions
 /// can be used in a pipeline.
-fn accepted(facts: &Facts, composition: &Value) -> Check {
+fn accepted(facts: &CompositionFacts, composition: &Value) -> Check {
     const NAME: &str = "accepted by Crossplane";
     let of_it = |revision: &&Value| {
         revision.text("/metadata/labels/crossplane.io~1composition-name") == composition.name()
@@ -210,7 +210,7 @@ fn accepted(facts: &Facts, composition: &Value) -> Check {
 }
 
 /// `eds render` shows what this Composition does only where it is the same.
-fn as_built_in(facts: &Facts, composition: &Value) -> Check {
+fn as_built_in(facts: &CompositionFacts, composition: &Value) -> Check {
     const NAME: &str = "as in eds render";
     let mut expected = facts.built_in.at("/spec/pipeline").cloned().unwrap_or_default();
     let mut live = composition.at("/spec/pipeline").cloned().unwrap_or_default();

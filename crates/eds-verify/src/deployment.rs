@@ -12,7 +12,7 @@ use kube_object::difference::{differences, same_quantity};
 
 /// What was found.
 #[derive(Debug, Clone)]
-pub struct Facts {
+pub struct DeploymentFacts {
     /// The claim with its defaults.
     pub claim: Value,
     /// What `eds render` makes of it.
@@ -21,7 +21,7 @@ pub struct Facts {
     pub live: Vec<Value>,
 }
 
-impl Facts {
+impl DeploymentFacts {
     fn live(&self, kind: &str) -> Option<&Value> {
         self.live.iter().find(|object| object.text("/kind") == kind)
     }
@@ -33,24 +33,24 @@ impl Facts {
 
 /// Judges the live manifests.
 #[must_use]
-pub fn report(facts: &Facts) -> Report {
+pub fn report(facts: &DeploymentFacts) -> Report {
     let mut report = Report::default();
     report.add("Manifests, as eds render shows them", manifests(facts));
     let missing = Value::Null;
-    let of = |kind: &str| facts.live(kind).unwrap_or(&missing);
+    let live_or_empty = |kind: &str| facts.live(kind).unwrap_or(&missing);
     if facts.live("Deployment").is_some() {
-        report.add("Deployment", deployment(facts, of("Deployment")));
+        report.add("Deployment", deployment(facts, live_or_empty("Deployment")));
     }
     if facts.live("Service").is_some() {
-        report.add("Service", service(facts, of("Service")));
+        report.add("Service", service(facts, live_or_empty("Service")));
     }
     if facts.live("ScaledObject").is_some() {
-        report.add("ScaledObject", scaled_object(facts, of("ScaledObject")));
+        report.add("ScaledObject", scaled_object(facts, live_or_empty("ScaledObject")));
     }
     report
 }
 
-fn manifests(facts: &Facts) -> Vec<Check> {
+fn manifests(facts: &DeploymentFacts) -> Vec<Check> {
     let mut checks: Vec<Check> = facts
         .rendered
         .iter()
@@ -103,7 +103,7 @@ fn manifests(facts: &Facts) -> Vec<Check> {
             })
         })
         .collect();
-    checks.push(same(
+    checks.push(check_equal(
         "labels",
         &json!(unlabelled),
         &json!([]),
@@ -113,7 +113,7 @@ fn manifests(facts: &Facts) -> Vec<Check> {
 }
 
 /// One fact. `shown` says it in words where it is right.
-fn same(title: &str, live: &Value, expected: &Value, shown: &str) -> Check {
+fn check_equal(title: &str, live: &Value, expected: &Value, shown: &str) -> Check {
     if live == expected {
         return Check::passed(title, shown);
     }
@@ -123,14 +123,14 @@ fn same(title: &str, live: &Value, expected: &Value, shown: &str) -> Check {
 
 const MAIN: &str = "/spec/template/spec/containers/0";
 
-fn deployment(facts: &Facts, live: &Value) -> Vec<Check> {
+fn deployment(facts: &DeploymentFacts, live: &Value) -> Vec<Check> {
     let spec = facts.claim.get("spec").unwrap_or(&Value::Null);
-    let at = |pointer: &str| live.at(pointer).cloned().unwrap_or_default();
-    let main = |pointer: &str| at(&format!("{MAIN}{pointer}"));
+    let value_at = |pointer: &str| live.at(pointer).cloned().unwrap_or_default();
+    let main = |pointer: &str| value_at(&format!("{MAIN}{pointer}"));
     let image = spec.text("/image");
     let mut checks = vec![
-        same("image", &main("/image"), &json!(image), image),
-        same("port", &main("/ports/0/containerPort"), &json!(8080), "8080, named http"),
+        check_equal("image", &main("/image"), &json!(image), image),
+        check_equal("port", &main("/ports/0/containerPort"), &json!(8080), "8080, named http"),
         size(spec, &main("/resources")),
         environment("NATS variables", &nats(spec), &main("/env")),
     ];
@@ -141,8 +141,8 @@ fn deployment(facts: &Facts, live: &Value) -> Vec<Check> {
     }
     match spec.get("initContainer") {
         None => {
-            let found = at("/spec/template/spec/initContainers");
-            checks.push(same(
+            let found = value_at("/spec/template/spec/initContainers");
+            checks.push(check_equal(
                 "init container",
                 &found,
                 &Value::Null,
@@ -153,32 +153,32 @@ fn deployment(facts: &Facts, live: &Value) -> Vec<Check> {
     }
     let pull = spec.get("imagePullSecrets").filter(|s| s.as_array().is_some_and(|s| !s.is_empty()));
     let names: Vec<&str> = spec.list("/imagePullSecrets").map(|s| s.text("/name")).collect();
-    checks.push(same(
+    checks.push(check_equal(
         "imagePullSecrets",
-        &at("/spec/template/spec/imagePullSecrets"),
+        &value_at("/spec/template/spec/imagePullSecrets"),
         pull.unwrap_or(&Value::Null),
         &if names.is_empty() { "none, as the claim has none".to_owned() } else { names.join(", ") },
     ));
-    checks.push(same(
+    checks.push(check_equal(
         "service account",
-        &at("/spec/template/spec/serviceAccountName"),
+        &value_at("/spec/template/spec/serviceAccountName"),
         &json!(facts.claim_name()),
         facts.claim_name(),
     ));
     let probes = json!([main("/livenessProbe/httpGet/path"), main("/readinessProbe/httpGet/path")]);
-    checks.push(same(
+    checks.push(check_equal(
         "probes",
         &probes,
         &json!(["/health", "/ready"]),
         "/health and /ready on 8080",
     ));
     let security = json!([
-        at("/spec/template/spec/securityContext/runAsNonRoot"),
-        at("/spec/template/spec/securityContext/seccompProfile/type"),
+        value_at("/spec/template/spec/securityContext/runAsNonRoot"),
+        value_at("/spec/template/spec/securityContext/seccompProfile/type"),
         main("/securityContext/allowPrivilegeEscalation"),
         main("/securityContext/capabilities/drop"),
     ]);
-    checks.push(same(
+    checks.push(check_equal(
         "security context",
         &security,
         &json!([true, "RuntimeDefault", false, ["ALL"]]),
@@ -201,15 +201,16 @@ fn size(spec: &Value, live: &Value) -> Check {
     });
     let right = ["requests", "limits"].iter().all(|part| {
         ["cpu", "memory"].iter().all(|what| {
-            let at = |v: &Value| v.at(&format!("/{part}/{what}")).cloned().unwrap_or_default();
-            same_quantity(&format!("resources.{part}"), &at(&expected), &at(live))
+            let quantity =
+                |v: &Value| v.at(&format!("/{part}/{what}")).cloned().unwrap_or_default();
+            same_quantity(&format!("resources.{part}"), &quantity(&expected), &quantity(live))
         })
     });
     let shown = format!(
         "{size}: CPU {request_cpu} to {limit_cpu}, memory {request_memory} to {limit_memory}"
     );
     let title = "size";
-    if right { Check::passed(title, shown) } else { same(title, live, &expected, "") }
+    if right { Check::passed(title, shown) } else { check_equal(title, live, &expected, "") }
 }
 
 fn nats(spec: &Value) -> Vec<Value> {
@@ -260,7 +261,12 @@ fn secrets(spec: &Value, live: &Value, container: &str, title: &str) -> Vec<Chec
     let at = |key: &str| live.at(&format!("{container}/{key}")).cloned().unwrap_or_default();
     let mut checks = Vec::new();
     if single.is_empty() && whole.is_empty() {
-        checks.push(same(title, &at("envFrom"), &Value::Null, "none, as the claim has none"));
+        checks.push(check_equal(
+            title,
+            &at("envFrom"),
+            &Value::Null,
+            "none, as the claim has none",
+        ));
     }
     if !single.is_empty() {
         checks.push(environment(&format!("{title} by key"), &single, &at("env")));
@@ -268,14 +274,15 @@ fn secrets(spec: &Value, live: &Value, container: &str, title: &str) -> Vec<Chec
     if !whole.is_empty() {
         let names: Vec<&str> = whole.iter().map(|s| s.text("/secretRef/name")).collect();
         let title = format!("{title} as a whole");
-        checks.push(same(&title, &at("envFrom"), &json!(whole), &names.join(", ")));
+        checks.push(check_equal(&title, &at("envFrom"), &json!(whole), &names.join(", ")));
     }
     checks
 }
 
 fn init_container(spec: &Value, init: &Value, live: &Value) -> Vec<Check> {
     const INIT: &str = "/spec/template/spec/initContainers/0";
-    let at = |pointer: &str| live.at(&format!("{INIT}{pointer}")).cloned().unwrap_or_default();
+    let value_at =
+        |pointer: &str| live.at(&format!("{INIT}{pointer}")).cloned().unwrap_or_default();
     let command = |key: &str| {
         let list = init.get(key).filter(|l| l.as_array().is_some_and(|l| !l.is_empty()));
         list.cloned().unwrap_or_default()
@@ -283,47 +290,52 @@ fn init_container(spec: &Value, init: &Value, live: &Value) -> Vec<Check> {
     let words = init.list("/command").chain(init.list("/args")).filter_map(Value::as_str);
     let words: Vec<&str> = words.collect();
     let mut checks = vec![
-        same(
+        check_equal(
             "init container",
-            &json!([at("/command"), at("/args")]),
+            &json!([value_at("/command"), value_at("/args")]),
             &json!([command("command"), command("args")]),
             &words.join(" "),
         ),
-        same("init container's image", &at("/image"), &json!(spec.text("/image")), "the worker's"),
+        check_equal(
+            "init container's image",
+            &value_at("/image"),
+            &json!(spec.text("/image")),
+            "the worker's",
+        ),
     ];
     let main = |key: &str| live.at(&format!("{MAIN}{key}")).cloned().unwrap_or_default();
-    checks.push(same(
+    checks.push(check_equal(
         "init container's environment",
-        &json!([at("/env"), at("/envFrom")]),
+        &json!([value_at("/env"), value_at("/envFrom")]),
         &json!([main("/env"), main("/envFrom")]),
         "the worker's, secrets included",
     ));
     checks
 }
 
-fn service(facts: &Facts, live: &Value) -> Vec<Check> {
-    let at = |pointer: &str| live.at(pointer).cloned().unwrap_or_default();
+fn service(facts: &DeploymentFacts, live: &Value) -> Vec<Check> {
+    let value_at = |pointer: &str| live.at(pointer).cloned().unwrap_or_default();
     let selects = live.text("/spec/selector/app.kubernetes.io~1name");
     vec![
-        same("type", &at("/spec/type"), &json!("ClusterIP"), "ClusterIP"),
-        same(
+        check_equal("type", &value_at("/spec/type"), &json!("ClusterIP"), "ClusterIP"),
+        check_equal(
             "port",
-            &json!([at("/spec/ports/0/port"), at("/spec/ports/0/targetPort")]),
+            &json!([value_at("/spec/ports/0/port"), value_at("/spec/ports/0/targetPort")]),
             &json!([8080, 8080]),
             "8080 to the container's 8080",
         ),
-        same("selector", &json!(selects), &json!(facts.claim_name()), "the worker's pods"),
+        check_equal("selector", &json!(selects), &json!(facts.claim_name()), "the worker's pods"),
     ]
 }
 
-fn scaled_object(facts: &Facts, live: &Value) -> Vec<Check> {
-    let at = |pointer: &str| live.at(pointer).cloned().unwrap_or_default();
-    let mut checks = vec![same(
+fn scaled_object(facts: &DeploymentFacts, live: &Value) -> Vec<Check> {
+    let value_at = |pointer: &str| live.at(pointer).cloned().unwrap_or_default();
+    let mut checks = vec![check_equal(
         "scaleTargetRef",
-        &json!([at("/spec/scaleTargetRef/kind"), at("/spec/scaleTargetRef/name")]),
+        &json!([value_at("/spec/scaleTargetRef/kind"), value_at("/spec/scaleTargetRef/name")]),
         &json!(["Deployment", facts.claim_name()]),
         &format!("Deployment {}", facts.claim_name()),
     )];
-    checks.extend(super::keda::configuration(&facts.claim, live));
+    checks.extend(super::scaler::configuration(&facts.claim, live));
     checks
 }

@@ -9,14 +9,14 @@ pub mod claim;
 pub mod composition;
 pub mod deployment;
 pub mod endpoint;
-pub mod keda;
 pub mod load;
-mod packages;
+mod package;
 pub mod platform;
 pub mod plot;
-mod pods;
+mod pod;
 mod report;
 mod rows;
+pub mod scaler;
 mod shared;
 mod unread;
 

@@ -53,7 +53,7 @@ pub struct Sample {
 
 /// Everything that a run under load recorded.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Facts {
+pub struct LoadFacts {
     /// Ids of the published messages.
     pub published: Vec<String>,
     /// What the pods printed.
@@ -76,7 +76,7 @@ pub struct Facts {
     pub rows: Option<Result<Rows, String>>,
 }
 
-impl Facts {
+impl LoadFacts {
     /// The most replicas at any time.
     #[must_use]
     pub fn peak(&self) -> u64 {
@@ -206,7 +206,7 @@ impl Facts {
         checks.push(if missing.is_empty() {
             Check::passed("none lost", format!("a result of each of {total} messages"))
         } else {
-            let cause = format!("no result of {}: {}", missing.len(), some(&missing));
+            let cause = format!("no result of {}: {}", missing.len(), first_few(&missing));
             Check::failed("none lost", cause, "the pods' logs are evidence")
         });
         checks.push(if twice.is_empty() {
@@ -221,7 +221,7 @@ impl Facts {
                 },
             )
         } else {
-            let cause = format!("{} have more than one result: {}", twice.len(), some(&twice));
+            let cause = format!("{} have more than one result: {}", twice.len(), first_few(&twice));
             let fix = if self.idempotent {
                 "the message id is the key of the results; is the table another's?"
             } else {
@@ -290,7 +290,7 @@ fn rate(count: usize, seconds: f64) -> f64 {
     count as f64 / seconds.max(0.1)
 }
 
-fn some(ids: &[&str]) -> String {
+fn first_few(ids: &[&str]) -> String {
     let mut text = ids.iter().take(5).copied().collect::<Vec<_>>().join(", ");
     if ids.len() > 5 {
         text.push_str(", ...");
@@ -307,7 +307,7 @@ mod tests {
         Line { pod: "p".into(), id: id.into(), delivery: 1, new }
     }
 
-    fn facts(lines: Vec<Line>, replicas: &[u64]) -> Facts {
+    fn facts(lines: Vec<Line>, replicas: &[u64]) -> LoadFacts {
         let sample = |(i, replicas): (usize, &u64)| Sample {
             seconds: f64::from(u32::try_from(i).unwrap()),
             lag: if i == 1 { 50 } else { 0 },
@@ -315,7 +315,7 @@ mod tests {
             ready: *replicas,
             claim_ready: true,
         };
-        Facts {
+        LoadFacts {
             published: vec!["a".into(), "b".into()],
             lines,
             samples: replicas.iter().enumerate().map(sample).collect(),
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(facts: &Facts, failed: &[&str]) {
+    fn check(facts: &LoadFacts, failed: &[&str]) {
         let mut report = Report::default();
         facts.scaling(&mut report);
         facts.messages(&mut report);
@@ -361,14 +361,14 @@ mod tests {
         let strange = vec![line("a", true), line("b", true), line("c", true)];
         check(&facts(strange, &[1, 8, 1]), &["no other messages"]);
         check(
-            &Facts { drained: None, ..facts(good(), &[1, 8]) },
+            &LoadFacts { drained: None, ..facts(good(), &[1, 8]) },
             &["scales down", "all acknowledged"],
         );
-        let rows = |rows| Facts { rows, ..facts(good(), &[1, 8, 1]) };
+        let rows = |rows| LoadFacts { rows, ..facts(good(), &[1, 8, 1]) };
         let one = Rows { rows: 1, messages: 1, sequences: 1, first: 1, last: 1, deliveries: 1 };
         check(&rows(Some(Ok(one))), &["a row each"]);
         check(&rows(Some(Err("no answer".into()))), &["a row each"]);
-        check(&Facts { idempotent: false, ..rows(None) }, &[]);
+        check(&LoadFacts { idempotent: false, ..rows(None) }, &[]);
         // A result may be seen only by the delivery after a killed pod's.
         check(&facts(vec![line("a", false), line("b", true)], &[1, 8, 1]), &[]);
     }
@@ -379,7 +379,7 @@ mod tests {
         check(&facts(good(), &[1, 1, 1]), &["scales up", "follows the depth", "pods become ready"]);
         check(&facts(good(), &[1, 3, 1]), &["follows the depth"]);
         check(&facts(good(), &[1, 11, 1]), &["follows the depth"]);
-        check(&Facts { settled: None, ..facts(good(), &[1, 10, 1]) }, &["scales down"]);
+        check(&LoadFacts { settled: None, ..facts(good(), &[1, 10, 1]) }, &["scales down"]);
     }
 
     #[test]

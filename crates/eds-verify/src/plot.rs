@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::load::{Facts, Sample};
+use super::load::{LoadFacts, Sample};
 
 /// Pixels of the picture, and of the room around the axes.
 const WIDTH: f64 = 960.0;
@@ -18,7 +18,7 @@ const READY: &str = "#15803d";
 
 /// Draws a run. `title` and `subtitle` stand above it.
 #[must_use]
-pub fn svg(facts: &Facts, title: &str, subtitle: &str) -> String {
+pub fn svg(facts: &LoadFacts, title: &str, subtitle: &str) -> String {
     let first = facts.samples.first().map_or(0.0, |s| s.seconds).min(0.0);
     let last = facts.samples.last().map_or(1.0, |s| s.seconds).max(first + 1.0);
     let lags = top(facts.samples.iter().map(|s| s.lag).max().unwrap_or(1));
@@ -174,7 +174,7 @@ mod tests {
             ready,
             claim_ready: true,
         };
-        let facts = Facts {
+        let facts = LoadFacts {
             samples: vec![
                 sample(-2.0, 0, 1, 1),
                 sample(0.0, 50, 1, 1),
@@ -184,7 +184,7 @@ mod tests {
             max_replicas: 10,
             drained: Some(12.0),
             settled: Some(20.0),
-            ..Facts::default()
+            ..LoadFacts::default()
         };
         let drawn = svg(&facts, "A <title>", "sub");
         for part in [
@@ -199,7 +199,7 @@ mod tests {
         }
         assert_eq!(drawn.matches("<path").count(), 3);
         // An empty run draws, too.
-        assert!(svg(&Facts::default(), "", "").ends_with("</svg>\n"));
+        assert!(svg(&LoadFacts::default(), "", "").ends_with("</svg>\n"));
     }
 
     #[test]

@@ -66,14 +66,15 @@ struct Consumer<'a> {
 
 impl<'a> Consumer<'a> {
     fn of(claim: &'a Value) -> Option<Self> {
-        let at = |key: &str| claim.text(&format!("/spec/nats/{key}"));
-        let endpoint = at("monitoringEndpoint");
+        let nats_field = |key: &str| claim.text(&format!("/spec/nats/{key}"));
+        let endpoint = nats_field("monitoringEndpoint");
         // `nats-headless.nats.svc` and the same with `.cluster.local` are one.
         let server = Endpoint::parse(endpoint, "keda", 80).map_or_else(
             || endpoint.to_owned(),
             |e| format!("{}.{}:{}", e.service, e.namespace, e.port),
         );
-        let (account, stream, name) = (at("account"), at("stream"), at("consumer"));
+        let (account, stream, name) =
+            (nats_field("account"), nats_field("stream"), nats_field("consumer"));
         (!stream.is_empty() && !name.is_empty()).then_some(Self { server, account, stream, name })
     }
 

@@ -62,7 +62,7 @@ pub(crate) async fn run(
         shared.state.turn();
         let current = consumer.borrow_and_update().clone();
         if pull.as_ref().map(|(_, known)| known) != current.as_ref() {
-            end(&mut pull, &shared);
+            end_requests(&mut pull, &shared);
             if let Some(current) = current
                 && opening.is_empty()
                 && Instant::now() >= again
@@ -105,7 +105,7 @@ pub(crate) async fn run(
                 }
                 (Pulled::Broken(cause), _) => {
                     tracing::info!(%cause, "asking for messages anew");
-                    end(&mut pull, &shared);
+                    end_requests(&mut pull, &shared);
                     again = Instant::now() + BROKEN;
                     poke.notify_one();
                 }
@@ -147,7 +147,7 @@ async fn next(pull: &mut Option<(Pull, Arc<Consumer>)>) -> (Pulled, Arc<Consumer
 }
 
 /// End requests beside the loop: what they still bring goes back.
-fn end(pull: &mut Option<(Pull, Arc<Consumer>)>, shared: &Arc<Shared>) {
+fn end_requests(pull: &mut Option<(Pull, Arc<Consumer>)>, shared: &Arc<Shared>) {
     if let Some((pull, consumer)) = pull.take() {
         let shared = Arc::clone(shared);
         tokio::spawn(async move { close(pull, &consumer, &shared).await });

@@ -91,7 +91,8 @@ mod tests {
         let deployment: Value = json!({
             "metadata": {"generation": newest},
             "spec": {"replicas": desired},
-            "status": {"observedGeneration": observed, "replicas": total, "updatedReplicas": updated,
+            "status": {"observedGeneration": observed, "replicas": total,
+                "updatedReplicas": updated,
                 "availableReplicas": available},
         });
         let replicas = Replicas::of(&deployment);

@@ -136,7 +136,7 @@ fn plain(text: &str) -> String {
 }
 
 /// The cause and the fix.
-pub fn said(text: &str) -> Option<(String, String)> {
+pub fn explain(text: &str) -> Option<(String, String)> {
     let (_, letter, ours) = foreign_letter(text)?;
     let alphabet = match letter {
         '\u{370}'..='\u{3ff}' => "the Greek",

@@ -18,7 +18,7 @@ pub const FIX: &str =
 
 impl Placeholder<'_> {
     /// The cause, for a person.
-    pub fn said(&self) -> String {
+    pub fn cause(&self) -> String {
         format!("{} looks like a placeholder that nothing replaced", self.text)
     }
 }

@@ -79,13 +79,13 @@ fn check(t: Value, input: Value, expect: Result<Value, &str>) {
 }
 
 /// A transform of one type; its body is under the key of the same name.
-fn of(type_: &str, body: Value) -> Value {
+fn of_type(type_: &str, body: Value) -> Value {
     json!({"type": type_, type_: body})
 }
 
 #[test]
 fn math() {
-    let t = |type_: &str, key: &str| of("math", json!({"type": type_, key: 2}));
+    let t = |type_: &str, key: &str| of_type("math", json!({"type": type_, key: 2}));
     check(t("Multiply", "multiply"), json!(3), Ok(json!(6)));
     check(t("Multiply", "multiply"), json!(1.5), Ok(json!(3.0)));
     check(t("Multiply", "multiply"), json!(i64::MAX), Ok(json!(-2)));
@@ -125,7 +125,10 @@ fn math() {
 #[test]
 fn map() {
     let t = || {
-        of("map", json!({"ola": "voila", "n": 1, "l": ["a", 1], "o": {"a": null}, "null": null}))
+        of_type(
+            "map",
+            json!({"ola": "voila", "n": 1, "l": ["a", 1], "o": {"a": null}, "null": null}),
+        )
     };
     check(t(), json!("ola"), Ok(json!("voila")));
     check(t(), json!("n"), Ok(json!(1.0)));
@@ -152,7 +155,7 @@ fn match_() {
     let t = |patterns: Value, more: Value| {
         let mut body = json!({"patterns": patterns});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        of("match", body)
+        of_type("match", body)
     };
     let literal = |result: Value| json!([{"type": "literal", "literal": "foo", "result": result}]);
     for result in
@@ -221,14 +224,14 @@ fn match_() {
 
 #[test]
 fn string() {
-    let t = |body: Value| of("string", body);
-    let same = |body: Value, input: Value, expect: &str| check(t(body), input, Ok(json!(expect)));
-    same(json!({"type": "Format", "fmt": "verycool%s"}), json!("thing"), "verycoolthing");
-    same(json!({"type": "Format", "fmt": "the largest %d"}), json!(8), "the largest 8");
-    same(json!({"type": "Format", "fmt": "%d"}), json!(8.0), "%!d(float64=8)");
-    same(json!({"type": "Format", "fmt": "x"}), json!([1]), "x%!(EXTRA []interface {}=[1])");
+    let t = |body: Value| of_type("string", body);
+    let gives = |body: Value, input: Value, expect: &str| check(t(body), input, Ok(json!(expect)));
+    gives(json!({"type": "Format", "fmt": "verycool%s"}), json!("thing"), "verycoolthing");
+    gives(json!({"type": "Format", "fmt": "the largest %d"}), json!(8), "the largest 8");
+    gives(json!({"type": "Format", "fmt": "%d"}), json!(8.0), "%!d(float64=8)");
+    gives(json!({"type": "Format", "fmt": "x"}), json!([1]), "x%!(EXTRA []interface {}=[1])");
     let conversion = |c: &str, input: Value, expect: &str| {
-        same(json!({"type": "Convert", "convert": c}), input, expect)
+        gives(json!({"type": "Convert", "convert": c}), input, expect)
     };
     conversion("ToUpper", json!("crossplane ß"), "CROSSPLANE ß");
     conversion("ToLower", json!("CrossPlane İ"), "crossplane i");
@@ -250,38 +253,38 @@ fn string() {
     conversion("ToSha512", json!("1234"), sha512);
     conversion("ToAdler32", json!("Crossplane"), "373097499");
     conversion("ToAdler32", json!("⡌⠁⠧⠑ ⠼⠁⠒  ⡍⠜⠇⠑⠹⠰⠎ ⡣⠕⠌"), "4110427190");
-    same(
+    gives(
         json!({"type": "TrimPrefix", "trim": "https://"}),
         json!("https://crossplane.io"),
         "crossplane.io",
     );
-    same(
+    gives(
         json!({"type": "TrimPrefix", "trim": "https://"}),
         json!("crossplane.io"),
         "crossplane.io",
     );
-    same(json!({"type": "TrimSuffix", "trim": "-test"}), json!("my-string-test"), "my-string");
-    same(json!({"type": "TrimSuffix", "trim": "1"}), json!(11), "1");
+    gives(json!({"type": "TrimSuffix", "trim": "-test"}), json!("my-string-test"), "my-string");
+    gives(json!({"type": "TrimSuffix", "trim": "1"}), json!(11), "1");
     let regexp =
         |m: &str, group: Value| json!({"type": "Regexp", "regexp": {"match": m, "group": group}});
-    same(regexp("[0-9]", Value::Null), json!("my-1-string"), "1");
-    same(regexp("my-([0-9]+)-string", json!(1)), json!("my-1-string"), "1");
-    same(regexp("(a)(b)?", json!(2)), json!("a"), "");
-    same(
+    gives(regexp("[0-9]", Value::Null), json!("my-1-string"), "1");
+    gives(regexp("my-([0-9]+)-string", json!(1)), json!("my-1-string"), "1");
+    gives(regexp("(a)(b)?", json!(2)), json!("a"), "");
+    gives(
         json!({"type": "Join", "join": {"separator": "-"}}),
         json!(["cross", 42, null, {"b": 1}]),
         "cross-42-<nil>-map[b:1]",
     );
-    same(json!({"type": "Join", "join": {"separator": ""}}), json!([]), "");
+    gives(json!({"type": "Join", "join": {"separator": ""}}), json!([]), "");
     // Upstream cuts one byte of the last separator, whatever its length.
-    same(json!({"type": "Join", "join": {"separator": "--"}}), json!(["a", "b"]), "a--b-");
-    same(json!({"type": "Join", "join": {"separator": "é"}}), json!(["a"]), "a\u{fffd}");
-    same(
+    gives(json!({"type": "Join", "join": {"separator": "--"}}), json!(["a", "b"]), "a--b-");
+    gives(json!({"type": "Join", "join": {"separator": "é"}}), json!(["a"]), "a\u{fffd}");
+    gives(
         json!({"type": "Replace", "replace": {"search": "Cr", "replace": "B"}}),
         json!("Crossplane"),
         "Bossplane",
     );
-    same(
+    gives(
         json!({"type": "Replace", "replace": {"search": "ss", "replace": ""}}),
         json!("Crossplane"),
         "Croplane",
@@ -340,29 +343,29 @@ fn string() {
 
 #[test]
 fn convert() {
-    let t = |to: &str, format: Value| of("convert", json!({"toType": to, "format": format}));
-    let same = |to: &str, format: &str, input: Value, expect: Value| {
+    let t = |to: &str, format: Value| of_type("convert", json!({"toType": to, "format": format}));
+    let gives = |to: &str, format: &str, input: Value, expect: Value| {
         check(t(to, json!(format)), input, Ok(expect))
     };
-    same("bool", "none", json!("true"), json!(true));
-    same("bool", "none", json!(true), json!(true));
-    same("bool", "none", json!(1.0), json!(true));
-    same("bool", "none", json!(2), json!(false));
-    same("int", "none", json!("42"), json!(42));
-    same("int", "none", json!(1), json!(1));
-    same("int64", "none", json!(1.9), json!(1));
-    same("int64", "none", json!(1e300), json!(i64::MIN));
-    same("int64", "none", json!(true), json!(1));
-    same("float64", "none", json!("1000"), json!(1000.0));
-    same("float64", "none", json!(3), json!(3.0));
-    same("float64", "none", json!(false), json!(0.0));
-    same("float64", "quantity", json!("1000m"), json!(1.0));
-    same("float64", "quantity", json!("1.5Gi"), json!(1_610_612_736.0));
-    same("string", "none", json!(1e21), json!("1000000000000000000000"));
-    same("string", "none", json!(true), json!("true"));
-    same("string", "none", json!(-5), json!("-5"));
-    same("object", "json", json!("{\"foo\":1}"), json!({"foo": 1.0}));
-    same("array", "json", json!("[\"foo\"]"), json!(["foo"]));
+    gives("bool", "none", json!("true"), json!(true));
+    gives("bool", "none", json!(true), json!(true));
+    gives("bool", "none", json!(1.0), json!(true));
+    gives("bool", "none", json!(2), json!(false));
+    gives("int", "none", json!("42"), json!(42));
+    gives("int", "none", json!(1), json!(1));
+    gives("int64", "none", json!(1.9), json!(1));
+    gives("int64", "none", json!(1e300), json!(i64::MIN));
+    gives("int64", "none", json!(true), json!(1));
+    gives("float64", "none", json!("1000"), json!(1000.0));
+    gives("float64", "none", json!(3), json!(3.0));
+    gives("float64", "none", json!(false), json!(0.0));
+    gives("float64", "quantity", json!("1000m"), json!(1.0));
+    gives("float64", "quantity", json!("1.5Gi"), json!(1_610_612_736.0));
+    gives("string", "none", json!(1e21), json!("1000000000000000000000"));
+    gives("string", "none", json!(true), json!("true"));
+    gives("string", "none", json!(-5), json!("-5"));
+    gives("object", "json", json!("{\"foo\":1}"), json!({"foo": 1.0}));
+    gives("array", "json", json!("[\"foo\"]"), json!(["foo"]));
     check(t("int", Value::Null), json!("7"), Ok(json!(7)));
     let wrong = |to: &str, format: &str, input, what: &str| {
         check(

@@ -126,9 +126,9 @@ fn hand_written(directory: Option<&Path>) -> Result<Vec<(String, Value)>, String
     paths.sort();
     let mut out = Vec::new();
     for path in paths {
-        let at = |error: &dyn Display| format!("{}: {error}", path.display());
-        let text = fs::read_to_string(&path).map_err(|error| at(&error))?;
-        let request = serde_json::from_str(&text).map_err(|error| at(&error))?;
+        let in_file = |error: &dyn Display| format!("{}: {error}", path.display());
+        let text = fs::read_to_string(&path).map_err(|error| in_file(&error))?;
+        let request = serde_json::from_str(&text).map_err(|error| in_file(&error))?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         out.push((name, request));
     }

@@ -171,8 +171,11 @@ impl Diff {
         }
         // Of the same name in another namespace: another object.
         for old in open.iter().filter(|_| base == Base::Manifests) {
-            let same = |new: &&Value, pointer| old.text(pointer) == new.text(pointer);
-            if after.iter().any(|new| same(&new, "/kind") && same(&new, "/metadata/name")) {
+            let is_same_text = |new: &&Value, pointer| old.text(pointer) == new.text(pointer);
+            if after
+                .iter()
+                .any(|new| is_same_text(&new, "/kind") && is_same_text(&new, "/metadata/name"))
+            {
                 let ObjectDiff { kind, namespace, name, .. } = named(old);
                 diff.notes.push(format!(
                     "{kind} {namespace}/{name} stands in another namespace than the claim: it is \
@@ -190,8 +193,8 @@ impl Diff {
 }
 
 fn same_object(old: &Value, new: &Value) -> bool {
-    let same = |pointer| old.text(pointer) == new.text(pointer);
-    same("/kind") && same("/metadata/name") && same_namespace(old, new)
+    let is_same_text = |pointer| old.text(pointer) == new.text(pointer);
+    is_same_text("/kind") && is_same_text("/metadata/name") && same_namespace(old, new)
 }
 
 /// Whether an object says no namespace: it goes where it is applied.
@@ -205,8 +208,8 @@ fn same_namespace(old: &Value, new: &Value) -> bool {
 
 /// The service that an object belongs to: namespace and name.
 fn service(object: &Value) -> (&str, &str) {
-    let at = |pointer| object.text(pointer);
-    (at("/metadata/namespace"), at("/metadata/labels/app.kubernetes.io~1name"))
+    let text_at = |pointer| object.text(pointer);
+    (text_at("/metadata/namespace"), text_at("/metadata/labels/app.kubernetes.io~1name"))
 }
 
 fn named(object: &Value) -> ObjectDiff {

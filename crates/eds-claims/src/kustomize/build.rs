@@ -62,7 +62,7 @@ pub(super) struct Claims<'a> {
 }
 
 impl Claims<'_> {
-    pub(super) fn of(&self, file: &Path) -> Vec<Made> {
+    pub(super) fn in_file(&self, file: &Path) -> Vec<Made> {
         if let Some(made) = self.read.borrow().get(file) {
             return made.clone();
         }
@@ -118,7 +118,11 @@ impl Build<'_> {
         let yaml = |file: &PathBuf| {
             file.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
         };
-        (tree.list)(folder).iter().filter(|f| yaml(f)).flat_map(|f| self.claims.of(f)).collect()
+        (tree.list)(folder)
+            .iter()
+            .filter(|f| yaml(f))
+            .flat_map(|f| self.claims.in_file(f))
+            .collect()
     }
 
     fn folder(&self, folder: &Path, mut all: Vec<Made>, deep: usize) -> Vec<Made> {
@@ -130,7 +134,7 @@ impl Build<'_> {
             }
             let more = match self.state.contains_key(&entry) {
                 true => self.folder(&entry, Vec::new(), deep - 1),
-                false => self.claims.of(&entry),
+                false => self.claims.in_file(&entry),
             };
             self.left.set(left.min(self.left.get()).saturating_sub(1 + more.len()));
             all.extend(more);

@@ -89,7 +89,7 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
-    fn at(&mut self, folder: &Path, field: &str, finding: Finding) {
+    fn add(&mut self, folder: &Path, field: &str, finding: Finding) {
         let Some(says) = self.new.get(folder).or_else(|| self.old.get(folder)) else { return };
         let span = self.new.get(folder).map(|says| {
             let entry = says.node.entry(field).or_else(|| says.node.entry("resources"));
@@ -103,17 +103,17 @@ impl Report<'_> {
     fn unseen(&mut self, step: &Step, message: impl Into<String>) {
         let mut finding = Finding::new(&catalog::UNSEEN, message);
         finding.severity = Severity::Warning;
-        self.at(&step.folder, &step.field, finding.help("look at what kustomize build makes"));
+        self.add(&step.folder, &step.field, finding.help("look at what kustomize build makes"));
     }
 
     /// The annotation by which an object is given to a claim, put on all objects of a kustomization.
     fn adopted(&mut self, steps: &[Step]) {
         for step in steps.iter().filter(|step| step.field == "commonAnnotations") {
-            let of = |all: &All| {
+            let annotation = |all: &All| {
                 let says = all.get(&step.folder).map(|says| &says.value)?;
                 says.get("commonAnnotations")?.get(ADOPT).cloned()
             };
-            if let (was, Some(to)) = (of(self.old), of(self.new))
+            if let (was, Some(to)) = (annotation(self.old), annotation(self.new))
                 && was.as_ref() != Some(&to)
             {
                 let message = format!(
@@ -123,7 +123,7 @@ impl Report<'_> {
                 );
                 let help = "put it on the objects alone that are to be given to the claim";
                 let finding = Finding::new(&catalog::HANDLING, message).help(help);
-                self.at(&step.folder, &step.field, finding);
+                self.add(&step.folder, &step.field, finding);
             }
         }
     }
@@ -175,7 +175,7 @@ impl Comparison<'_> {
         if let (0, Some(step)) = (self.left.get(), self.steps.first()) {
             let message =
                 format!("more than {MOST} steps are needed to build the claims: not compared");
-            report.at(&step.folder, &step.field, Finding::new(&catalog::LIMIT, message));
+            report.add(&step.folder, &step.field, Finding::new(&catalog::LIMIT, message));
         }
     }
 
@@ -223,20 +223,20 @@ impl Comparison<'_> {
                 continue;
             }
             for mut finding in change(self.api, made, makes) {
-                let same = |a: Option<&Made>, b: Option<&Made>| {
+                let is_same = |a: Option<&Made>, b: Option<&Made>| {
                     let Some((a, b)) = a.zip(b).filter(|_| differs(a, b)) else { return false };
                     let is =
                         |f: &Finding| f.rule.code == finding.rule.code && f.path == finding.path;
                     change(self.api, a, b).iter().any(is)
                 };
-                let Some(step) = step_of(from, &same) else { continue };
-                finding.message = said(&finding, &makes.claim);
-                report.at(&step.folder, &step.field, finding);
+                let Some(step) = step_of(from, &is_same) else { continue };
+                finding.message = describe(&finding, &makes.claim);
+                report.add(&step.folder, &step.field, finding);
             }
             let refused = self.refused(makes);
             if let Some(step) = step_of(from, &differs).filter(|_| !refused.is_empty()) {
                 for finding in refused {
-                    report.at(&step.folder, &step.field, finding);
+                    report.add(&step.folder, &step.field, finding);
                 }
             }
         }
@@ -253,11 +253,11 @@ impl Comparison<'_> {
             let own = own.unwrap_or_default();
             let new = beginning(self.api, &makes.claim).into_iter();
             for mut finding in new.filter(|new| !own.iter().any(|own| own.path == new.path)) {
-                finding.message = said(&finding, &makes.claim);
-                report.at(&root.folder, field, finding);
+                finding.message = describe(&finding, &makes.claim);
+                report.add(&root.folder, field, finding);
             }
             for finding in self.refused(makes) {
-                report.at(&root.folder, field, finding);
+                report.add(&root.folder, field, finding);
             }
         }
     }
@@ -285,7 +285,7 @@ impl Comparison<'_> {
                         "metadata.namespace" => "namespace",
                         _ => "namePrefix",
                     };
-                    report.at(folder, field, finding);
+                    report.add(folder, field, finding);
                 }
                 continue;
             }
@@ -296,7 +296,7 @@ impl Comparison<'_> {
             );
             let help = "where this is applied with pruning, as by Argo CD, its service is deleted; \
                 that is fine if it is meant";
-            report.at(
+            report.add(
                 &step.folder,
                 &step.field,
                 Finding::new(&catalog::REMOVED, message).help(help),
@@ -306,7 +306,7 @@ impl Comparison<'_> {
 
     /// The claim as it stands in its file.
     fn raw(&self, makes: &Made) -> Option<Made> {
-        self.now.of(&makes.from.0).into_iter().find(|raw| raw.from == makes.from)
+        self.now.in_file(&makes.from.0).into_iter().find(|raw| raw.from == makes.from)
     }
 
     /// What the API refuses of a claim as it is made, and not as it stands in its file, which is checked anyway.
@@ -324,7 +324,7 @@ impl Comparison<'_> {
             |f: &Finding| own.iter().any(|o| o.rule.code == f.rule.code && o.path == f.path);
         let new = errors(&makes.claim).into_iter().filter(|finding| !is_own(finding));
         new.map(|mut finding| {
-            finding.message = said(&finding, &makes.claim);
+            finding.message = describe(&finding, &makes.claim);
             finding
         })
         .collect()
@@ -347,7 +347,7 @@ fn beginning(api: &ClaimApi, claim: &Value) -> Vec<Finding> {
 }
 
 /// What is found of a claim, said of its kustomization.
-fn said(finding: &Finding, claim: &Value) -> String {
+fn describe(finding: &Finding, claim: &Value) -> String {
     match finding.rule.code == catalog::RENAMED.code {
         true => finding.message.clone(),
         false => format!("in claim {}, {} {}", full_name(claim), finding.path, finding.message),

@@ -6,8 +6,8 @@ use serde_json::Value;
 /// Whether a selector chooses what has these labels. One that cannot be read chooses nothing, as Kustomize then
 /// builds nothing.
 pub(super) fn matches(selector: &str, labels: Option<&Value>) -> bool {
-    let of = |key: &str| labels.and_then(|labels| labels.get(key)?.as_str());
-    requirements(selector).into_iter().all(|text| holds(text.trim(), &of).unwrap_or_default())
+    let label = |key: &str| labels.and_then(|labels| labels.get(key)?.as_str());
+    requirements(selector).into_iter().all(|text| holds(text.trim(), &label).unwrap_or_default())
 }
 
 /// The parts between commas that stand in no brackets.

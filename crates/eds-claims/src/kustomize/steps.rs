@@ -131,7 +131,7 @@ impl Step {
 
     /// Resources from elsewhere that are new.
     pub(super) fn remote(&self, old: &All, new: &All) -> Vec<(&Self, String)> {
-        let of = |all: &All| -> BTreeSet<String> {
+        let remote_entries = |all: &All| -> BTreeSet<String> {
             let says = all.get(&self.folder).map(|says| &says.value);
             let all = says.into_iter().flat_map(|says| entries(says, &RESOURCES));
             all.filter(|entry| is_remote(entry)).map(str::to_owned).collect()
@@ -139,7 +139,7 @@ impl Step {
         if !RESOURCES.contains(&self.field.as_str()) {
             return Vec::new();
         }
-        let new = of(new).difference(&of(old)).cloned().collect::<Vec<_>>();
+        let new = remote_entries(new).difference(&remote_entries(old)).cloned().collect::<Vec<_>>();
         let message = |url| format!("{url} is another repository's: what it holds is not checked");
         new.into_iter().map(|url| (self, message(url))).collect()
     }

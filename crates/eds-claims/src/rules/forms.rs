@@ -406,7 +406,7 @@ fn text_of(field: &str, entries: &[Entry], path: &Path, node: &Node) -> Option<S
 
 /// An image that is no reference.
 pub(super) fn image(text: &str) -> Option<Said> {
-    let said = |message: &str, fix: String| Some((Some(message.to_owned()), fix));
+    let help_with = |message: &str, fix: String| Some((Some(message.to_owned()), fix));
     if let Some((scheme, rest)) = text.split_once("://") {
         let message = format!("{scheme}:// does not belong to an image");
         return Some((Some(message), format!("write {rest}")));
@@ -415,31 +415,31 @@ pub(super) fn image(text: &str) -> Option<Said> {
         text.rsplit('/').next().and_then(|last| last.split_once(':')).map_or("", |(_, tag)| tag);
     let length = tag.split('@').next().unwrap_or_default().chars().count();
     if length > 128 && !tag.starts_with("sha256:") {
-        return said(
+        return help_with(
             &format!("the tag has {length} characters; at most 128 are allowed"),
             "shorten the tag".to_owned(),
         );
     }
     if let Some((before, _)) = text.split_once('#') {
-        return said(
+        return help_with(
             "an image holds no #",
             format!("a comment has a space before it: write image: {}", before.trim_end()),
         );
     }
     if text.starts_with("git@") || text.ends_with(".git") {
-        return said(
+        return help_with(
             "this is a git repository, not an image",
             "write REGISTRY/NAME:TAG".to_owned(),
         );
     }
     if text.split_once('@').is_some_and(|(_, rest)| rest.contains(':') && !rest.contains('/')) {
-        return said("this is no digest", super::image::DIGEST_FIX.to_owned());
+        return help_with("this is no digest", super::image::DIGEST_FIX.to_owned());
     }
     let (host, path) = text.split_once('/').unwrap_or_default();
     if let Some((host, port)) = host.split_once(':')
         && (port.is_empty() || port.chars().any(|c| !c.is_ascii_digit()))
     {
-        return said(
+        return help_with(
             "the port of a registry is a number",
             format!("write {host}:PORT/{path}, or {host}/{path}"),
         );
@@ -447,7 +447,7 @@ pub(super) fn image(text: &str) -> Option<Said> {
     if !text.contains('/') && text.split(':').next().is_some_and(|name| name != name.to_lowercase())
     {
         let (name, tag) = text.split_once(':').unwrap_or((text, "TAG"));
-        return said(
+        return help_with(
             "an image's name is written in lower case",
             format!("write {}:{tag}", name.to_lowercase()),
         );
@@ -456,18 +456,27 @@ pub(super) fn image(text: &str) -> Option<Said> {
     if plain != text && !plain.is_empty() {
         let ends = [text.chars().next(), text.chars().next_back()];
         let odd = ends.into_iter().flatten().find(|c| ",;`\"'.".contains(*c)).unwrap_or_default();
-        return said(&format!("a {odd} does not belong to an image"), format!("write {plain}"));
+        return help_with(
+            &format!("a {odd} does not belong to an image"),
+            format!("write {plain}"),
+        );
     }
     if let Some((before, _)) = text.split_once('?') {
-        return said("an image has no query", format!("write {before}"));
+        return help_with("an image has no query", format!("write {before}"));
     }
     if let Some(rest) = text.strip_prefix("~/").or_else(|| text.strip_prefix("./")) {
-        return said("this is a path of files, not a registry's", format!("write REGISTRY/{rest}"));
+        return help_with(
+            "this is a path of files, not a registry's",
+            format!("write REGISTRY/{rest}"),
+        );
     }
     if tag.starts_with(['.', '-']) {
         let plain = tag.trim_start_matches(['.', '-']);
         let name = text.get(..text.len() - tag.len()).unwrap_or_default();
-        return said("a tag begins with a letter, a digit or _", format!("write {name}{plain}"));
+        return help_with(
+            "a tag begins with a letter, a digit or _",
+            format!("write {name}{plain}"),
+        );
     }
     if text.contains(char::is_whitespace) {
         let joined: String = text.split_whitespace().collect();
@@ -479,41 +488,50 @@ pub(super) fn image(text: &str) -> Option<Said> {
     {
         let fix =
             format!("write {rest}, and name the registry's Secret under spec.imagePullSecrets");
-        return said("credentials do not belong in an image", fix);
+        return help_with("credentials do not belong in an image", fix);
     }
     if let Some((name, digest)) =
         text.split_once(":sha256:").filter(|(name, _)| !name.contains('@'))
     {
         let digest: String = digest.chars().take(80).collect();
-        return said("a digest follows an @, not a colon", format!("write {name}@sha256:{digest}"));
+        return help_with(
+            "a digest follows an @, not a colon",
+            format!("write {name}@sha256:{digest}"),
+        );
     }
     if let Some((name, tag)) = text.split_once('@').filter(|(_, tag)| !tag.contains(':')) {
-        return said("a tag follows a colon; an @ begins a digest", format!("write {name}:{tag}"));
+        return help_with(
+            "a tag follows a colon; an @ begins a digest",
+            format!("write {name}:{tag}"),
+        );
     }
     if text.contains("//") {
         let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty()).collect();
-        return said("two slashes follow each other", format!("write {}", parts.join("/")));
+        return help_with("two slashes follow each other", format!("write {}", parts.join("/")));
     }
     if text.contains('\\') {
-        return said(
+        return help_with(
             "an image has slashes, not backslashes",
             format!("write {}", text.replace('\\', "/")),
         );
     }
     if let Some(name) = text.strip_suffix(':') {
-        return said("the tag is missing after the colon", format!("write {name}:TAG"));
+        return help_with("the tag is missing after the colon", format!("write {name}:TAG"));
     }
     if let Some(rest) = text.strip_prefix('/') {
-        return said("the registry is missing before the slash", format!("write REGISTRY/{rest}"));
+        return help_with(
+            "the registry is missing before the slash",
+            format!("write REGISTRY/{rest}"),
+        );
     }
     if let Some(name) = text.strip_suffix('/') {
-        return said("the name is missing after the slash", format!("write {name}/NAME:TAG"));
+        return help_with("the name is missing after the slash", format!("write {name}/NAME:TAG"));
     }
     let (host, rest) = text.split_once('/')?;
     if host.contains('_') && host.contains(['.', ':']) {
         let fix =
             format!("write the registry's real name, such as {}/{rest}", host.replace('_', "-"));
-        return said("a registry's name has no '_'", fix);
+        return help_with("a registry's name has no '_'", fix);
     }
     None
 }

@@ -4,7 +4,7 @@
 
 use super::Claim;
 use kube_object::path::Path;
-use kube_schema::characters::{self, foreign_letter, said};
+use kube_schema::characters::{self, explain, foreign_letter};
 use kube_schema::diagnostics::{Finding, catalog};
 use kube_schema::yaml::Place;
 
@@ -13,7 +13,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     for field in fields {
         let text = claim.text(field).unwrap_or_default();
         let Some((at, letter, _)) = foreign_letter(text) else { continue };
-        let Some((message, fix)) = said(text) else { continue };
+        let Some((message, fix)) = explain(text) else { continue };
         let path = Path::fields(field);
         let mut finding = claim.finding(&catalog::LOOKALIKE, &path, message).help(fix);
         let part = letter.to_string();

@@ -29,7 +29,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
         if let Some(found) = placeholder::find(text).filter(|found| !of_kubernetes(found)) {
             let path = Path::fields(field);
             let mut finding =
-                claim.finding(&catalog::PLACEHOLDER, &path, found.said()).help(placeholder::FIX);
+                claim.finding(&catalog::PLACEHOLDER, &path, found.cause()).help(placeholder::FIX);
             finding.span =
                 path.part(claim.node, text, found.at, found.text).unwrap_or(finding.span);
             if !found.certain {
@@ -46,7 +46,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
         if found.text.starts_with("{{") || whole && word {
             let path = Path::fields("spec.env").index(i).key("value");
             let mut finding =
-                claim.finding(&catalog::PLACEHOLDER, &path, found.said()).help(placeholder::FIX);
+                claim.finding(&catalog::PLACEHOLDER, &path, found.cause()).help(placeholder::FIX);
             finding.severity = Severity::Warning;
             out.push(finding);
         }

@@ -184,9 +184,9 @@ fn not_meant(node: &Node, finding: &mut Finding) -> bool {
     let Some(path) = path.filter(|path| path.node(node).is_some()) else { return false };
     let text = path.node(node).and_then(Node::as_str).unwrap_or_default();
     let (part, at, message, help) = if let Some(found) = placeholder::find(text) {
-        let message = found.said();
+        let message = found.cause();
         (found.text.to_owned(), found.at, message, placeholder::FIX.to_owned())
-    } else if let Some((message, fix)) = characters::said(text)
+    } else if let Some((message, fix)) = characters::explain(text)
         && let Some((at, letter, _)) = characters::foreign_letter(text)
     {
         (letter.to_string(), at, message, fix)

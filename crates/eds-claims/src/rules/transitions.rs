@@ -122,14 +122,14 @@ fn backlog(before: &Value, claim: &Claim<'_>, out: &mut Vec<Finding>) {
         text(before, field).is_some() && text(before, field) != text(claim.effective, field)
     };
     let Some(field) = ["stream", "consumer", "account"].iter().find(changed) else { return };
-    let said = |claim: &Value| {
+    let consumer_of = |claim: &Value| {
         let word = |field| text(claim, field).unwrap_or_default();
         format!("{} of stream {} (account {})", word("consumer"), word("stream"), word("account"))
     };
     let message = format!(
         "consumer {} was read before, and {} is now: what waits in the old one is read by nobody",
-        said(before),
-        said(claim.effective),
+        consumer_of(before),
+        consumer_of(claim.effective),
     );
     let help = "let the old consumer run empty first, or keep a claim that reads it until it is";
     let path = Path::fields("spec.nats").key(field);

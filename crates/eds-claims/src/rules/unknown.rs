@@ -361,8 +361,8 @@ pub(super) fn value_from(node: &Node, at: &Path, name: &str) -> (String, String)
         |path: &Path, or: &str| path.node(node).and_then(Node::as_str).unwrap_or(or).to_owned();
     let from = if name == "valueFrom" { at.key(name) } else { at.clone() };
     let variable = text(&at.key("name"), "VARIABLE");
-    let of = |kind: &str| Some(from.key(kind)).filter(|path| path.node(node).is_some());
-    if let Some(key_ref) = of("secretKeyRef").or_else(|| of("secretRef")) {
+    let path_of = |kind: &str| Some(from.key(kind)).filter(|path| path.node(node).is_some());
+    if let Some(key_ref) = path_of("secretKeyRef").or_else(|| path_of("secretRef")) {
         let (secret, key) =
             (text(&key_ref.key("name"), "SECRET"), text(&key_ref.key("key"), "KEY"));
         return (
@@ -373,7 +373,7 @@ pub(super) fn value_from(node: &Node, at: &Path, name: &str) -> (String, String)
             ),
         );
     }
-    if of("configMapKeyRef").is_some() {
+    if path_of("configMapKeyRef").is_some() {
         return (
             "a claim cannot read ConfigMaps".to_owned(),
             "write the value itself (value: ...), or put it into a Secret and name that under \
@@ -381,7 +381,7 @@ pub(super) fn value_from(node: &Node, at: &Path, name: &str) -> (String, String)
                 .to_owned(),
         );
     }
-    if of("fieldRef").is_some() || of("resourceFieldRef").is_some() {
+    if path_of("fieldRef").is_some() || path_of("resourceFieldRef").is_some() {
         return (
             "a claim cannot take variables from the pod".to_owned(),
             "write the value itself (value: ...), or leave it out; HOSTNAME is the pod's name"

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
-use eds_claims::{self as claims, Outcome as Checked};
+use eds_claims::{self as claims, CheckedFile};
 use kube_schema::diagnostics::{self, FileFindings, Finding};
 use kube_schema::schema::ValidClaim;
 use patch_and_transform::protocol::{Object, Severity};
@@ -123,7 +123,7 @@ fn is_error(finding: &Finding) -> bool {
 /// Whether rules of the API, which take longer to compile than all the rest takes, need not be asked: the
 /// built-in Composition's second step refuses whatever they refuse, but which NATS a claim may name. Where something
 /// is wrong they are asked, because they know the line.
-fn is_plainly_fine(api: &Api, checked: &Checked, results: &[Result<Shown>]) -> bool {
+fn is_plainly_fine(api: &Api, checked: &CheckedFile, results: &[Result<Shown>]) -> bool {
     let schema = &api.claims.definition.schema;
     let names_server = |claim: &Value| {
         ["url", "monitoringEndpoint"].iter().any(|field| {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 use eds_claims::rules::{Identity, Together};
-use eds_claims::{self as claims, Options, Origin, Outcome as Checked};
+use eds_claims::{self as claims, CheckedFile, Options, Origin};
 use kube_schema::diagnostics::{self, FileFindings, Finding, Severity, Summary, catalog};
 use kube_schema::schema::ClaimApi;
 
@@ -178,7 +178,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
                 write(file, &mut out)?;
             }
         }
-        moved.iter().for_each(|claim| output::note(&claim.said()));
+        moved.iter().for_each(|claim| output::note(&claim.describe()));
         output::note(&format!("compared with {}", before.name));
     }
     match args.format {
@@ -371,7 +371,7 @@ impl Job<'_> {
             let was = match before.read(path)? {
                 Was::Text(was) if was == text => Some(None),
                 Was::Text(was) => Some(Some(claims::check(&was, self.api, EARLIER))),
-                Was::Missing => Some(Some(Checked::default())),
+                Was::Missing => Some(Some(CheckedFile::default())),
                 Was::Unreadable => {
                     let message = "could not be read as it was, so it is not compared";
                     checked.findings.push(Finding::new(&catalog::UNSEEN, message));
@@ -408,7 +408,7 @@ impl Job<'_> {
     /// Of a file that the kustomization beside it names as a patch alone, claims that lack something are
     /// patches: nothing is asked for, and no rule that joins fields holds. What is whole is a claim all the
     /// same. How many are patches.
-    fn patches(&self, path: &Path, version: &Version, checked: &mut Checked) -> usize {
+    fn patches(&self, path: &Path, version: &Version, checked: &mut CheckedFile) -> usize {
         let lacks = |finding: &Finding| finding.rule.code == catalog::REQUIRED.code;
         let Some(file) = path.file_name().filter(|_| checked.findings.iter().any(lacks)) else {
             return 0;
@@ -465,7 +465,7 @@ impl Job<'_> {
             return Ok(None);
         };
         let was = claims::check(&was, self.api, EARLIER);
-        let (_, mut rest) = compare::file(Some(was), &Checked::default());
+        let (_, mut rest) = compare::file(Some(was), &CheckedFile::default());
         let replaced = self.against.is_some_and(|before| before.is_replaced(path));
         rest.end = Some(if replaced { End::Replaced } else { End::Deleted });
         (rest.file, rest.applied) = (self.label(path), is_applied(path));

@@ -112,10 +112,10 @@ pub(crate) fn matches(shown: &str, text: &str) -> bool {
     let cut: Vec<Option<&str>> = shown.lines().map(|line| line.strip_suffix('…')).collect();
     if cut.iter().any(Option::is_some) {
         let (lines, texts) = (shown.lines().count(), text.lines().count());
-        let same = |((cut, shown), text): ((&Option<&str>, &str), &str)| {
+        let is_same_line = |((cut, shown), text): ((&Option<&str>, &str), &str)| {
             cut.map_or(shown == text, |begin| text.starts_with(begin))
         };
-        return lines == texts && cut.iter().zip(shown.lines()).zip(text.lines()).all(same);
+        return lines == texts && cut.iter().zip(shown.lines()).zip(text.lines()).all(is_same_line);
     }
     let mut parts = shown.split("...\n");
     let Some(first) = parts.next() else { return text.is_empty() };

@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 use eds_verify::claim::secrets::{Found, Secret};
-use eds_verify::claim::{Facts, Log};
+use eds_verify::claim::{ClaimFacts, Log};
 use serde_json::Value;
 
 use super::reader::Reader;
-use super::{NatsAddress, at, keda, platform};
+use super::{NatsAddress, at, platform, scaler};
 use crate::claims::LiveClaim;
 use crate::client::{Cluster, Refused};
 use crate::kinds;
@@ -24,7 +24,7 @@ pub async fn claim(
     claim: LiveClaim,
     rendered: Vec<Value>,
     built_in: Value,
-) -> Result<Facts> {
+) -> Result<ClaimFacts> {
     let claim = claim.value();
     let namespace = at(claim, "/metadata/namespace").to_owned();
     let name = at(claim, "/metadata/name").to_owned();
@@ -55,7 +55,7 @@ pub async fn claim(
     }
     let objects = reader.list(&kinds::OBJECT, None, &owner).await?;
     let replica_sets = reader.list(&kinds::REPLICA_SET, here, "").await?;
-    Ok(Facts {
+    Ok(ClaimFacts {
         composite,
         objects,
         replica_sets,
@@ -67,7 +67,7 @@ pub async fn claim(
         logs: logs(cluster, &namespace, &pods).await,
         pods,
         events,
-        keda: keda(cluster, claim).await?,
+        keda: scaler(cluster, claim).await?,
         platform: platform(cluster, built_in, &nats).await?,
         claim: claim.clone(),
     })

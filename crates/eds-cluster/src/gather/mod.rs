@@ -8,7 +8,7 @@ pub use claim::claim;
 pub use platform::{NatsAddress, platform};
 
 use anyhow::Result;
-use eds_verify::{Endpoint, composition, keda};
+use eds_verify::{Endpoint, composition, scaler};
 use serde_json::{Value, json};
 
 use crate::client::Cluster;
@@ -22,10 +22,13 @@ pub const CROSSPLANE: &str = "crossplane-system";
 ///
 /// # Errors
 /// When something cannot be read.
-pub async fn compositions(cluster: &Cluster, built_in: Value) -> Result<composition::Facts> {
+pub async fn compositions(
+    cluster: &Cluster,
+    built_in: Value,
+) -> Result<composition::CompositionFacts> {
     let reader = Reader::new(cluster);
     let all = async |kind| reader.list(kind, None, "").await;
-    let mut facts = composition::Facts {
+    let mut facts = composition::CompositionFacts {
         compositions: all(&kinds::COMPOSITION).await?,
         revisions: all(&kinds::COMPOSITION_REVISION).await?,
         xrd: reader.get(&kinds::XRD, None, &kinds::COMPOSITE.crd()).await?,
@@ -33,7 +36,7 @@ pub async fn compositions(cluster: &Cluster, built_in: Value) -> Result<composit
         function_revisions: all(&kinds::FUNCTION_REVISION).await?,
         pods: reader.list(&kinds::POD, Some(CROSSPLANE), "").await?,
         built_in,
-        ..composition::Facts::default()
+        ..composition::CompositionFacts::default()
     };
     facts.unread = reader.unread();
     Ok(facts)
@@ -48,7 +51,7 @@ fn at<'a>(object: &'a Value, pointer: &str) -> &'a str {
 ///
 /// # Errors
 /// When something cannot be read. What NATS answers is a fact, also where it is a refusal.
-pub async fn keda(cluster: &Cluster, claim: &Value) -> Result<keda::Facts> {
+pub async fn scaler(cluster: &Cluster, claim: &Value) -> Result<scaler::ScalerFacts> {
     let text = |value: &Value, pointer: &str| -> String {
         value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
     };
@@ -76,8 +79,15 @@ pub async fn keda(cluster: &Cluster, claim: &Value) -> Result<keda::Facts> {
             && is("/type", "Warning")
     });
     let claim = claim.clone();
-    let mut facts =
-        keda::Facts { claim, hpa, deployment, metrics, claims, events, ..keda::Facts::default() };
+    let mut facts = scaler::ScalerFacts {
+        claim,
+        hpa,
+        deployment,
+        metrics,
+        claims,
+        events,
+        ..scaler::ScalerFacts::default()
+    };
     if let Some(trigger) =
         scaled_object.as_ref().and_then(|s| s.pointer("/spec/triggers/0/metadata"))
     {
@@ -106,7 +116,7 @@ async fn ask(
     reader: &Reader<'_>,
     endpoint: &Endpoint,
     trigger: &Value,
-    facts: &mut keda::Facts,
+    facts: &mut scaler::ScalerFacts,
 ) -> Result<()> {
     let text = |key: &str| trigger.get(key).and_then(Value::as_str).unwrap_or_default();
     let account = if text("accountID").is_empty() { text("account") } else { text("accountID") };
@@ -121,7 +131,7 @@ async fn ask(
     if !is_answer {
         return Ok(());
     }
-    let (_, stream, _) = keda::account_and_consumer(&body, trigger);
+    let (_, stream, _) = scaler::account_and_consumer(&body, trigger);
     if stream.is_none() {
         // Somebody else's, then: all accounts with their streams, which may be many.
         facts.everything = reader.monitoring(endpoint, "/jsz?accounts=true&streams=true").await?;

@@ -29,7 +29,7 @@ pub async fn platform(
     cluster: &Cluster,
     built_in: Value,
     nats: &NatsAddress,
-) -> Result<platform::Facts> {
+) -> Result<platform::PlatformFacts> {
     let reader = Reader::new(cluster);
     let all = async |kind| reader.list(kind, None, "").await;
     let one = async |kind, name: &str| reader.get(kind, None, name).await;
@@ -41,25 +41,25 @@ pub async fn platform(
         }
         None => Vec::new(),
     };
-    let keda = platform::keda::Facts {
+    let keda = platform::keda::KedaFacts {
         crd: one(&kinds::CRD, &kinds::SCALED_OBJECT.crd()).await?,
         metrics: one(&kinds::API_SERVICE, "v1beta1.external.metrics.k8s.io").await?,
         pods,
     };
-    let api = platform::api::Facts {
+    let api = platform::api::ApiFacts {
         crd: one(&kinds::CRD, &kinds::CLAIM.crd()).await?,
         policies: all(&kinds::ADMISSION_POLICY).await?,
         bindings: all(&kinds::ADMISSION_BINDING).await?,
     };
     let compositions = compositions(cluster, built_in).await?;
-    let mut packages = platform::packages::Facts {
+    let mut packages = platform::packages::PackageFacts {
         providers: all(&kinds::PROVIDER).await?,
         revisions: all(&kinds::PROVIDER_REVISION).await?,
         configs: all(&kinds::PROVIDER_CONFIG).await?,
         rights: Vec::new(),
     };
     packages.rights = rights(cluster, &packages, &compositions, &deployments).await?;
-    let mut facts = platform::Facts {
+    let mut facts = platform::PlatformFacts {
         kubernetes: cluster.version().await?,
         nodes: all(&kinds::NODE).await?,
         deployments,
@@ -69,23 +69,23 @@ pub async fn platform(
         api,
         compositions,
         claims: all(&kinds::CLAIM).await?,
-        ..platform::Facts::default()
+        ..platform::PlatformFacts::default()
     };
     facts.unread = reader.unread();
     Ok(facts)
 }
 
-async fn nats_facts(cluster: &Cluster, address: &NatsAddress) -> Result<platform::nats::Facts> {
+async fn nats_facts(cluster: &Cluster, address: &NatsAddress) -> Result<platform::nats::NatsFacts> {
     let NatsAddress { url, monitoring, home } = address;
     let reader = Reader::new(cluster);
     let service = async |endpoint: &Endpoint| {
         reader.get(&kinds::SERVICE, Some(&endpoint.namespace), &endpoint.service).await
     };
-    let mut facts = platform::nats::Facts {
+    let mut facts = platform::nats::NatsFacts {
         url: url.clone(),
         monitoring: monitoring.clone(),
         monitor: Endpoint::parse(monitoring, home, 80),
-        ..platform::nats::Facts::default()
+        ..platform::nats::NatsFacts::default()
     };
     for (_, endpoint) in Endpoint::all(url, home, 4222) {
         if let Some(endpoint) = endpoint {
@@ -111,7 +111,7 @@ async fn nats_facts(cluster: &Cluster, address: &NatsAddress) -> Result<platform
 
 /// The pods behind the Services that the URL names: of each only the one that is named, where one is.
 /// Where the URL is outside this cluster, those behind the monitoring endpoint.
-async fn pods(reader: &Reader<'_>, facts: &platform::nats::Facts) -> Result<Vec<Value>> {
+async fn pods(reader: &Reader<'_>, facts: &platform::nats::NatsFacts) -> Result<Vec<Value>> {
     let mut wanted: Vec<(&Endpoint, &Value)> =
         facts.clients.iter().filter_map(|(e, service)| Some((e, service.as_ref()?))).collect();
     if facts.clients.is_empty() {
@@ -155,8 +155,8 @@ const WRITE: [&str; 7] = ["get", "list", "watch", "create", "update", "patch", "
 /// with the direct Composition write the manifests itself? Nothing where this user may not ask.
 async fn rights(
     cluster: &Cluster,
-    packages: &platform::packages::Facts,
-    compositions: &eds_verify::composition::Facts,
+    packages: &platform::packages::PackageFacts,
+    compositions: &eds_verify::composition::CompositionFacts,
     deployments: &[Value],
 ) -> Result<Vec<Right>> {
     let mut wanted: Vec<(String, String, &str, &str, &[&str])> = Vec::new();

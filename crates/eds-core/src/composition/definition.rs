@@ -54,9 +54,9 @@ impl Composition {
             .ok_or("spec.pipeline has no steps")?;
         let mut steps = Vec::with_capacity(pipeline.len());
         for (i, step) in pipeline.iter().enumerate() {
-            let at = |e| format!("spec.pipeline[{i}].{e}");
-            let name = text(step, "/step").map_err(at)?;
-            let function_name = text(step, "/functionRef/name").map_err(at)?;
+            let in_step = |e| format!("spec.pipeline[{i}].{e}");
+            let name = text(step, "/step").map_err(in_step)?;
+            let function_name = text(step, "/functionRef/name").map_err(in_step)?;
             let input = match step.get("input") {
                 None | Some(Value::Null) => None,
                 Some(Value::Object(input)) => {
@@ -64,7 +64,7 @@ impl Composition {
                     input.values_mut().for_each(normalize);
                     Some(input)
                 }
-                Some(_) => return Err(at("input must be an object".to_owned())),
+                Some(_) => return Err(in_step("input must be an object".to_owned())),
             };
             let function = functions::select(&function_name, input.as_ref()).ok_or_else(|| {
                 format!(

@@ -87,7 +87,7 @@ impl Diagnosis {
             let Some(manifest) = resource.resource.as_ref() else { continue };
             let kind = Kind::of(manifest);
             let seen = observed.get(name).and_then(|r| r.resource.as_ref());
-            let mut verdict = readiness::of(kind, manifest, seen, spec);
+            let mut verdict = readiness::judge(kind, manifest, seen, spec);
             if kind == Kind::Deployment
                 && let Some(live) = seen.and_then(objects::live)
             {

@@ -166,9 +166,11 @@ impl Composer<'_> {
     /// The live manifest behind an observed resource, where its record proves that it is ours.
     fn recorded<'o>(&self, desired: &Object, seen: &'o Object) -> Option<&'o Object> {
         let live = objects::live(seen)?;
-        let same = |place: &str| live.text(place) == desired.text(place);
+        let is_same_text = |place: &str| live.text(place) == desired.text(place);
         if objects::is_object(seen) {
-            let target = same("/kind") && same("/metadata/name") && same("/metadata/namespace");
+            let target = is_same_text("/kind")
+                && is_same_text("/metadata/name")
+                && is_same_text("/metadata/namespace");
             // An API server records every writer. Without any record there was no API server, as
             // in a rendering of what a file says.
             let recorded = live.list("/metadata/managedFields").next().is_some();
@@ -323,12 +325,12 @@ fn first(found: &[Resource]) -> Option<&Object> {
 }
 
 fn selector(manifest: &Object) -> ResourceSelector {
-    let of = |place: &str| manifest.text(place).to_owned();
-    let namespace = of("/metadata/namespace");
+    let text_of = |place: &str| manifest.text(place).to_owned();
+    let namespace = text_of("/metadata/namespace");
     ResourceSelector {
-        api_version: of("/apiVersion"),
-        kind: of("/kind"),
-        match_: Match::Name(of("/metadata/name")),
+        api_version: text_of("/apiVersion"),
+        kind: text_of("/kind"),
+        match_: Match::Name(text_of("/metadata/name")),
         namespace: (!namespace.is_empty()).then_some(namespace),
     }
 }

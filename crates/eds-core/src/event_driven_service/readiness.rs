@@ -17,7 +17,12 @@ pub(super) enum Verdict {
 }
 
 /// Judges one manifest. `observed` is what Crossplane observed under the manifest's name.
-pub(super) fn of(kind: Kind, desired: &Object, observed: Option<&Object>, spec: &Spec) -> Verdict {
+pub(super) fn judge(
+    kind: Kind,
+    desired: &Object,
+    observed: Option<&Object>,
+    spec: &Spec,
+) -> Verdict {
     let what = desired.text("/kind");
     let Some(observed) = observed else {
         return Verdict::NotReady("Creating", format!("the {what} has not been created yet"));

@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::super::{Check, keda};
-use super::{Facts, pods};
+use super::super::{Check, scaler};
+use super::{ClaimFacts, pods};
 use kube_object::object::{Fields, count};
 
-pub(super) fn checks(facts: &Facts) -> Vec<Check> {
+pub(super) fn checks(facts: &ClaimFacts) -> Vec<Check> {
     const NAME: &str = "messages";
-    let Some(consumer) = keda::consumer(&facts.keda) else { return Vec::new() };
+    let Some(consumer) = scaler::consumer(&facts.keda) else { return Vec::new() };
     let pending = consumer.number("/num_pending");
     let delivered = consumer.number("/num_ack_pending");
     let asking = consumer.number("/num_waiting");

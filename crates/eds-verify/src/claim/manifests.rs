@@ -5,14 +5,14 @@ use serde_json::Value;
 
 use super::super::Check;
 
-use super::Facts;
+use super::ClaimFacts;
 use kube_object::difference::differences;
 
-pub(super) fn checks(facts: &Facts) -> Vec<Check> {
+pub(super) fn checks(facts: &ClaimFacts) -> Vec<Check> {
     facts.rendered.iter().map(|rendered| check(facts, rendered)).collect()
 }
 
-fn check(facts: &Facts, rendered: &Value) -> Check {
+fn check(facts: &ClaimFacts, rendered: &Value) -> Check {
     let kind = rendered.text("/kind");
     let title = format!("{kind} {}", rendered.name());
     let object =

@@ -12,13 +12,13 @@ pub mod secrets;
 use serde_json::Value;
 
 use super::unread::may_not;
-use super::{Check, Report, Status, Unread, keda, platform};
+use super::{Check, Report, Status, Unread, platform, scaler};
 use eds_core::event_driven_service::{CONDITION as WORKER_AVAILABLE, NAME_TAKEN};
 use kube_object::object::Fields;
 
 /// What was found in the cluster.
 #[derive(Debug, Clone, Default)]
-pub struct Facts {
+pub struct ClaimFacts {
     /// The claim, with the defaults that the API server has filled in.
     pub claim: Value,
     /// Its composite.
@@ -44,9 +44,9 @@ pub struct Facts {
     /// What may not be read in the claim's namespace, and of its composite.
     pub unread: Unread,
     /// ScaledObject, autoscaler, and what NATS answers KEDA.
-    pub keda: keda::Facts,
+    pub keda: scaler::ScalerFacts,
     /// The platform, with the claim's own NATS.
-    pub platform: platform::Facts,
+    pub platform: platform::PlatformFacts,
 }
 
 /// The end of a container's log.
@@ -60,7 +60,7 @@ pub struct Log {
     pub text: String,
 }
 
-impl Facts {
+impl ClaimFacts {
     fn live(&self, kind: &str) -> Option<&Value> {
         self.live.iter().find(|object| object.text("/kind") == kind)
     }
@@ -73,7 +73,7 @@ impl Facts {
 
 /// The whole report. Its first section holds the diagnosis.
 #[must_use]
-pub fn report(facts: &Facts) -> Report {
+pub fn report(facts: &ClaimFacts) -> Report {
     let mut found = Report::default();
     found.add("Platform", platform_checks(&facts.platform));
     found.add("Composite", path::checks(facts));
@@ -86,9 +86,9 @@ pub fn report(facts: &Facts) -> Report {
     {
         found.add("What KEDA sees", vec![skipped]);
     }
-    found.sections.extend(scaled_object.into_iter().flat_map(|s| keda::source(&facts.keda, s)));
+    found.sections.extend(scaled_object.into_iter().flat_map(|s| scaler::source(&facts.keda, s)));
     found.add("Pods", pods::checks(facts));
-    found.sections.extend(scaled_object.into_iter().flat_map(|s| keda::state(&facts.keda, s)));
+    found.sections.extend(scaled_object.into_iter().flat_map(|s| scaler::state(&facts.keda, s)));
     found.add("Consumption", consumption::checks(facts));
     let mut report = Report::default();
     report.add(facts.title(), vec![diagnosis(&facts.claim, &found), says(&facts.claim)]);
@@ -97,7 +97,7 @@ pub fn report(facts: &Facts) -> Report {
 }
 
 /// What ails the platform; one line where nothing does.
-fn platform_checks(facts: &platform::Facts) -> Vec<Check> {
+fn platform_checks(facts: &platform::PlatformFacts) -> Vec<Check> {
     let report = platform::report(facts);
     let mut checks: Vec<Check> = Vec::new();
     let whole = report.checks().count();

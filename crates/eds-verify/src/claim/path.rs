@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::Check;
-use super::Facts;
+use super::ClaimFacts;
 use eds_core::event_driven_service::{CONDITION, NAME_TAKEN};
 use kube_object::object::{Fields, named};
 
@@ -11,7 +11,7 @@ use kube_object::object::{Fields, named};
 pub(super) const TAKEN_FIX: &str = "delete it, give the claim another name, or hand it over, by \
     the command in the claim's message";
 
-pub(super) fn checks(facts: &Facts) -> Vec<Check> {
+pub(super) fn checks(facts: &ClaimFacts) -> Vec<Check> {
     let claim = &facts.claim;
     let mut checks = Vec::new();
     for (what, object) in [("claim", Some(claim)), ("composite", facts.composite.as_ref())] {
@@ -110,7 +110,7 @@ fn synced(object: &Value) -> Option<String> {
     (synced.status == "False").then(|| synced.why().to_owned())
 }
 
-fn composition(facts: &Facts, composite: &Value) -> Check {
+fn composition(facts: &ClaimFacts, composite: &Value) -> Check {
     const NAME: &str = "Composition";
     // Composites of Crossplane 2 keep it below spec.crossplane, those with claims below spec.
     let wanted = match composite.text("/spec/compositionRef/name") {

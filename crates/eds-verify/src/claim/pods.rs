@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::super::{Check, pods as any};
-use super::Facts;
+use super::super::{Check, pod};
+use super::ClaimFacts;
 use eds_core::event_driven_service::Paused;
 use eds_core::event_driven_service::failures::{self, Evidence, Failure};
 use kube_object::object::{Fields, count, named};
 use kube_object::pods;
 
-pub(super) fn checks(facts: &Facts) -> Vec<Check> {
+pub(super) fn checks(facts: &ClaimFacts) -> Vec<Check> {
     if let Some(skipped) = facts.unread.skips("pods", &["deployments", "pods"]) {
         return vec![skipped];
     }
@@ -25,18 +25,18 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
 }
 
 /// The service's own pods of its current revision, by name.
-pub(super) fn current(facts: &Facts) -> Vec<&Value> {
+pub(super) fn current(facts: &ClaimFacts) -> Vec<&Value> {
     let Some(deployment) = facts.live("Deployment") else { return Vec::new() };
     pods::current(deployment, &replica_sets(facts), &facts.pods)
 }
 
-fn replica_sets(facts: &Facts) -> Vec<&dyn Fields> {
+fn replica_sets(facts: &ClaimFacts) -> Vec<&dyn Fields> {
     facts.replica_sets.iter().map(|set| set as &dyn Fields).collect()
 }
 
 /// Why pods are not even created. The newest event knows better than the Deployment's condition, which
 /// keeps the first message for as long as it fails.
-fn creation(facts: &Facts, deployment: &Value) -> Option<Check> {
+fn creation(facts: &ClaimFacts, deployment: &Value) -> Option<Check> {
     let condition = deployment.condition("ReplicaFailure").filter(|c| c.status == "True")?.why();
     let set = pods::newest_name(deployment, &replica_sets(facts));
     let is_of_set = |event: &&Value| {
@@ -68,7 +68,7 @@ fn creation(facts: &Facts, deployment: &Value) -> Option<Check> {
 }
 
 /// There is no pod that counts.
-fn none(facts: &Facts, wanted: i64) -> Check {
+fn none(facts: &ClaimFacts, wanted: i64) -> Check {
     const NAME: &str = "replicas";
     let scaled_object = facts.keda.scaled_object.as_ref().and_then(Value::as_object);
     let paused = scaled_object.and_then(Paused::of).is_some_and(|paused| paused.stops_scaling());
@@ -87,7 +87,7 @@ fn none(facts: &Facts, wanted: i64) -> Check {
     Check::failed(NAME, cause, fix)
 }
 
-fn check(facts: &Facts, pod: &Value) -> Check {
+fn check(facts: &ClaimFacts, pod: &Value) -> Check {
     let title = pod.name();
     let image = facts.claim.text("/spec/image");
     let of_pod = |event: &&Value| event.text("/involvedObject/name") == title;
@@ -102,7 +102,7 @@ fn check(facts: &Facts, pod: &Value) -> Check {
     if let Some(Failure { message, fix, .. }) = failures::failure(pod, image, &evidence) {
         return Check::failed(title, message, fix).with(log_lines(facts, pod));
     }
-    let Some(why) = any::otherwise(pod) else {
+    let Some(why) = pod::otherwise(pod) else {
         return running(pod);
     };
     if let Some(node) = node_trouble(facts, pod) {
@@ -129,13 +129,13 @@ fn running(pod: &Value) -> Check {
 }
 
 /// A node that does not answer says nothing of its pods.
-fn node_trouble(facts: &Facts, pod: &Value) -> Option<String> {
+fn node_trouble(facts: &ClaimFacts, pod: &Value) -> Option<String> {
     let node = named(&facts.platform.nodes, pod.text("/spec/nodeName"))?;
     let ready = node.condition("Ready").filter(|ready| ready.status != "True")?;
     Some(format!("its node {} is not Ready: {}", node.name(), ready.why()))
 }
 
-fn log_lines(facts: &Facts, pod: &Value) -> Vec<String> {
+fn log_lines(facts: &ClaimFacts, pod: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     for log in facts.logs.iter().filter(|log| log.pod == pod.name() && !log.text.trim().is_empty())
     {

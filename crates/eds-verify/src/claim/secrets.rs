@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::super::Check;
 
-use super::Facts;
+use super::ClaimFacts;
 
 /// A Secret as far as it may be known: never its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum Found {
     Unreadable(String),
 }
 
-pub(super) fn checks(facts: &Facts) -> Vec<Check> {
+pub(super) fn checks(facts: &ClaimFacts) -> Vec<Check> {
     let spec = facts.claim.get("spec").unwrap_or(&Value::Null);
     let namespace = facts.claim.text("/metadata/namespace");
     let found = |name: &str| {

@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use super::super::{Check, composition};
-use super::Facts as All;
+use super::PlatformFacts;
 use kube_object::object::{Fields, named};
 use kube_object::words;
 
-/// What was found beside XRD and Compositions, which [`composition::Facts`] holds.
+/// What was found beside XRD and Compositions, which [`composition::CompositionFacts`] holds.
 #[derive(Debug, Clone, Default)]
-pub struct Facts {
+pub struct ApiFacts {
     /// CustomResourceDefinition of the claim.
     pub crd: Option<Value>,
     /// ValidatingAdmissionPolicies.
@@ -38,7 +38,7 @@ const POLICIES: [(&str, &[&str], &str); 2] = [
 
 const INSTALL: &str = "install the API: kubectl apply -k platform/04-apis";
 
-pub(super) fn checks(all: &All) -> Vec<Check> {
+pub(super) fn checks(all: &PlatformFacts) -> Vec<Check> {
     let found = &all.compositions;
     if let Some(skipped) = found.unread.skips("XRD", &["compositeresourcedefinitions"]) {
         return vec![skipped];
@@ -75,7 +75,7 @@ pub(super) fn checks(all: &All) -> Vec<Check> {
 }
 
 /// The API server may refuse the CRD that Crossplane makes of the XRD.
-fn served(all: &All, xrd: &Value) -> Check {
+fn served(all: &PlatformFacts, xrd: &Value) -> Check {
     const NAME: &str = "claim served";
     let Some(crd) = &all.api.crd else {
         let fix = "does Crossplane run? kubectl -n crossplane-system logs deployment/crossplane";
@@ -95,7 +95,7 @@ fn served(all: &All, xrd: &Value) -> Check {
 }
 
 /// A claim that chooses none must get one.
-fn default(found: &composition::Facts, xrd: &Value, ours: &[&Value]) -> Option<Check> {
+fn default(found: &composition::CompositionFacts, xrd: &Value, ours: &[&Value]) -> Option<Check> {
     const NAME: &str = "default Composition";
     let wanted = xrd.text("/spec/defaultCompositionRef/name");
     if wanted.is_empty() {
@@ -112,7 +112,7 @@ fn default(found: &composition::Facts, xrd: &Value, ours: &[&Value]) -> Option<C
 }
 
 /// Policies of these names, each with a binding that denies.
-fn policies(facts: &Facts, title: &str, names: &[&str], without: &str) -> Check {
+fn policies(facts: &ApiFacts, title: &str, names: &[&str], without: &str) -> Check {
     let denies = |binding: &&Value, policy: &str| {
         binding.text("/spec/policyName") == policy
             && binding.list("/spec/validationActions").any(|action| action == "Deny")

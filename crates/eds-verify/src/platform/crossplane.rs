@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::Check;
-use super::{Facts, version, workload};
+use super::{PlatformFacts, version, workload};
 use kube_object::object::{Fields, named};
 
 /// Composite resources are composed by functions alone from here on.
@@ -17,7 +17,7 @@ pub fn core(deployments: &[Value]) -> Option<&Value> {
     named(deployments, "crossplane")
 }
 
-pub(super) fn checks(facts: &Facts) -> Vec<Check> {
+pub(super) fn checks(facts: &PlatformFacts) -> Vec<Check> {
     if let Some(skipped) = facts.unread.skips("installed", &["deployments"]) {
         return vec![skipped];
     }
@@ -28,7 +28,7 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
     };
     let pods = &facts.compositions.pods;
     let mut checks = vec![workload::check("installed", core, pods, &facts.unread)];
-    checks.push(match version::of(core) {
+    checks.push(match version::of_workload(core) {
         Some((found, text)) if found < OLDEST => {
             Check::failed("version", format!("{text} is older than 2.0"), "update Crossplane to 2")
         }
@@ -47,7 +47,7 @@ pub(super) fn checks(facts: &Facts) -> Vec<Check> {
 }
 
 /// With provider-kubernetes Objects, Crossplane counts each update of one eight times.
-fn circuit_breaker(facts: &Facts, core: &Value) -> Check {
+fn circuit_breaker(facts: &PlatformFacts, core: &Value) -> Check {
     const NAME: &str = "circuit breaker";
     let flag = "--circuit-breaker-burst=";
     let burst = core

@@ -5,14 +5,14 @@ use serde_json::Value;
 
 use super::super::Check;
 
-use super::{Facts as All, version, workload};
+use super::{PlatformFacts, version, workload};
 
 /// The oldest KEDA that this platform is meant for.
 const OLDEST: version::Version = [2, 20, 2];
 
 /// What was found of KEDA beside its Deployments.
 #[derive(Debug, Clone, Default)]
-pub struct Facts {
+pub struct KedaFacts {
     /// CustomResourceDefinition of ScaledObject.
     pub crd: Option<Value>,
     /// The APIService `v1beta1.external.metrics.k8s.io`.
@@ -29,7 +29,7 @@ pub fn operator(deployments: &[Value]) -> Option<&Value> {
     super::super::object::named(deployments, "keda-operator")
 }
 
-pub(super) fn checks(all: &All) -> Vec<Check> {
+pub(super) fn checks(all: &PlatformFacts) -> Vec<Check> {
     let facts = &all.keda;
     let unread = &all.unread;
     let mut checks = vec![unread.or("ScaledObject", &["customresourcedefinitions"], || crd(facts))];
@@ -70,7 +70,7 @@ pub(super) fn checks(all: &All) -> Vec<Check> {
     checks
 }
 
-fn crd(facts: &Facts) -> Check {
+fn crd(facts: &KedaFacts) -> Check {
     const NAME: &str = "ScaledObject";
     let Some(crd) = &facts.crd else {
         let cause = "the API server does not know ScaledObject (keda.sh)";
@@ -92,7 +92,7 @@ fn crd(facts: &Facts) -> Check {
 fn oldest(operator: &Value) -> Check {
     const NAME: &str = "version";
     let [major, minor, patch] = OLDEST;
-    match version::of(operator) {
+    match version::of_workload(operator) {
         None => Check::warning(
             NAME,
             "neither image tag nor label says which version it is",
@@ -109,7 +109,7 @@ fn oldest(operator: &Value) -> Check {
 }
 
 /// The autoscaler reads the lag there.
-fn metrics(facts: &Facts, namespace: &str) -> Check {
+fn metrics(facts: &KedaFacts, namespace: &str) -> Check {
     const NAME: &str = "external metrics";
     let Some(found) = &facts.metrics else {
         let cause = "there is no APIService v1beta1.external.metrics.k8s.io: the autoscaler has \

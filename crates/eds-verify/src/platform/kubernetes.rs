@@ -2,13 +2,13 @@
 
 use super::super::Check;
 
-use super::{Facts, version};
+use super::{PlatformFacts, version};
 use kube_object::object::Fields;
 
 /// ValidatingAdmissionPolicy, which says how long a claim's name may be, is served as `v1` from here on.
 const OLDEST: version::Version = [1, 30, 0];
 
-pub(super) fn checks(facts: &Facts) -> Vec<Check> {
+pub(super) fn checks(facts: &PlatformFacts) -> Vec<Check> {
     let found = &facts.kubernetes;
     let version = match version::parse(found) {
         Some(version) if version < OLDEST => Check::failed(

@@ -20,7 +20,7 @@ use super::{Report, Unread, composition, shared};
 
 /// What was found in the cluster.
 #[derive(Debug, Clone, Default)]
-pub struct Facts {
+pub struct PlatformFacts {
     /// The API server's `gitVersion`.
     pub kubernetes: String,
     /// Nodes.
@@ -28,22 +28,22 @@ pub struct Facts {
     /// Deployments of all namespaces.
     pub deployments: Vec<Value>,
     /// NATS.
-    pub nats: nats::Facts,
+    pub nats: nats::NatsFacts,
     /// KEDA.
-    pub keda: keda::Facts,
+    pub keda: keda::KedaFacts,
     /// Crossplane's packages.
-    pub packages: packages::Facts,
+    pub packages: packages::PackageFacts,
     /// The API: XRD, claim's CRD, admission policy.
-    pub api: api::Facts,
+    pub api: api::ApiFacts,
     /// XRD, Compositions and functions, and the pods of Crossplane's namespace.
-    pub compositions: composition::Facts,
+    pub compositions: composition::CompositionFacts,
     /// Claims of all namespaces.
     pub claims: Vec<Value>,
     /// What may not be read of all this; NATS and Compositions have their own.
     pub unread: Unread,
 }
 
-impl Facts {
+impl PlatformFacts {
     /// The names of what may not be read, each once.
     pub(super) fn unread(&self) -> BTreeSet<String> {
         let all = [&self.unread, &self.nats.unread, &self.compositions.unread];
@@ -53,7 +53,7 @@ impl Facts {
 
 /// Judges all of it.
 #[must_use]
-pub fn report(facts: &Facts) -> Report {
+pub fn report(facts: &PlatformFacts) -> Report {
     let mut report = Report::default();
     report.add("Kubernetes", kubernetes::checks(facts));
     report.add("NATS", nats::checks(&facts.nats));

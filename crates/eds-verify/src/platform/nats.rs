@@ -3,11 +3,11 @@
 use kube_object::object::Fields;
 use serde_json::Value;
 
-use super::super::{Check, Endpoint, Unread, pods};
+use super::super::{Check, Endpoint, Unread, pod};
 
 /// What was found of the NATS that claims use unless they name another.
 #[derive(Debug, Clone, Default)]
-pub struct Facts {
+pub struct NatsFacts {
     /// The claim's default `spec.nats.url`.
     pub url: String,
     /// The claim's default `spec.nats.monitoringEndpoint`.
@@ -30,7 +30,7 @@ pub struct Facts {
     pub unread: Unread,
 }
 
-pub(super) fn checks(facts: &Facts) -> Vec<Check> {
+pub(super) fn checks(facts: &NatsFacts) -> Vec<Check> {
     let unread = &facts.unread;
     let mut checks = vec![unread.or("deployed", &["services"], || deployed(facts))];
     if facts.clients.iter().any(|(_, service)| service.is_some()) {
@@ -60,7 +60,7 @@ fn has_port(service: &Value, wanted: u16) -> bool {
 }
 
 /// Is there a way to each of the servers?
-fn deployed(facts: &Facts) -> Check {
+fn deployed(facts: &NatsFacts) -> Check {
     const NAME: &str = "deployed";
     let url = &facts.url;
     if facts.clients.is_empty() {
@@ -102,7 +102,7 @@ fn no_way((endpoint, service): &(Endpoint, Option<Value>)) -> Option<(String, &'
     Some((cause, "give the Service its client port, 4222"))
 }
 
-fn servers(facts: &Facts) -> Check {
+fn servers(facts: &NatsFacts) -> Check {
     const NAME: &str = "servers";
     let namespace = facts.clients.first().map_or("", |(endpoint, _)| endpoint.namespace.as_str());
     let named: Vec<&str> = facts.clients.iter().filter_map(|(e, _)| e.pod.as_deref()).collect();
@@ -118,7 +118,7 @@ fn servers(facts: &Facts) -> Check {
         };
         return Check::failed(NAME, cause, fix);
     }
-    trouble.extend(facts.pods.iter().filter_map(pods::why_not_ready));
+    trouble.extend(facts.pods.iter().filter_map(pod::why_not_ready));
     let ready = total.saturating_sub(trouble.len());
     if trouble.is_empty() {
         return Check::passed(NAME, format!("{ready} of {total} pods ready"));
@@ -129,7 +129,7 @@ fn servers(facts: &Facts) -> Check {
 }
 
 /// KEDA asks for the lag over HTTP, in a cluster of servers each by its name under the headless Service.
-fn monitoring(facts: &Facts) -> Check {
+fn monitoring(facts: &NatsFacts) -> Check {
     const NAME: &str = "monitoring port";
     let endpoint = &facts.monitoring;
     let fix = "offer port 8222 in the headless Service: in NATS's chart config.monitor.enabled and \
@@ -164,7 +164,7 @@ fn body(answer: &Value) -> Option<&Value> {
     answer.get("body").filter(|body| is_answer && body.is_object())
 }
 
-fn healthy(facts: &Facts, health: &Value) -> Check {
+fn healthy(facts: &NatsFacts, health: &Value) -> Check {
     const NAME: &str = "healthy";
     let fix = "kubectl -n nats logs statefulset/nats; nats server report jetstream";
     let said = health.get("body").unwrap_or(&Value::Null);
@@ -182,7 +182,7 @@ fn healthy(facts: &Facts, health: &Value) -> Check {
     Check::passed(NAME, format!("nats-server {version} says ok"))
 }
 
-fn jetstream(facts: &Facts) -> Check {
+fn jetstream(facts: &NatsFacts) -> Check {
     const NAME: &str = "JetStream";
     let fix = "switch it on: config.jetstream.enabled in NATS's chart, jetstream {} in its \
                configuration, or --jetstream";

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::super::{Check, packages};
-use super::Facts as All;
+use super::super::{Check, package};
+use super::PlatformFacts;
 use kube_object::object::{Fields, named};
 
-/// What was found beside the functions, which [`super::composition::Facts`] holds.
+/// What was found beside the functions, which [`super::composition::CompositionFacts`] holds.
 #[derive(Debug, Clone, Default)]
-pub struct Facts {
+pub struct PackageFacts {
     /// Providers.
     pub providers: Vec<Value>,
     /// ProviderRevisions.
@@ -54,13 +54,13 @@ pub fn provider(providers: &[Value]) -> Option<&Value> {
 #[must_use]
 pub fn pod<'a>(package: &Value, pods: &'a [Value]) -> Option<&'a Value> {
     let revision = package.text("/status/currentRevision");
-    packages::of_revision(pods, revision).next().filter(|_| !revision.is_empty())
+    package::of_revision(pods, revision).next().filter(|_| !revision.is_empty())
 }
 
 const PROVIDER: &str = "provider-kubernetes";
 const FUNCTIONS: &str = "kubectl apply -k platform/04-apis/functions";
 
-pub(super) fn checks(all: &All) -> Vec<Check> {
+pub(super) fn checks(all: &PlatformFacts) -> Vec<Check> {
     let found = &all.compositions;
     if let Some(skipped) = found.unread.skips("functions", &["compositions", "functions"]) {
         return vec![skipped];
@@ -75,7 +75,7 @@ pub(super) fn checks(all: &All) -> Vec<Check> {
         .map(|function| {
             let (revisions, pods) = (&found.function_revisions, &found.pods);
             let check = || {
-                packages::check(function, "Function", function, &found.functions, revisions, pods)
+                package::check(function, "Function", function, &found.functions, revisions, pods)
             };
             // Without its pods nothing is known of its health.
             found.unread.or(function, &["functionrevisions", "pods"], check)
@@ -98,7 +98,7 @@ fn functions(composition: &Value) -> impl Iterator<Item = &str> {
     composition.list("/spec/pipeline").map(|step| step.text("/functionRef/name"))
 }
 
-fn provider_checks(all: &All, configs: &BTreeSet<&str>) -> Vec<Check> {
+fn provider_checks(all: &PlatformFacts, configs: &BTreeSet<&str>) -> Vec<Check> {
     let facts = &all.packages;
     let pods = &all.compositions.pods;
     let wanted = provider(&facts.providers).map_or(PROVIDER, Fields::name);
@@ -107,7 +107,7 @@ fn provider_checks(all: &All, configs: &BTreeSet<&str>) -> Vec<Check> {
     let unread = unread.or_else(|| all.compositions.unread.skips(PROVIDER, &["pods"]));
     let mut checks = vec![unread.unwrap_or_else(|| {
         let revisions = &facts.revisions;
-        packages::check(PROVIDER, "Provider", wanted, &facts.providers, revisions, pods)
+        package::check(PROVIDER, "Provider", wanted, &facts.providers, revisions, pods)
     })];
     let pod = named(&facts.providers, wanted).and_then(|provider| pod(provider, pods));
     if let Some(pod) = pod {
@@ -156,7 +156,7 @@ fn flags(pod: &Value) -> Check {
 }
 
 /// One check for each that must be allowed something.
-fn rights(facts: &Facts) -> Vec<Check> {
+fn rights(facts: &PackageFacts) -> Vec<Check> {
     let mut who: Vec<(&str, &str)> = Vec::new();
     for right in &facts.rights {
         let key = (right.of.as_str(), right.who.as_str());

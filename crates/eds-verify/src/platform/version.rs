@@ -20,7 +20,7 @@ pub(super) fn parse(text: &str) -> Option<Version> {
 
 /// The version of a workload: its first container's tag, or where that is none (`latest`, a digest)
 /// its label `app.kubernetes.io/version`. The text is as it was written.
-pub(super) fn of(workload: &Value) -> Option<(Version, String)> {
+pub(super) fn of_workload(workload: &Value) -> Option<(Version, String)> {
     let image = workload.list("/spec/template/spec/containers").next();
     let image = image.map_or("", |container| container.text("/image"));
     let name = image.split('@').next().unwrap_or_default();
@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn of_a_workload() {
         let check = |image: &str, label: &str, expected: Option<&str>| {
-            let found = of(&json!({
+            let found = of_workload(&json!({
                 "metadata": {"labels": {"app.kubernetes.io/version": label}},
                 "spec": {"template": {"spec": {"containers": [{"image": image}]}}},
             }));

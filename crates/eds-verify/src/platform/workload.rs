@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::{Check, Unread, pods};
+use super::super::{Check, Unread, pod};
 use kube_object::object::{Fields, count};
 
 /// One Deployment of the platform. `all_pods` are those of its namespace, or of more.
@@ -20,7 +20,7 @@ pub(super) fn check(title: &str, deployment: &Value, all_pods: &[Value], unread:
     if available >= wanted {
         return Check::passed(title, format!("{of}, {}", count(available, "replica")));
     }
-    let why = all_pods.iter().filter(|pod| selects(deployment, pod)).find_map(pods::why_not_ready);
+    let why = all_pods.iter().filter(|pod| selects(deployment, pod)).find_map(pod::why_not_ready);
     let why = why.unwrap_or_else(|| {
         let nothing =
             if unread.has("pods") { "you may not read its pods" } else { "it has no pods" };

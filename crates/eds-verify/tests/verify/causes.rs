@@ -1,7 +1,7 @@
 //! Causes on the way to a running pod, as a real cluster words them: each must be named, with the fix
 //! for that cause.
 
-use eds_verify::claim::{Facts, Log, report};
+use eds_verify::claim::{ClaimFacts, Log, report};
 use serde_json::{Value, json};
 
 use super::claim::{check, condition, pod, well};
@@ -13,7 +13,7 @@ fn event(object: &str, reason: &str, message: &str) -> Value {
 
 /// Breaks one thing of the pods; `fix` must be in what doctor says to do.
 #[track_caller]
-fn cause(change: impl FnOnce(&mut Facts), expected: &str, fix: &str) {
+fn cause(change: impl FnOnce(&mut ClaimFacts), expected: &str, fix: &str) {
     let mut facts = well();
     change(&mut facts);
     let report = report(&facts);
@@ -25,7 +25,7 @@ fn cause(change: impl FnOnce(&mut Facts), expected: &str, fix: &str) {
 #[test]
 fn images() {
     let check = |message: &str, fix: &str| {
-        let change = |f: &mut Facts| {
+        let change = |f: &mut ClaimFacts| {
             f.pods[0]["status"] = json!({"containerStatuses": [{
                 "name": "main", "image": "i:1",
                 "state": {"waiting": {"reason": "ImagePullBackOff", "message": message}},
@@ -84,7 +84,7 @@ fn images() {
 fn nodes() {
     let check = |message: &str, expected: &str, fixes: &[&str]| {
         for fix in fixes {
-            let change = |f: &mut Facts| {
+            let change = |f: &mut ClaimFacts| {
                 let mut scheduled = condition("PodScheduled", "False", message);
                 scheduled["reason"] = json!("Unschedulable");
                 f.pods[0]["status"] = json!({"conditions": [scheduled]});
@@ -132,7 +132,7 @@ fn nodes() {
 fn creation() {
     let check = |message: &str, fix: &str| {
         let message = format!("pods \"worker-b-x\" is forbidden: {message}");
-        let change = |f: &mut Facts| {
+        let change = |f: &mut ClaimFacts| {
             f.pods.clear();
             f.live[0]["status"] =
                 json!({"conditions": [condition("ReplicaFailure", "True", &message)]});
@@ -191,7 +191,7 @@ fn creation_as_the_newest_event_has_it() {
     let with = |account: bool, events: &[(&str, &str)], expected: &str, fix: &str| {
         let events: Vec<Value> =
             events.iter().map(|(set, message)| event(set, "FailedCreate", message)).collect();
-        let change = |f: &mut Facts| {
+        let change = |f: &mut ClaimFacts| {
             f.pods.clear();
             f.live[0]["status"] = json!({"conditions": [condition("ReplicaFailure", "True", OLD)]});
             if account {
@@ -214,7 +214,7 @@ fn creation_as_the_newest_event_has_it() {
 }
 
 /// A worker that runs; probes and events say why it is not ready.
-fn unready(facts: &mut Facts) {
+fn unready(facts: &mut ClaimFacts) {
     *at(&mut facts.pods[0], "/status/conditions/0") =
         condition("Ready", "False", "containers with unready status: [main]");
     facts.pods[0]["status"]["containerStatuses"][0]["ready"] = json!(false);
@@ -223,7 +223,7 @@ fn unready(facts: &mut Facts) {
 #[test]
 fn probes() {
     let check = |message: &str, expected: &str, fix: &str| {
-        let change = |f: &mut Facts| {
+        let change = |f: &mut ClaimFacts| {
             unready(f);
             f.events = vec![event("worker-b-1", "Unhealthy", message)];
         };
@@ -264,7 +264,7 @@ fn probes() {
 
     // Killed by its liveness probe: between two tries, and running again.
     let killed = |state: Value| {
-        move |f: &mut Facts| {
+        move |f: &mut ClaimFacts| {
             unready(f);
             f.pods[0]["status"]["containerStatuses"][0] = json!({
                 "name": "main", "ready": false, "restartCount": 3, "state": state,
@@ -313,7 +313,7 @@ fn init_containers() {
 #[test]
 fn ends() {
     let check = |code: i64, reason: &str, message: &str, log: &str, expected: &str, fix: &str| {
-        let change = |f: &mut Facts| {
+        let change = |f: &mut ClaimFacts| {
             f.pods[0]["status"] = json!({"containerStatuses": [{
                 "name": "main", "restartCount": 2,
                 "state": {"waiting": {"reason": "CrashLoopBackOff"}},
@@ -373,7 +373,7 @@ fn ends() {
 #[test]
 fn configuration_and_start() {
     let check = |reason: &str, message: &str, fix: &str| {
-        let change = |f: &mut Facts| {
+        let change = |f: &mut ClaimFacts| {
             f.pods[0]["status"] = json!({"containerStatuses": [
                 {"name": "main", "state": {"waiting": {"reason": reason, "message": message}}},
             ]});
@@ -400,7 +400,7 @@ fn configuration_and_start() {
 #[test]
 fn before_the_containers() {
     let check = |reason: &str, message: &str, fix: &str| {
-        let change = |f: &mut Facts| {
+        let change = |f: &mut ClaimFacts| {
             *at(&mut f.pods[0], "/status/conditions/0") = condition("Ready", "False", "not ready");
             f.pods[0]["status"]["containerStatuses"] =
                 json!([{"name": "main", "state": {"waiting": {"reason": "ContainerCreating"}}}]);

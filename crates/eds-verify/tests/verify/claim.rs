@@ -1,6 +1,6 @@
 use eds_verify::claim::secrets::{Found, Secret};
-use eds_verify::claim::{Facts, Log, report};
-use eds_verify::{Status, Unread, keda};
+use eds_verify::claim::{ClaimFacts, Log, report};
+use eds_verify::{Status, Unread, scaler};
 use serde_json::{Value, json};
 
 use super::{at, platform, remove, says};
@@ -55,7 +55,7 @@ pub(super) fn jsz(consumer: &Value) -> Value {
 }
 
 /// A claim whose service runs.
-pub(super) fn well() -> Facts {
+pub(super) fn well() -> ClaimFacts {
     let claim = json!({
         "kind": "EventDrivenService",
         "metadata": metadata("worker"),
@@ -118,7 +118,7 @@ pub(super) fn well() -> Facts {
         name: name.to_owned(),
         found: Found::Keys(type_.to_owned(), keys.iter().map(|k| (*k).to_owned()).collect()),
     };
-    Facts {
+    ClaimFacts {
         composite: Some(composite),
         objects: vec![object("Deployment"), object("ScaledObject")],
         rendered,
@@ -133,7 +133,7 @@ pub(super) fn well() -> Facts {
         unread: Unread::default(),
         logs: Vec::new(),
         events: Vec::new(),
-        keda: keda::Facts {
+        keda: scaler::ScalerFacts {
             metrics: None,
             claim: claim.clone(),
             scaled_object: Some(live[1].clone()),
@@ -165,7 +165,7 @@ pub(super) fn well() -> Facts {
 /// Breaks one thing. `diagnosis` is how the diagnosis begins; empty for a service that runs. `others`
 /// are the other lines that must say something.
 #[track_caller]
-pub(super) fn check(change: impl FnOnce(&mut Facts), diagnosis: &str, others: &[&str]) {
+pub(super) fn check(change: impl FnOnce(&mut ClaimFacts), diagnosis: &str, others: &[&str]) {
     let mut facts = well();
     change(&mut facts);
     let report = report(&facts);
@@ -180,7 +180,7 @@ pub(super) fn check(change: impl FnOnce(&mut Facts), diagnosis: &str, others: &[
     says(&report, &expected);
 }
 
-pub(super) fn not_ready(facts: &mut Facts, message: &str) {
+pub(super) fn not_ready(facts: &mut ClaimFacts, message: &str) {
     *at(&mut facts.claim, "/status/conditions/0") = condition("Ready", "False", "Creating");
     facts.claim["status"]["message"] = json!(message);
 }
@@ -350,7 +350,7 @@ fn manifests() {
 
 #[test]
 fn secrets() {
-    let found = |f: &mut Facts, index: usize, found: Found| f.secrets[index].found = found;
+    let found = |f: &mut ClaimFacts, index: usize, found: Found| f.secrets[index].found = found;
     check(
         |f| found(f, 0, Found::Missing),
         "Secrets, db: there is no Secret db in shop",
@@ -385,7 +385,7 @@ fn secrets() {
 
 #[test]
 fn pods() {
-    let waiting = |f: &mut Facts, reason: &str, message: &str| {
+    let waiting = |f: &mut ClaimFacts, reason: &str, message: &str| {
         f.pods[0]["status"] = json!({"containerStatuses": [
             {"name": "main", "image": "",
                 "state": {"waiting": {"reason": reason, "message": message}}},

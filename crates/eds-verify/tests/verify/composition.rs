@@ -1,6 +1,6 @@
 //! `eds verify composition`: the committed Composition, live as Crossplane takes it up.
 
-use eds_verify::composition::{Facts, report};
+use eds_verify::composition::{CompositionFacts, report};
 use kube_schema::yaml;
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ fn read(text: &str) -> Value {
 }
 
 /// The Composition, its functions and their pods, all well.
-fn well() -> Facts {
+fn well() -> CompositionFacts {
     let composition = read(COMPOSITION);
     let pod = |name: &str| {
         let labels = json!({"pkg.crossplane.io/revision": format!("{name}-1")});
@@ -32,7 +32,7 @@ fn well() -> Facts {
             "status": {"conditions": conditions(&["RevisionHealthy", "RuntimeHealthy"])},
         })
     };
-    Facts {
+    CompositionFacts {
         compositions: vec![composition.clone()],
         revisions: vec![revision(&composition)],
         xrd: Some(read(XRD)),
@@ -45,14 +45,14 @@ fn well() -> Facts {
 }
 
 #[track_caller]
-fn check(change: impl FnOnce(&mut Facts), expected: &[&str]) {
+fn check(change: impl FnOnce(&mut CompositionFacts), expected: &[&str]) {
     let mut facts = well();
     change(&mut facts);
     says(&report(&facts, None), expected);
 }
 
 /// Changes the live Composition and its revision alike, as Crossplane would.
-fn both(facts: &mut Facts, change: impl Fn(&mut Value)) {
+fn both(facts: &mut CompositionFacts, change: impl Fn(&mut Value)) {
     change(&mut facts.compositions[0]);
     facts.revisions[0]["spec"]["pipeline"] = facts.compositions[0]["spec"]["pipeline"].clone();
 }
@@ -112,7 +112,7 @@ fn by_name() {
 #[test]
 fn what_is_wrong_with_it() {
     const IT: &str = "Composition event-driven-service: ";
-    let check = |change: fn(&mut Facts), expected: &[&str]| {
+    let check = |change: fn(&mut CompositionFacts), expected: &[&str]| {
         let expected: Vec<String> = expected
             .iter()
             .map(|e| if e.starts_with("Resource") { (*e).to_owned() } else { format!("{IT}{e}") })
@@ -167,8 +167,9 @@ fn what_is_wrong_with_it() {
 fn what_is_wrong_with_its_functions() {
     const STEP: &str = "Composition event-driven-service: step event-driven-service: failed: \
                         function-event-driven-service";
-    let check =
-        |change: fn(&mut Facts), expected: &str| check(change, &[&[STEP, expected].concat()]);
+    let check = |change: fn(&mut CompositionFacts), expected: &str| {
+        check(change, &[&[STEP, expected].concat()])
+    };
     check(
         |f| f.functions[1]["status"]["conditions"][0]["status"] = json!("False"),
         " is not installed: Installed is False",

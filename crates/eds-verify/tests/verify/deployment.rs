@@ -1,7 +1,7 @@
 //! `eds verify deployment`: the full example, live as it was rendered, and one thing of it changed.
 
 use eds_claims as claims;
-use eds_verify::deployment::{Facts, report};
+use eds_verify::deployment::{DeploymentFacts, report};
 use kube_schema::schema::ClaimApi;
 use kube_schema::yaml;
 use serde_json::{Value, json};
@@ -28,8 +28,8 @@ pub(super) fn rendered() -> Vec<Value> {
 }
 
 #[track_caller]
-fn check(change: impl FnOnce(&mut Facts), expected: &[&str]) {
-    let mut facts = Facts { claim: full_claim(), rendered: rendered(), live: rendered() };
+fn check(change: impl FnOnce(&mut DeploymentFacts), expected: &[&str]) {
+    let mut facts = DeploymentFacts { claim: full_claim(), rendered: rendered(), live: rendered() };
     change(&mut facts);
     says(&report(&facts), expected);
 }

@@ -1,17 +1,17 @@
 //! For an application developer: what may not be read is a `-` line that says who could look, whatever
 //! it is; the rest is judged, and the claim's own word counts.
 
-use eds_verify::claim::{Facts, report};
-use eds_verify::{Status, Unread, keda};
+use eds_verify::claim::{ClaimFacts, report};
+use eds_verify::{Status, Unread, scaler};
 use serde_json::json;
 
 use super::claim::{condition, not_ready, well};
 
 /// What a read that is refused leaves behind: nothing, and a note.
-fn forbid(facts: &mut Facts, what: &str) {
+fn forbid(facts: &mut ClaimFacts, what: &str) {
     let note =
         |unread: &mut Unread| unread.add(what, format!("{what} is forbidden: User \"dev\" cannot"));
-    let Facts { platform, keda, .. } = facts;
+    let ClaimFacts { platform, keda, .. } = facts;
     let all = [
         &mut facts.unread,
         &mut keda.unread,
@@ -112,14 +112,14 @@ fn each_in_turn() {
             c.status == Status::Skipped && c.detail.contains(what) && c.detail.contains("engineer")
         });
         assert!(skipped || finer, "{what}: nothing says so: {report:#?}");
-        let keda = keda::report(&facts.keda);
+        let keda = scaler::report(&facts.keda);
         let failed: Vec<_> = keda.checks().filter(|c| c.status == Status::Failed).collect();
         assert!(failed.is_empty(), "{what}, verify keda: {failed:#?}");
     }
 }
 
 /// `edit` in the own namespace, and get on claims: nothing of KEDA's, Crossplane's or the cluster's.
-fn developer(facts: &mut Facts) {
+fn developer(facts: &mut ClaimFacts) {
     for what in ALL {
         if !["deployments", "pods", "replicasets", "events", "horizontalpodautoscalers"]
             .contains(&what)
@@ -171,7 +171,7 @@ fn verify_keda_by_a_developer() {
     let mut available = condition("WorkerAvailable", "False", message);
     available["reason"] = json!("ScalerFailed");
     facts.keda.claim["status"] = json!({"message": message, "conditions": [available]});
-    let report = keda::report(&facts.keda);
+    let report = scaler::report(&facts.keda);
     let found: Vec<(&str, &str)> =
         report.checks().map(|c| (c.status.name(), c.detail.as_str())).collect();
     assert_eq!(found[0].0, "skipped");

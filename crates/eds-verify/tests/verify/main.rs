@@ -14,8 +14,8 @@ mod claim;
 mod composition;
 mod deployment;
 mod forbidden;
-mod keda;
 mod platform;
+mod scaler;
 
 use eds_verify::{Report, Status};
 use serde_json::{Value, json};

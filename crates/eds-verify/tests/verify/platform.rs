@@ -1,5 +1,5 @@
 use eds_verify::platform::packages::Right;
-use eds_verify::platform::{Facts, api, keda, nats, packages, report};
+use eds_verify::platform::{PlatformFacts, api, keda, nats, packages, report};
 use eds_verify::{Endpoint, Unread, composition};
 use serde_json::{Value, json};
 
@@ -60,7 +60,7 @@ fn answer(body: Value) -> Option<Value> {
 }
 
 /// A cluster in which all is well.
-pub(super) fn well() -> Facts {
+pub(super) fn well() -> PlatformFacts {
     let composition = built_in();
     let names = ["function-pt", "function-ours", "provider-kubernetes"];
     let pods = names.map(|name| {
@@ -80,7 +80,7 @@ pub(super) fn well() -> Facts {
     let mut crossplane = deployment("crossplane-system", "crossplane", "crossplane:v2.3.4");
     at(&mut crossplane, "/spec/template/spec/containers/0")["args"] =
         json!(["core", "start", "--circuit-breaker-burst=500"]);
-    Facts {
+    PlatformFacts {
         kubernetes: "v1.34.4".to_owned(),
         nodes: vec![
             json!({"metadata": {"name": "a"}, "status": {"conditions": conditions(&["Ready"])}}),
@@ -92,7 +92,7 @@ pub(super) fn well() -> Facts {
             crossplane,
             deployment("crossplane-system", "crossplane-rbac-manager", "crossplane:v2.3.4"),
         ],
-        nats: nats::Facts {
+        nats: nats::NatsFacts {
             url: "nats://nats.nats.svc:4222".to_owned(),
             monitoring: "nats-headless.nats.svc:8222".to_owned(),
             clients: vec![(
@@ -107,7 +107,7 @@ pub(super) fn well() -> Facts {
             jetstream: answer(json!({"storage": 10, "config": {"max_storage": 100}})),
             unread: Unread::default(),
         },
-        keda: keda::Facts {
+        keda: keda::KedaFacts {
             crd: Some(json!({
                 "metadata": {"name": "scaledobjects.keda.sh"},
                 "spec": {"versions": [{"name": "v1alpha1", "served": true}]},
@@ -120,7 +120,7 @@ pub(super) fn well() -> Facts {
             })),
             pods: Vec::new(),
         },
-        packages: packages::Facts {
+        packages: packages::PackageFacts {
             providers: vec![package("provider-kubernetes")],
             revisions: Vec::new(),
             configs: vec![json!({
@@ -133,7 +133,7 @@ pub(super) fn well() -> Facts {
                 allowed("crossplane", "list pods"),
             ],
         },
-        api: api::Facts {
+        api: api::ApiFacts {
             crd: Some(json!({
                 "metadata": {"name": "services.p.io",
                     "ownerReferences": [{"name": "xservices.p.io"}]},
@@ -142,7 +142,7 @@ pub(super) fn well() -> Facts {
             policies: POLICIES.map(|name| json!({"metadata": {"name": name}})).to_vec(),
             bindings: POLICIES.map(binding).to_vec(),
         },
-        compositions: composition::Facts {
+        compositions: composition::CompositionFacts {
             compositions: vec![composition.clone()],
             revisions: vec![revision(&composition)],
             xrd: Some(json!({
@@ -168,14 +168,14 @@ pub(super) fn well() -> Facts {
 }
 
 #[track_caller]
-fn check(change: impl FnOnce(&mut Facts), expected: &[&str]) {
+fn check(change: impl FnOnce(&mut PlatformFacts), expected: &[&str]) {
     let mut facts = well();
     change(&mut facts);
     says(&report(&facts), expected);
 }
 
 /// The Deployment of this name.
-fn named<'a>(facts: &'a mut Facts, name: &str) -> &'a mut Value {
+fn named<'a>(facts: &'a mut PlatformFacts, name: &str) -> &'a mut Value {
     facts.deployments.iter_mut().find(|d| d["metadata"]["name"] == name).unwrap()
 }
 
@@ -234,8 +234,9 @@ fn kubernetes() {
 #[test]
 fn nats() {
     let unasked = ["NATS: healthy: skipped", "NATS: JetStream: skipped"];
-    let away =
-        |f: &mut Facts| (f.nats.health, f.nats.server, f.nats.jetstream) = (None, None, None);
+    let away = |f: &mut PlatformFacts| {
+        (f.nats.health, f.nats.server, f.nats.jetstream) = (None, None, None)
+    };
     check(
         |f| {
             (f.nats.clients[0].1, f.nats.headless) = (None, None);
@@ -318,7 +319,7 @@ fn keda() {
         &["KEDA: operator: failed: keda/keda-operator is scaled to 0 replicas"],
     );
     let tag = |tag: &'static str| {
-        move |f: &mut Facts| {
+        move |f: &mut PlatformFacts| {
             let image = at(named(f, "keda-operator"), "/spec/template/spec/containers/0/image");
             *image = json!(format!("keda{tag}"));
         }
@@ -439,7 +440,7 @@ fn functions_and_provider() {
 #[test]
 fn api() {
     check(|f| f.compositions.xrd = None, &["API: XRD: failed: there is no XRD"]);
-    let xrd = |f: &mut Facts, condition: &str| {
+    let xrd = |f: &mut PlatformFacts, condition: &str| {
         turn(f.compositions.xrd.as_mut().unwrap(), condition, "no")
     };
     check(|f| xrd(f, "Established"), &["API: XRD established: failed: Established is False: no"]);

@@ -48,7 +48,7 @@ fn invalid(b: u8, context: &str) -> String {
     format!("invalid character {quoted} {context}")
 }
 
-fn end() -> String {
+fn unexpected_end() -> String {
     "unexpected end of JSON input".to_owned()
 }
 
@@ -65,7 +65,7 @@ impl Scanner<'_> {
     }
 
     fn next(&mut self) -> Result<u8, String> {
-        let b = self.peek().ok_or_else(end)?;
+        let b = self.peek().ok_or_else(unexpected_end)?;
         self.at += 1;
         Ok(b)
     }

@@ -65,8 +65,13 @@ pub(super) fn pairs(
         Identity::Whole => (None, true),
     };
     let source = |item: &Value| {
-        let at = |pointer: &str| item.at(pointer).map(Value::to_string).unwrap_or_default();
-        format!("{} {} {}", at("/secretRef/name"), at("/configMapRef/name"), at("/prefix"))
+        let text_at = |pointer: &str| item.at(pointer).map(Value::to_string).unwrap_or_default();
+        format!(
+            "{} {} {}",
+            text_at("/secretRef/name"),
+            text_at("/configMapRef/name"),
+            text_at("/prefix")
+        )
     };
     let key = |item: &Value| match field {
         Some(field) => item.get(field).map(Value::to_string),

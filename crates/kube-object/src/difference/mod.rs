@@ -148,7 +148,7 @@ impl<'a> Walk<'a, '_> {
                 self.lists(before, b, a, place);
             }
             _ if is_leaf(before) => {
-                let same = self.same(before, after, place);
+                let same = self.is_same(before, after, place);
                 let state = if same { State::Same } else { State::Changed };
                 self.row(place, Some(before), Some(after), None, state);
             }
@@ -211,7 +211,7 @@ impl<'a> Walk<'a, '_> {
                 .and_then(|parent| default(self.kind, &place.pattern, parent))
                 .filter(|_| after.is_none());
             let same = match &default {
-                Some(default) => self.same(value, default, place),
+                Some(default) => self.is_same(value, default, place),
                 None => after.is_none() && is_dropped(value, &place.pattern),
             };
             let state = match (same, after) {
@@ -255,7 +255,7 @@ impl<'a> Walk<'a, '_> {
             leaf => {
                 let default = default(self.kind, &place.pattern, parent);
                 let same = match &default {
-                    Some(default) => self.same(default, leaf, place),
+                    Some(default) => self.is_same(default, leaf, place),
                     None => is_dropped(leaf, &place.pattern),
                 };
                 if !same {
@@ -278,7 +278,7 @@ impl<'a> Walk<'a, '_> {
         self.rows.push(Row { path: place.before.clone(), before, after, default, state });
     }
 
-    fn same(&self, before: &Value, after: &Value, place: &Place) -> bool {
+    fn is_same(&self, before: &Value, after: &Value, place: &Place) -> bool {
         if before == after || same_quantity(&place.pattern, before, after) {
             return true;
         }

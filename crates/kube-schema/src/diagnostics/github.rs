@@ -28,7 +28,7 @@ pub fn github(file: &FileFindings) -> String {
         }
         let title = format!("{} {}", f.rule.code, f.rule.name);
         let help = f.advice().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
-        let message = format!("{}{help}", f.said());
+        let message = format!("{}{help}", f.headline());
         let _ = writeln!(out, ",title={}::{}", property(&title), data(&message));
     }
     out

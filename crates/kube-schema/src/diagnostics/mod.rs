@@ -91,7 +91,7 @@ impl Finding {
     }
 
     /// The field and what is wrong, fit to be printed.
-    fn said(&self) -> String {
+    fn headline(&self) -> String {
         let path = if self.path.is_empty() { "" } else { ": " };
         printable(&format!("{}{path}{}", self.path, self.message)).into_owned()
     }

@@ -61,7 +61,7 @@ fn result(file: &str, finding: &super::Finding) -> Value {
         "ruleId": finding.rule.code,
         "ruleIndex": catalog::ALL.iter().position(|r| r.code == finding.rule.code),
         "level": finding.severity.name(),
-        "message": {"text": format!("{}{help}", finding.said())},
+        "message": {"text": format!("{}{help}", finding.headline())},
         "locations": [{"physicalLocation": location}],
     })
 }

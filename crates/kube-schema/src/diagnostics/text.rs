@@ -42,7 +42,7 @@ fn one(out: &mut String, file: &str, lines: &[&str], finding: &Finding, color: b
     let head = format!("{}[{}]", finding.severity.name(), finding.rule.code);
     let at = finding.span.start;
     let file = printable(file);
-    let _ = writeln!(out, "{}: {}", paint(hue, &head), paint("1", &finding.said()));
+    let _ = writeln!(out, "{}: {}", paint(hue, &head), paint("1", &finding.headline()));
     let width = at.line.to_string().len();
     let blue = |text: &str| paint("1;34", text);
     if at.line == 0 {

@@ -84,13 +84,13 @@ fn shape(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>, me
         return;
     }
     if let Some(allowed) = &schema.allowed
-        && !allowed.iter().any(|v| same(v, value))
+        && !allowed.iter().any(|v| is_equal(v, value))
     {
-        let texts: Vec<String> = allowed.iter().take(MAX_NAMED).map(said).collect();
+        let texts: Vec<String> = allowed.iter().take(MAX_NAMED).map(written).collect();
         let more = if allowed.len() > MAX_NAMED { ", …" } else { "" };
         let message = format!("{value} is not one of {}{more}", texts.join(", "));
         let mut problem = problem(&catalog::ENUM, message);
-        let written = said(value);
+        let written = written(value);
         problem.help = nearest(&written, texts.iter().map(String::as_str))
             .map(|near| format!("did you mean {near}?"));
         out.push(problem);
@@ -189,7 +189,7 @@ fn flow(value: &Value) -> String {
         Value::Array(items) => {
             format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", "))
         }
-        other => said(other),
+        other => written(other),
     }
 }
 
@@ -217,7 +217,7 @@ fn is_integer(value: &Value) -> bool {
 }
 
 /// Equality of JSON values, where 1 and 1.0 are the same number.
-pub(super) fn same(a: &Value, b: &Value) -> bool {
+pub(super) fn is_equal(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
         _ => a == b,
@@ -225,7 +225,7 @@ pub(super) fn same(a: &Value, b: &Value) -> bool {
 }
 
 /// A value as a person writes it in YAML.
-fn said(value: &Value) -> String {
+fn written(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -298,7 +298,7 @@ fn malformed(text: &str, pattern: &str, regexp: &Regexp, schema: &Schema, at: &A
         None => schema
             .example
             .as_ref()
-            .map(|e| format!("{what} For example {}.", said(e)).trim().to_owned()),
+            .map(|e| format!("{what} For example {}.", written(e)).trim().to_owned()),
     };
     problem
 }

@@ -339,7 +339,7 @@ fn placeholder(nearby: &Nearby<'_>) -> Option<Slip> {
             ),
             "check what comes out of it: envsubst < FILE | eds validate -",
         ),
-        _ => (found.said(), placeholder::FIX),
+        _ => (found.cause(), placeholder::FIX),
     };
     Some(at_part(line, text, found.at, found.text, message, help))
 }

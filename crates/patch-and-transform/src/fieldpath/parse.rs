@@ -75,7 +75,7 @@ fn lex(path: &str) -> Result<Vec<Segment<'_>>, LexError> {
     const LEFT: LexError = ("unexpected '['", 0);
     const RIGHT: LexError = ("unexpected ']'", 0);
     const OPEN: LexError = ("unterminated '['", 0);
-    let at = |error: LexError, position: usize| Err((error.0, position));
+    let error_at = |error: LexError, position: usize| Err((error.0, position));
 
     let mut segments = Vec::with_capacity(8);
     let mut pos = 0;
@@ -91,7 +91,7 @@ fn lex(path: &str) -> Result<Vec<Segment<'_>>, LexError> {
         let (name, tail) = rest.split_at_checked(end).unwrap_or_default();
         pos += end;
         if tail.starts_with(']') {
-            return at(RIGHT, pos);
+            return error_at(RIGHT, pos);
         }
         if !name.is_empty() {
             segments.push(Segment::field(name));
@@ -101,29 +101,29 @@ fn lex(path: &str) -> Result<Vec<Segment<'_>>, LexError> {
         if tail.starts_with('.') {
             // A period may not begin or end a path, and only a field name may follow it.
             if pos == 0 || after.is_empty() {
-                return at(PERIOD, pos);
+                return error_at(PERIOD, pos);
             }
             pos += 1;
             if after.starts_with('.') {
-                return at(PERIOD, pos);
+                return error_at(PERIOD, pos);
             }
             if after.starts_with('[') {
-                return at(LEFT, pos);
+                return error_at(LEFT, pos);
             }
             continue;
         }
 
         // Brackets: periods are ordinary characters inside.
         let Some(close) = after.find(']') else {
-            return at(OPEN, pos);
+            return error_at(OPEN, pos);
         };
         pos += 1;
         if close == 0 {
-            return at(RIGHT, pos);
+            return error_at(RIGHT, pos);
         }
         let inner = after.get(..close).unwrap_or_default();
         if let Some(nested) = inner.find('[') {
-            return at(LEFT, pos + nested);
+            return error_at(LEFT, pos + nested);
         }
         segments.push(Segment::field_or_index(inner));
         pos += close + 1;

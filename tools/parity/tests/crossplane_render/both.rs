@@ -248,10 +248,10 @@ fn equal(path: &str, ours: &Value, theirs: &Value) -> Result<(), String> {
         (Value::Object(a), Value::Object(b)) => {
             let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
             keys.into_iter().try_for_each(|key| {
-                let of = |map: &serde_json::Map<String, Value>| {
+                let value_of = |map: &serde_json::Map<String, Value>| {
                     map.get(key).cloned().unwrap_or_else(|| json!("(absent)"))
                 };
-                equal(&format!("{path}.{key}"), &of(a), &of(b))
+                equal(&format!("{path}.{key}"), &value_of(a), &value_of(b))
             })
         }
         (Value::Array(a), Value::Array(b)) if a.len() == b.len() => a

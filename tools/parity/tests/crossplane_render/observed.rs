@@ -126,11 +126,11 @@ pub(crate) fn scenes() -> Vec<Scene> {
         absent: &[],
         pods: Vec::new(),
     };
-    let same = |name, reason| Scene { name, reason, reason_direct: reason, ..base() };
+    let scene = |name, reason| Scene { name, reason, reason_direct: reason, ..base() };
     let pods = |name, reason, pods| Scene {
         deployment: deployment([1, 1, 1, 0], &json!([])),
         pods,
-        ..same(name, reason)
+        ..scene(name, reason)
     };
     let quota = json!([{
         "type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
@@ -138,7 +138,7 @@ pub(crate) fn scenes() -> Vec<Scene> {
     }]);
     vec![
         base(),
-        Scene { absent: &["deployment", "scaled-object"], ..same("half-there", "Creating") },
+        Scene { absent: &["deployment", "scaled-object"], ..scene("half-there", "Creating") },
         Scene {
             // Objects that the provider has not looked at; as manifests everything is there.
             name: "not-looked-at",
@@ -158,26 +158,26 @@ pub(crate) fn scenes() -> Vec<Scene> {
         },
         Scene {
             deployment: deployment([1, 1, 1, 0], &json!([])),
-            ..same("progressing", "Progressing")
+            ..scene("progressing", "Progressing")
         },
         Scene {
             deployment: deployment([2, 3, 1, 2], &json!([])),
-            ..same("rolling-out", "Progressing")
+            ..scene("rolling-out", "Progressing")
         },
         Scene {
             deployment: deployment([9, 9, 9, 3], &json!([])),
-            ..same("scaling-up", "Available")
+            ..scene("scaling-up", "Available")
         },
         Scene {
             deployment: deployment([0, 0, 0, 0], &json!([])),
-            ..same("scaled-to-zero", "ScaledToZero")
+            ..scene("scaled-to-zero", "ScaledToZero")
         },
-        Scene { deployment: deployment([1, 0, 0, 0], &quota), ..same("quota", "QuotaExceeded") },
+        Scene { deployment: deployment([1, 0, 0, 0], &quota), ..scene("quota", "QuotaExceeded") },
         Scene {
             scaled_object: scaled_object("False", "TriggerError"),
-            ..same("trigger-error", "ScalerFailed")
+            ..scene("trigger-error", "ScalerFailed")
         },
-        Scene { scaled_object: json!({}), ..same("keda-has-not-looked", "Scaler") },
+        Scene { scaled_object: json!({}), ..scene("keda-has-not-looked", "Scaler") },
         pods("no-pods", "Progressing", Vec::new()),
         pods(
             "image-pull",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use eds_claims::rules::{full_name, transitions};
-use eds_claims::{self as claims, Options, Origin, Outcome as Checked};
+use eds_claims::{self as claims, CheckedFile, Options, Origin};
 use kube_schema::diagnostics::FileFindings;
 use kube_schema::schema::ClaimApi;
 use kube_schema::yaml::Node;
@@ -239,7 +239,7 @@ fn claims_of(text: &str, args: &Args, api: &ClaimApi) -> Vec<Claim> {
 }
 
 /// Those of the claims that are valid, in their namespaces.
-fn valid(checked: &Checked, args: &Args) -> impl Iterator<Item = Claim> {
+fn valid(checked: &CheckedFile, args: &Args) -> impl Iterator<Item = Claim> {
     let valid = checked.claims.iter().filter_map(|(claim, _)| claim.claim());
     valid.map(|claim| Claim::valid(claim).or_in_namespace(&args.namespace))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use eds_cluster::Run;
-use eds_verify::load::{Facts, Sample};
+use eds_verify::load::{LoadFacts, Sample};
 use eds_verify::{Check, Report, plot};
 use serde_json::json;
 use tokio::time::{Instant, sleep_until};
@@ -100,7 +100,7 @@ async fn verify(run: &Run, args: &Args) -> Result<Report> {
         }
     }
     worker.last_lines().await?;
-    progress.end();
+    progress.finish();
     worker.rows(args.cluster.limit()).await?;
     worker.facts.scaling(&mut report);
     worker.facts.messages(&mut report);
@@ -141,7 +141,7 @@ async fn watch(
     Ok(false)
 }
 
-fn write(args: &Args, namespace: &str, facts: &Facts, report: &Report) -> Result<()> {
+fn write(args: &Args, namespace: &str, facts: &LoadFacts, report: &Report) -> Result<()> {
     let directory = args.report.clone();
     let directory =
         directory.unwrap_or_else(|| std::env::temp_dir().join(format!("{namespace}-report")));
@@ -192,11 +192,11 @@ impl Progress {
     }
 
     fn note(&mut self, line: &str) {
-        self.end();
+        self.finish();
         output::note(line);
     }
 
-    fn end(&mut self) {
+    fn finish(&mut self) {
         if self.terminal && self.told.take().is_some() {
             let _ = writeln!(std::io::stderr());
         }

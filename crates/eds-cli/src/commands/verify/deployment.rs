@@ -81,22 +81,23 @@ impl Verification<'_> {
             }
             Err(error) => return Err(error),
         }
-        let arrival = self.four(&rendered).await?;
+        let arrival = self.await_manifests(&rendered).await?;
         let there = arrival.status == Status::Passed;
         let mut way = vec![Check::passed("accepted", "by the API server"), arrival];
         if there {
-            way.push(self.scaler().await?);
+            way.push(self.await_scaler().await?);
             if self.args.ready {
-                way.extend(self.ready().await?);
+                way.extend(self.await_ready().await?);
             }
         }
         report.add(format!("Claim {}, on its way", self.name()), way);
         let live = claims::live(cluster, &rendered).await?;
-        let facts = deployment::Facts { claim: self.given.claim.value().clone(), rendered, live };
+        let facts =
+            deployment::DeploymentFacts { claim: self.given.claim.value().clone(), rendered, live };
         report.sections.extend(deployment::report(&facts).sections);
         // What failed is looked at as it is, not after it is gone.
         if !self.args.run.keep && !report.failed() {
-            let mut end = vec![self.end().await?];
+            let mut end = vec![self.delete_claim().await?];
             end.push(bystanders::check(&before, &claims::bystanders(cluster).await?));
             report.add("Claim deleted", end);
         }
@@ -112,7 +113,7 @@ impl Verification<'_> {
     }
 
     /// Waits for the four manifests.
-    async fn four(&self, rendered: &[Value]) -> Result<Check> {
+    async fn await_manifests(&self, rendered: &[Value]) -> Result<Check> {
         const NAME: &str = "four manifests live";
         let limit = self.args.cluster.limit();
         let look = async || {
@@ -128,14 +129,14 @@ impl Verification<'_> {
                     "{live} of {} after {} s{}",
                     rendered.len(),
                     limit.as_secs(),
-                    self.said().await
+                    self.claim_message().await
                 );
                 Check::failed(NAME, cause, self.doctor())
             }
         })
     }
 
-    async fn scaler(&self) -> Result<Check> {
+    async fn await_scaler(&self) -> Result<Check> {
         const NAME: &str = "KEDA takes the ScaledObject";
         let limit = self.args.cluster.limit();
         let name = format!("{}-scaler", self.name());
@@ -143,12 +144,12 @@ impl Verification<'_> {
         if claims::is_ready(cluster, &kinds::SCALED_OBJECT, namespace, &name, limit).await? {
             return Ok(Check::passed(NAME, format!("after {}", seconds(self.applied.elapsed()))));
         }
-        let cause = format!("not ready after {} s{}", limit.as_secs(), self.said().await);
+        let cause = format!("not ready after {} s{}", limit.as_secs(), self.claim_message().await);
         Ok(Check::failed(NAME, cause, format!("eds verify keda {namespace}/{}", self.name())))
     }
 
     /// Waits for the pods, and then for the claim to say so.
-    async fn ready(&self) -> Result<Vec<Check>> {
+    async fn await_ready(&self) -> Result<Vec<Check>> {
         let limit = self.args.cluster.limit();
         let (cluster, namespace) = (&self.run.cluster, &self.run.namespace);
         let pods = cluster.watch_until(
@@ -159,7 +160,7 @@ impl Verification<'_> {
             |deployment| is_rolled_out(deployment?).then_some(()),
         );
         if pods.await?.is_none() {
-            let cause = format!("not after {} s{}", limit.as_secs(), self.said().await);
+            let cause = format!("not after {} s{}", limit.as_secs(), self.claim_message().await);
             return Ok(vec![Check::failed("pods available", cause, self.doctor())]);
         }
         let available = Instant::now();
@@ -174,8 +175,11 @@ impl Verification<'_> {
                 format!("{} after its pods", seconds(available.elapsed())),
             ),
             false => {
-                let cause =
-                    format!("not within {} s of its pods{}", SAID.as_secs(), self.said().await);
+                let cause = format!(
+                    "not within {} s of its pods{}",
+                    SAID.as_secs(),
+                    self.claim_message().await
+                );
                 Check::failed("claim Ready", cause, self.doctor())
             }
         });
@@ -183,7 +187,7 @@ impl Verification<'_> {
     }
 
     /// Deletes the claim, and waits until nothing is left.
-    async fn end(&self) -> Result<Check> {
+    async fn delete_claim(&self) -> Result<Check> {
         const NAME: &str = "everything it made is gone";
         let (cluster, namespace) = (&self.run.cluster, self.run.namespace.as_str());
         let young = GRACE.saturating_sub(self.applied.elapsed());
@@ -218,7 +222,7 @@ impl Verification<'_> {
     }
 
     /// What the claim says of itself.
-    async fn said(&self) -> String {
+    async fn claim_message(&self) -> String {
         let here = Some(self.run.namespace.as_str());
         let claim = self.run.cluster.get(&kinds::CLAIM, here, self.name()).await.ok().flatten();
         let message = claim.as_ref().and_then(|c| c.pointer("/status/message")?.as_str());

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use eds_cluster::{Cluster, Run, claims, gather, kinds};
-use eds_verify::{Check, Report, keda};
+use eds_verify::{Check, Report, scaler};
 
 use crate::Outcome;
 use crate::cluster::{ClusterArgs, RunArgs};
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let report = args.cluster.with_cluster(async |cluster| {
         let namespace = namespace.unwrap_or_else(|| cluster.default_namespace.clone());
         let claim = claims::claim(&cluster, &namespace, &name).await?;
-        Ok(keda::report(&gather::keda(&cluster, claim.value()).await?))
+        Ok(scaler::report(&gather::scaler(&cluster, claim.value()).await?))
     })?;
     args.cluster.print(&report)
 }
@@ -51,7 +51,7 @@ async fn example(run: &Run, given: Given, args: &Args) -> Result<Report> {
     let name = given.text("/metadata/name");
     let (scaler, limit) = (format!("{name}-scaler"), args.cluster.limit());
     if !claims::is_ready(cluster, &kinds::SCALED_OBJECT, &run.namespace, &scaler, limit).await? {
-        let mut report = keda::report(&gather::keda(cluster, given.claim.value()).await?);
+        let mut report = scaler::report(&gather::scaler(cluster, given.claim.value()).await?);
         let cause = format!("KEDA has not taken it up within {} s", limit.as_secs());
         report.add("Time", vec![Check::failed("in time", cause, "eds doctor")]);
         return Ok(report);
@@ -59,7 +59,7 @@ async fn example(run: &Run, given: Given, args: &Args) -> Result<Report> {
     let claim = claims::claim(cluster, &run.namespace, name).await?;
     // The autoscaler looks at the metric some seconds after KEDA has made it.
     let settled = Cluster::until(limit, std::time::Duration::from_secs(1), async || {
-        let facts = gather::keda(cluster, claim.value()).await?;
+        let facts = gather::scaler(cluster, claim.value()).await?;
         let has_spoken = facts
             .hpa
             .as_ref()
@@ -68,9 +68,9 @@ async fn example(run: &Run, given: Given, args: &Args) -> Result<Report> {
     });
     let facts = match settled.await? {
         Some(facts) => facts,
-        None => gather::keda(cluster, claim.value()).await?,
+        None => gather::scaler(cluster, claim.value()).await?,
     };
-    Ok(keda::report(&facts))
+    Ok(scaler::report(&facts))
 }
 
 /// Namespace and name of a claim that the user names.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use eds_cluster::nats::{self, Connection, Login};
 use eds_cluster::{Cluster, Lines, Run, claims, kinds, once};
-use eds_verify::load::{Facts, Line, Sample};
+use eds_verify::load::{Line, LoadFacts, Sample};
 use eds_verify::{Check, Report, Rows, Status};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
@@ -60,7 +60,7 @@ pub(crate) struct Worker<'a> {
     pub(crate) run: &'a Run,
     pub(crate) connection: Connection,
     pub(crate) stream: String,
-    pub(crate) facts: Facts,
+    pub(crate) facts: LoadFacts,
     lines: Lines,
     work_ms: u64,
     published: Instant,
@@ -90,12 +90,12 @@ impl<'a> Worker<'a> {
         run.ensure(&args.nats_url, &stream, CONSUMER, settings).await?;
         let connection = nats::connect(&run.cluster, &args.nats_url, &run.namespace).await?;
         run.cluster.apply(&claim).await.context("the API server does not take the claim")?;
-        let facts = Facts {
+        let facts = LoadFacts {
             min_replicas: scaling.min,
             max_replicas: scaling.max,
             lag_threshold: 5,
             idempotent: args.database.is_some(),
-            ..Facts::default()
+            ..LoadFacts::default()
         };
         let lines = Lines::new(&run.cluster, &run.namespace, CLAIM, "main");
         let published = Instant::now();

@@ -155,20 +155,20 @@ impl CelRule {
         };
         match result {
             Ok(Cel::Bool(true)) => Verdict::Holds,
-            Ok(Cel::Bool(false)) => Verdict::Broken(self.said(scope, meter)),
+            Ok(Cel::Bool(false)) => Verdict::Broken(self.message(scope, meter)),
             Ok(other) => Verdict::Unknown(format!("it gives {}, no boolean", other.type_of())),
             Err(ExecutionError::UndeclaredReference(name)) => {
                 Verdict::Unknown(format!("{name} is not known here"))
             }
             // The API server refuses what a rule fails on.
             Err(error) => {
-                Verdict::Broken(format!("{}: {}", self.said(scope, meter), start(&error)))
+                Verdict::Broken(format!("{}: {}", self.message(scope, meter), start(&error)))
             }
         }
     }
 
     /// `messageExpression` wins over `message`, if it gives a text.
-    fn said(&self, scope: &Scope<'_>, meter: &Meter<'_>) -> String {
+    fn message(&self, scope: &Scope<'_>, meter: &Meter<'_>) -> String {
         let computed = self.message_expression.as_ref().and_then(|text| {
             let program = self.message_program.get_or_init(|| compile(text)).as_ref().ok()?;
             let resolve = || Cel::resolve(program.on(scope), &scope.context).ok();

@@ -87,7 +87,8 @@ impl Page {
         let empty = Map::new();
         let fields = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
         let needed = |name: &str| requires(schema, name);
-        let (mut rows, mut rules, mut below) = (String::new(), said(schema, None), Vec::new());
+        let (mut rows, mut rules, mut below) =
+            (String::new(), rule_messages(schema, None), Vec::new());
         let (first, rest): (Vec<_>, Vec<_>) = fields.iter().partition(|(name, _)| needed(name));
         for (name, field) in first.into_iter().chain(rest) {
             let at = format!("{path}.{name}");
@@ -102,7 +103,7 @@ impl Page {
             }
             // An object without a table says here what is refused; a list says so of the whole list.
             if !has_section || field.get("type").and_then(Value::as_str) == Some("array") {
-                rules.extend(said(field, Some(name)));
+                rules.extend(rule_messages(field, Some(name)));
             }
             let (name, default) = match (needed(name), field.get("default")) {
                 (true, _) => (format!("**`{name}`**"), "required".to_owned()),
@@ -153,7 +154,7 @@ pub(super) fn innermost<'a>(schema: &'a Value, path: &str) -> (String, &'a Value
 }
 
 /// The messages of a schema's rules.
-fn said(schema: &Value, of: Option<&str>) -> Vec<String> {
+fn rule_messages(schema: &Value, of: Option<&str>) -> Vec<String> {
     let rules = schema.get("x-kubernetes-validations").and_then(Value::as_array);
     let message = |rule: &Value| match words(rule, "message") {
         "" => format!("`{}`", words(rule, "rule")),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::super::Check;
 
-use super::{Facts, SYSTEM, SYSTEM_CAUSE, SYSTEM_FIX, trigger};
+use super::{SYSTEM, SYSTEM_CAUSE, SYSTEM_FIX, ScalerFacts, trigger};
 
 /// The account of a trigger within an answer, its stream, and the stream's consumer, as far as they
 /// are there (`setNATSJetStreamMonitoringData`).
@@ -33,7 +33,7 @@ pub fn account_and_consumer<'a>(
 
 /// The answer that KEDA takes its numbers from: a lone server's own, or in a cluster that of the
 /// consumer's leader.
-pub(super) fn authority<'a>(facts: &'a Facts, trigger: &Value) -> Option<&'a Value> {
+pub(super) fn authority<'a>(facts: &'a ScalerFacts, trigger: &Value) -> Option<&'a Value> {
     let asked = facts.asked.as_ref()?.get("body")?;
     if asked.number("/meta_cluster/cluster_size") <= 1 {
         return Some(asked);
@@ -46,7 +46,7 @@ pub(super) fn authority<'a>(facts: &'a Facts, trigger: &Value) -> Option<&'a Val
     })
 }
 
-pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
+pub(super) fn checks(facts: &ScalerFacts, scaled_object: &Value) -> Vec<Check> {
     let trigger = trigger(scaled_object);
     let unread = &facts.unread;
     let mut checks =
@@ -181,7 +181,7 @@ fn lag(scaled_object: &Value, trigger: &Value, consumer: &Value) -> Check {
 }
 
 /// The endpoint's Service.
-fn service(facts: &Facts, trigger: &Value) -> Check {
+fn service(facts: &ScalerFacts, trigger: &Value) -> Check {
     const NAME: &str = "endpoint's Service";
     let endpoint = trigger.text("/natsServerMonitoringEndpoint");
     let fix = "name the headless Service and its monitoring port, as in \
@@ -208,13 +208,13 @@ fn service(facts: &Facts, trigger: &Value) -> Check {
 }
 
 /// All accounts with JetStream, with their streams.
-fn accounts(facts: &Facts) -> impl Iterator<Item = &Value> {
+fn accounts(facts: &ScalerFacts) -> impl Iterator<Item = &Value> {
     let all = facts.everything.as_ref().map_or(&Value::Null, |e| e.get("body").unwrap_or(e));
     all.list("/account_details")
 }
 
 /// The accounts that have a stream of this name.
-fn holders<'a>(facts: &'a Facts, stream: &str) -> Vec<&'a Value> {
+fn holders<'a>(facts: &'a ScalerFacts, stream: &str) -> Vec<&'a Value> {
     let has = |account: &&Value| account.list("/stream_detail").any(|s| s.text("/name") == stream);
     accounts(facts).filter(has).collect()
 }
@@ -247,7 +247,7 @@ fn known_as(account: &Value) -> String {
     if id.is_empty() || id == name { name.to_owned() } else { format!("{id} (the id of {name})") }
 }
 
-fn no_account(facts: &Facts, wanted: &str, stream: &str) -> Check {
+fn no_account(facts: &ScalerFacts, wanted: &str, stream: &str) -> Check {
     const NAME: &str = "account";
     let all: Vec<&Value> = accounts(facts).collect();
     let by_id =

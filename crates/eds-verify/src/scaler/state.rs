@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use super::super::Check;
 
-use super::Facts;
+use super::ScalerFacts;
 use eds_core::event_driven_service::Paused;
 
-pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
+pub(super) fn checks(facts: &ScalerFacts, scaled_object: &Value) -> Vec<Check> {
     let mut checks = Vec::new();
     let paused = scaled_object.as_object().and_then(Paused::of);
     if let Some(paused) = &paused {
@@ -20,7 +20,7 @@ pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
         checks.push(ready(facts, scaled_object));
     }
     if scaled_object.condition("Fallback").is_some_and(|c| c.status == "True") {
-        let cause = match said(facts) {
+        let cause = match newest_warning(facts) {
             Some(said) => format!("its scaler fails ({said}), it runs with its fallback replicas"),
             None => "its scaler fails, it runs with its fallback replicas".to_owned(),
         };
@@ -43,7 +43,7 @@ pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
 }
 
 /// What somebody has told KEDA to leave alone.
-fn held(facts: &Facts, scaled_object: &Value, paused: &Paused) -> Check {
+fn held(facts: &ScalerFacts, scaled_object: &Value, paused: &Paused) -> Check {
     const NAME: &str = "Paused";
     let deployment = facts.deployment.as_ref();
     let replicas = deployment.map(|d| d.integer("/spec/replicas").unwrap_or(1));
@@ -67,14 +67,14 @@ fn held(facts: &Facts, scaled_object: &Value, paused: &Paused) -> Check {
 }
 
 /// KEDA's own word, from its newest warning event: its conditions only say that there is trouble.
-fn said(facts: &Facts) -> Option<&str> {
+fn newest_warning(facts: &ScalerFacts) -> Option<&str> {
     let event = facts.events.iter().rev().find(|e| e.text("/reason") == "KEDAScalerFailed");
     let event = event.or_else(|| facts.events.last());
     event.map(|event| event.text("/message").trim()).filter(|message| !message.is_empty())
 }
 
 /// Whether NATS answers us what it does not answer KEDA, and what to do then.
-fn not_us(facts: &Facts, scaled_object: &Value) -> (&'static str, String) {
+fn not_us(facts: &ScalerFacts, scaled_object: &Value) -> (&'static str, String) {
     let namespace = scaled_object.text("/metadata/namespace");
     let see = format!(
         "kubectl -n {namespace} describe scaledobject; kubectl -n keda logs \
@@ -83,7 +83,7 @@ fn not_us(facts: &Facts, scaled_object: &Value) -> (&'static str, String) {
     if super::consumer(facts).is_none() {
         return ("", format!("mend what failed above; else {see}"));
     }
-    let Some(said) = said(facts) else { return ("", see) };
+    let Some(said) = newest_warning(facts) else { return ("", see) };
     let said = said.to_lowercase();
     let network = [
         "dial tcp",
@@ -106,7 +106,7 @@ fn not_us(facts: &Facts, scaled_object: &Value) -> (&'static str, String) {
     ("; NATS answers us, not KEDA", fix)
 }
 
-fn ready(facts: &Facts, scaled_object: &Value) -> Check {
+fn ready(facts: &ScalerFacts, scaled_object: &Value) -> Check {
     const NAME: &str = "ScaledObject";
     let Some(ready) = scaled_object.condition("Ready") else {
         return Check::failed(NAME, "KEDA has not taken it up", "does KEDA run? eds doctor");
@@ -115,14 +115,14 @@ fn ready(facts: &Facts, scaled_object: &Value) -> Check {
         return Check::passed(NAME, ready.why());
     }
     let (whom, fix) = not_us(facts, scaled_object);
-    let cause = match said(facts) {
+    let cause = match newest_warning(facts) {
         Some(said) => format!("{}; KEDA says: {said}{whom}", ready.why()),
         None => ready.why().to_owned(),
     };
     Check::failed(NAME, cause, fix)
 }
 
-fn autoscaler(facts: &Facts) -> Check {
+fn autoscaler(facts: &ScalerFacts) -> Check {
     const NAME: &str = "autoscaler";
     let Some(hpa) = &facts.hpa else {
         let fix = "KEDA makes it once the ScaledObject is Ready: kubectl -n keda logs \

@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use super::super::Check;
-use super::{Facts, account_and_consumer, seen, trigger};
+use super::{ScalerFacts, account_and_consumer, seen, trigger};
 use kube_object::object::{Fields, count};
 
 /// JetStream's default, in `server/consumer.go` (`JsDefaultMaxAckPending`).
 const DEFAULT_MAX_ACK_PENDING: i64 = 1000;
 
-pub(super) fn checks(facts: &Facts, scaled_object: &Value) -> Vec<Check> {
+pub(super) fn checks(facts: &ScalerFacts, scaled_object: &Value) -> Vec<Check> {
     let trigger = trigger(scaled_object);
     let Some(authority) = seen::authority(facts, trigger) else { return Vec::new() };
     let (.., Some(consumer)) = account_and_consumer(authority, trigger) else { return Vec::new() };
@@ -93,7 +93,7 @@ fn in_flight(config: &Value, scaled_object: &Value, trigger: &Value) -> Check {
 
 /// A worker cannot see its pod's grace period. The reference worker says in its metrics how long it
 /// takes after SIGTERM, and wants 5 s beside that to hand back what is not done.
-fn shutdown(facts: &Facts) -> Option<Check> {
+fn shutdown(facts: &ScalerFacts) -> Option<Check> {
     const NAME: &str = "shutdown grace";
     const HAND_BACK: f64 = 5.0;
     let line =
@@ -117,13 +117,13 @@ fn shutdown(facts: &Facts) -> Option<Check> {
 }
 
 /// What Kubernetes gives the pods between SIGTERM and SIGKILL.
-fn grace_seconds(facts: &Facts) -> i64 {
+fn grace_seconds(facts: &ScalerFacts) -> i64 {
     let pointer = "/spec/template/spec/terminationGracePeriodSeconds";
     facts.deployment.as_ref().map_or(30, |d| d.number(pointer))
 }
 
 /// A message that a pod still works on when it ends must not be delivered again meanwhile.
-fn grace(facts: &Facts, config: &Value) -> Check {
+fn grace(facts: &ScalerFacts, config: &Value) -> Check {
     const NAME: &str = "ack_wait";
     let wait = config.number("/ack_wait") / 1_000_000_000;
     let grace = grace_seconds(facts);
@@ -159,7 +159,7 @@ mod tests {
                 |s| json!({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": s}}}}),
             );
             let metrics = Some(format!("# HELP it\nagent_executor_ready 1\n{own}\n"));
-            let found = shutdown(&Facts { deployment, metrics, ..Facts::default() });
+            let found = shutdown(&ScalerFacts { deployment, metrics, ..ScalerFacts::default() });
             assert_eq!(found.as_ref().map(|c| c.status), expected, "{own} {pods:?} {found:?}");
         };
         let own = "agent_executor_shutdown_grace_seconds 20";
@@ -169,6 +169,6 @@ mod tests {
         check("agent_executor_shutdown_grace_seconds 2.5", Some(7), Some(Status::Warning));
         // Another worker says nothing of it.
         check("process_open_fds 3", Some(1), None);
-        assert_eq!(shutdown(&Facts::default()), None);
+        assert_eq!(shutdown(&ScalerFacts::default()), None);
     }
 }

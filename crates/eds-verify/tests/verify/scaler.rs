@@ -1,7 +1,7 @@
 //! `eds verify keda`: the full example's ScaledObject, and a NATS that answers KEDA as nats-server 2.15 does.
 
 use eds_verify::Unread;
-use eds_verify::keda::{Facts, report};
+use eds_verify::scaler::{ScalerFacts, report};
 use serde_json::{Value, json};
 
 use super::deployment::{full_claim, rendered};
@@ -36,7 +36,7 @@ fn jsz() -> Value {
     })
 }
 
-fn well() -> Facts {
+fn well() -> ScalerFacts {
     let mut scaled_object = rendered().pop().unwrap();
     scaled_object["status"] = json!({"conditions": [
         {"type": "Ready", "status": "True", "message": "defined correctly"},
@@ -50,7 +50,7 @@ fn well() -> Facts {
             {"type": "ScalingActive", "status": "True"},
         ]},
     });
-    Facts {
+    ScalerFacts {
         claim: full_claim(),
         scaled_object: Some(scaled_object),
         hpa: Some(hpa),
@@ -71,21 +71,21 @@ fn well() -> Facts {
 }
 
 #[track_caller]
-fn check(change: impl FnOnce(&mut Facts), expected: &[&str]) {
+fn check(change: impl FnOnce(&mut ScalerFacts), expected: &[&str]) {
     let mut facts = well();
     change(&mut facts);
     says(&report(&facts), expected);
 }
 
-fn body(facts: &mut Facts) -> &mut Value {
+fn body(facts: &mut ScalerFacts) -> &mut Value {
     at(facts.asked.as_mut().unwrap(), "/body")
 }
 
-fn consumer(facts: &mut Facts) -> &mut Value {
+fn consumer(facts: &mut ScalerFacts) -> &mut Value {
     at(body(facts), "/account_details/0/stream_detail/0/consumer_detail/0")
 }
 
-fn scaled(facts: &mut Facts) -> &mut Value {
+fn scaled(facts: &mut ScalerFacts) -> &mut Value {
     facts.scaled_object.as_mut().unwrap()
 }
 
@@ -101,7 +101,7 @@ fn all_is_well() {
 #[test]
 fn the_trigger_against_the_claim() {
     let check = |key: &str, value: &str, expected: &[&str]| {
-        let change = |f: &mut Facts| {
+        let change = |f: &mut ScalerFacts| {
             *at(scaled(f), &format!("/spec/triggers/0/metadata/{key}")) = json!(value);
         };
         check(change, expected);
@@ -122,7 +122,7 @@ fn the_trigger_against_the_claim() {
     let endpoint = says("monitoring endpoint: failed: the claim says nats-headless");
     check("natsServerMonitoringEndpoint", "x.nats.svc:8222", &[&endpoint]);
     // A Service is judged by what it is, whatever it is called.
-    let named = |f: &mut Facts, cluster_ip: &str, ports: Value| {
+    let named = |f: &mut ScalerFacts, cluster_ip: &str, ports: Value| {
         let endpoint = json!("nats.nats.svc.cluster.local:8222");
         f.claim["spec"]["nats"]["monitoringEndpoint"] = endpoint.clone();
         *at(scaled(f), "/spec/triggers/0/metadata/natsServerMonitoringEndpoint") = endpoint;
@@ -145,7 +145,7 @@ fn the_trigger_against_the_claim() {
 #[test]
 fn what_keda_sees() {
     let check =
-        |change: fn(&mut Facts), expected: &str| check(change, &[&[SEEN, expected].concat()]);
+        |change: fn(&mut ScalerFacts), expected: &str| check(change, &[&[SEEN, expected].concat()]);
     check(
         |f| f.service = None,
         "endpoint's Service: warning: nats-headless.nats.svc.cluster.local:8222 names no",
@@ -371,7 +371,7 @@ fn the_consumers_limits() {
 
 #[test]
 fn what_keda_and_the_autoscaler_say() {
-    let check = |change: fn(&mut Facts), expected: &str| {
+    let check = |change: fn(&mut ScalerFacts), expected: &str| {
         check(change, &[&["State: ", expected].concat()]);
     };
     check(

@@ -19,7 +19,7 @@ use eds_core::event_driven_service::CONDITION;
 
 /// What was found in the cluster, and what NATS answered.
 #[derive(Debug, Clone, Default)]
-pub struct Facts {
+pub struct ScalerFacts {
     /// The claim with its defaults.
     pub claim: Value,
     /// Its ScaledObject.
@@ -54,14 +54,14 @@ pub(super) fn trigger(scaled_object: &Value) -> &Value {
 }
 
 /// The consumer as the server tells that leads it; none where it is not found.
-pub(super) fn consumer(facts: &Facts) -> Option<&Value> {
+pub(super) fn consumer(facts: &ScalerFacts) -> Option<&Value> {
     let trigger = trigger(facts.scaled_object.as_ref()?);
     account_and_consumer(seen::authority(facts, trigger)?, trigger).2
 }
 
 /// The whole report.
 #[must_use]
-pub fn report(facts: &Facts) -> Report {
+pub fn report(facts: &ScalerFacts) -> Report {
     let mut report = Report::default();
     let Some(scaled_object) = &facts.scaled_object else {
         let claim = format!(
@@ -105,7 +105,7 @@ fn own_word(claim: &Value) -> Check {
 }
 
 /// What a pod depends on as well: the trigger, what NATS holds, the consumer's limits.
-pub(super) fn source(facts: &Facts, scaled_object: &Value) -> Vec<Section> {
+pub(super) fn source(facts: &ScalerFacts, scaled_object: &Value) -> Vec<Section> {
     let mut report = Report::default();
     report.add("Trigger, against the claim", configuration(&facts.claim, scaled_object));
     report.add("What KEDA sees", seen::checks(facts, scaled_object));
@@ -116,7 +116,7 @@ pub(super) fn source(facts: &Facts, scaled_object: &Value) -> Vec<Section> {
 }
 
 /// What comes of it: ScaledObject and autoscaler.
-pub(super) fn state(facts: &Facts, scaled_object: &Value) -> Vec<Section> {
+pub(super) fn state(facts: &ScalerFacts, scaled_object: &Value) -> Vec<Section> {
     let mut report = Report::default();
     report.add("State", state::checks(facts, scaled_object));
     report.sections

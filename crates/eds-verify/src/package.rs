@@ -69,7 +69,7 @@ pub(super) fn of_revision<'a>(
 pub(super) fn trouble(pods: &[Value], revision: &str) -> Option<String> {
     let mut first = None;
     for pod in of_revision(pods, revision) {
-        let why = super::pods::why_not_ready(pod)?;
+        let why = super::pod::why_not_ready(pod)?;
         first.get_or_insert(why);
     }
     Some(first.unwrap_or_else(|| "it has no pod".to_owned()))
