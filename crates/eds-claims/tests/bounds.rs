@@ -1,16 +1,12 @@
 //! What would take time or memory without end is refused: rules and schemas that cost more than an API
 //! server would spend on them, and files that say the same fault without end.
 
+#![cfg(test)]
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::disallowed_macros,
     reason = "a test reads files and the environment, and prints"
-)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail by panicking"
 )]
 
 use eds_claims::{self as claims, Options};

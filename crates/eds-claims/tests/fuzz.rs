@@ -11,17 +11,12 @@
 //! FUZZ_CASES=100000 FUZZ_SEED=7 make fuzz                   more
 //! ```
 
+#![cfg(test)]
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::disallowed_macros,
     reason = "a test reads files and the environment, and prints"
-)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "the helpers of a test may fail it"
 )]
 
 use std::path::Path;

@@ -1,18 +1,12 @@
 //! Replays requests that the Go function-patch-and-transform was asked, and compares our answers
 //! with the ones it gave. No network: the corpus was recorded with
 //! `eds-parity --record crates/eds-core/tests/corpus/parity.jsonl`.
+#![cfg(test)]
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::disallowed_macros,
     reason = "a test reads files and the environment, and prints"
-)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
 )]
 
 use std::fs;

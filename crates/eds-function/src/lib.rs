@@ -25,7 +25,14 @@ pub mod structs;
 pub mod tls;
 
 /// The generated protocol, see `tests/generated.rs`.
-#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic,
+    clippy::allow_attributes_without_reason,
+    reason = "generated"
+)]
 pub mod proto {
     /// The messages and services as protobuf describes them, for gRPC's reflection.
     pub(crate) const DESCRIPTORS: &[u8] = include_bytes!("generated/descriptors.bin");

@@ -285,7 +285,6 @@ impl LoadFacts {
     }
 }
 
-#[allow(clippy::cast_precision_loss)]
 fn rate(count: usize, seconds: f64) -> f64 {
     count as f64 / seconds.max(0.1)
 }

@@ -152,7 +152,6 @@ fn round(value: f64) -> String {
     if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") }
 }
 
-#[allow(clippy::cast_precision_loss)]
 fn number(value: u64) -> f64 {
     value as f64
 }

@@ -133,7 +133,6 @@ impl Metrics {
 }
 
 /// Prometheus' numbers are doubles.
-#[allow(clippy::cast_precision_loss)]
 fn float(value: u64) -> f64 {
     value as f64
 }

@@ -299,7 +299,6 @@ pub(crate) fn cause(error: &sqlx::Error) -> String {
 }
 
 /// Nanoseconds as the seconds of `to_timestamp`; microseconds are all that PostgreSQL keeps.
-#[allow(clippy::cast_precision_loss)]
 fn seconds(nanoseconds: i128) -> f64 {
     (nanoseconds / 1000) as f64 / 1e6
 }

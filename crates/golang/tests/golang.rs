@@ -1,16 +1,11 @@
 //! Replays what Go answered; `golang/README.md` says how the rows are made.
 
+#![cfg(test)]
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::disallowed_macros,
     reason = "a test reads files and the environment, and prints"
-)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "the helpers of a test may fail it"
 )]
 
 use golang::{base64, fmt, json, quantity, regexp, strconv, strings};

@@ -5,13 +5,13 @@
 //! cargo test -p kube-schema --test schema` records them anew; `scripts/tools.sh crossplane-cli` prints
 //! the path.
 
+#![cfg(test)]
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::disallowed_macros,
     reason = "a test reads files and the environment, and prints"
 )]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail so")]
 
 use std::path::{Path, PathBuf};
 

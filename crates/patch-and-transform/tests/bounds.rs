@@ -1,10 +1,6 @@
 //! What would take time or memory without end is refused: patches that grow.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail by panicking"
-)]
+#![cfg(test)]
 
 use patch_and_transform::protocol_json::{request_from_json, response_to_json};
 use patch_and_transform::run;

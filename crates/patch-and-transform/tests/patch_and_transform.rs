@@ -7,17 +7,12 @@
 //!
 //! Requests on which the Go function crashes or never ends are in this file, with what we say.
 
+#![cfg(test)]
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::disallowed_macros,
     reason = "a test reads files and the environment, and prints"
-)]
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "the helpers of a test may fail it"
 )]
 
 use std::fs;

@@ -1,12 +1,7 @@
 //! Single transforms and what the Go function answers to them (recorded over gRPC, with the
 //! patch's own prefix cut off). The first column is the transform as it stands in a patch.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "the helpers of a test may fail it"
-)]
+#![cfg(test)]
 
 use patch_and_transform::input::transforms::*;
 use patch_and_transform::transforms::resolve;

@@ -1,16 +1,11 @@
 //! What `eds validate` says about claims, as tables: a claim, and the findings that a reader must get.
 
+#![cfg(test)]
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::disallowed_macros,
     reason = "a test reads files and the environment, and prints"
-)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "the helpers of a test may fail it"
 )]
 
 mod cases;

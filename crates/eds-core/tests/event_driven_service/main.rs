@@ -1,12 +1,7 @@
 //! The step of our own, through its one door: what is composed, what is refused, and what is said
 //! of a service in every state it can be in.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "the helpers of a test may fail it"
-)]
+#![cfg(test)]
 
 mod composed;
 mod diagnosis;

@@ -2,12 +2,7 @@
 //! one thing, and names the one line that must say so; every other line must stay as it was, or be named
 //! too.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests fail by panicking"
-)]
+#![cfg(test)]
 
 mod causes;
 mod claim;

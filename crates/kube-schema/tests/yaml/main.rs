@@ -5,19 +5,12 @@
 //! naming the judge's binary, `EDS_YAML_COUNT` and `EDS_YAML_SEED` how many and which. With
 //! `EDS_YAML_RECORD=FILE` it writes a corpus of the cases that differ most from each other.
 
+#![cfg(test)]
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::disallowed_macros,
     reason = "a test reads files and the environment, and prints"
-)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests fail by panicking"
 )]
 
 mod generate;

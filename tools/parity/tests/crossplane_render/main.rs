@@ -6,13 +6,7 @@
 //! fails where `EDS_REQUIRE_ORACLE` is set to 1. `scripts/tools.sh` says where they are looked for.
 //! What a failing case was made of stays in the target directory, under `tmp/crossplane_render`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "the helpers of a test may fail it"
-)]
+#![cfg(test)]
 
 mod both;
 mod observed;

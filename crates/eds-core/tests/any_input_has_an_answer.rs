@@ -2,12 +2,7 @@
 //! Crossplane can use. Most cases are good ones with a few places changed, which reach deeper than
 //! noise.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "the helpers of a test may fail it"
-)]
+#![cfg(test)]
 
 use eds_core::composition::{Composition, Inputs, composite_of, render};
 use eds_core::functions;
@@ -268,13 +263,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn our_step(changes in changes()) {
+    fn our_step_has_an_answer(changes in changes()) {
         thread_local!(static WORLD: Value = world());
         check_answer(&request(&change(WORLD.with(Value::clone), &changes)))?;
     }
 
     #[test]
-    fn any_step(
+    fn any_step_has_an_answer(
         mut input in value(), composite in value(), desired in value(), observed in value(),
         pods in value(),
     ) {
@@ -300,7 +295,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn claims(claim_changes in changes(), world_changes in changes()) {
+    fn any_claim_has_an_answer(claim_changes in changes(), world_changes in changes()) {
         let xrd = ClaimApi::from_xrd(&document(XRD)).unwrap();
         let composition = Composition::parse(&document(COMPOSITION)).unwrap();
         let claim = change(document(CLAIM), &claim_changes);
@@ -328,7 +323,7 @@ proptest! {
     }
 
     #[test]
-    fn compositions(changes in changes()) {
+    fn any_composition_has_an_answer(changes in changes()) {
         let changed = change(document(COMPOSITION), &changes);
         let parsed = Composition::parse(&changed);
         prop_assert_eq!(format!("{parsed:?}"), format!("{:?}", Composition::parse(&changed)));
@@ -340,7 +335,7 @@ proptest! {
     }
 
     #[test]
-    fn xrds(changes in changes(), claim in value()) {
+    fn any_xrd_has_an_answer(changes in changes(), claim in value()) {
         if let Ok(xrd) = ClaimApi::from_xrd(&change(document(XRD), &changes)) {
             for claim in [document(CLAIM), json!({"spec": claim})] {
                 let mut claim = claim;
@@ -429,12 +424,12 @@ fn check_yaml(text: &str) -> Result<(), TestCaseError> {
 
 proptest! {
     #[test]
-    fn yaml_of_pieces(text in yaml_text()) {
+    fn any_pieces_of_yaml_are_read(text in yaml_text()) {
         check_yaml(&text)?;
     }
 
     #[test]
-    fn yaml_of_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+    fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
         check_yaml(&String::from_utf8_lossy(&bytes))?;
     }
 
