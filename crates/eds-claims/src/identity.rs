@@ -5,6 +5,7 @@
 
 use super::{Content, Finding, Node, catalog};
 use kube_schema::characters;
+use kube_schema::diagnostics::Detail;
 use kube_schema::schema::{ClaimApi, nearest};
 use kube_schema::yaml::Place;
 
@@ -369,9 +370,10 @@ fn missing(node: &Node, api: &ClaimApi) -> Vec<Finding> {
                 Some(_) => "must be a text that is not empty",
                 None => "is missing, so this is no Kubernetes object",
             };
-            Finding::new(&catalog::NOT_AN_OBJECT, message)
+            let finding = Finding::new(&catalog::NOT_AN_OBJECT, message)
                 .at(span(node, key), key)
-                .help(format!("a claim says {key}: {own}"))
+                .help(format!("a claim says {key}: {own}"));
+            if node.get(key).is_none() { finding.with(Detail::Missing) } else { finding }
         })
         .collect()
 }

@@ -21,7 +21,7 @@
 
 use std::path::Path;
 
-use eds_claims::{self as claims, Options};
+use eds_claims::{self as claims, Options, rules};
 use kube_schema::diagnostics::{self, FileFindings, Severity};
 use kube_schema::schema::{ClaimApi, publish};
 use kube_schema::yaml::{self, MAX_NODES, Node};
@@ -256,7 +256,7 @@ fn check_claims(text: &str, api: &ClaimApi) -> Result<(), TestCaseError> {
     let files = std::slice::from_ref(&file);
     let json = diagnostics::json(files, &summary).to_string();
     prop_assert!(json.len() < most, "JSON of {} bytes", json.len());
-    let sarif = diagnostics::sarif(files, "0").to_string();
+    let sarif = diagnostics::sarif(files, &rules::all(), "0").to_string();
     prop_assert!(sarif.len() < most + 65_536, "SARIF of {} bytes", sarif.len());
 
     // The same object written as JSON gets the same verdict.

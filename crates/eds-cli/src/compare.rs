@@ -10,7 +10,7 @@ use std::hash::Hash;
 
 use eds_claims::CheckedFile;
 use eds_claims::rules::{beginnings, full_name, names, transitions};
-use kube_schema::diagnostics::{FileFindings, Finding, Severity, catalog};
+use kube_schema::diagnostics::{FileFindings, Finding, Severity};
 use kube_schema::yaml::Node;
 use serde_json::Value;
 
@@ -231,7 +231,7 @@ fn gone(claim: &Value, how: &str) -> Finding {
     let message = format!("claim {} is gone: {how}", full_name(claim));
     let help = "where files are applied with pruning, as by Argo CD, its service is deleted; that \
         is fine if it is meant";
-    Finding::new(&catalog::REMOVED, message).help(help)
+    Finding::new(&eds_claims::rules::transitions::REMOVED, message).help(help)
 }
 
 /// A claim that is gone, though its text stands somewhere still, or what stands in its place is not read. Who

@@ -177,8 +177,7 @@ pub(super) fn apply_combine(
     let combined = combine(c, &variables)?;
     let value = resolve_transforms(&patch.transforms, combined, to, go_on).map_err(|error| {
         // Here it is written without being read back first, so the message has one more layer.
-        let is_float = error.to_string().starts_with("cannot marshal value to JSON: ");
-        if is_float { error.wrap("cannot patch to object") } else { error }
+        if error.is_no_json() { error.wrap("cannot patch to object") } else { error }
     })?;
     let options = merge_options(patch.policy.as_ref())?;
     patch_one(patch.to_path(), value, to, options)
@@ -222,10 +221,10 @@ fn resolve_transforms(
         has_raw_bytes = has_raw_bytes || yields_raw_bytes(transform);
         value = resolve_in_pipe(transform, value, go_on).map_err(|mut error| {
             if has_raw_bytes {
-                raw_bytes::replace_in(&mut error.0);
+                raw_bytes::replace_in(&mut error.message);
             }
-            match unsupported(&error.0).filter(|_| i + 1 == transforms.len()) {
-                Some(cause) => Error::new(format!("cannot marshal value to JSON: {cause}")),
+            match error.no_json.as_ref().filter(|_| i + 1 == transforms.len()) {
+                Some(cause) => Error::no_json(format!("cannot marshal value to JSON: {cause}")),
                 None => Error::new(format!("transform at index {i} returned error: {error}")),
             }
         })?;
@@ -240,14 +239,6 @@ fn resolve_transforms(
         raw_bytes::replace(&mut value);
     }
     Ok(value)
-}
-
-/// The cause of an error that is only about what JSON cannot say: infinities and NaN. Upstream's
-/// transforms yield them, and it fails where it writes the value.
-fn unsupported(error: &str) -> Option<&str> {
-    let cause = error.rsplit_once("transform could not resolve: ")?.1;
-    let float = cause.strip_prefix("json: unsupported value: ")?;
-    matches!(float, "+Inf" | "-Inf" | "NaN").then_some(cause)
 }
 
 /// What Go's nil slice or map is to the transforms after the one that made it of the JSON text

@@ -122,7 +122,8 @@ impl Report<'_> {
                     to.as_str().unwrap_or_default()
                 );
                 let help = "put it on the objects alone that are to be given to the claim";
-                let finding = Finding::new(&catalog::HANDLING, message).help(help);
+                let finding =
+                    Finding::new(&crate::rules::transitions::HANDLING, message).help(help);
                 self.add(&step.folder, &step.field, finding);
             }
         }
@@ -299,7 +300,7 @@ impl Comparison<'_> {
             report.add(
                 &step.folder,
                 &step.field,
-                Finding::new(&catalog::REMOVED, message).help(help),
+                Finding::new(&crate::rules::transitions::REMOVED, message).help(help),
             );
         }
     }
@@ -348,7 +349,7 @@ fn beginning(api: &ClaimApi, claim: &Value) -> Vec<Finding> {
 
 /// What is found of a claim, said of its kustomization.
 fn describe(finding: &Finding, claim: &Value) -> String {
-    match finding.rule.code == catalog::RENAMED.code {
+    match finding.rule.code == crate::rules::transitions::RENAMED.code {
         true => finding.message.clone(),
         false => format!("in claim {}, {} {}", full_name(claim), finding.path, finding.message),
     }

@@ -7,7 +7,18 @@ use serde_json::Value;
 
 use super::Claim;
 use kube_object::path::Path;
-use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::diagnostics::{Finding, Rule, Severity};
+
+/// An environment variable that is set twice.
+pub(super) static RULE: Rule = Rule {
+    code: "EDS204",
+    name: "duplicate-env",
+    severity: Severity::Error,
+    what: "An environment variable that is set twice.",
+    why: "One of the values would be lost; the API server refuses it.",
+    bad: "[{name: A, value: x}, {name: A, value: y}]",
+    good: "[{name: A, value: y}]",
+};
 
 /// Set from `spec.nats` by the Composition.
 const RESERVED: [&str; 3] = ["NATS_URL", "NATS_STREAM_NAME", "NATS_CONSUMER_GROUP"];
@@ -29,7 +40,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     }
     let mut first: HashMap<&str, &Path> = HashMap::new();
     for (name, path) in &names {
-        let duplicate = |message: String| claim.finding(&catalog::DUPLICATE_ENV, path, message);
+        let duplicate = |message: String| claim.finding(&RULE, path, message);
         if RESERVED.contains(name) {
             let message = format!("{name} is set from spec.nats");
             out.push(duplicate(message).help("choose another name"));

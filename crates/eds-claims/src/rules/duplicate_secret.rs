@@ -4,7 +4,18 @@ use std::collections::HashMap;
 
 use super::Claim;
 use kube_object::path::Path;
-use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::diagnostics::{Finding, Rule, Severity};
+
+/// A secret that is named twice under secretRefs.
+pub(super) static RULE: Rule = Rule {
+    code: "EDS203",
+    name: "duplicate-secret",
+    severity: Severity::Error,
+    what: "A secret that is named twice under secretRefs.",
+    why: "The API server refuses it: one entry says all there is to say about a secret.",
+    bad: "[{name: db, envFrom: true}, {name: db, envFrom: true}]",
+    good: "[{name: db, envFrom: true}]",
+};
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     for (field, help) in [
@@ -18,7 +29,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
             if let Some(before) = first.get(name) {
                 let message =
                     format!("secret {name:?} is named before, on line {}", claim.line(before));
-                out.push(claim.finding(&catalog::DUPLICATE_SECRET, &path, message).help(help));
+                out.push(claim.finding(&RULE, &path, message).help(help));
             } else {
                 first.insert(name, path);
             }

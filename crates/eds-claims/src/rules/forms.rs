@@ -5,7 +5,7 @@ use super::names::SIZES;
 use super::reword::Said;
 use super::unknown::{parse, value as written};
 use kube_object::path::{Path, Step};
-use kube_schema::diagnostics::Finding;
+use kube_schema::diagnostics::{Detail, Finding};
 use kube_schema::schema::nearest;
 use kube_schema::yaml::Place;
 use kube_schema::yaml::{Content, Entry, Node};
@@ -15,7 +15,7 @@ pub(super) fn value(node: &Node, finding: &Finding) -> Option<String> {
     let path = any_path(&finding.path)?;
     let here = path.node(node)?;
     let field = last_key(&path)?;
-    let wanted = finding.message.strip_prefix("must be ")?;
+    let Detail::Wanted(wanted) = &finding.detail else { return None };
     fit(here, field, wanted, &path, node)
 }
 

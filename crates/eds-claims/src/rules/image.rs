@@ -5,8 +5,20 @@
 use super::Claim;
 use kube_object::image::Image;
 use kube_object::path::Path;
-use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::diagnostics::{Finding, Rule, Severity};
 use kube_schema::yaml::Place;
+
+/// An image that the API takes and no node does: a digest of the wrong length or algorithm, a name of more than 255 characters, a registry alone.
+pub(super) static RULE: Rule = Rule {
+    code: "EDS215",
+    name: "unusable-image",
+    severity: Severity::Error,
+    what: "An image that the API takes and no node does: a digest of the wrong length or algorithm, \
+            a name of more than 255 characters, a registry alone.",
+    why: "The pods never start (InvalidImageName).",
+    bad: "image: registry.example.com/worker@md5:…",
+    good: "image: registry.example.com/worker@sha256:…",
+};
 
 /// What to do about a digest that is none.
 pub(super) const DIGEST_FIX: &str =
@@ -19,7 +31,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let text = image.reference.as_str();
     let path = Path::fields("spec.image");
     let mut refuse = |part: &str, message: String, fix: String| {
-        let mut finding = claim.finding(&catalog::IMAGE, &path, message).help(fix);
+        let mut finding = claim.finding(&RULE, &path, message).help(fix);
         let at = text.rfind(part).unwrap_or_default();
         finding.span = path.part(claim.node, text, at, part).unwrap_or(finding.span);
         out.push(finding);

@@ -8,7 +8,7 @@ use super::slip::Slip;
 use super::unknown::{Said, parse};
 use kube_object::path::Step;
 use kube_object::words;
-use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::diagnostics::{Detail, Finding, catalog};
 use kube_schema::yaml::{Content, Node};
 
 /// Fields of one mapping about which the same is to be said, and those that came with a pasted pod.
@@ -135,7 +135,7 @@ pub(super) fn repeated(findings: &mut Vec<Finding>) {
             finding.path.contains('[') && (whole || *finding.rule == catalog::UNKNOWN_FIELD);
         // Keys that should be values differ from entry to entry.
         let path = match finding.path.rsplit_once('.') {
-            Some((entry, _)) if finding.message.contains(": an entry has ") => entry,
+            Some((entry, _)) if finding.detail == Detail::KeysForValues => entry,
             _ => finding.path.as_str(),
         };
         if listed && let Some(path) = without_numbers(path) {

@@ -3,7 +3,19 @@
 use super::Claim;
 use kube_object::image::Image;
 use kube_object::path::Path;
-use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::diagnostics::{Finding, Rule, Severity};
+
+/// An image with the tag latest, or without a tag and digest.
+pub(super) static RULE: Rule = Rule {
+    code: "EDS201",
+    name: "latest-tag",
+    severity: Severity::Warning,
+    what: "An image with the tag latest, or without a tag and digest.",
+    why: "Each pod start may run other code, a rollback does not bring the old code back, and every \
+         start pulls.",
+    bad: "image: registry.example.com/worker",
+    good: "image: registry.example.com/worker:1.4.2",
+};
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let Some(image) = claim.text("spec.image").filter(|i| !i.is_empty()) else { return };
@@ -14,7 +26,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let message = "the image has no fixed version, so each pod start may run other code";
     out.push(
         claim
-            .finding(&catalog::LATEST_TAG, &Path::fields("spec.image"), message)
+            .finding(&RULE, &Path::fields("spec.image"), message)
             .help("name a version, such as :1.4.2, or a digest"),
     );
 }

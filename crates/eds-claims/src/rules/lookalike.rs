@@ -5,8 +5,19 @@
 use super::Claim;
 use kube_object::path::Path;
 use kube_schema::characters::{self, explain, foreign_letter};
-use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::diagnostics::{Finding, Rule, Severity};
 use kube_schema::yaml::Place;
+
+/// A letter that only looks like one of a to z, in a name that has both.
+pub(super) static RULE: Rule = Rule {
+    code: "EDS216",
+    name: "lookalike",
+    severity: Severity::Warning,
+    what: "A letter that only looks like one of a to z, in a name that has both.",
+    why: "NATS compares names byte by byte, so nobody finds the stream that reads the same.",
+    bad: "stream: ORDERS, with a Cyrillic O",
+    good: "stream: ORDERS",
+};
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let fields = ["spec.nats.stream", "spec.nats.consumer", "spec.nats.account", "spec.nats.url"];
@@ -15,7 +26,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
         let Some((at, letter, _)) = foreign_letter(text) else { continue };
         let Some((message, fix)) = explain(text) else { continue };
         let path = Path::fields(field);
-        let mut finding = claim.finding(&catalog::LOOKALIKE, &path, message).help(fix);
+        let mut finding = claim.finding(&RULE, &path, message).help(fix);
         let part = letter.to_string();
         finding.span = path.part(claim.node, text, at, &part).unwrap_or(finding.span);
         out.push(finding);
@@ -33,7 +44,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
                 characters::named(*open).unwrap_or_default()
             );
             let fix = "write \" around the value, or nothing";
-            out.push(claim.finding(&catalog::LOOKALIKE, &path, message).help(fix));
+            out.push(claim.finding(&RULE, &path, message).help(fix));
         }
     }
 }

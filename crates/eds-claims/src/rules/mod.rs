@@ -1,8 +1,9 @@
 //! Rules that no schema says, one file each.
 //!
 //! A rule sees the claim as it was written, with positions, and as the API server would store it.
-//! Rules speak of fields of our own API, so they only run for it. What a rule is about, and why,
-//! stands in the [catalog](kube_schema::diagnostics::catalog) and at the head of its file.
+//! Rules speak of fields of our own API, so they only run for it. A rule's file holds all of it: its code,
+//! what it finds and why that is bad, an example of each side (`eds explain EDS201` prints them), how it
+//! finds it, and its tests.
 
 mod duplicate_env;
 mod duplicate_secret;
@@ -22,7 +23,7 @@ mod servers;
 mod slip;
 mod system_account;
 mod together;
-mod transitions;
+pub mod transitions;
 mod unknown;
 mod unused_cooldown;
 mod variables;
@@ -38,8 +39,7 @@ use kube_schema::yaml::Place;
 use serde_json::Value;
 
 use kube_object::path::Path;
-use kube_schema::diagnostics::Finding;
-use kube_schema::diagnostics::catalog::Rule;
+use kube_schema::diagnostics::{ApiRule, Finding, Rule, catalog};
 use kube_schema::yaml::Node;
 
 /// What a rule looks at.
@@ -115,19 +115,65 @@ pub fn check(node: &Node, effective: &Value) -> Vec<Finding> {
     findings
 }
 
-/// Messages of the API's own rules that a rule here says again, at the entry instead of at the
-/// whole list.
-pub(crate) const LOCATED: [(&str, &Rule); 6] = {
-    use kube_schema::diagnostics::catalog::{DUPLICATE_ENV, DUPLICATE_SECRET};
-    [
-        ("a secret is named twice", &DUPLICATE_SECRET),
-        ("an image pull secret is named twice", &DUPLICATE_SECRET),
-        ("an environment variable is listed twice", &DUPLICATE_ENV),
-        ("an environment variable is set from two secrets", &DUPLICATE_ENV),
-        ("an environment variable is set both by", &DUPLICATE_ENV),
-        ("this variable is set from spec.nats", &DUPLICATE_ENV),
-    ]
-};
+/// The API's own rules that a rule here says again, at the entry instead of at the whole list.
+pub(crate) const LOCATED: [(ApiRule<&str>, &Rule); 8] = [
+    (ApiRule { field: "spec.secretRefs", index: 0 }, &duplicate_secret::RULE),
+    (ApiRule { field: "spec.imagePullSecrets", index: 0 }, &duplicate_secret::RULE),
+    (ApiRule { field: "spec", index: 0 }, &duplicate_env::RULE),
+    (ApiRule { field: "spec.secretRefs", index: 1 }, &duplicate_env::RULE),
+    (ApiRule { field: "spec.secretRefs[].env", index: 0 }, &duplicate_env::RULE),
+    (ApiRule { field: "spec.secretRefs[].env[].envName", index: 0 }, &duplicate_env::RULE),
+    (ApiRule { field: "spec.env", index: 0 }, &duplicate_env::RULE),
+    (ApiRule { field: "spec.env[].name", index: 0 }, &duplicate_env::RULE),
+];
+
+/// The kinds of findings that the rules here make.
+const OWN: [&Rule; 25] = [
+    &latest_tag::RULE,
+    &system_account::RULE,
+    &duplicate_secret::RULE,
+    &duplicate_env::RULE,
+    &plain_secret::RULE,
+    &monitoring_endpoint::RULE,
+    &unused_cooldown::RULE,
+    &nats_url::RULE,
+    &variables::RULE,
+    &together::SAME_NAME,
+    &together::SAME_CONSUMER,
+    &placeholders::RULE,
+    &image::RULE,
+    &lookalike::RULE,
+    &servers::RULE,
+    &not_declared::RULE,
+    &transitions::RESTART,
+    &transitions::RENAMED,
+    &transitions::LOWERED_MAX,
+    &transitions::DROPPED_SECRET,
+    &transitions::REMOVED,
+    &transitions::OTHER_COMPOSITION,
+    &transitions::HANDLING,
+    &transitions::BACKLOG,
+    &transitions::MAY_SLEEP,
+];
+
+/// Every kind of finding, by code: those of YAML and of the API's schema, and those of the rules here.
+#[must_use]
+pub fn all() -> Vec<&'static Rule> {
+    let mut all: Vec<&Rule> = catalog::ALL.iter().chain(&OWN).copied().collect();
+    all.sort_unstable_by_key(|rule| rule.code);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn codes_and_names_are_unique() {
+        let all = super::all();
+        let codes: std::collections::HashSet<&str> = all.iter().map(|rule| rule.code).collect();
+        let names: std::collections::HashSet<&str> = all.iter().map(|rule| rule.name).collect();
+        assert_eq!((codes.len(), names.len()), (all.len(), all.len()));
+    }
+}
 
 #[cfg(test)]
 pub(crate) mod testing {

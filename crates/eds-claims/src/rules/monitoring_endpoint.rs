@@ -3,7 +3,19 @@
 
 use super::Claim;
 use kube_object::path::Path;
-use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::diagnostics::{Finding, Rule, Severity};
+
+/// A monitoring endpoint that names NATS' client port.
+pub(super) static RULE: Rule = Rule {
+    code: "EDS208",
+    name: "monitoring-endpoint",
+    severity: Severity::Warning,
+    what: "A monitoring endpoint that names NATS' client port.",
+    why: "KEDA asks over HTTP, which NATS serves on its monitoring port (8222); on 4222 it gets no \
+         answer and never scales.",
+    bad: "monitoringEndpoint: nats.nats.svc:4222",
+    good: "monitoringEndpoint: nats-headless.nats.svc.cluster.local:8222",
+};
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let endpoint = claim.text("spec.nats.monitoringEndpoint").unwrap_or_default();
@@ -11,11 +23,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
         let message = "4222 is NATS' client port; KEDA asks for the lag over HTTP";
         out.push(
             claim
-                .finding(
-                    &catalog::MONITORING_PORT,
-                    &Path::fields("spec.nats.monitoringEndpoint"),
-                    message,
-                )
+                .finding(&RULE, &Path::fields("spec.nats.monitoringEndpoint"), message)
                 .help("name the monitoring port of the headless Service, usually 8222"),
         );
     }

@@ -2,7 +2,18 @@
 
 use super::Claim;
 use kube_object::path::Path;
-use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::diagnostics::{Finding, Rule, Severity};
+
+/// A NATS URL that names NATS' monitoring or cluster port.
+pub(super) static RULE: Rule = Rule {
+    code: "EDS210",
+    name: "client-port",
+    severity: Severity::Warning,
+    what: "A NATS URL that names NATS' monitoring or cluster port.",
+    why: "Clients connect to the client port (4222); elsewhere nobody speaks their protocol.",
+    bad: "url: nats://nats.nats.svc:8222",
+    good: "url: nats://nats.nats.svc:4222",
+};
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let url = claim.text("spec.nats.url").unwrap_or_default();
@@ -22,7 +33,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
         };
         out.push(
             claim
-                .finding(&catalog::CLIENT_PORT, &Path::fields("spec.nats.url"), message)
+                .finding(&RULE, &Path::fields("spec.nats.url"), message)
                 .help(format!("write {scheme}://{name}:4222")),
         );
     }

@@ -3,13 +3,24 @@
 
 use super::Claim;
 use kube_object::path::Path;
-use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::diagnostics::{Finding, Rule, Severity};
 use kube_schema::yaml::Place;
+
+/// A field that a file cannot decide: generateName, resourceVersion, uid, status.
+pub(super) static RULE: Rule = Rule {
+    code: "EDS218",
+    name: "not-declarative",
+    severity: Severity::Warning,
+    what: "A field that a file cannot decide: generateName, resourceVersion, uid, status.",
+    why: "kubectl apply refuses it, or Kubernetes drops it.",
+    bad: "metadata: {generateName: worker-}",
+    good: "metadata: {name: worker}",
+};
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let mut warn = |path: Path, message: &str, fix: &str| {
         if path.node(claim.node).is_some() {
-            let mut finding = claim.finding(&catalog::NOT_DECLARED, &path, message).help(fix);
+            let mut finding = claim.finding(&RULE, &path, message).help(fix);
             finding.span = path.key_span(claim.node);
             out.push(finding);
         }

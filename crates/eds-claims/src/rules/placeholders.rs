@@ -6,9 +6,20 @@
 
 use super::Claim;
 use kube_object::path::Path;
-use kube_schema::diagnostics::{Finding, Severity, catalog};
+use kube_schema::diagnostics::{Finding, Rule, Severity};
 use kube_schema::placeholder::{self, Placeholder};
 use kube_schema::yaml::Place;
+
+/// A placeholder that nothing replaced, in a name, a URL, an account or an image.
+pub(super) static RULE: Rule = Rule {
+    code: "EDS214",
+    name: "placeholder",
+    severity: Severity::Error,
+    what: "A placeholder that nothing replaced, in a name, a URL, an account or an image.",
+    why: "Nothing replaces it later: the service would look for a stream or server of that name.",
+    bad: "stream: ${STREAM}",
+    good: "stream: ORDERS",
+};
 
 /// Texts that name something.
 const NAMES: [&str; 7] = [
@@ -28,8 +39,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
             |found: &Placeholder<'_>| field == "spec.nats.url" && found.text.starts_with("$(");
         if let Some(found) = placeholder::find(text).filter(|found| !of_kubernetes(found)) {
             let path = Path::fields(field);
-            let mut finding =
-                claim.finding(&catalog::PLACEHOLDER, &path, found.cause()).help(placeholder::FIX);
+            let mut finding = claim.finding(&RULE, &path, found.cause()).help(placeholder::FIX);
             finding.span =
                 path.part(claim.node, text, found.at, found.text).unwrap_or(finding.span);
             if !found.certain {
@@ -45,8 +55,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
         let word = found.text.starts_with(|c: char| c == '<' || c.is_ascii_alphabetic());
         if found.text.starts_with("{{") || whole && word {
             let path = Path::fields("spec.env").index(i).key("value");
-            let mut finding =
-                claim.finding(&catalog::PLACEHOLDER, &path, found.cause()).help(placeholder::FIX);
+            let mut finding = claim.finding(&RULE, &path, found.cause()).help(placeholder::FIX);
             finding.severity = Severity::Warning;
             out.push(finding);
         }

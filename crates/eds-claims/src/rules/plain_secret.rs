@@ -6,14 +6,26 @@
 use super::Claim;
 use kube_object::path::Path;
 use kube_object::secrets::{holds_text, secret_name, secret_option, secret_value, user_info};
-use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::diagnostics::{Finding, Rule, Severity};
+
+/// A password, token or key in spec.env, in the init container's command, or in the NATS URL.
+pub(super) static RULE: Rule = Rule {
+    code: "EDS207",
+    name: "plain-secret",
+    severity: Severity::Warning,
+    what: "A password, token or key in spec.env, in the init container's command, or in the NATS \
+            URL.",
+    why: "Claims are readable by everyone who may see them, and live on in git.",
+    bad: "env: [{name: DB_PASSWORD, value: hunter2}]",
+    good: "secretRefs: [{name: db, env: [{secretKey: password, envName: DB_PASSWORD}]}]",
+};
 
 const FIX: &str = "put it into a Secret, and name that under spec.secretRefs: [{name: SECRET, env: \
                    [{secretKey: KEY, envName: VARIABLE}]}]";
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let mut refuse = |path: &Path, message: String, fix: &str| {
-        out.push(claim.finding(&catalog::PLAIN_SECRET, path, message).help(fix).concealed());
+        out.push(claim.finding(&RULE, path, message).help(fix).concealed());
     };
     for (i, entry) in claim.list("env").iter().enumerate() {
         let text = |key: &str| entry.get(key).and_then(|v| v.as_str()).unwrap_or_default();

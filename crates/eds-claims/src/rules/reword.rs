@@ -10,7 +10,7 @@ use super::unknown::parse;
 use kube_object::path::Path;
 use kube_schema::characters;
 use kube_schema::diagnostics::catalog::{ADMISSION, CEL, ENUM, METADATA, PATTERN, TYPE};
-use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::diagnostics::{ApiRule, Finding, catalog};
 use kube_schema::placeholder;
 use kube_schema::yaml::{Content, Node};
 
@@ -324,7 +324,8 @@ fn endpoint_form(text: &str) -> Option<Said> {
 /// An endpoint that the platform does not allow, or whose port is none.
 fn endpoint(text: &str, finding: &Finding) -> Said {
     let default = "leave it out for nats-headless.nats.svc.cluster.local:8222";
-    if finding.message.starts_with("the port") {
+    const PORT: ApiRule<&str> = ApiRule { field: "spec.nats.monitoringEndpoint", index: 1 };
+    if PORT.is_broken_in(finding) {
         return (None, "write 8222, the port of NATS' monitoring".to_owned());
     }
     let (host, port) = text.rsplit_once(':').unwrap_or((text, "8222"));
@@ -372,15 +373,15 @@ pub(crate) fn refused_anyway(own: &Finding, findings: &[Finding]) -> bool {
         return false;
     }
     // What is only used beside a value cannot be judged while that value stands under another name.
-    if *own.rule == catalog::IDLE_COOLDOWN {
+    if *own.rule == super::unused_cooldown::RULE {
         let beside = |f: &Finding| f.path.starts_with("spec.scaling.");
         return findings.iter().any(|f| *f.rule == catalog::UNKNOWN_FIELD && beside(f));
     }
-    let more = *own.rule == catalog::PLACEHOLDER || *own.rule == catalog::LOOKALIKE;
+    let more = *own.rule == super::placeholders::RULE || *own.rule == super::lookalike::RULE;
     let refuses = |f: &Finding| {
         more || *f.rule == PATTERN
             || *f.rule == TYPE
-            || *f.rule == CEL && *own.rule == catalog::SERVER
+            || *f.rule == CEL && *own.rule == super::servers::RULE
     };
     findings.iter().any(|f| f.path == own.path && refuses(f))
 }
@@ -388,8 +389,8 @@ pub(crate) fn refused_anyway(own: &Finding, findings: &[Finding]) -> bool {
 /// Whether a rule of ours says the same as a rule of the API, at a better place.
 pub(crate) fn said_again(finding: &Finding, own: &[Finding]) -> bool {
     *finding.rule == catalog::CEL
-        && super::LOCATED.iter().any(|(message, rule)| {
-            finding.message.starts_with(message)
+        && super::LOCATED.iter().any(|(said, rule)| {
+            said.is_broken_in(finding)
                 && own.iter().any(|f| f.rule == *rule && f.path.starts_with(&finding.path))
         })
 }

@@ -3,14 +3,26 @@
 
 use super::Claim;
 use kube_object::path::Path;
-use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::diagnostics::{Finding, Rule, Severity};
 use kube_schema::yaml::Place;
+
+/// A NATS URL that leads to the pod itself, or holds two servers without a comma between them.
+pub(super) static RULE: Rule = Rule {
+    code: "EDS217",
+    name: "unreachable-server",
+    severity: Severity::Warning,
+    what: "A NATS URL that leads to the pod itself, or holds two servers without a comma between \
+            them.",
+    why: "The worker would never reach NATS.",
+    bad: "url: nats://localhost:4222",
+    good: "url: nats://nats.nats.svc:4222",
+};
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let url = claim.text("spec.nats.url").unwrap_or_default();
     let path = Path::fields("spec.nats.url");
     let mut warn = |part: &str, message: String, fix: String| {
-        let mut finding = claim.finding(&catalog::SERVER, &path, message).help(fix);
+        let mut finding = claim.finding(&RULE, &path, message).help(fix);
         let at = url.find(part).unwrap_or_default();
         finding.span = path.part(claim.node, url, at, part).unwrap_or(finding.span);
         out.push(finding);

@@ -8,7 +8,7 @@ use super::names::{Advice, PODS, ROWS, SECRET_VALUES};
 use super::unknown::{Said, parent, parse, value, value_from};
 use kube_object::path::Path;
 use kube_object::words;
-use kube_schema::diagnostics::Finding;
+use kube_schema::diagnostics::{Detail, Finding};
 use kube_schema::yaml::Place;
 use kube_schema::yaml::{Content, Entry, Node};
 
@@ -330,6 +330,7 @@ impl Slip {
         let items: Vec<String> =
             entries.iter().take(3).map(|entry| forms::entry_of(&level, entry)).collect();
         finding.message = format!("there is no such field: {wanted}");
+        finding.detail = Detail::KeysForValues;
         finding.help = Some(format!("write - {}", items.join(", - ")));
         true
     }

@@ -4,7 +4,19 @@
 
 use super::Claim;
 use kube_object::path::Path;
-use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::diagnostics::{Finding, Rule, Severity};
+
+/// An account of NATS' own that never holds a stream: $SYS, or $G in another spelling.
+pub(super) static RULE: Rule = Rule {
+    code: "EDS202",
+    name: "system-account",
+    severity: Severity::Error,
+    what: "An account of NATS' own that never holds a stream: $SYS, or $G in another spelling.",
+    why: "NATS refuses JetStream on its system account, so KEDA never finds the consumer there and \
+         never scales the service.",
+    bad: "account: $SYS",
+    good: "account: $G",
+};
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let account = claim.text("spec.nats.account").unwrap_or_default();
@@ -12,7 +24,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     if global && account.starts_with('$') {
         let message = format!("NATS has no account {account}; its global account is $G");
         let path = Path::fields("spec.nats.account");
-        let finding = claim.finding(&catalog::SYSTEM_ACCOUNT, &path, message);
+        let finding = claim.finding(&RULE, &path, message);
         out.push(finding.help("write $G, or leave it out: that is the default"));
     } else if account.trim_start_matches('$').eq_ignore_ascii_case("sys")
         && account.starts_with('$')
@@ -29,7 +41,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
         let path = Path::fields("spec.nats.account");
         out.push(
             claim
-                .finding(&catalog::SYSTEM_ACCOUNT, &path, message)
+                .finding(&RULE, &path, message)
                 .help("leave it out for $G, the account of a server without accounts"),
         );
     }

@@ -7,8 +7,31 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use kube_object::path::Path;
-use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::diagnostics::{Finding, Rule, Severity};
 use kube_schema::yaml::{Node, Span};
+
+/// Two claims of one namespace and name.
+pub(super) static SAME_NAME: Rule = Rule {
+    code: "EDS212",
+    name: "same-name",
+    severity: Severity::Warning,
+    what: "Two claims of one namespace and name.",
+    why: "They are one object to Kubernetes: the one that is applied last wins, without a word.",
+    bad: "name: a … name: a",
+    good: "name: a … name: b",
+};
+
+/// Two claims that read one consumer.
+pub(super) static SAME_CONSUMER: Rule = Rule {
+    code: "EDS213",
+    name: "same-consumer",
+    severity: Severity::Warning,
+    what: "Two claims that read one consumer.",
+    why: "They share its messages, and each scales by the whole lag: twice the pods that are \
+            needed.",
+    bad: "consumer: c … consumer: c",
+    good: "consumer: c … consumer: d",
+};
 
 /// What one claim says of itself, and where.
 #[derive(Debug, Clone)]
@@ -87,12 +110,10 @@ impl Together {
                         one that is applied last wins",
                     place(before)
                 );
-                findings.push(
-                    Finding::new(&catalog::SAME_NAME, message).at(*span, "metadata.name").help(
-                        "give one of them another name, or remove it; what is for different \
+                findings.push(Finding::new(&SAME_NAME, message).at(*span, "metadata.name").help(
+                    "give one of them another name, or remove it; what is for different \
                             clusters is validated apart",
-                    ),
-                );
+                ));
             } else {
                 self.names.insert(key.clone(), here(span));
             }
@@ -109,7 +130,7 @@ impl Together {
                     place(before)
                 );
                 findings.push(
-                    Finding::new(&catalog::SAME_CONSUMER, message)
+                    Finding::new(&SAME_CONSUMER, message)
                         .at(*span, "spec.nats.consumer")
                         .help("make a consumer for each in NATS, and name that"),
                 );

@@ -5,9 +5,112 @@ use serde_json::Value;
 
 use super::Claim;
 use kube_object::path::Path;
-use kube_schema::diagnostics::catalog::Rule;
-use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::diagnostics::{Finding, Rule, Severity};
 use kube_schema::yaml::Node;
+
+/// A change that restarts the service's pods.
+pub static RESTART: Rule = Rule {
+    code: "EDS301",
+    name: "restarts-pods",
+    severity: Severity::Warning,
+    what: "A change that restarts the service's pods.",
+    why: "Changed pod templates roll out: every pod is replaced.",
+    bad: "image: …:1.0 -> …:1.1",
+    good: "scaling.maxReplicas: 10 -> 20",
+};
+
+/// A claim whose name or namespace changed.
+pub static RENAMED: Rule = Rule {
+    code: "EDS302",
+    name: "renamed",
+    severity: Severity::Error,
+    what: "A claim whose name or namespace changed.",
+    why: "Kubernetes has no renaming: the old service is deleted and another one is made.",
+    bad: "name: a -> name: b",
+    good: "name: a -> name: a",
+};
+
+/// A maxReplicas that became smaller.
+pub static LOWERED_MAX: Rule = Rule {
+    code: "EDS303",
+    name: "lowered-maximum",
+    severity: Severity::Warning,
+    what: "A maxReplicas that became smaller.",
+    why: "Pods above the new maximum are stopped at once, also under load.",
+    bad: "maxReplicas: 20 -> 5",
+    good: "maxReplicas: 5 -> 20",
+};
+
+/// A secret, or one of its variables, that the claim no longer uses.
+pub static DROPPED_SECRET: Rule = Rule {
+    code: "EDS304",
+    name: "dropped-secret",
+    severity: Severity::Warning,
+    what: "A secret, or one of its variables, that the claim no longer uses.",
+    why: "The service loses the variables at its next start.",
+    bad: "secretRefs: [{name: db, …}] -> []",
+    good: "secretRefs unchanged",
+};
+
+/// A claim that is gone from its file.
+pub static REMOVED: Rule = Rule {
+    code: "EDS305",
+    name: "removed",
+    severity: Severity::Warning,
+    what: "A claim that is gone from its file.",
+    why: "Where files are applied with pruning, its service is deleted. An error where its text \
+            still stands, under a name that nobody applies, or a link stands in its place: that is \
+            no plain deletion.",
+    bad: "(claim removed)",
+    good: "(claim kept)",
+};
+
+/// A claim that chooses another Composition, or another revision of it.
+pub static OTHER_COMPOSITION: Rule = Rule {
+    code: "EDS306",
+    name: "other-composition",
+    severity: Severity::Warning,
+    what: "A claim that chooses another Composition, or another revision of it.",
+    why: "What runs is made anew by it: what the other one does not make is deleted.",
+    bad: "compositionRef: {name: a} -> {name: b}",
+    good: "compositionRef unchanged",
+};
+
+/// A change to how Crossplane treats the claim: which composite is its own, its external name, a pause.
+pub static HANDLING: Rule = Rule {
+    code: "EDS307",
+    name: "handling",
+    severity: Severity::Warning,
+    what: "A change to how Crossplane treats the claim: which composite is its own, its external \
+            name, a pause.",
+    why: "The claim may take over what another one made, leave its own behind, or stop being \
+            reconciled.",
+    bad: "crossplane.io/paused: \"true\"",
+    good: "(no such annotation)",
+};
+
+/// A claim that reads another consumer than before.
+pub static BACKLOG: Rule = Rule {
+    code: "EDS308",
+    name: "abandoned-consumer",
+    severity: Severity::Warning,
+    what: "A claim that reads another consumer than before.",
+    why: "What waits in the old consumer is read by nobody, and no longer makes the service scale.",
+    bad: "consumer: a -> consumer: b",
+    good: "consumer unchanged",
+};
+
+/// A minReplicas that became 0.
+pub static MAY_SLEEP: Rule = Rule {
+    code: "EDS309",
+    name: "may-sleep",
+    severity: Severity::Warning,
+    what: "A minReplicas that became 0.",
+    why: "The service sleeps while no message waits: nothing of it answers, and the first message \
+            waits until a pod has started.",
+    bad: "minReplicas: 1 -> 0",
+    good: "minReplicas: 2 -> 1",
+};
 
 /// Fields that end up in the pod template, so that a change to them replaces every pod.
 const POD_FIELDS: [&str; 10] = [
@@ -38,7 +141,7 @@ pub fn transitions(before: &Value, node: &Node, effective: &Value) -> Vec<Findin
         let path = Path::fields("spec").with_fields(field);
         let pointer = format!("/spec/{}", field.replace('.', "/"));
         if before.at(&pointer) != effective.at(&pointer) {
-            out.push(claim.finding(&catalog::RESTART, &path, "changed, which restarts the pods"));
+            out.push(claim.finding(&RESTART, &path, "changed, which restarts the pods"));
         }
     }
     let maximum = |v: &Value| v.integer("/spec/scaling/maxReplicas");
@@ -46,11 +149,7 @@ pub fn transitions(before: &Value, node: &Node, effective: &Value) -> Vec<Findin
         && new < old
     {
         let message = format!("was {old} and is {new}: pods above it are stopped, also under load");
-        out.push(claim.finding(
-            &catalog::LOWERED_MAX,
-            &Path::fields("spec.scaling.maxReplicas"),
-            message,
-        ));
+        out.push(claim.finding(&LOWERED_MAX, &Path::fields("spec.scaling.maxReplicas"), message));
     }
     let minimum = |v: &Value| v.integer("/spec/scaling/minReplicas");
     if let (Some(old), Some(0)) = (minimum(before), minimum(effective))
@@ -61,7 +160,7 @@ pub fn transitions(before: &Value, node: &Node, effective: &Value) -> Vec<Findin
                 the next"
         );
         let path = Path::fields("spec.scaling.minReplicas");
-        out.push(claim.finding(&catalog::MAY_SLEEP, &path, message));
+        out.push(claim.finding(&MAY_SLEEP, &path, message));
     }
     dropped_secrets(before, &claim, &mut out);
     backlog(before, &claim, &mut out);
@@ -110,7 +209,7 @@ fn renamed(before: &Value, claim: &Claim<'_>) -> Option<Finding> {
     );
     let help = "keep the name, or move in two steps: add the new claim, then remove the old";
     let path = Path::fields("metadata").key(field);
-    Some(claim.finding(&catalog::RENAMED, &path, message).help(help))
+    Some(claim.finding(&RENAMED, &path, message).help(help))
 }
 
 /// Messages that wait where nobody reads any more.
@@ -133,7 +232,7 @@ fn backlog(before: &Value, claim: &Claim<'_>, out: &mut Vec<Finding>) {
     );
     let help = "let the old consumer run empty first, or keep a claim that reads it until it is";
     let path = Path::fields("spec.nats").key(field);
-    out.push(claim.finding(&catalog::BACKLOG, &path, message).help(help));
+    out.push(claim.finding(&BACKLOG, &path, message).help(help));
 }
 
 /// A field or annotation that Crossplane reads of any claim: where, its rule, what it says.
@@ -141,18 +240,18 @@ struct Handling(&'static str, &'static Rule, &'static str);
 
 /// What chooses, or follows, a Composition; a choice like any other where the claim is new.
 const CHOICES: [Handling; 6] = [
-    Handling("spec.compositionRef", &catalog::OTHER_COMPOSITION, CHOOSES),
-    Handling("spec.compositionSelector", &catalog::OTHER_COMPOSITION, CHOOSES),
-    Handling("spec.compositionRevisionRef", &catalog::OTHER_COMPOSITION, CHOOSES),
-    Handling("spec.compositionRevisionSelector", &catalog::OTHER_COMPOSITION, CHOOSES),
+    Handling("spec.compositionRef", &OTHER_COMPOSITION, CHOOSES),
+    Handling("spec.compositionSelector", &OTHER_COMPOSITION, CHOOSES),
+    Handling("spec.compositionRevisionRef", &OTHER_COMPOSITION, CHOOSES),
+    Handling("spec.compositionRevisionSelector", &OTHER_COMPOSITION, CHOOSES),
     Handling(
         "spec.compositionUpdatePolicy",
-        &catalog::HANDLING,
+        &HANDLING,
         "says whether the service follows new revisions of its Composition",
     ),
     Handling(
         "spec.compositeDeletePolicy",
-        &catalog::HANDLING,
+        &HANDLING,
         "says whether deleting the claim waits until its service is gone",
     ),
 ];
@@ -161,23 +260,19 @@ const CHOICES: [Handling; 6] = [
 const NEW: [Handling; 4] = [
     Handling(
         "spec.resourceRef",
-        &catalog::HANDLING,
+        &HANDLING,
         "names the composite that the claim owns: its own is left behind, and another's may be \
             taken over",
     ),
     Handling(
         "spec.resourceRefs",
-        &catalog::HANDLING,
+        &HANDLING,
         "names what the composite made: another's objects may be taken over or deleted",
     ),
-    Handling(
-        PAUSED,
-        &catalog::HANDLING,
-        "says whether Crossplane does anything about this claim at all",
-    ),
+    Handling(PAUSED, &HANDLING, "says whether Crossplane does anything about this claim at all"),
     Handling(
         "crossplane.io/external-name",
-        &catalog::HANDLING,
+        &HANDLING,
         "is the name of the composite, which may be another claim's",
     ),
 ];
@@ -234,29 +329,21 @@ fn dropped_secrets(before: &Value, claim: &Claim<'_>, out: &mut Vec<Finding>) {
         match now.iter().position(|secret| name(secret).as_deref() == Some(&old_name)) {
             None => {
                 let message = format!("secret {old_name:?} is no longer used");
-                out.push(claim.finding(&catalog::DROPPED_SECRET, &path, message));
+                out.push(claim.finding(&DROPPED_SECRET, &path, message));
             }
             Some(i) => {
                 let whole = |secret: &Value| secret.get("envFrom") == Some(&Value::Bool(true));
                 if whole(&old) && !now.get(i).is_some_and(whole) {
                     let message = "envFrom is gone: of the variables that this secret sets, only \
                         those listed are left";
-                    out.push(claim.finding(
-                        &catalog::DROPPED_SECRET,
-                        &path.index(i).key("name"),
-                        message,
-                    ));
+                    out.push(claim.finding(&DROPPED_SECRET, &path.index(i).key("name"), message));
                     continue;
                 }
                 let lost: Vec<String> =
                     variables(&old).into_iter().filter(|v| !kept.contains(v)).collect();
                 if !lost.is_empty() {
                     let message = format!("{} no longer set from it", lost.join(", "));
-                    out.push(claim.finding(
-                        &catalog::DROPPED_SECRET,
-                        &path.index(i).key("name"),
-                        message,
-                    ));
+                    out.push(claim.finding(&DROPPED_SECRET, &path.index(i).key("name"), message));
                 }
             }
         }

@@ -14,7 +14,7 @@ use super::slip::{self, Slip};
 use kube_object::path::{Path, Step};
 use kube_object::words;
 use kube_schema::characters;
-use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::diagnostics::{Detail, Finding, catalog};
 use kube_schema::yaml::{Content, Entry, Node, Position};
 
 /// Beyond these, only the schema's own words: nobody reads on, and a hostile file has 100,000.
@@ -147,8 +147,7 @@ fn advice(at: &Path, name: &str) -> Option<Advice> {
 
 /// Whether a finding says that something is not there.
 pub(crate) fn is_missing(finding: &Finding) -> bool {
-    *finding.rule == catalog::REQUIRED
-        || *finding.rule == catalog::NOT_AN_OBJECT && finding.message.starts_with("is missing")
+    *finding.rule == catalog::REQUIRED || finding.detail == Detail::Missing
 }
 
 /// Fields of one mapping that belong to one other are one fault.

@@ -2,8 +2,19 @@
 
 use super::Claim;
 use kube_object::path::Path;
-use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::diagnostics::{Finding, Rule, Severity};
 use kube_schema::yaml::Place;
+
+/// A cooldownPeriod or activationLagThreshold without minReplicas 0.
+pub(super) static RULE: Rule = Rule {
+    code: "EDS209",
+    name: "unused-cooldown",
+    severity: Severity::Warning,
+    what: "A cooldownPeriod or activationLagThreshold without minReplicas 0.",
+    why: "KEDA only uses them on the way between one replica and none.",
+    bad: "{minReplicas: 1, cooldownPeriod: 60}",
+    good: "{minReplicas: 0, cooldownPeriod: 60}",
+};
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let scaling = Path::fields("spec.scaling");
@@ -19,7 +30,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
         // The threshold's default says what holds anyway.
         if value.is_some_and(|value| field == "cooldownPeriod" || value > 0) {
             let message = "is only used when minReplicas is 0";
-            let finding = claim.finding(&catalog::IDLE_COOLDOWN, &path, message);
+            let finding = claim.finding(&RULE, &path, message);
             out.push(finding.help("leave it out, or set minReplicas: 0"));
         }
     }

@@ -10,7 +10,18 @@ use std::collections::{HashMap, HashSet};
 use super::Claim;
 use kube_object::path::Path;
 use kube_object::words;
-use kube_schema::diagnostics::{Finding, catalog};
+use kube_schema::diagnostics::{Finding, Rule, Severity};
+
+/// A reference $(NAME) that Kubernetes will not resolve.
+pub(super) static RULE: Rule = Rule {
+    code: "EDS211",
+    name: "unresolved-variable",
+    severity: Severity::Warning,
+    what: "A reference $(NAME) that Kubernetes will not resolve.",
+    why: "Kubernetes leaves it in the value as it is, so the worker gets the text $(NAME).",
+    bad: "env: [{name: A, value: $(B)}, {name: B, value: x}]",
+    good: "env: [{name: B, value: x}, {name: A, value: $(B)}]",
+};
 
 /// What `spec.nats` sets.
 const FROM_NATS: [&str; 3] = ["NATS_URL", "NATS_STREAM_NAME", "NATS_CONSUMER_GROUP"];
@@ -70,16 +81,14 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
             };
             let message =
                 format!("$({name}) is not resolved, and stays in the value as text: {why}");
-            out.push(claim.finding(&catalog::UNRESOLVED, path, message).help(fix));
+            out.push(claim.finding(&RULE, path, message).help(fix));
         }
         if !unset.is_empty() {
-            out.push(claim.finding(&catalog::UNRESOLVED, path, unset_message(&unset)).help(
-                match before {
-                    // Whatever the claim sets by name comes later.
-                    0 => WHOLE_SECRET.to_owned(),
-                    _ => unset_fix(&unset),
-                },
-            ));
+            out.push(claim.finding(&RULE, path, unset_message(&unset)).help(match before {
+                // Whatever the claim sets by name comes later.
+                0 => WHOLE_SECRET.to_owned(),
+                _ => unset_fix(&unset),
+            }));
         }
     };
     if let Some(url) = claim.text("spec.nats.url") {

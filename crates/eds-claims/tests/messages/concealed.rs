@@ -19,7 +19,7 @@ fn check(spec: &str, code: &str) {
         diagnostics::text(&files[0], false),
         diagnostics::github(&files[0]),
         diagnostics::json(&files, &Summary::default()).to_string(),
-        diagnostics::sarif(&files, "0").to_string(),
+        diagnostics::sarif(&files, &eds_claims::rules::all(), "0").to_string(),
     ] {
         assert!(said.contains(code), "{text}{said}");
         assert!(!said.contains("s3cr3t-v4lue"), "{text}{said}");

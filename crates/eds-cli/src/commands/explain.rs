@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
-use kube_schema::diagnostics::Severity;
-use kube_schema::diagnostics::catalog::{self, Rule};
+use eds_claims::rules;
+use kube_schema::diagnostics::{Rule, Severity};
 use kube_schema::schema::{Side, nearest, publish};
 
 use crate::Outcome;
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
 }
 
 fn by_name(what: &str) -> Option<&'static Rule> {
-    catalog::ALL.iter().copied().find(|rule| rule.name == what)
+    rules::all().into_iter().find(|rule| rule.name == what)
 }
 
 fn is_code(what: &str) -> bool {
@@ -54,7 +54,7 @@ fn is_code(what: &str) -> bool {
 }
 
 fn by_code(what: &str) -> Result<&'static Rule> {
-    let rules = || catalog::ALL.iter().copied();
+    let rules = || rules::all().into_iter();
     rules().find(|rule| rule.code.eq_ignore_ascii_case(what)).ok_or_else(|| {
         let near = nearest(what, rules().map(|rule| rule.code));
         let near = near.map(|code| format!("; did you mean {code}?")).unwrap_or_default();
@@ -71,7 +71,7 @@ const fn severity(rule: &Rule) -> &'static str {
 
 fn codes() -> String {
     let mut text = String::new();
-    for rule in catalog::ALL {
+    for rule in rules::all() {
         let _ = writeln!(text, "{}  {:7}  {}", rule.code, severity(rule), rule.what);
     }
     text

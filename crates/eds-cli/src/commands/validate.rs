@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
-use eds_claims::rules::{Identity, Together};
+use eds_claims::rules::{self, Identity, Together};
 use eds_claims::{self as claims, CheckedFile, Options, Origin};
 use kube_schema::diagnostics::{self, FileFindings, Finding, Severity, Summary, catalog};
 use kube_schema::schema::ClaimApi;
@@ -188,7 +188,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         }
         Format::Sarif => {
             let version = env!("CARGO_PKG_VERSION");
-            diagnostics::write_json(&mut out, &diagnostics::sarif(&files, version))?;
+            diagnostics::write_json(&mut out, &diagnostics::sarif(&files, &rules::all(), version))?;
             writeln!(out)?;
         }
         Format::Text | Format::Github => {}

@@ -145,24 +145,6 @@ rules! {
         "Two entries with the same key in a list that is a set or a map.",
         "The API server refuses it.",
         "[a, a]" => "[a, b]";
-    LATEST_TAG = "EDS201" "latest-tag" Warning:
-        "An image with the tag latest, or without a tag and digest.",
-        "Each pod start may run other code, a rollback does not bring the old code back, and every \
-         start pulls.",
-        "image: registry.example.com/worker" => "image: registry.example.com/worker:1.4.2";
-    SYSTEM_ACCOUNT = "EDS202" "system-account" Error:
-        "An account of NATS' own that never holds a stream: $SYS, or $G in another spelling.",
-        "NATS refuses JetStream on its system account, so KEDA never finds the consumer there and \
-         never scales the service.",
-        "account: $SYS" => "account: $G";
-    DUPLICATE_SECRET = "EDS203" "duplicate-secret" Error:
-        "A secret that is named twice under secretRefs.",
-        "The API server refuses it: one entry says all there is to say about a secret.",
-        "[{name: db, envFrom: true}, {name: db, envFrom: true}]" => "[{name: db, envFrom: true}]";
-    DUPLICATE_ENV = "EDS204" "duplicate-env" Error:
-        "An environment variable that is set twice.",
-        "One of the values would be lost; the API server refuses it.",
-        "[{name: A, value: x}, {name: A, value: y}]" => "[{name: A, value: y}]";
     ANCHOR = "EDS205" "merge-key" Warning:
         "A YAML merge key (<<).",
         "YAML 1.2 dropped merge keys, so editors and other tools read another claim than kubectl.",
@@ -171,103 +153,6 @@ rules! {
         "A field without a value.",
         "Kubernetes drops it, so its default holds; if that is meant, leave the field out.",
         "scaling:" => "scaling: {minReplicas: 2}";
-    PLAIN_SECRET = "EDS207" "plain-secret" Warning:
-        "A password, token or key in spec.env, in the init container's command, or in the NATS \
-            URL.",
-        "Claims are readable by everyone who may see them, and live on in git.",
-        "env: [{name: DB_PASSWORD, value: hunter2}]" =>
-        "secretRefs: [{name: db, env: [{secretKey: password, envName: DB_PASSWORD}]}]";
-    MONITORING_PORT = "EDS208" "monitoring-endpoint" Warning:
-        "A monitoring endpoint that names NATS' client port.",
-        "KEDA asks over HTTP, which NATS serves on its monitoring port (8222); on 4222 it gets no \
-         answer and never scales.",
-        "monitoringEndpoint: nats.nats.svc:4222" =>
-        "monitoringEndpoint: nats-headless.nats.svc.cluster.local:8222";
-    IDLE_COOLDOWN = "EDS209" "unused-cooldown" Warning:
-        "A cooldownPeriod or activationLagThreshold without minReplicas 0.",
-        "KEDA only uses them on the way between one replica and none.",
-        "{minReplicas: 1, cooldownPeriod: 60}" => "{minReplicas: 0, cooldownPeriod: 60}";
-    CLIENT_PORT = "EDS210" "client-port" Warning:
-        "A NATS URL that names NATS' monitoring or cluster port.",
-        "Clients connect to the client port (4222); elsewhere nobody speaks their protocol.",
-        "url: nats://nats.nats.svc:8222" => "url: nats://nats.nats.svc:4222";
-    UNRESOLVED = "EDS211" "unresolved-variable" Warning:
-        "A reference $(NAME) that Kubernetes will not resolve.",
-        "Kubernetes leaves it in the value as it is, so the worker gets the text $(NAME).",
-        "env: [{name: A, value: $(B)}, {name: B, value: x}]" =>
-        "env: [{name: B, value: x}, {name: A, value: $(B)}]";
-    SAME_NAME = "EDS212" "same-name" Warning:
-        "Two claims of one namespace and name.",
-        "They are one object to Kubernetes: the one that is applied last wins, without a word.",
-        "name: a … name: a" => "name: a … name: b";
-    SAME_CONSUMER = "EDS213" "same-consumer" Warning:
-        "Two claims that read one consumer.",
-        "They share its messages, and each scales by the whole lag: twice the pods that are \
-            needed.",
-        "consumer: c … consumer: c" => "consumer: c … consumer: d";
-    PLACEHOLDER = "EDS214" "placeholder" Error:
-        "A placeholder that nothing replaced, in a name, a URL, an account or an image.",
-        "Nothing replaces it later: the service would look for a stream or server of that name.",
-        "stream: ${STREAM}" => "stream: ORDERS";
-    IMAGE = "EDS215" "unusable-image" Error:
-        "An image that the API takes and no node does: a digest of the wrong length or algorithm, \
-            a name of more than 255 characters, a registry alone.",
-        "The pods never start (InvalidImageName).",
-        "image: registry.example.com/worker@md5:…" => "image: registry.example.com/worker@sha256:…";
-    LOOKALIKE = "EDS216" "lookalike" Warning:
-        "A letter that only looks like one of a to z, in a name that has both.",
-        "NATS compares names byte by byte, so nobody finds the stream that reads the same.",
-        "stream: ORDERS, with a Cyrillic O" => "stream: ORDERS";
-    SERVER = "EDS217" "unreachable-server" Warning:
-        "A NATS URL that leads to the pod itself, or holds two servers without a comma between \
-            them.",
-        "The worker would never reach NATS.",
-        "url: nats://localhost:4222" => "url: nats://nats.nats.svc:4222";
-    NOT_DECLARED = "EDS218" "not-declarative" Warning:
-        "A field that a file cannot decide: generateName, resourceVersion, uid, status.",
-        "kubectl apply refuses it, or Kubernetes drops it.",
-        "metadata: {generateName: worker-}" => "metadata: {name: worker}";
-    RESTART = "EDS301" "restarts-pods" Warning:
-        "A change that restarts the service's pods.",
-        "Changed pod templates roll out: every pod is replaced.",
-        "image: …:1.0 -> …:1.1" => "scaling.maxReplicas: 10 -> 20";
-    RENAMED = "EDS302" "renamed" Error:
-        "A claim whose name or namespace changed.",
-        "Kubernetes has no renaming: the old service is deleted and another one is made.",
-        "name: a -> name: b" => "name: a -> name: a";
-    LOWERED_MAX = "EDS303" "lowered-maximum" Warning:
-        "A maxReplicas that became smaller.",
-        "Pods above the new maximum are stopped at once, also under load.",
-        "maxReplicas: 20 -> 5" => "maxReplicas: 5 -> 20";
-    DROPPED_SECRET = "EDS304" "dropped-secret" Warning:
-        "A secret, or one of its variables, that the claim no longer uses.",
-        "The service loses the variables at its next start.",
-        "secretRefs: [{name: db, …}] -> []" => "secretRefs unchanged";
-    REMOVED = "EDS305" "removed" Warning:
-        "A claim that is gone from its file.",
-        "Where files are applied with pruning, its service is deleted. An error where its text \
-            still stands, under a name that nobody applies, or a link stands in its place: that is \
-            no plain deletion.",
-        "(claim removed)" => "(claim kept)";
-    OTHER_COMPOSITION = "EDS306" "other-composition" Warning:
-        "A claim that chooses another Composition, or another revision of it.",
-        "What runs is made anew by it: what the other one does not make is deleted.",
-        "compositionRef: {name: a} -> {name: b}" => "compositionRef unchanged";
-    HANDLING = "EDS307" "handling" Warning:
-        "A change to how Crossplane treats the claim: which composite is its own, its external \
-            name, a pause.",
-        "The claim may take over what another one made, leave its own behind, or stop being \
-            reconciled.",
-        "crossplane.io/paused: \"true\"" => "(no such annotation)";
-    BACKLOG = "EDS308" "abandoned-consumer" Warning:
-        "A claim that reads another consumer than before.",
-        "What waits in the old consumer is read by nobody, and no longer makes the service scale.",
-        "consumer: a -> consumer: b" => "consumer unchanged";
-    MAY_SLEEP = "EDS309" "may-sleep" Warning:
-        "A minReplicas that became 0.",
-        "The service sleeps while no message waits: nothing of it answers, and the first message \
-            waits until a pod has started.",
-        "minReplicas: 1 -> 0" => "minReplicas: 2 -> 1";
 }
 
 #[cfg(test)]

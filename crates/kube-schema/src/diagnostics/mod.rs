@@ -17,7 +17,7 @@ pub use sarif::sarif;
 pub use text::text;
 
 use crate::yaml::Span;
-use catalog::Rule;
+pub use catalog::Rule;
 use kube_object::printable::printable;
 use kube_object::secrets::{Mask, masked};
 
@@ -41,6 +41,42 @@ impl Severity {
     }
 }
 
+/// What more is known of a finding than its words: what a caller decides by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The value is of another type than this one, such as `a list`.
+    Wanted(String),
+    /// Something that must be there is not.
+    Missing,
+    /// A rule of the API's own is broken.
+    ApiRule(ApiRule),
+    /// The keys of a list's entry stand where its values should.
+    KeysForValues,
+}
+
+/// A rule of an API, by its place in the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApiRule<P = String> {
+    /// The field that has the rule, with any item for each one: `spec.secretRefs[].env`.
+    pub field: P,
+    /// Its place in the field's `x-kubernetes-validations`, from 0.
+    pub index: usize,
+}
+
+impl ApiRule<&str> {
+    /// Whether a finding is of this rule.
+    #[must_use]
+    pub fn is_broken_in(&self, finding: &Finding) -> bool {
+        match &finding.detail {
+            Detail::ApiRule(rule) => rule.field == self.field && rule.index == self.index,
+            _ => false,
+        }
+    }
+}
+
 /// One thing that is wrong.
 #[derive(Debug, Clone)]
 pub struct Finding {
@@ -56,6 +92,8 @@ pub struct Finding {
     pub message: String,
     /// What to do.
     pub help: Option<String>,
+    /// What callers decide by.
+    pub detail: Detail,
     /// Whether the text at its place is a secret, which is shown nowhere.
     pub conceals: bool,
 }
@@ -71,6 +109,7 @@ impl Finding {
             path: String::new(),
             message: message.into(),
             help: None,
+            detail: Detail::Nothing,
             conceals: false,
         }
     }
@@ -80,6 +119,13 @@ impl Finding {
     pub fn at(mut self, span: Span, path: impl Into<String>) -> Self {
         self.span = span;
         self.path = path.into();
+        self
+    }
+
+    /// Adds what callers decide by.
+    #[must_use]
+    pub fn with(mut self, detail: Detail) -> Self {
+        self.detail = detail;
         self
     }
 

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{FileFindings, catalog};
+use super::{FileFindings, Rule};
 
-/// A SARIF log with one run. All rules of the catalog are described in it, so that a result's
-/// `ruleIndex` is the rule's place there.
+/// A SARIF log with one run. All rules that there are stand in it, so that a result's `ruleIndex` is the
+/// rule's place among them.
 #[must_use]
-pub fn sarif(files: &[FileFindings], version: &str) -> Value {
-    let rules: Vec<Value> = catalog::ALL
+pub fn sarif(files: &[FileFindings], all: &[&Rule], version: &str) -> Value {
+    let rules: Vec<Value> = all
         .iter()
         .map(|rule| {
             json!({
@@ -23,7 +23,7 @@ pub fn sarif(files: &[FileFindings], version: &str) -> Value {
         .collect();
     let results: Vec<Value> = files
         .iter()
-        .flat_map(|file| file.findings.iter().map(|finding| result(&file.file, finding)))
+        .flat_map(|file| file.findings.iter().map(|finding| result(&file.file, finding, all)))
         .collect();
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -41,7 +41,7 @@ pub fn sarif(files: &[FileFindings], version: &str) -> Value {
     })
 }
 
-fn result(file: &str, finding: &super::Finding) -> Value {
+fn result(file: &str, finding: &super::Finding, all: &[&Rule]) -> Value {
     let (start, end) = (finding.span.start, finding.span.end);
     let mut location = json!({"artifactLocation": {"uri": uri(file)}});
     if start.line > 0
@@ -59,7 +59,7 @@ fn result(file: &str, finding: &super::Finding) -> Value {
     let help = finding.advice().map(|help| format!(" ({help})")).unwrap_or_default();
     json!({
         "ruleId": finding.rule.code,
-        "ruleIndex": catalog::ALL.iter().position(|r| r.code == finding.rule.code),
+        "ruleIndex": all.iter().position(|r| r.code == finding.rule.code),
         "level": finding.severity.name(),
         "message": {"text": format!("{}{help}", finding.headline())},
         "locations": [{"physicalLocation": location}],

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::problem::Problem;
 use super::suggest::nearest;
 use crate::characters;
-use crate::diagnostics::catalog;
+use crate::diagnostics::{Detail, catalog};
 use kube_object::path::Path;
 
 /// What a field of metadata may hold.
@@ -49,7 +49,11 @@ pub(super) fn check(object: &Map<String, Value>, namespaced: bool) -> Vec<Proble
     let metadata = match object.get("metadata") {
         Some(Value::Object(metadata)) => metadata,
         Some(Value::Null) | None => &Map::new(),
-        Some(_) => return vec![Problem::new(&catalog::TYPE, at, "must be a mapping")],
+        Some(_) => {
+            let mut problem = Problem::new(&catalog::TYPE, at, "must be a mapping");
+            problem.detail = Detail::Wanted("a mapping".to_owned());
+            return vec![problem];
+        }
     };
     let mut problems = Vec::new();
     for (key, value) in metadata {

@@ -3,8 +3,8 @@
 use crate::yaml::Place;
 use serde_json::Value;
 
-use crate::diagnostics::Finding;
-use crate::diagnostics::catalog::{self, Rule};
+use crate::diagnostics::catalog;
+use crate::diagnostics::{Detail, Finding, Rule};
 use crate::yaml::{Content, Node};
 use kube_object::path::Path;
 
@@ -14,6 +14,8 @@ pub(super) struct Problem {
     pub(super) path: Path,
     pub(super) message: String,
     pub(super) help: Option<String>,
+    /// What callers decide by.
+    pub(super) detail: Detail,
     /// Whether a key is wrong, not its value.
     pub(super) on_key: bool,
     /// Which character of a text is wrong, from 0.
@@ -23,7 +25,8 @@ pub(super) struct Problem {
 impl Problem {
     pub(super) fn new(rule: &'static Rule, path: Path, message: impl Into<String>) -> Self {
         let on_key = *rule == catalog::UNKNOWN_FIELD;
-        Self { rule, path, message: message.into(), help: None, on_key, character: None }
+        let detail = Detail::Nothing;
+        Self { rule, path, message: message.into(), help: None, detail, on_key, character: None }
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
@@ -46,7 +49,10 @@ impl Problem {
             Value::Array(_) => "a list".to_owned(),
             Value::Object(_) => "a mapping".to_owned(),
         };
-        Self::new(&catalog::TYPE, path, format!("must be {wanted}, but is {got}"))
+        let mut problem =
+            Self::new(&catalog::TYPE, path, format!("must be {wanted}, but is {got}"));
+        problem.detail = Detail::Wanted(wanted.to_owned());
+        problem
     }
 
     /// Whether CEL rules above this place can still be trusted to run
@@ -63,6 +69,7 @@ impl Problem {
         let span = self.character.and_then(|i| self.path.character(root, i)).unwrap_or(span);
         let help = self.help.clone().or_else(|| quoting(&self, root));
         let mut finding = Finding::new(self.rule, self.message).at(span, self.path.to_string());
+        finding.detail = self.detail;
         finding.help = help;
         finding
     }
@@ -70,7 +77,7 @@ impl Problem {
 
 /// A plain scalar that YAML takes for something else than the string that belongs there.
 fn quoting(problem: &Problem, root: &Node) -> Option<String> {
-    if *problem.rule != catalog::TYPE || !problem.message.starts_with("must be a string") {
+    if problem.detail != Detail::Wanted("a string".to_owned()) {
         return None;
     }
     match &problem.path.node(root)?.content {

@@ -16,7 +16,7 @@ use super::suggest::nearest;
 use super::wrong_character::{self, Wrong};
 use super::{crd, formats, metadata};
 use crate::characters;
-use crate::diagnostics::catalog;
+use crate::diagnostics::{ApiRule, Detail, catalog};
 use golang::regexp::Regexp;
 use kube_object::path::{At, Path};
 
@@ -76,6 +76,7 @@ fn shape(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>, me
         // An integer in all but its size.
         let whole = value.as_f64().filter(|number| number.fract() == 0.0);
         if let (Kind::Integer, Some(number)) = (schema.kind, whole) {
+            problem.detail = Detail::Nothing;
             problem.message =
                 format!("{value} is too {}", if number > 0.0 { "large" } else { "small" });
             problem.help = schema.maximum.map(|(most, _)| format!("write at most {most}"));
@@ -541,14 +542,19 @@ impl Rules<'_> {
         out: &mut Vec<Problem>,
     ) {
         let scope = self.evaluator.scope("self", seen.clone_as_boxed(), small);
-        for rule in &schema.rules {
+        for (index, rule) in schema.rules.iter().enumerate() {
             let path = || match &rule.field_path {
                 Some(field) => at.path().with_fields(field),
                 None => at.path(),
             };
             match rule.run(&scope, self.meter) {
                 Verdict::Holds => {}
-                Verdict::Broken(message) => out.push(Problem::new(&catalog::CEL, path(), message)),
+                Verdict::Broken(message) => {
+                    let mut problem = Problem::new(&catalog::CEL, path(), message);
+                    let field = at.path().pattern();
+                    problem.detail = Detail::ApiRule(ApiRule { field, index });
+                    out.push(problem);
+                }
                 Verdict::Unknown(why) => out.push(Problem::new(
                     &catalog::CEL_UNKNOWN,
                     path(),

@@ -30,18 +30,38 @@ pub const MAX_DEPTH: usize = 500;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     message: String,
-    not_found: bool,
+    kind: Kind,
+}
+
+/// What a caller decides by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The path leads to nothing.
+    NotFound,
+    /// The value is none that JSON has.
+    NoJson,
+    Other,
 }
 
 impl Error {
     /// An error that is not about something missing.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), not_found: false }
+        Self { message: message.into(), kind: Kind::Other }
     }
 
     /// The path is well-formed but leads to nothing.
     pub(crate) fn missing(message: impl Into<String>) -> Self {
-        Self { message: message.into(), not_found: true }
+        Self { message: message.into(), kind: Kind::NotFound }
+    }
+
+    /// The value is an infinity, or not a number: JSON has neither.
+    pub(crate) fn no_json(message: impl Into<String>) -> Self {
+        Self { message: message.into(), kind: Kind::NoJson }
+    }
+
+    /// Whether the value is none that JSON has.
+    pub(crate) fn is_no_json(&self) -> bool {
+        self.kind == Kind::NoJson
     }
 
     /// A value is nested deeper than [`MAX_DEPTH`]. The words are Go's.
@@ -59,7 +79,7 @@ impl Error {
     /// Whether the path led to nothing: a missing field or element, or a null on the way.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        self.not_found
+        self.kind == Kind::NotFound
     }
 }
 

@@ -56,7 +56,7 @@ fn unsupported(from: &str, to: &str, format: &str) -> Result<Value> {
 }
 
 fn from_string(s: &str, to: &str, format: &str) -> Result<Value> {
-    let error = |e: strconv::NumError| TransformError(e.to_string());
+    let error = |e: strconv::NumError| TransformError::new(e.to_string());
     match (to, format) {
         ("int64", "none") => strconv::parse_int(s).map(Value::from).map_err(error),
         ("bool", "none") => strconv::parse_bool(s).map(Value::from).map_err(error),
@@ -66,9 +66,11 @@ fn from_string(s: &str, to: &str, format: &str) -> Result<Value> {
             Err(text) => fail(text),
         },
         ("object", "json") => {
-            json::unmarshal(s, Some("map[string]interface {}")).map_err(TransformError)
+            json::unmarshal(s, Some("map[string]interface {}")).map_err(TransformError::new)
         }
-        ("array", "json") => json::unmarshal(s, Some("[]interface {}")).map_err(TransformError),
+        ("array", "json") => {
+            json::unmarshal(s, Some("[]interface {}")).map_err(TransformError::new)
+        }
         _ => unsupported("string", to, format),
     }
 }

@@ -14,18 +14,27 @@ use golang::regexp::{self, Stopped};
 
 /// Why a transform did not resolve: the text upstream's error prints, wrapped prefixes included.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TransformError(pub String);
+pub struct TransformError {
+    pub(super) message: String,
+    /// The words of Go's JSON encoder, where the result is a float that JSON does not have. Upstream meets
+    /// that later, so the caller says it in another way.
+    pub(super) no_json: Option<String>,
+}
 
 impl TransformError {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), no_json: None }
+    }
+
     /// Go's `errors.Wrap`: `prefix: cause`.
     fn wrap(prefix: impl std::fmt::Display, cause: impl std::fmt::Display) -> Self {
-        Self(format!("{prefix}: {cause}"))
+        Self::new(format!("{prefix}: {cause}"))
     }
 }
 
 impl std::fmt::Display for TransformError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.message)
     }
 }
 
@@ -34,11 +43,11 @@ impl std::error::Error for TransformError {}
 type Result<T> = std::result::Result<T, TransformError>;
 
 fn fail<T>(text: impl Into<String>) -> Result<T> {
-    Err(TransformError(text.into()))
+    Err(TransformError::new(text))
 }
 
 fn stopped(_: Stopped) -> TransformError {
-    TransformError("stopped".to_owned())
+    TransformError::new("stopped")
 }
 
 impl Transform {
@@ -87,7 +96,10 @@ pub(super) fn resolve_in_pipe(
         return fail(format!("given transform type {type_} requires configuration"));
     };
     let prefix = || format!("{type_} transform could not resolve");
-    resolved.map_err(|cause| TransformError::wrap(prefix(), cause))
+    resolved.map_err(|cause| TransformError {
+        message: format!("{}: {cause}", prefix()),
+        no_json: cause.no_json,
+    })
 }
 
 /// A float as a value. JSON has no infinities and no NaN: Go meets them when it writes the desired
@@ -97,7 +109,8 @@ fn float(f: f64) -> Result<Value> {
         Some(number) => Ok(Value::Number(number)),
         None => {
             let text = golang::strconv::format_float(f, 'g', None);
-            fail(format!("json: unsupported value: {text}"))
+            let message = format!("json: unsupported value: {text}");
+            Err(TransformError { no_json: Some(message.clone()), message })
         }
     }
 }
