@@ -1,7 +1,7 @@
-//! What an object is meant to be: a claim, nearly one, or something else.
+//! What an object is meant to be: a claim, nearly a claim, or something else.
 //!
-//! A near miss is an error wherever it stands: Kubernetes would know no such kind, or worse, a check
-//! that looks for claims would pass over it without a word.
+//! A near miss is always an error: Kubernetes would not know the kind, or worse, a check that looks
+//! for claims would silently skip it.
 
 use super::{Content, Finding, Node, catalog};
 use kube_schema::characters;
@@ -13,18 +13,18 @@ pub(super) enum Identity {
     Claim,
     /// A Kubernetes object of another kind.
     Other,
-    /// No Kubernetes object, with what it lacks.
+    /// Not a Kubernetes object, with what it lacks.
     NoObject(Vec<Finding>),
-    /// Something is wrong with `apiVersion` or `kind`; true where it is meant to be a claim.
+    /// Something is wrong with `apiVersion` or `kind`; true if it is meant to be a claim.
     Wrong(Vec<Finding>, bool),
 }
 
-/// How near a name is to ours.
+/// How close a name is to ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Near {
     Missing,
     Far,
-    /// Resembles it: enough where the other half is ours.
+    /// Resembles it: enough if the other half is ours.
     Like,
     /// Can hardly mean anything else.
     Misspelled,
@@ -56,7 +56,7 @@ pub(super) fn identify(node: &Node, api: &ClaimApi) -> Identity {
         (Near::Far, _) => {
             (near_kind >= Near::Misspelled && is_built_in(version)) || has_shape(node)
         }
-        // Other kinds of the group, or of one like it, are other APIs, unless they look as ours.
+        // Other kinds of this or a similar group are other APIs, unless they look like ours.
         (_, Near::Missing | Near::Far) => has_shape(node),
         (_, Near::Like) => near_version >= Near::Like,
         (_, Near::Misspelled | Near::Same) => true,
@@ -104,8 +104,8 @@ pub(super) fn identify(node: &Node, api: &ClaimApi) -> Identity {
     Identity::Wrong(findings, keys_are_ours && !composite)
 }
 
-/// Whether a text that cannot be read as YAML names a claim, or nearly: the value after an
-/// `apiVersion` or `kind` is looked for as a person would.
+/// Reports whether text that cannot be read as YAML names a claim, or nearly does. Looks at the
+/// value after `apiVersion` or `kind`, as a person would.
 pub(super) fn mentions(source: &str, api: &ClaimApi) -> bool {
     source.split([',', '{', '}', '\n', '\r', '\0']).any(|part| {
         let Some((key, value)) = part.split_once(':') else { return false };
@@ -120,7 +120,7 @@ pub(super) fn mentions(source: &str, api: &ClaimApi) -> bool {
     })
 }
 
-/// Claims in a list that Kubernetes cannot take: one at the top, or `items` of what has no kind.
+/// Finds claims in a list that Kubernetes cannot take: one at the top, or `items` without a kind.
 pub(super) fn headless_list(node: &Node, api: &ClaimApi) -> Option<Finding> {
     let (items, message, help) = match &node.content {
         Content::Sequence(items) => (
@@ -143,7 +143,7 @@ pub(super) fn headless_list(node: &Node, api: &ClaimApi) -> Option<Finding> {
     items.iter().any(is_claim).then(finding)
 }
 
-/// An object of another kind under our very apiVersion: another API of the platform, or a slip.
+/// Reports another kind under our own apiVersion: another API of the platform, or a slip.
 pub(super) fn other_of_our_api(node: &Node, api: &ClaimApi) -> Finding {
     let kind = node.get("kind").and_then(Node::as_str).unwrap_or_default();
     let message = format!(
@@ -167,7 +167,7 @@ pub(super) fn is_other_json(bytes: &[u8]) -> bool {
         && any
 }
 
-/// The keys of a JSON object, and nothing below them.
+/// The top-level keys of a JSON object, and nothing below them.
 struct Top {
     has_head: bool,
 }
@@ -197,9 +197,9 @@ impl<'de> serde::de::Visitor<'de> for TopVisitor {
     }
 }
 
-/// Whether the first line that says something could be that of a manifest; comments alone could be the
-/// beginning of anything. A `whole` text ends where it seems to end, and only JSON allows bytes that are no
-/// text.
+/// Reports whether the first meaningful line could be that of a manifest; comments alone could
+/// begin anything. A `whole` text ends where it seems to end, and only JSON may contain bytes that
+/// are not text.
 pub(super) fn begins_as_manifest(text: &str, whole: bool) -> bool {
     let text = text.trim_start_matches('\u{feff}');
     if let Some(rest) = text.trim_start().strip_prefix('{') {
@@ -216,7 +216,7 @@ pub(super) fn begins_as_manifest(text: &str, whole: bool) -> bool {
     })
 }
 
-/// The key as the object has it: itself, or one that is it but for case and separators.
+/// Returns the key as the object spells it: exactly, or differing only in case and separators.
 fn key<'a>(node: &'a Node, wanted: &'a str) -> &'a str {
     let Content::Mapping(entries) = &node.content else { return wanted };
     if node.entry(wanted).is_some() {
@@ -230,7 +230,7 @@ fn same_key(written: &str, wanted: &str) -> bool {
     written.len() <= 64 && plain(written) == wanted.to_ascii_lowercase()
 }
 
-/// Letters and digits, in lower case.
+/// Returns only the letters and digits, in lower case.
 fn plain(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
@@ -276,14 +276,14 @@ fn nearness_of_version(version: &str, api: &ClaimApi) -> Near {
         let domain = group.split_once('.').map_or(group, |(_, domain)| domain);
         part.ends_with(domain) || nearest(part, [group].into_iter()).is_some()
     };
-    // The version alone: of which group, nobody can tell.
+    // Only the version: nobody can tell which group it belongs to.
     if parts.iter().any(like_group) || lower == api.definition.version {
         return Near::Like;
     }
     Near::Far
 }
 
-/// Whether two texts differ in at most so many letters. A short text is never close to another.
+/// Reports whether two texts differ in at most `most` letters. A short text is close to no other.
 fn close(a: &str, b: &str, most: usize) -> bool {
     b.len() > 3 * most
         && a.len().abs_diff(b.len()) <= most
@@ -294,7 +294,7 @@ fn is_composite(kind: &str, own: &str) -> bool {
     kind.strip_prefix(['X', 'x']).is_some_and(|rest| plain(rest) == plain(own))
 }
 
-/// Whether this is a group of Kubernetes itself, which has no kind like ours.
+/// Reports whether this is one of Kubernetes' own groups, which have no kind like ours.
 fn is_built_in(version: Option<&str>) -> bool {
     version.is_some_and(|version| {
         let group = version.split_once('/').map_or("", |(group, _)| group);
@@ -302,7 +302,7 @@ fn is_built_in(version: Option<&str>) -> bool {
     })
 }
 
-/// Whether the spec is that of our claim: nothing else has a stream and a consumer under `nats`.
+/// Reports whether the spec is our claim's: nothing else has a stream and a consumer under `nats`.
 fn has_shape(node: &Node) -> bool {
     let nats = node.get("spec").and_then(|spec| spec.get("nats"));
     nats.is_some_and(|nats| nats.entry("stream").is_some() && nats.entry("consumer").is_some())
@@ -318,7 +318,7 @@ fn span(node: &Node, key: &str) -> kube_schema::yaml::Span {
     )
 }
 
-/// What is in a name that it only seems not to have: a letter of another alphabet, a character that nobody sees.
+/// Describes what hides in a name: a letter of another alphabet, or an invisible character.
 fn odd(name: &str) -> Option<String> {
     let unseen = || {
         let (_, character) = characters::first_sign(name)?;
@@ -327,7 +327,7 @@ fn odd(name: &str) -> Option<String> {
     characters::explain(name).map(|(message, _)| message).or_else(unseen)
 }
 
-/// An object that stands below a key of its own, as in a file of values.
+/// Finds an object nested below a key of its own, as in a values file.
 fn wrapped(node: &Node) -> Option<Finding> {
     let Content::Mapping(entries) = &node.content else { return None };
     let [only] = entries.as_slice() else { return None };
@@ -340,7 +340,7 @@ fn wrapped(node: &Node) -> Option<Finding> {
     Some(Finding::new(&catalog::NOT_AN_OBJECT, message).at(only.key_span, key).help(help))
 }
 
-/// `apiversion`, `Kind`: keys count to the letter.
+/// Finds `apiversion`, `Kind`: keys must match to the letter.
 fn misnamed_keys(node: &Node, version_key: &str, kind_key: &str) -> Vec<Finding> {
     [("apiVersion", version_key), ("kind", kind_key)]
         .into_iter()
@@ -356,7 +356,7 @@ fn misnamed_keys(node: &Node, version_key: &str, kind_key: &str) -> Vec<Finding>
         .collect()
 }
 
-/// What an object lacks to be one.
+/// Lists what a Kubernetes object would need and this one lacks.
 fn missing(node: &Node, api: &ClaimApi) -> Vec<Finding> {
     let lacks = |key: &str| {
         let text = node.get(key).and_then(Node::as_str);

@@ -1,7 +1,7 @@
-//! A file of claims, checked: from text to findings.
+//! Checks a file of claims: from text to findings.
 //!
-//! In: texts, and the API that claims are judged by. Out: findings with their place, cause and fix. It
-//! must not know a cluster, git, or how findings are printed.
+//! In: texts, and the API that claims are checked against. Out: findings with their place, cause
+//! and fix. This crate must not know about clusters, git, or how findings are printed.
 //!
 //! ```text
 //! identity   which documents are claims
@@ -21,13 +21,13 @@ use kube_schema::schema::{Checked, ClaimApi};
 use kube_schema::yaml::Place;
 use kube_schema::yaml::{self, Content, Entry, Node, Position, ProblemKind, Stream};
 
-/// The group whose fields the [rules] speak of.
+/// The group whose fields the [rules] know.
 const OWN_GROUP: &str = "platform.bizmatters.io";
 
-/// More findings than a person reads; a file of half a million empty documents has one for each.
+/// More findings than anyone reads; a file of half a million empty documents has one for each.
 const MAX_FINDINGS: usize = 1000;
 
-/// Findings of our own rules in one claim; more are counted.
+/// Findings of our own rules per claim; the rest are only counted.
 const MAX_OWN: usize = 100;
 
 /// How to check.
@@ -35,28 +35,30 @@ const MAX_OWN: usize = 100;
 pub struct Options {
     /// Refuse objects of other kinds, and files without a claim.
     pub strict: bool,
-    /// Leave out CEL rules and admission policies: what follows refuses the same.
+    /// Skip CEL rules and admission policies: a later step refuses the same.
     pub without_rules: bool,
     /// How the file came to be checked.
     pub origin: Origin,
 }
 
-/// How a file came to be checked, which is what may be expected of it.
+/// How a file came to be checked, which decides what may be expected of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Origin {
     /// Named by the user: it holds Kubernetes objects.
     #[default]
     Named,
-    /// Found beside others: it may be another tool's, and be no object or no YAML.
+    /// Found beside others: it may belong to another tool, and hold no object or no YAML.
     Found,
-    /// Changed, in a check of what changed. That check is a gate, so it fails closed: what our own limits
-    /// kept from being read (its size, depth or number of values, bytes that are no text) is a finding
-    /// whatever it seems to mention, because kubectl may read it, and escapes hide every word from a search.
-    /// Only JSON that cannot be an object of Kubernetes is let through ([`is_other_json`]), as lock files
-    /// are. A text that is not YAML is no danger: kubectl reads none of it either.
+    /// Changed, in a check of what changed. That check is a gate, so it fails closed: anything our
+    /// own limits kept us from reading (size, depth, number of values, bytes that are not text) is
+    /// a finding whatever it seems to mention, because kubectl may read it, and escapes hide every
+    /// word from a search. Only JSON that cannot be a Kubernetes object, such as a lock file, is
+    /// let through ([`is_other_json`]). Text that is not YAML is harmless: kubectl does not read it
+    /// either.
     Changed,
-    /// The same, of a name that promises no YAML at all, which Kustomize takes too: only what reads as a
-    /// claim is one, and what cannot be read counts where it could be a manifest ([`may_be_manifest`]).
+    /// The same for a name that does not promise YAML, which Kustomize accepts too: only what reads
+    /// as a claim is one, and an unreadable file counts if it could be a manifest
+    /// ([`may_be_manifest`]).
     Any,
 }
 
@@ -65,13 +67,13 @@ pub enum Origin {
 pub struct CheckedFile {
     /// All findings, not sorted.
     pub findings: Vec<Finding>,
-    /// Each claim as it was written; what was found is in `findings`.
+    /// Each claim as it was written; what was found in it is in `findings`.
     pub claims: Vec<(Checked, Node)>,
-    /// What each claim says of itself, to be compared with others.
+    /// What identifies each claim, to compare it with others.
     pub identities: Vec<rules::Identity>,
     /// Objects of other kinds.
     pub skipped: usize,
-    /// Whether the file was passed over: found beside others, and no Kubernetes object.
+    /// Whether the file was skipped: found beside others, and not a Kubernetes object.
     pub foreign: bool,
 }
 
@@ -92,7 +94,7 @@ pub fn check(source: &str, api: &ClaimApi, options: Options) -> CheckedFile {
     let stream = yaml::parse(source);
     let mut outcome = CheckedFile::default();
     let unreadable = syntax(&stream);
-    // Where Kubernetes reads a document no further, and the findings of what it does read.
+    // The places where Kubernetes stops reading a document; what it did read has findings too.
     let cut: Vec<Position> = stream
         .problems
         .iter()
@@ -117,7 +119,8 @@ pub fn check(source: &str, api: &ClaimApi, options: Options) -> CheckedFile {
     }
     let is_limit = |finding: &Finding| finding.rule.code == catalog::LIMIT.code;
     if expected(options, &outcome, || mentions(source, api)) {
-        // What is missing is in the part that is not read; of what is no manifest, that is all there is to say.
+        // Whatever is missing is in the unread part; if this is not a manifest, there is nothing
+        // more to say.
         let no_object = outcome.findings.iter().any(is_no_object);
         let foreign = (no_object || !of_cut.is_empty()).then(|| yaml::foreign(source)).flatten();
         let mut index = 0;
@@ -161,7 +164,7 @@ pub fn check(source: &str, api: &ClaimApi, options: Options) -> CheckedFile {
     outcome
 }
 
-/// Whether what cannot be read in a file is worth a word: it was named, or holds a claim.
+/// Reports whether an unreadable file deserves a finding: it was named, or it holds a claim.
 fn expected(options: Options, outcome: &CheckedFile, mentions: impl Fn() -> bool) -> bool {
     let holds = || !outcome.claims.is_empty() || !outcome.findings.is_empty();
     match options.origin {
@@ -172,20 +175,20 @@ fn expected(options: Options, outcome: &CheckedFile, mentions: impl Fn() -> bool
     }
 }
 
-/// Whether a text that cannot be read as YAML names a claim's kind or group, or nearly.
+/// Reports whether text that cannot be read as YAML names a claim's kind or group, or nearly does.
 #[must_use]
 pub fn mentions(source: &str, api: &ClaimApi) -> bool {
     identity::mentions(source, api)
 }
 
-/// Whether a text is JSON through and through, and no object of Kubernetes: each has `apiVersion` and
-/// `kind` at its top, or is a list under `items`.
+/// Reports whether a text is JSON throughout, and not a Kubernetes object: those have `apiVersion`
+/// and `kind` at the top, or are a list under `items`.
 #[must_use]
 pub fn is_other_json(bytes: &[u8]) -> bool {
     identity::is_other_json(bytes)
 }
 
-/// Whether what was read of a text that is no UTF-8, or longer, could be the beginning of a manifest.
+/// Reports whether the part read of a text that is too long, or not UTF-8, could begin a manifest.
 #[must_use]
 pub fn may_be_manifest(beginning: &str, api: &ClaimApi, whole: bool) -> bool {
     let read = check(beginning, api, Options { origin: Origin::Any, ..Options::default() });
@@ -193,7 +196,7 @@ pub fn may_be_manifest(beginning: &str, api: &ClaimApi, whole: bool) -> bool {
     holds || identity::begins_as_manifest(beginning, whole)
 }
 
-/// A document is an object, or a list of them.
+/// Checks a document, which is an object or a list of them.
 fn objects(mut node: Node, api: &ClaimApi, options: Options, outcome: &mut CheckedFile) {
     if let Some(items) = take_list(&mut node) {
         for item in items {
@@ -230,14 +233,14 @@ fn objects(mut node: Node, api: &ClaimApi, options: Options, outcome: &mut Check
             outcome.findings.extend(findings);
         }
         Identity::NoObject(_) => outcome.foreign = true,
-        // What it is meant to be is clear, so the rest can be checked at once.
+        // What it is meant to be is clear, so the rest can be checked right away.
         Identity::Wrong(findings, true) => claim(node, api, options, findings, outcome),
         Identity::Wrong(findings, false) => outcome.findings.extend(findings),
     }
 }
 
-/// The items of a list, as kubectl takes it apart: whatever the kind, if it has `items`; an item
-/// without a kind of its own is of the list's, without the `List`.
+/// Returns the items of a list, split as kubectl does it: any kind counts if it has `items`, and an
+/// item without a kind takes the list's, without the `List`.
 fn take_list(node: &mut Node) -> Option<Vec<Node>> {
     node.entry("items")?;
     let (version, kind) = head(node)?;
@@ -266,7 +269,7 @@ fn take_list(node: &mut Node) -> Option<Vec<Node>> {
     Some(items)
 }
 
-/// The entries `apiVersion` and `kind`.
+/// Returns the entries `apiVersion` and `kind`.
 fn head(node: &Node) -> Option<(Entry, Entry)> {
     Some((node.entry("apiVersion")?.clone(), node.entry("kind")?.clone()))
 }
@@ -291,12 +294,12 @@ fn claim(
         checked.findings.retain(|finding| !rules::said_again(finding, &own));
         let all = checked.findings.clone();
         rules::explain(&node, &mut checked.findings, &|name| api.places(name));
-        // Findings are said together, but what the API refuses stays refused.
+        // Findings are merged, but what the API refuses stays refused.
         let refused = |findings: &[Finding]| findings.iter().any(|f| f.severity == Severity::Error);
         if refused(&all) && !refused(&checked.findings) {
             checked.findings = all;
         }
-        // A number that is out of its own bounds is compared with no other.
+        // A number outside its own bounds is not compared with any other.
         let bounds: Vec<String> = checked
             .findings
             .iter()
@@ -326,8 +329,8 @@ fn claim(
     outcome.claims.push((checked, node));
 }
 
-/// Lines that end with a carriage return alone: YAML's line breaks, but not those by which kubectl finds `---`, and
-/// not git's.
+/// Reports lines that end with a lone carriage return: line breaks to YAML, but not to git, nor to
+/// kubectl when it looks for `---`.
 fn one_line(source: &str) -> Option<Finding> {
     let text = source.trim_end_matches(['\r', '\n']);
     if !text.contains('\r') || text.contains('\n') {
@@ -346,12 +349,12 @@ fn is_no_object(finding: &Finding) -> bool {
     finding.rule.code == catalog::NOT_AN_OBJECT.code
 }
 
-/// Syntax problems as findings.
+/// Turns syntax problems into findings.
 fn syntax(stream: &Stream) -> Vec<Finding> {
     stream.problems.iter().map(unread).collect()
 }
 
-/// A syntax problem as a finding, with its help.
+/// Turns a syntax problem into a finding, with its help.
 fn unread(problem: &yaml::Problem) -> Finding {
     let rule = match problem.kind {
         ProblemKind::Syntax | ProblemKind::Ignored => &catalog::SYNTAX,
@@ -367,7 +370,7 @@ fn unread(problem: &yaml::Problem) -> Finding {
     }
 }
 
-/// Merge keys, at the first entry that each mapping got from one.
+/// Reports merge keys, at the first entry that each mapping gets from one.
 fn merge_keys(root: &Node) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut open = vec![root];

@@ -1,5 +1,5 @@
-//! What would take time or memory without end is refused: rules and schemas that cost more than an API
-//! server would spend on them, and files that say the same fault without end.
+//! What would take unbounded time or memory is refused: rules and schemas that cost more than an
+//! API server would spend on them, and files that repeat the same mistake endlessly.
 
 #![cfg(test)]
 #![allow(
@@ -13,7 +13,7 @@ use eds_claims::{self as claims, Options};
 use kube_schema::schema::ClaimApi;
 use serde_json::{Value, json};
 
-/// An API whose spec has these properties and rules.
+/// Builds an API whose spec has these properties and rules.
 fn xrd(properties: &Value, rules: &[&str]) -> Value {
     let rules: Vec<Value> = rules.iter().map(|r| json!({"rule": r, "message": "no"})).collect();
     json!({
@@ -35,7 +35,8 @@ fn xrd(properties: &Value, rules: &[&str]) -> Value {
     })
 }
 
-/// What is said of an API, or of a claim of it with this spec; each line has 600 characters at most.
+/// Returns what is said about an API, or a claim of it with this spec; each line has at most 600
+/// characters.
 fn findings(xrd: &Value, spec: &Value) -> String {
     let claim = json!({
         "apiVersion": "example.org/v1",
@@ -55,7 +56,8 @@ fn findings(xrd: &Value, spec: &Value) -> String {
     found.lines().map(|line| line.chars().take(600).collect::<String>() + "\n").collect()
 }
 
-/// Checks on a stack as the command has it: in a debug build each level of a rule takes thousands of bytes.
+/// Checks on a stack like the command's: in a debug build each level of a rule takes thousands of
+/// bytes.
 #[track_caller]
 fn check(name: &str, properties: Value, rule: &str, spec: Value, words: &str) {
     let rules: Vec<String> = (!rule.is_empty()).then(|| rule.to_owned()).into_iter().collect();
@@ -220,7 +222,7 @@ fn schemas_that_grow() {
     }
 }
 
-/// A run has a budget as well, which ordinary objects do not use.
+/// A run has a budget too, which ordinary objects do not use up.
 #[test]
 fn objects_that_cost_too_much_together() {
     let properties = json!({
@@ -242,8 +244,7 @@ fn objects_that_cost_too_much_together() {
     assert_eq!(findings(0), "", "an ordinary one");
 }
 
-/// What costs little to write costs little to read, and ends with a line that says how much is left
-/// out.
+/// What is cheap to write is cheap to read, and ends with a line saying how much was left out.
 #[test]
 fn hostile_documents_are_bounded() {
     let xrd = include_str!("../../../platform/04-apis/definitions/xeventdrivenservices.yaml");

@@ -1,9 +1,9 @@
-//! A fuzzer of what strangers send: claims through YAML, validation and every output format; and XRDs
-//! through YAML, compiling and publishing. It mutates the texts of a committed corpus: the examples, the
-//! fixtures, the XRD, and `fuzz/`, which keeps what was once found.
+//! Fuzzes what strangers send: claims through YAML, validation and every output format; and XRDs
+//! through YAML, compiling and publishing. It mutates a committed corpus: the examples, the
+//! fixtures, the XRD, and `fuzz/`, which keeps past findings.
 //!
-//! proptest draws the mutations, so it runs on stable Rust, the same seed gives the same inputs, and a
-//! finding is minimised and printed. It is blind: no coverage leads it. What leads it instead is the
+//! proptest draws the mutations, so this runs on stable Rust, the same seed gives the same inputs,
+//! and a finding is minimised and printed. It is blind: no coverage guides it. What does is the
 //! corpus, which has a file for every rule, and splices of words that mean something here.
 //!
 //! ```text
@@ -28,7 +28,7 @@ use kube_schema::yaml::{self, MAX_NODES, Node};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 
-/// The texts of files below `platform/04-apis` and of `fuzz/`, as far as they are text.
+/// Reads the files below `platform/04-apis` and in `fuzz/` that are text.
 fn corpus(folders: &[&str]) -> Vec<String> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
@@ -50,7 +50,7 @@ fn corpus(folders: &[&str]) -> Vec<String> {
     texts
 }
 
-/// What a mutation does; places are shares of the text, so that they survive minimising.
+/// What a mutation does; positions are fractions of the text, so that they survive minimising.
 #[derive(Debug, Clone)]
 enum Mutation {
     Cut(f64, usize),
@@ -58,7 +58,7 @@ enum Mutation {
     Replace(f64, char),
     Repeat(f64, usize, usize),
     SwapLines(f64, f64),
-    /// The end of another text of the corpus.
+    /// The end of another text in the corpus.
     Splice(f64, usize, f64),
 }
 
@@ -178,7 +178,7 @@ fn mutate(text: &str, mutations: &[Mutation], corpus: &[String]) -> String {
     text.into_iter().collect()
 }
 
-/// An input of the corpus, mutated; printed whole when it fails.
+/// An input from the corpus, mutated; printed whole when it fails.
 fn input(corpus: &'static [String]) -> impl Strategy<Value = String> {
     (0..corpus.len(), proptest::collection::vec(mutation(), 0..6))
         .prop_map(move |(i, mutations)| mutate(&corpus[i], &mutations, corpus))
@@ -216,7 +216,7 @@ fn api() -> ClaimApi {
     policies.iter().fold(api, |api, policy| api.with_policy(&policy.to_json()))
 }
 
-/// What must hold of every text, however it is broken.
+/// Checks what must hold for every text, however broken.
 fn check_claims(text: &str, api: &ClaimApi) -> Result<(), TestCaseError> {
     let options = Options { strict: true, ..Options::default() };
     let outcome = claims::check(text, api, options);
@@ -244,7 +244,7 @@ fn check_claims(text: &str, api: &ClaimApi) -> Result<(), TestCaseError> {
     }
     let mut summary = diagnostics::Summary { files: 1, ..Default::default() };
     summary.count(&file.findings);
-    // A finding takes a bounded number of bytes in every format, whatever stands in the file.
+    // A finding takes a bounded number of bytes in every format, whatever the file contains.
     let most = 16_384 * (1 + file.findings.len());
     let plain = diagnostics::text(&file, false);
     prop_assert!(plain.len() < most, "text of {} bytes", plain.len());

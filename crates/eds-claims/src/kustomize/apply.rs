@@ -1,4 +1,4 @@
-//! What one kustomization does to the claims that it gathered, in Kustomize's order.
+//! What one kustomization does to the claims it has gathered, in Kustomize's order.
 
 use kube_object::object::Fields;
 use serde_json::{Map, Value};
@@ -8,7 +8,7 @@ use super::selector;
 use golang::regexp;
 use kube_schema::yaml::{self, Node};
 
-/// Fields of a kustomization that hold patches. Those of files are inlined before: see [`super::load`].
+/// Fields of a kustomization that hold patches. Patch files are inlined first: see [`super::load`].
 const PATCHES: [&str; 2] = ["patchesStrategicMerge", "patches"];
 
 pub(super) fn apply(says: &Value, claims: &mut Vec<Made>) {
@@ -67,7 +67,7 @@ fn patches(says: &Value, field: &str, claims: &mut Vec<Made>) {
                 }
                 let (name, namespace) = (made.name("name"), made.name("namespace"));
                 merge(&mut made.claim, &patch);
-                // A patch finds its object by them, and does not change them.
+                // A patch finds its object by these, and does not change them.
                 if !free("allowNameChange") {
                     for (field, old) in [("name", name), ("namespace", namespace)] {
                         old.into_iter().for_each(|old| made.set(field, old));
@@ -79,7 +79,7 @@ fn patches(says: &Value, field: &str, claims: &mut Vec<Made>) {
     }
 }
 
-/// Whether a patch is for a claim: its target's expressions match, or without one its own names do.
+/// Reports whether a patch is for a claim: its target matches or, without one, its own names do.
 fn meant(target: Option<&Value>, patch: &Value, made: &Made) -> bool {
     let field = |value: &Value, path: &str| -> Option<String> {
         let text = value.at(path).and_then(Value::as_str);
@@ -126,7 +126,7 @@ fn meant(target: Option<&Value>, patch: &Value, made: &Made) -> bool {
     }
 }
 
-/// A merge patch: what a strategic merge is to a kind that Kustomize does not know.
+/// Applies a merge patch: what a strategic merge is for a kind that Kustomize does not know.
 fn merge(into: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *into = patch.clone();
@@ -147,7 +147,7 @@ fn merge(into: &mut Value, patch: &Value) {
     }
 }
 
-/// One step of a JSON patch.
+/// Applies one step of a JSON patch.
 fn operation(step: &Value, claim: &mut Value) {
     let text = |field: &str| step.get(field).and_then(Value::as_str).unwrap_or_default();
     let value = match text("op") {

@@ -1,4 +1,4 @@
-//! Claims as a state of all kustomizations makes them.
+//! Claims as one state of all kustomizations builds them.
 
 use kube_object::object::Fields;
 use std::cell::{Cell, RefCell};
@@ -12,18 +12,18 @@ use crate::rules::names;
 use crate::{self as claims, Options, Origin};
 use kube_schema::schema::ClaimApi;
 
-/// Kustomizations that stand in one another.
+/// How deep kustomizations may nest.
 const DEEPEST: usize = 32;
 
-/// What each folder's kustomization says.
+/// What the kustomization of each folder says.
 pub(super) type State = BTreeMap<PathBuf, Value>;
 
-/// A claim on its way.
+/// A claim being built.
 #[derive(Clone)]
 pub(super) struct Made {
     pub(super) from: From,
     pub(super) claim: Value,
-    /// The names and namespaces that it had.
+    /// The names and namespaces it has had.
     pub(super) known: Vec<(String, String)>,
 }
 
@@ -51,12 +51,12 @@ impl Made {
     }
 }
 
-/// The claims of files.
+/// The claims in files.
 pub(super) struct Claims<'a> {
     pub(super) api: &'a ClaimApi,
     pub(super) tree: &'a Tree<'a>,
     pub(super) moved: &'a Moved,
-    /// Only claims that this tree has in the same file.
+    /// Only claims that this tree has in the same file too.
     pub(super) also_in: Option<&'a Tree<'a>>,
     pub(super) read: RefCell<HashMap<PathBuf, Vec<Made>>>,
 }
@@ -76,7 +76,7 @@ impl Claims<'_> {
             let other: BTreeSet<From> =
                 read(other, file).into_iter().map(|made| made.from).collect();
             made.retain(|made| other.contains(&made.from));
-            // As it is where it stands now.
+            // In the form it has in its present place.
             for from in other {
                 let Some(to) = self.moved.get(&from) else { continue };
                 let there = read(self.tree, to).into_iter();
@@ -98,7 +98,7 @@ impl Claims<'_> {
     }
 }
 
-/// What is compared was judged already.
+/// What we compare with has been checked already.
 pub(super) const EARLIER: Options =
     Options { strict: false, without_rules: true, origin: Origin::Any };
 
@@ -109,7 +109,7 @@ pub(super) struct Build<'a> {
 }
 
 impl Build<'_> {
-    /// A folder's claims: as its kustomization says, or all where it has none.
+    /// Returns a folder's claims: as its kustomization builds them, or all of them if it has none.
     pub(super) fn root(&self, folder: &Path) -> Vec<Made> {
         if self.state.contains_key(folder) {
             return self.folder(folder, Vec::new(), DEEPEST);
@@ -152,7 +152,7 @@ pub(super) fn entries<'a>(says: &'a Value, fields: &'a [&str]) -> impl Iterator<
     lists.flatten().filter_map(Value::as_str)
 }
 
-/// A path as a kustomization in a folder writes it, below the root.
+/// Resolves a path written in a folder's kustomization, below the root.
 pub(super) fn join(folder: &Path, entry: &str) -> Option<PathBuf> {
     let mut path = folder.to_owned();
     for part in Path::new(entry).components() {
@@ -166,7 +166,7 @@ pub(super) fn join(folder: &Path, entry: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-/// The folders that a folder's kustomization takes in, itself included.
+/// Returns the folders that a folder's kustomization includes, itself among them.
 pub(super) fn reach(folder: &Path, states: &[&State]) -> BTreeSet<PathBuf> {
     let (mut seen, mut open) = (BTreeSet::new(), vec![folder.to_owned()]);
     while let Some(folder) = open.pop() {
@@ -181,7 +181,7 @@ pub(super) fn reach(folder: &Path, states: &[&State]) -> BTreeSet<PathBuf> {
     seen
 }
 
-/// The folders that nothing takes in: what is applied.
+/// Returns the folders that nothing includes: what gets applied.
 pub(super) fn roots(state: &State) -> Vec<PathBuf> {
     let taken: BTreeSet<PathBuf> = state
         .iter()

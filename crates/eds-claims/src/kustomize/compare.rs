@@ -16,23 +16,23 @@ use kube_schema::diagnostics::{Finding, Severity, catalog};
 use kube_schema::schema::ClaimApi;
 use kube_schema::yaml::Node;
 
-/// Kustomizations and claims that are visited in all; a tree that needs more is made to.
+/// How many kustomizations and claims are visited in all; a tree that needs more was built to.
 const MOST: usize = 200_000;
 
-/// The fields by which a kustomization changes what is in a claim, as far as they do not change its name.
+/// The fields by which a kustomization changes what is in a claim, other than its name.
 const CHANGES: [&str; 4] =
     ["patches", "patchesStrategicMerge", "patchesJson6902", "commonAnnotations"];
 
-/// A kustomization, its text, and what was found of it.
+/// A kustomization, its text, and what was found in it.
 pub type Found = (PathBuf, String, Vec<Finding>);
 
 type Claimed = BTreeMap<From, Made>;
 
-/// What changed kustomizations do to claims, by kustomization.
+/// Returns what changed kustomizations do to claims, by kustomization.
 #[must_use]
 pub fn compare(before: &Tree<'_>, after: &Tree<'_>, moved: &Moved, api: &ClaimApi) -> Vec<Found> {
     let ((old, _), (mut new, unread)) = (load(before), load(after));
-    // What cannot be read says nothing: neither that claims are gone, nor that they are not.
+    // An unreadable file says nothing: neither that claims are gone, nor that they are not.
     for Unread { folder, .. } in &unread {
         if let Some(says) = old.get(folder) {
             new.insert(folder.clone(), says.clone());
@@ -50,7 +50,7 @@ pub fn compare(before: &Tree<'_>, after: &Tree<'_>, moved: &Moved, api: &ClaimAp
         all.run(&mut report);
     }
     let mut found: Vec<Found> = Vec::new();
-    // What could not be read before is not this change's.
+    // What could not be read before either is not this change's fault.
     for one in unread.into_iter().filter(|one| one.is_new(before)) {
         let Unread { file, text, problem, .. } = one;
         let message = format!(
@@ -69,7 +69,7 @@ pub fn compare(before: &Tree<'_>, after: &Tree<'_>, moved: &Moved, api: &ClaimAp
     found
 }
 
-/// All kustomizations before the first step, and after each.
+/// Returns all kustomizations before the first step, and after each.
 fn states(old: &All, new: &All, steps: &[Step]) -> Vec<State> {
     let plain = old.iter().map(|(folder, says)| (folder.clone(), says.value.clone())).collect();
     let mut states: Vec<State> = vec![plain];
@@ -81,7 +81,7 @@ fn states(old: &All, new: &All, steps: &[Step]) -> Vec<State> {
     states
 }
 
-/// What is found, at the kustomizations' fields.
+/// Collects findings at the fields of kustomizations.
 struct Report<'a> {
     old: &'a All,
     new: &'a All,
@@ -99,14 +99,15 @@ impl Report<'_> {
         self.found.entry(says.file.clone()).or_default().push(finding);
     }
 
-    /// Something that nobody looked at.
+    /// Reports something that was not checked.
     fn unseen(&mut self, step: &Step, message: impl Into<String>) {
         let mut finding = Finding::new(&catalog::UNSEEN, message);
         finding.severity = Severity::Warning;
         self.add(&step.folder, &step.field, finding.help("look at what kustomize build makes"));
     }
 
-    /// The annotation by which an object is given to a claim, put on all objects of a kustomization.
+    /// Reports the annotation that gives an object to a claim, set on all objects of a
+    /// kustomization.
     fn adopted(&mut self, steps: &[Step]) {
         for step in steps.iter().filter(|step| step.field == "commonAnnotations") {
             let annotation = |all: &All| {
@@ -130,19 +131,19 @@ impl Report<'_> {
     }
 }
 
-/// All kustomizations, as they become what they are.
+/// All kustomizations, before and after.
 struct Comparison<'a> {
     api: &'a ClaimApi,
-    /// The claims as they stand in the tree now.
+    /// The claims as they are in the tree now.
     now: Claims<'a>,
-    /// Those of them that were there before.
+    /// Those that were there before.
     was: Claims<'a>,
     states: Vec<State>,
     steps: &'a [Step],
     left: Cell<usize>,
 }
 
-/// What is applied: its folder, and the claims that it made and makes.
+/// What gets applied: its folder, and the claims it built before and builds now.
 struct Root {
     folder: PathBuf,
     made: Claimed,
@@ -197,9 +198,10 @@ impl Comparison<'_> {
         }
     }
 
-    /// Says what changed in the claims of a root. Gives those that it makes no more, and the steps that did that.
+    /// Reports what changed in the claims of a root. Returns those it no longer builds, with the
+    /// step that removed each.
     fn changed(&self, root: &Root, report: &mut Report<'_>) -> Vec<(&Step, Made)> {
-        // Only where it is needed, every state between.
+        // The states in between, computed only if needed.
         let between: RefCell<Option<Vec<Claimed>>> = RefCell::new(None);
         let step_of = |from: &From, is_it: &dyn Fn(Option<&Made>, Option<&Made>) -> bool| {
             let mut between = between.borrow_mut();
@@ -244,7 +246,8 @@ impl Comparison<'_> {
         gone
     }
 
-    /// Says of claims that are new in a root what is worth a word, unless it stands in the claim's own file.
+    /// Reports what deserves a warning in claims new to a root, unless the claim's own file says
+    /// it.
     fn begun(&self, root: &Root, state: &State, report: &mut Report<'_>) {
         let says = state.get(&root.folder);
         let field = CHANGES.iter().find(|field| says.is_some_and(|s| s.get(**field).is_some()));
@@ -263,8 +266,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// Says of claims that a root makes no more that they are gone, unless another one makes them now. One that
-    /// came into another namespace, or under another name, with its overlay is another service.
+    /// Reports claims that a root no longer builds as gone, unless another root builds them now. A
+    /// claim whose overlay moved it to another namespace or name is another service.
     fn ended(&self, gone: Vec<(&Step, Made)>, added: &[(PathBuf, Made)], report: &mut Report<'_>) {
         let names: BTreeSet<String> =
             added.iter().map(|(_, makes)| full_name(&makes.claim)).collect();
@@ -305,12 +308,13 @@ impl Comparison<'_> {
         }
     }
 
-    /// The claim as it stands in its file.
+    /// Returns the claim as written in its file.
     fn raw(&self, makes: &Made) -> Option<Made> {
         self.now.in_file(&makes.from.0).into_iter().find(|raw| raw.from == makes.from)
     }
 
-    /// What the API refuses of a claim as it is made, and not as it stands in its file, which is checked anyway.
+    /// Returns what the API refuses in the built claim but not in its file, which is checked
+    /// anyway.
     fn refused(&self, makes: &Made) -> Vec<Finding> {
         let Some(raw) = self.raw(makes).filter(|raw| raw.claim != makes.claim) else {
             return Vec::new();
@@ -332,7 +336,7 @@ impl Comparison<'_> {
     }
 }
 
-/// A claim as the API server would have it, and the positions of a text that it was written to.
+/// Returns a claim as the API server would store it, and the positions in a text it was written to.
 fn settled(api: &ClaimApi, claim: &Value) -> Option<(Value, Node)> {
     let (checked, node) = claims::check(&claim.to_string(), api, EARLIER).claims.pop()?;
     Some((checked.effective, node))
@@ -347,7 +351,7 @@ fn beginning(api: &ClaimApi, claim: &Value) -> Vec<Finding> {
     settled(api, claim).map(|(is, node)| beginnings(&node, &is)).unwrap_or_default()
 }
 
-/// What is found of a claim, said of its kustomization.
+/// Turns a finding in a claim into one about its kustomization.
 fn describe(finding: &Finding, claim: &Value) -> String {
     match finding.rule.code == crate::rules::transitions::RENAMED.code {
         true => finding.message.clone(),

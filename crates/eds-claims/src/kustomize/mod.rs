@@ -1,10 +1,10 @@
 //! What Kustomize makes of claims, and what a change to a kustomization does to them.
 //!
-//! Claims are built as they were told before, and as they are told now, from the same files: what differs is
-//! what the kustomizations changed. The changes are then made one field after the other, which says the line.
-//! Understood are resources, components, names, labels, annotations and patches. Of what else could touch a
-//! claim (transformers, replacements, generators, remote resources) is said that nobody looked at it. What comes
-//! out is checked as any claim is.
+//! Claims are built twice from the same files, with the kustomizations before and after: what
+//! differs is what the kustomizations changed. The changes are then made one field at a time, which
+//! gives the line. Resources, components, names, labels, annotations and patches are understood.
+//! For anything else that could touch a claim (transformers, replacements, generators, remote
+//! resources), a finding says that it was not checked. What comes out is checked like any claim.
 
 mod apply;
 mod build;
@@ -17,24 +17,24 @@ use std::path::{Path, PathBuf};
 
 pub use compare::{Found, compare};
 
-/// The names that Kustomize looks for.
+/// The file names that Kustomize looks for.
 pub const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
-/// The fields that name what is taken in.
+/// The fields that name what is included.
 pub const RESOURCES: [&str; 3] = ["resources", "bases", "components"];
 
 /// The files of a tree, by their paths below its root.
 pub struct Tree<'a> {
     /// The kustomizations.
     pub kustomizations: Vec<PathBuf>,
-    /// The text of a file, where it has one.
+    /// Reads a file's text, if it has any.
     pub read: &'a dyn Fn(&Path) -> Option<String>,
-    /// The files that stand right in a folder.
+    /// Lists the files directly in a folder.
     pub list: &'a dyn Fn(&Path) -> Vec<PathBuf>,
 }
 
-/// Which claim it is, wherever it got other names: the file in which it stood first, namespace, name.
+/// Identifies a claim whatever it was renamed to: the file it came from, its namespace and name.
 pub type From = (PathBuf, String, String);
 
-/// The claims that stand in another file now, and in which.
+/// The claims that are in another file now, and which one.
 pub type Moved = HashMap<From, PathBuf>;

@@ -1,16 +1,16 @@
-//! Label selectors as Kubernetes writes them in one text: `a=b,c!=d,e in (f,g),!h`. Source:
+//! Label selectors in Kubernetes' one-line form: `a=b,c!=d,e in (f,g),!h`. Source:
 //! `k8s.io/apimachinery` 0.34 `pkg/labels/selector.go`.
 
 use serde_json::Value;
 
-/// Whether a selector chooses what has these labels. One that cannot be read chooses nothing, as Kustomize then
-/// builds nothing.
+/// Reports whether a selector matches these labels. One that cannot be read matches nothing, since
+/// Kustomize then builds nothing.
 pub(super) fn matches(selector: &str, labels: Option<&Value>) -> bool {
     let label = |key: &str| labels.and_then(|labels| labels.get(key)?.as_str());
     requirements(selector).into_iter().all(|text| holds(text.trim(), &label).unwrap_or_default())
 }
 
-/// The parts between commas that stand in no brackets.
+/// Splits at the commas outside brackets.
 fn requirements(selector: &str) -> Vec<&str> {
     let mut open = 0_usize;
     let parts = selector.split(|c: char| {

@@ -1,4 +1,4 @@
-//! What kustomizations say, and what changed in them, one field after the other.
+//! What kustomizations say, and what changed in them, one field at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::build::{State, entries, join};
 use super::{RESOURCES, Tree};
 use kube_schema::yaml::{self, Node, Problem, ProblemKind};
 
-/// What may touch claims in ways that are not followed here.
+/// Fields that may touch claims in ways that are not followed here.
 const OPAQUE: [&str; 9] = [
     "transformers",
     "generators",
@@ -22,7 +22,7 @@ const OPAQUE: [&str; 9] = [
     "crds",
 ];
 
-/// A kustomization, its patches inlined.
+/// A kustomization with its patches inlined.
 #[derive(Clone)]
 pub(super) struct Says {
     pub(super) file: PathBuf,
@@ -42,13 +42,13 @@ pub(super) struct Unread {
 }
 
 impl Unread {
-    /// Whether a tree has another text in its place.
+    /// Reports whether the tree has another text in its place.
     pub(super) fn is_new(&self, before: &Tree<'_>) -> bool {
         (before.read)(&self.file).as_ref() != Some(&self.text)
     }
 }
 
-/// Reads all kustomizations, by their folders. Patches in files are part of them.
+/// Reads all kustomizations, by folder. Patch files are part of them.
 pub(super) fn load(tree: &Tree<'_>) -> (All, Vec<Unread>) {
     let (mut all, mut unread) = (All::new(), Vec::new());
     for file in &tree.kustomizations {
@@ -88,7 +88,7 @@ pub(super) fn load(tree: &Tree<'_>) -> (All, Vec<Unread>) {
     (all, unread)
 }
 
-/// A field of a kustomization that changed; all that name resources are one.
+/// A changed field of a kustomization; all fields that name resources count as one.
 pub(super) struct Step {
     pub(super) folder: PathBuf,
     pub(super) field: String,
@@ -129,7 +129,7 @@ impl Step {
             || by_configuration.contains(&self.field.as_str()) && (has(old) || has(new))
     }
 
-    /// Resources from elsewhere that are new.
+    /// Returns the remote resources that are new.
     pub(super) fn remote(&self, old: &All, new: &All) -> Vec<(&Self, String)> {
         let remote_entries = |all: &All| -> BTreeSet<String> {
             let says = all.get(&self.folder).map(|says| &says.value);
@@ -145,7 +145,7 @@ impl Step {
     }
 }
 
-/// The changes, what is gathered before what is made of it.
+/// Returns the changes, with what is gathered before what is done to it.
 pub(super) fn steps(old: &All, new: &All) -> Vec<Step> {
     let mut steps = Vec::new();
     let folders: BTreeSet<&PathBuf> = old.keys().chain(new.keys()).collect();

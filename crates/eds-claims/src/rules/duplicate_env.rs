@@ -1,5 +1,5 @@
 //! EDS204: an environment variable set twice: in two places, twice in one, or one that comes from
-//! `spec.nats`. Whole secrets (`envFrom`) are not looked into: their keys are not in the claim.
+//! `spec.nats`. Whole secrets (`envFrom`) are not considered: their keys are not in the claim.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ pub(super) static RULE: Rule = Rule {
     good: "[{name: A, value: y}]",
 };
 
-/// Set from `spec.nats` by the Composition.
+/// Variables that the Composition sets from `spec.nats`.
 const RESERVED: [&str; 3] = ["NATS_URL", "NATS_STREAM_NAME", "NATS_CONSUMER_GROUP"];
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {

@@ -1,4 +1,4 @@
-//! EDS203: a secret named twice. The API's own rule speaks of the list; this one of the entry.
+//! EDS203: a secret named twice. The API's own rule points at the list; this one at the entry.
 
 use std::collections::HashMap;
 

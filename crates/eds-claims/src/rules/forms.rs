@@ -1,5 +1,5 @@
-//! What to write in the place of a value that the API refuses, in the writer's own words: the parts that belong
-//! there are there, in another form.
+//! What to write instead of a value that the API refuses, in the writer's own words: the right
+//! parts are there, in another form.
 
 use super::names::SIZES;
 use super::reword::Said;
@@ -10,7 +10,7 @@ use kube_schema::schema::nearest;
 use kube_schema::yaml::Place;
 use kube_schema::yaml::{Content, Entry, Node};
 
-/// A value of the wrong type. None where nothing better is known than the schema's example.
+/// Suggests a value for one of the wrong type. `None` if the schema's example is the best we have.
 pub(super) fn value(node: &Node, finding: &Finding) -> Option<String> {
     let path = any_path(&finding.path)?;
     let here = path.node(node)?;
@@ -19,8 +19,8 @@ pub(super) fn value(node: &Node, finding: &Finding) -> Option<String> {
     fit(here, field, wanted, &path, node)
 }
 
-/// A value of another form than belongs in a field, under its name there: `imagePullSecrets: [{name: registry}]`. None
-/// where its form is right, or nothing is known.
+/// Rewrites a value whose form does not fit a field, under the field's name: `imagePullSecrets:
+/// [{name: registry}]`. `None` if its form is right, or if nothing is known.
 pub(super) fn fitted(here: &Node, field: &str, to: &Path, node: &Node) -> Option<String> {
     let wanted = match field {
         "env" | "secretRefs" | "imagePullSecrets" | "command" | "args" => "a list",
@@ -50,7 +50,7 @@ pub(super) fn fitted(here: &Node, field: &str, to: &Path, node: &Node) -> Option
     Some(written.strip_prefix("write ").filter(|text| !text.contains("; "))?.to_owned())
 }
 
-/// Names where each entry is a mapping with a name.
+/// Returns the names if each entry is a mapping with a name.
 fn names(items: &[Node], field: &str) -> Option<String> {
     let more = match field {
         "secretRefs" => ", envFrom: true",
@@ -63,7 +63,7 @@ fn names(items: &[Node], field: &str) -> Option<String> {
     Some(format!("{field}: [{}]", entries.join(", ")))
 }
 
-/// One Secret, and one key of it if that is named.
+/// Returns the Secret, and its key if one is named.
 fn one_secret(entries: &[Entry]) -> Option<String> {
     let text = |key: &str| entries.iter().find(|entry| entry.key == key)?.value.as_str();
     let name = text("name")?;
@@ -78,7 +78,7 @@ fn one_secret(entries: &[Entry]) -> Option<String> {
     })
 }
 
-/// What to write in a field for a value of another form than is wanted.
+/// Suggests what to write in a field for a value of the wrong form.
 fn fit(here: &Node, field: &str, wanted: &str, path: &Path, node: &Node) -> Option<String> {
     let is_entry = matches!(path.0.last(), Some(Step::Index(_)));
     match (&here.content, field) {
@@ -178,7 +178,7 @@ fn fit(here: &Node, field: &str, wanted: &str, path: &Path, node: &Node) -> Opti
     }
 }
 
-/// A fixed number of pods, as it is said here.
+/// Says how to get a fixed number of pods.
 pub(super) fn replicas(node: &Node, at: &Path, name: &str) -> Option<String> {
     if !matches!(name, "replicas" | "replicaCount" | "instances") {
         return None;
@@ -200,7 +200,7 @@ pub(super) fn replicas(node: &Node, at: &Path, name: &str) -> Option<String> {
     }
 }
 
-/// What stands in `command` or `args` as one text. A shell's text is left to a shell.
+/// Splits the text of `command` or `args` into words. A shell's text is left to a shell.
 fn words(text: &str) -> String {
     let of_shell =
         text.contains(['"', '\'', '|', '&', ';', '$', '*', '>', '<', '`', '(', '\n', '=']);
@@ -219,7 +219,7 @@ fn list_of(words: &[&str]) -> String {
     format!("[{}]", words.iter().map(quoted).collect::<Vec<_>>().join(", "))
 }
 
-/// Two numbers with something between them: `1-5`, `1..5`, `1:5`.
+/// Reads two numbers with something between them: `1-5`, `1..5`, `1:5`.
 fn range(text: &str) -> Option<(u64, u64)> {
     let mut parts = text.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty());
     let (least, most) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
@@ -237,7 +237,7 @@ fn whole_numbers(items: &[Node]) -> Option<Vec<u64>> {
     items.iter().map(number).collect()
 }
 
-/// The entries of mappings that stand in a list, each of which has its own.
+/// Joins the entries of mappings in a list, each of which has its own.
 fn joined(items: &[Node]) -> Option<String> {
     let mut all = Vec::new();
     for item in items {
@@ -253,7 +253,7 @@ fn joined(items: &[Node]) -> Option<String> {
     (1..=6).contains(&all.len()).then(|| all.join(", "))
 }
 
-/// `NAME=value` and `NAME: value` as an entry of `env`; of a Secret's, a key alone too.
+/// Rewrites `NAME=value` and `NAME: value` as an entry of `env`; in a Secret, also a key alone.
 fn entry(node: &Node, in_secret: bool) -> Option<String> {
     let text = node.as_str()?;
     if in_secret && !text.contains(['=', ':', ' ']) {
@@ -268,7 +268,8 @@ fn entry(node: &Node, in_secret: bool) -> Option<String> {
     Some(format!("{{name: {}, value: {:?}}}", name.trim(), value.trim()))
 }
 
-/// A mapping where a list belongs: each of its entries is one of the list, or all of it is the only one.
+/// Rewrites a mapping where a list belongs: each entry becomes an item, or the whole mapping is the
+/// only one.
 fn list(field: &str, entries: &[Entry], path: &Path) -> Option<String> {
     let has = |key: &str| entries.iter().any(|entry| entry.key == key);
     if entries.is_empty() {
@@ -317,7 +318,7 @@ fn list(field: &str, entries: &[Entry], path: &Path) -> Option<String> {
     }
 }
 
-/// One key of a Secret and its variable. Variables are written in capitals as a rule, keys are not.
+/// Pairs a Secret's key with its variable. Variables are usually in capitals, keys are not.
 pub(super) fn secret_key(one: &str, other: &str) -> String {
     let capitals = |text: &str| !text.chars().any(|c| c.is_ascii_lowercase());
     let (key, variable) =
@@ -325,7 +326,7 @@ pub(super) fn secret_key(one: &str, other: &str) -> String {
     format!("{{secretKey: {key}, envName: {variable}}}")
 }
 
-/// One key and its value as the entry of a list.
+/// Writes a key and its value as an item of a list.
 pub(super) fn entry_of(level: &str, entry: &Entry) -> String {
     let text = match &entry.value.content {
         Content::Scalar(scalar) => scalar.text(),
@@ -345,7 +346,7 @@ pub(super) fn entry_of(level: &str, entry: &Entry) -> String {
     }
 }
 
-/// The image whose parts stand in fields of their own.
+/// Joins an image whose parts are in separate fields.
 pub(super) fn image_of(entries: &[Entry]) -> Option<String> {
     let part = |keys: &[&str]| {
         let found = entries.iter().find(|entry| keys.contains(&entry.key.as_str()))?;
@@ -363,7 +364,7 @@ pub(super) fn image_of(entries: &[Entry]) -> Option<String> {
     Some(format!("{registry}{name}:{}", tag?))
 }
 
-/// A mapping where a text belongs.
+/// Suggests text for a mapping where text belongs.
 fn text_of(field: &str, entries: &[Entry], path: &Path, node: &Node) -> Option<String> {
     let part = |keys: &[&str]| {
         let found = entries.iter().find(|entry| keys.contains(&entry.key.as_str()))?;
@@ -404,7 +405,7 @@ fn text_of(field: &str, entries: &[Entry], path: &Path, node: &Node) -> Option<S
     (!name.is_empty()).then(|| format!("write {field}: {name}"))
 }
 
-/// An image that is no reference.
+/// Says what is wrong with an invalid image reference.
 pub(super) fn image(text: &str) -> Option<Said> {
     let help_with = |message: &str, fix: String| Some((Some(message.to_owned()), fix));
     if let Some((scheme, rest)) = text.split_once("://") {
@@ -536,7 +537,7 @@ pub(super) fn image(text: &str) -> Option<Said> {
     None
 }
 
-/// A size that is none.
+/// Suggests a size for one that does not exist.
 pub(super) fn size(text: &str) -> Option<String> {
     if let Some((before, _)) = text.split_once('#') {
         return Some(format!(
@@ -573,12 +574,12 @@ pub(super) fn size(text: &str) -> Option<String> {
     }
 }
 
-/// A finding's path, of a field or of a list's entry.
+/// Parses a finding's path, of a field or a list entry.
 fn any_path(path: &str) -> Option<Path> {
     if let Some((list, index)) = path.strip_suffix(']').and_then(|path| path.rsplit_once('['))
         && let Some((at, name)) = parse(list)
     {
-        // A key that is no name stands in brackets too.
+        // A key that is not a plain name is in brackets too.
         return Some(match index.parse() {
             Ok(index) => at.key(&name).index(index),
             Err(_) => at.key(&name).key(index),

@@ -1,6 +1,7 @@
-//! EDS215: what the API's pattern cannot say of an image. Nodes read references by `distribution/reference`
-//! 2.8: the name has at most 255 characters, and a digest is one of `go-digest`'s algorithms in lower-case hex
-//! of its own length. What neither has a tag nor a slash may be a registry alone.
+//! EDS215: what the API's pattern cannot say about an image. Nodes parse references with
+//! `distribution/reference` 2.8: the name has at most 255 characters, and a digest uses one of
+//! `go-digest`'s algorithms, in lower-case hex of the right length. A name with neither a tag nor a
+//! slash may be just a registry.
 
 use super::Claim;
 use kube_object::image::Image;
@@ -8,7 +9,8 @@ use kube_object::path::Path;
 use kube_schema::diagnostics::{Finding, Rule, Severity};
 use kube_schema::yaml::Place;
 
-/// An image that the API takes and no node does: a digest of the wrong length or algorithm, a name of more than 255 characters, a registry alone.
+/// An image that the API takes and no node does: a bad digest, a name of more than 255 characters,
+/// or just a registry.
 pub(super) static RULE: Rule = Rule {
     code: "EDS215",
     name: "unusable-image",
@@ -20,7 +22,7 @@ pub(super) static RULE: Rule = Rule {
     good: "image: registry.example.com/worker@sha256:…",
 };
 
-/// What to do about a digest that is none.
+/// What to do about an invalid digest.
 pub(super) const DIGEST_FIX: &str =
     "copy the digest anew from the registry: sha256: and 64 characters of 0-9 and a-f";
 

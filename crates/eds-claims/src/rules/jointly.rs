@@ -1,5 +1,5 @@
-//! What several findings say together: one habit in each entry of a list, fields that came with one pasted pod,
-//! a rule about an entry that is broken only because of a name in it.
+//! Findings that amount to one: a habit repeated in each entry of a list, fields pasted together
+//! with a pod, a rule about an entry that only fails because of a wrong name in it.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use kube_object::words;
 use kube_schema::diagnostics::{Detail, Finding, catalog};
 use kube_schema::yaml::{Content, Node};
 
-/// Fields of one mapping about which the same is to be said, and those that came with a pasted pod.
+/// Merges findings in one mapping that need the same advice, and those pasted with a pod.
 pub(super) fn together(findings: &mut [Finding], slips: &[Slip], said: &mut Said) {
     let pod =
         slips.iter().find(|one| one.at.pattern() == "spec" && PODS.contains(&one.name.as_str()));
@@ -65,8 +65,8 @@ pub(super) fn together(findings: &mut [Finding], slips: &[Slip], said: &mut Said
     }
 }
 
-/// A rule about an entry of a list cannot be judged while something in it is unknown: what it would say is
-/// said there.
+/// Drops rules about a list entry that has an unknown field: they cannot be judged, and the field's
+/// own finding says what they would.
 pub(super) fn entries(findings: &mut [Finding], said: &mut Said) {
     let broken: HashMap<String, Option<String>> = findings
         .iter()
@@ -100,13 +100,13 @@ pub(super) fn entries(findings: &mut [Finding], said: &mut Said) {
     said.misled.extend(more);
 }
 
-/// The fix in one of the API's own messages.
+/// Returns the fix given in one of the API's own messages.
 fn fix_of(message: &str) -> Option<String> {
     message.split_once("; ").map(|(_, fix)| fix.to_owned())
 }
 
-/// Whether a field that is missing stands in a mapping whose key is written twice, of which Kubernetes reads
-/// the later: the key is the fault.
+/// Reports whether a missing field is in the earlier of two mappings under one key, of which
+/// Kubernetes reads the later: the key is at fault.
 pub(crate) fn stands_in_the_other(node: &Node, path: &str) -> bool {
     fn holds(node: &Node, steps: &[Step]) -> bool {
         match (steps.split_first(), &node.content) {
@@ -124,7 +124,7 @@ pub(crate) fn stands_in_the_other(node: &Node, path: &str) -> bool {
     parse(path).is_some_and(|(at, name)| holds(node, &at.key(&name).0))
 }
 
-/// The same slip in each entry of a list is one habit, and said once.
+/// Merges the same slip in each entry of a list: it is one habit, reported once.
 pub(super) fn repeated(findings: &mut Vec<Finding>) {
     let mut first: HashMap<(String, String), usize> = HashMap::new();
     let mut more: HashMap<usize, usize> = HashMap::new();
@@ -157,7 +157,7 @@ pub(super) fn repeated(findings: &mut Vec<Finding>) {
     *findings = kept;
 }
 
-/// A path without the numbers of entries; none where a key holds brackets of its own.
+/// Returns a path without entry numbers; `None` if a key contains brackets itself.
 fn without_numbers(path: &str) -> Option<String> {
     let (at, _) = parse(&format!("{path}.x"))?;
     let index = matches!(at.0.last(), Some(Step::Index(_)));

@@ -1,4 +1,4 @@
-//! EDS201: the tag `latest`, or none, lets each start run other code.
+//! EDS201: with the tag `latest`, or none, each start may run different code.
 
 use super::Claim;
 use kube_object::image::Image;
@@ -19,7 +19,7 @@ pub(super) static RULE: Rule = Rule {
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let Some(image) = claim.text("spec.image").filter(|i| !i.is_empty()) else { return };
-    // The pull policy asks the same question: may the same reference name other code tomorrow?
+    // The pull policy hinges on the same question: may this reference name other code tomorrow?
     if Image::parse(image).is_ok_and(|image| image.pull_policy() != "Always") {
         return;
     }

@@ -1,6 +1,6 @@
-//! EDS216: letters of other alphabets that look like ours, where both stand in one name. `ORDERS` with a
-//! Cyrillic O is another stream to NATS. A name that is written wholly in another alphabet is meant so. And
-//! typographic quotes around a value, which YAML takes for a part of it.
+//! EDS216: letters of other alphabets that look like ours, mixed with ours in one name. To NATS,
+//! `ORDERS` with a Cyrillic O is another stream. A name entirely in another alphabet is taken as
+//! intended. Also typographic quotes around a value, which YAML reads as part of it.
 
 use super::Claim;
 use kube_object::path::Path;

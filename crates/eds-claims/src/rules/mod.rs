@@ -1,9 +1,9 @@
-//! Rules that no schema says, one file each.
+//! Rules that no schema can express, one file each.
 //!
-//! A rule sees the claim as it was written, with positions, and as the API server would store it.
-//! Rules speak of fields of our own API, so they only run for it. A rule's file holds all of it: its code,
-//! what it finds and why that is bad, an example of each side (`eds explain EDS201` prints them), how it
-//! finds it, and its tests.
+//! A rule sees the claim as written, with positions, and as the API server would store it. Rules
+//! know the fields of our own API, so they only run for it. A rule's file holds everything about
+//! it: its code, what it finds and why that is bad, an example of each side (printed by `eds
+//! explain EDS201`), how it finds it, and its tests.
 
 mod duplicate_env;
 mod duplicate_secret;
@@ -46,23 +46,23 @@ use kube_schema::yaml::Node;
 pub(crate) struct Claim<'a> {
     /// As written.
     pub(crate) node: &'a Node,
-    /// With defaults, without what the API server drops.
+    /// With defaults, and without what the API server drops.
     pub(crate) effective: &'a Value,
 }
 
 impl Claim<'_> {
-    /// The text of a field, such as `spec.nats.url`.
+    /// Returns the text of a field such as `spec.nats.url`.
     fn text(&self, field: &str) -> Option<&str> {
         field_of(self.effective, field)?.as_str()
     }
 
-    /// A list under `spec`, of the claim as written: empty where it is no list.
+    /// Returns a list under `spec` of the claim as written: empty if it is not a list.
     fn list(&self, field: &str) -> &[Value] {
         let list = self.effective.get("spec").and_then(|spec| spec.get(field)?.as_array());
         list.map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The texts of the init container's `command` or `args`.
+    /// Returns the texts of the init container's `command` or `args`.
     fn init_texts(&self, field: &str) -> Vec<&str> {
         let container = field_of(self.effective, "spec.initContainer");
         let list = container.and_then(|container| container.get(field)?.as_array());
@@ -74,13 +74,14 @@ impl Claim<'_> {
         Finding::new(rule, message).at(path.span(self.node), path.to_string())
     }
 
-    /// The line on which a path stands.
+    /// Returns the line of a path.
     fn line(&self, path: &Path) -> usize {
         path.span(self.node).start.line
     }
 }
 
-/// A field by its path, without lists. Rules ask for one for each claim, and a JSON pointer is copied to be read.
+/// Returns a field by its path, without lists. Rules ask often, and reading a JSON pointer copies
+/// it.
 fn field_of<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.').try_fold(value, |value, key| value.get(key))
 }
@@ -115,7 +116,7 @@ pub fn check(node: &Node, effective: &Value) -> Vec<Finding> {
     findings
 }
 
-/// The API's own rules that a rule here says again, at the entry instead of at the whole list.
+/// The API's own rules that a rule here repeats, at the entry instead of the whole list.
 pub(crate) const LOCATED: [(ApiRule<&str>, &Rule); 8] = [
     (ApiRule { field: "spec.secretRefs", index: 0 }, &duplicate_secret::RULE),
     (ApiRule { field: "spec.imagePullSecrets", index: 0 }, &duplicate_secret::RULE),
@@ -127,7 +128,7 @@ pub(crate) const LOCATED: [(ApiRule<&str>, &Rule); 8] = [
     (ApiRule { field: "spec.env[].name", index: 0 }, &duplicate_env::RULE),
 ];
 
-/// The kinds of findings that the rules here make.
+/// The kinds of findings made by the rules here.
 const OWN: [&Rule; 25] = [
     &latest_tag::RULE,
     &system_account::RULE,
@@ -156,7 +157,8 @@ const OWN: [&Rule; 25] = [
     &transitions::MAY_SLEEP,
 ];
 
-/// Every kind of finding, by code: those of YAML and of the API's schema, and those of the rules here.
+/// Returns every kind of finding, by code: those of YAML, of the API's schema, and of the rules
+/// here.
 #[must_use]
 pub fn all() -> Vec<&'static Rule> {
     let mut all: Vec<&Rule> = catalog::ALL.iter().chain(&OWN).copied().collect();
@@ -180,7 +182,8 @@ pub(crate) mod testing {
     use super::{Check, Claim};
     use kube_schema::yaml;
 
-    /// Runs one rule on a claim's `spec`. Expected: code, line and a part of the message of each.
+    /// Runs one rule on a claim's `spec`. Expects each finding's code, line and part of its
+    /// message.
     #[track_caller]
     pub(crate) fn check(rule: Check, spec: &str, expected: &[(&str, usize, &str)]) {
         let text = format!("spec:\n{spec}");

@@ -1,5 +1,5 @@
-//! EDS208: the client port where the monitoring port belongs. KEDA asks
-//! `http://{monitoringEndpoint}/jsz`; a client port answers with NATS' own protocol.
+//! EDS208: the client port in place of the monitoring port. KEDA requests
+//! `http://{monitoringEndpoint}/jsz`; a client port answers in NATS' own protocol.
 
 use super::Claim;
 use kube_object::path::Path;

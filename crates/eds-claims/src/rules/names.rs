@@ -1,27 +1,27 @@
-//! What people call the fields of a claim, and what they look for in vain: names of Kubernetes
-//! (Deployments, pods, HPAs), of KEDA, of NATS, and of charts and public compositions that make the same.
+//! What people call the fields of a claim, and what they look for in vain: names from Kubernetes
+//! (Deployments, pods, HPAs), KEDA, NATS, and charts and public compositions for the same job.
 //!
-//! One table, read by [`unknown`](super::unknown). A field that is spelt nearly as ours, or that ours has
-//! at another level, needs no row here.
+//! One table, read by [`unknown`](super::unknown). A field spelled almost like ours, or that we
+//! have at another level, needs no row here.
 
-/// What to say of a field that the API does not have.
+/// What to say about a field that the API does not have.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Advice {
-    /// The API has it, by this name: a path without the numbers of list entries.
+    /// The API has it under this name: a path without entry numbers.
     Called(&'static str),
-    /// The API has something else: why it is not there, and what to do.
+    /// The API has something else: why the field is missing, and what to do.
     Instead(&'static str, &'static str),
-    /// The same, of what people write in the place of these fields beside it.
+    /// The same, for what people write in place of these fields next to it.
     InPlaceOf(&'static [&'static str], &'static str, &'static str),
-    /// A variable that is taken from somewhere.
+    /// A variable taken from elsewhere.
     ValueFrom,
-    /// The same, where the Secret is named already, or its keys are.
+    /// The same, if the Secret or its keys are already named.
     SecretFrom,
 }
 
 use Advice::{Called, InPlaceOf, Instead, SecretFrom, ValueFrom};
 
-/// Where it stands (list entries as `[]`), what it is called there, and what to say.
+/// Where the field is (list entries as `[]`), what it is called there, and what to say.
 type Row = (&'static str, &'static [&'static str], Advice);
 
 const CREDENTIALS: Advice = Instead(
@@ -59,11 +59,11 @@ const FIXED: Advice = Instead(
     "this is the same for all services: pods pass Pod Security restricted, and roll out one by one",
     "leave it out",
 );
-/// The sizes, and what each of them has.
+/// The sizes, and what each provides.
 pub(super) const SIZES: &str = "choose size: small (250m-1000m CPU, 512Mi-2Gi memory), medium \
     (500m-2000m, 1Gi-4Gi) or large (1000m-4000m, 2Gi-8Gi); other figures cannot be said";
 const FIGURES: Advice = Instead("CPU and memory come with spec.size", SIZES);
-/// Where a number is written, `forms::replicas` writes it in.
+/// If there is a number, `forms::replicas` fills it in.
 const REPLICAS: Advice = Instead(
     "KEDA decides how many pods run, between two bounds",
     "write spec.scaling: {minReplicas: 1, maxReplicas: 10}; the same number twice is a fixed \
@@ -117,7 +117,7 @@ const TAG: Advice = InPlaceOf(
     "registry, name and tag are one text",
     "write spec.image: REGISTRY/NAME:TAG",
 );
-/// A Secret's values, where one may only name it.
+/// A Secret's values, where only its name is allowed.
 pub(super) const SECRET_VALUES: Advice = InPlaceOf(
     &["env"],
     "a claim names a Secret that exists, and cannot hold its values",
@@ -755,7 +755,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
 ];
 
-/// What a Deployment or a pod has beside its containers, pasted with them.
+/// What a Deployment or a pod has besides its containers, pasted along with them.
 pub(super) const DEPLOYMENT: [&str; 36] = [
     "replicas",
     "selector",

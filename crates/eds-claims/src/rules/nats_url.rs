@@ -1,4 +1,4 @@
-//! EDS210: a NATS URL that leads elsewhere than to NATS' client port.
+//! EDS210: a NATS URL that does not lead to NATS' client port.
 
 use super::Claim;
 use kube_object::path::Path;

@@ -1,5 +1,6 @@
-//! EDS218: fields that a file cannot decide. `kubectl apply` refuses `generateName`; `resourceVersion` and `uid` of an
-//! exported object make it fail as soon as the object changed or was made anew; `status` is dropped.
+//! EDS218: fields that a file cannot decide. `kubectl apply` refuses `generateName`;
+//! `resourceVersion` and `uid` of an exported object make it fail once the object has changed or
+//! been recreated; `status` is dropped.
 
 use super::Claim;
 use kube_object::path::Path;

@@ -1,8 +1,8 @@
-//! EDS214: a placeholder that nothing replaced, in a text that the API server takes.
+//! EDS214: a placeholder left unreplaced, in a text that the API server accepts.
 //!
-//! In names, URLs, accounts and images it is one. Values of variables belong to the worker, which may have
-//! templates of its own, and `$(NAME)` in them is Kubernetes' (EDS211): there only `{{ }}`, and a value that is
-//! nothing but `<…>` or CHANGEME, are worth a warning.
+//! In names, URLs, accounts and images, any placeholder is an error. Values of variables belong to
+//! the worker, which may use templates of its own, and `$(NAME)` in them belongs to Kubernetes
+//! (EDS211): there, only `{{ }}` and values that are just `<…>` or CHANGEME deserve a warning.
 
 use super::Claim;
 use kube_object::path::Path;
@@ -10,7 +10,7 @@ use kube_schema::diagnostics::{Finding, Rule, Severity};
 use kube_schema::placeholder::{self, Placeholder};
 use kube_schema::yaml::Place;
 
-/// A placeholder that nothing replaced, in a name, a URL, an account or an image.
+/// A placeholder left unreplaced in a name, a URL, an account or an image.
 pub(super) static RULE: Rule = Rule {
     code: "EDS214",
     name: "placeholder",

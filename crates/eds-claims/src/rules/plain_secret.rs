@@ -1,7 +1,7 @@
-//! EDS207: what looks like a password in `spec.env`, in the init container's command, or in the NATS URL.
-//! Names that hold a path or a name instead of the thing itself (`…_FILE`, `…_PATH`, `…_NAME`) are left
-//! alone, and so is what is no text of its own: `$(NAME)`, `${NAME}`. The value is concealed: it is shown
-//! neither in the message nor in the excerpt.
+//! EDS207: what looks like a password in `spec.env`, in the init container's command, or in the
+//! NATS URL. Names that hold a path or a name instead of the secret itself (`…_FILE`, `…_PATH`,
+//! `…_NAME`) are left alone, and so are references: `$(NAME)`, `${NAME}`. The value is masked:
+//! neither the message nor the excerpt shows it.
 
 use super::Claim;
 use kube_object::path::Path;
@@ -71,7 +71,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
         true => user_info(server),
         false => server.rsplit_once('@').map(|(info, _)| info),
     });
-    // A user alone is a token to NATS.
+    // To NATS, a user alone is a token.
     let mut plain = credentials.filter(|info| info.split(':').any(holds_text));
     if plain.next().is_some() || secret_value(url).is_some() {
         let message = "the URL holds credentials, and claims are no place for them".to_owned();

@@ -1,5 +1,5 @@
-//! What the API refuses, said for our own fields: the value that is wrong, and what to write instead. The
-//! verdict and its code stay those of the API.
+//! What the API refuses, explained for our own fields: which value is wrong, and what to write
+//! instead. The verdict and its code stay the API's.
 
 use kube_object::object::Fields;
 use kube_schema::yaml::Place;
@@ -16,7 +16,7 @@ use kube_schema::yaml::{Content, Node};
 
 const SCHEMES: [&str; 4] = ["nats", "tls", "ws", "wss"];
 
-/// Says findings of the schema anew where more is known of the field.
+/// Rewords findings of the schema if more is known about the field.
 pub(crate) fn reword(node: &Node, effective: &Value, findings: &mut [Finding]) {
     for finding in findings {
         if not_meant(node, finding) {
@@ -79,7 +79,7 @@ pub(crate) fn reword(node: &Node, effective: &Value, findings: &mut [Finding]) {
     }
 }
 
-/// What to do follows the cause in the API's own messages.
+/// Splits one of the API's own messages, where what to do follows the cause.
 fn parted(finding: &Finding) -> Option<Said> {
     let (cause, fix) = finding.message.split_once("; ").filter(|_| finding.help.is_none())?;
     Some((Some(cause.to_owned()), fix.to_owned()))
@@ -90,7 +90,7 @@ fn is_secret_name(path: &str) -> bool {
         && ["spec.secretRefs[", "spec.imagePullSecrets["].iter().any(|list| path.starts_with(list))
 }
 
-/// A Secret that is named with its namespace.
+/// Explains a Secret named with its namespace.
 fn secret_name(node: &Node, path: &str) -> Option<Said> {
     let (at, field) = parse(path)?;
     let (_, name) = at.key(&field).node(node)?.as_str()?.split_once('/')?;
@@ -98,7 +98,7 @@ fn secret_name(node: &Node, path: &str) -> Option<Said> {
     Some((Some(message.to_owned()), format!("write {name}")))
 }
 
-/// `null` and `~` where a text belongs, which YAML reads as nothing.
+/// Explains `null` and `~` where text belongs, which YAML reads as nothing.
 fn null_word(node: &Node, finding: &Finding) -> Option<Said> {
     if *finding.rule != catalog::REQUIRED {
         return None;
@@ -112,7 +112,7 @@ fn null_word(node: &Node, finding: &Finding) -> Option<Said> {
     })
 }
 
-/// A text between quotes that YAML takes for a part of it.
+/// Explains a quoted text whose quotes YAML takes as part of it.
 fn unquoted(node: &Node, finding: &Finding) -> Option<Said> {
     let rules = [&PATTERN, &METADATA, &ADMISSION, &ENUM, &TYPE];
     rules.iter().find(|rule| ***rule == *finding.rule)?;
@@ -125,7 +125,7 @@ fn unquoted(node: &Node, finding: &Finding) -> Option<Said> {
     Some((None, format!("write {plain}; the quotes of YAML are \" and '")))
 }
 
-/// A number where a name belongs that cannot begin with a digit: in quotes it is no better.
+/// Explains a number in place of a name that cannot begin with a digit: quoting it does not help.
 fn numbered(node: &Node, finding: &Finding) -> Option<Said> {
     let (at, field) = parse(&finding.path)?;
     let Content::Scalar(scalar) = &at.key(&field).node(node)?.content else { return None };
@@ -150,7 +150,7 @@ fn numbered(node: &Node, finding: &Finding) -> Option<Said> {
     Some((None, format!("begin with a letter, for example {name}")))
 }
 
-/// A name that no Service can have.
+/// Explains a name that no Service can have.
 fn name(text: &str) -> Option<Said> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let plain: String = text.chars().map(|c| if allowed(c) { c } else { '-' }).collect();
@@ -173,8 +173,8 @@ fn name(text: &str) -> Option<Said> {
 
 pub(super) type Said = (Option<String>, String);
 
-/// A text that is refused because it is not what its writer meant to be there at all: a placeholder, or
-/// letters that only look like ours.
+/// Explains text that is refused because its writer never meant it: a placeholder, or letters that
+/// only look like ours.
 fn not_meant(node: &Node, finding: &mut Finding) -> bool {
     let rules = [&PATTERN, &METADATA, &ADMISSION, &CEL, &ENUM];
     if !rules.iter().any(|rule| **rule == *finding.rule) {
@@ -199,7 +199,7 @@ fn not_meant(node: &Node, finding: &mut Finding) -> bool {
     true
 }
 
-/// `minReplicas` above `maxReplicas`, each of which may be a default.
+/// Explains `minReplicas` above `maxReplicas`, either of which may be a default.
 fn replicas(node: &Node, effective: &Value, finding: &mut Finding) -> Option<Said> {
     let number = |field: &str| effective.at(&format!("/spec/scaling/{field}"))?.as_u64();
     let (least, most) = (number("minReplicas")?, number("maxReplicas")?);
@@ -225,7 +225,7 @@ fn replicas(node: &Node, effective: &Value, finding: &mut Finding) -> Option<Sai
     Some((Some(message), help))
 }
 
-/// A URL without one of NATS' schemes.
+/// Explains a URL without one of NATS' schemes.
 fn url(text: &str) -> Option<Said> {
     let schemes = "nats://, tls://, ws:// and wss://";
     for server in text.split(',') {
@@ -268,7 +268,7 @@ fn url(text: &str) -> Option<Said> {
     None
 }
 
-/// Without what stands before an `@`.
+/// Removes what is before an `@`.
 fn concealed(text: &str) -> String {
     match text.rsplit_once('@') {
         Some((_, host)) => host.to_owned(),
@@ -276,7 +276,7 @@ fn concealed(text: &str) -> String {
     }
 }
 
-/// An endpoint that is no `host:port`.
+/// Explains an endpoint that is not `host:port`.
 fn endpoint_form(text: &str) -> Option<Said> {
     let (scheme, rest) = text.split_once("://").map_or((None, text), |(s, rest)| (Some(s), rest));
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -321,7 +321,7 @@ fn endpoint_form(text: &str) -> Option<Said> {
     None
 }
 
-/// An endpoint that the platform does not allow, or whose port is none.
+/// Explains an endpoint that the platform does not allow, or with an invalid port.
 fn endpoint(text: &str, finding: &Finding) -> Said {
     let default = "leave it out for nats-headless.nats.svc.cluster.local:8222";
     const PORT: ApiRule<&str> = ApiRule { field: "spec.nats.monitoringEndpoint", index: 1 };
@@ -343,7 +343,7 @@ fn endpoint(text: &str, finding: &Finding) -> Said {
     }
 }
 
-/// Seconds of `30s`, `5m`, `1h`, `30 seconds` or `"30"`.
+/// Reads seconds from `30s`, `5m`, `1h`, `30 seconds` or `"30"`.
 fn seconds(text: &str) -> Option<u64> {
     let text = text.trim();
     // Go's 1h30m, and ISO 8601's PT1H30M.
@@ -366,13 +366,13 @@ fn seconds(text: &str) -> Option<u64> {
     (sum > 0).then_some(sum)
 }
 
-/// Whether the API refuses the text that a rule of ours warns about, so that there is nothing to add. What
-/// conceals a secret stays.
+/// Reports whether the API refuses the text that one of our rules warns about, so that the warning
+/// adds nothing. A finding that masks a secret stays.
 pub(crate) fn refused_anyway(own: &Finding, findings: &[Finding]) -> bool {
     if own.conceals {
         return false;
     }
-    // What is only used beside a value cannot be judged while that value stands under another name.
+    // A field that needs a value beside it cannot be judged while that value has a wrong name.
     if *own.rule == super::unused_cooldown::RULE {
         let beside = |f: &Finding| f.path.starts_with("spec.scaling.");
         return findings.iter().any(|f| *f.rule == catalog::UNKNOWN_FIELD && beside(f));
@@ -386,7 +386,7 @@ pub(crate) fn refused_anyway(own: &Finding, findings: &[Finding]) -> bool {
     findings.iter().any(|f| f.path == own.path && refuses(f))
 }
 
-/// Whether a rule of ours says the same as a rule of the API, at a better place.
+/// Reports whether one of our rules says the same as a rule of the API, at a better place.
 pub(crate) fn said_again(finding: &Finding, own: &[Finding]) -> bool {
     *finding.rule == catalog::CEL
         && super::LOCATED.iter().any(|(said, rule)| {

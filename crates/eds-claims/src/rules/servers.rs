@@ -1,5 +1,5 @@
-//! EDS217: a NATS URL that the API takes and that leads nowhere: to the pod itself, or to several servers that
-//! are not divided by commas.
+//! EDS217: a NATS URL that the API accepts and that leads nowhere: to the pod itself, or to several
+//! servers not separated by commas.
 
 use super::Claim;
 use kube_object::path::Path;

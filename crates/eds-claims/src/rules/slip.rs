@@ -1,7 +1,8 @@
-//! One slip, one finding: what is missing is often there, within a field that the API does not have. A
-//! Deployment pasted whole, a block indented too far, an entry in another tool's form: each makes unknown
-//! fields, missing ones and broken rules at once. The unknown field stays, because that is where the cursor
-//! belongs, and says where its lines go; what only follows from it is not said again.
+//! One slip, one finding: what is missing is often there, inside a field that the API does not
+//! have. A Deployment pasted whole, a block indented too far, an entry in another tool's form: each
+//! causes unknown fields, missing fields and broken rules at once. The finding of the unknown field
+//! stays, because that is where the cursor belongs, and says where its lines go; what merely
+//! follows from it is not reported.
 
 use super::forms;
 use super::names::{Advice, PODS, ROWS, SECRET_VALUES};
@@ -12,15 +13,15 @@ use kube_schema::diagnostics::{Detail, Finding};
 use kube_schema::yaml::Place;
 use kube_schema::yaml::{Content, Entry, Node};
 
-/// How deep below an unknown field, and among how many values, what is missing is looked for.
+/// How deep below an unknown field, and among how many values, to look for what is missing.
 const DEPTH: usize = 6;
 const VALUES: usize = 500;
 
-/// What every object has, and what of it stands in metadata.
+/// The top-level fields of every object, and those of its metadata.
 const TOP: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
 const METADATA: [&str; 5] = ["name", "namespace", "labels", "annotations", "generateName"];
 
-/// An unknown field that stands for something else than one field of ours.
+/// An unknown field that stands for something other than one field of ours.
 pub(super) struct Slip {
     /// Its finding.
     pub(super) index: usize,
@@ -29,7 +30,7 @@ pub(super) struct Slip {
     pub(super) advice: Option<Advice>,
 }
 
-/// What is meant by a field, where its value, or what stands beside it, tells more than its name.
+/// Returns what a field means if its value, or what is next to it, tells more than its name.
 pub(super) fn of_value(advice: Advice, node: &Node, at: &Path, name: &str) -> Advice {
     let holds_values = |value: &Node| match &value.content {
         Content::Mapping(entries) => {
@@ -59,8 +60,8 @@ pub(super) fn of_value(advice: Advice, node: &Node, at: &Path, name: &str) -> Ad
     }
 }
 
-/// Where a field of this name belongs that does not belong to `level`: those that the API has in `spec`,
-/// and those that every object has.
+/// Returns where a field of this name belongs if not at `level`: the fields that the API has in
+/// `spec`, and those of every object.
 pub(super) fn places(
     level: &str,
     name: &str,
@@ -79,7 +80,7 @@ pub(super) fn places(
     }
 }
 
-/// What is missing below `to` and stands at the same place below `from`.
+/// Returns what is missing below `to` and present at the same place below `from`.
 pub(super) fn below(node: &Node, from: &Path, to: &Path, missing: &[String]) -> Vec<String> {
     let to = to.to_string() + ".";
     let is_there = |path: &&String| {
@@ -90,7 +91,7 @@ pub(super) fn below(node: &Node, from: &Path, to: &Path, missing: &[String]) -> 
 }
 
 impl Slip {
-    /// Says what is meant. `false` where nothing more is known than that there is no such field.
+    /// Explains what is meant. Returns `false` if all we know is that there is no such field.
     pub(super) fn explain(
         &self,
         node: &Node,
@@ -155,7 +156,8 @@ impl Slip {
         }
     }
 
-    /// A Secret's key in one of Kubernetes' forms, where our own form needs less or stands elsewhere.
+    /// Rewrites a Secret's key from one of Kubernetes' forms, where ours is shorter or goes
+    /// elsewhere.
     fn secret(&self, node: &Node, said: &mut Said) -> Option<(String, String)> {
         let text =
             |path: Path, or: &str| path.node(node).and_then(Node::as_str).unwrap_or(or).to_owned();
@@ -229,7 +231,7 @@ impl Slip {
         }
     }
 
-    /// What is missing around this field, and stands within it.
+    /// Finds what is missing around this field inside it.
     fn wrapped(
         &self,
         node: &Node,
@@ -289,7 +291,7 @@ impl Slip {
         Some((message, fix))
     }
 
-    /// An entry of a list whose keys are what should be its values: `- LOG_LEVEL: info`.
+    /// Explains a list entry whose keys should be its values: `- LOG_LEVEL: info`.
     fn entry(
         &self,
         node: &Node,
@@ -336,7 +338,7 @@ impl Slip {
     }
 }
 
-/// The first field of this name within a value, nearest to its top. Of a list, its first entries.
+/// Finds the field of this name nearest the top of a value. Looks at a list's first entries.
 fn within(node: &Node, here: &Path, key: &str) -> Option<Path> {
     let mut level = vec![(here.clone(), here.node(node)?)];
     let mut left = VALUES;

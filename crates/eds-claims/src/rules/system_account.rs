@@ -1,12 +1,12 @@
 //! EDS202: NATS refuses JetStream on its system account, and its monitoring lists no account for
-//! `acc=$SYS` (nats-server 2.15.2), so KEDA reports "consumer not found" and never scales. Names of accounts
-//! are exact: another spelling of it is no account at all.
+//! `acc=$SYS` (nats-server 2.15.2), so KEDA reports "consumer not found" and never scales. Account
+//! names are exact: with any other spelling there is no such account.
 
 use super::Claim;
 use kube_object::path::Path;
 use kube_schema::diagnostics::{Finding, Rule, Severity};
 
-/// An account of NATS' own that never holds a stream: $SYS, or $G in another spelling.
+/// One of NATS' own accounts that never holds a stream: $SYS, or $G in another spelling.
 pub(super) static RULE: Rule = Rule {
     code: "EDS202",
     name: "system-account",

@@ -1,5 +1,5 @@
-//! Claims beside each other: EDS212, two of one name; EDS213, two that read one consumer. What each says of
-//! itself is kept small, so that claims of many files can be compared.
+//! Claims next to each other: EDS212, two with one name; EDS213, two reading one consumer. What is
+//! kept of each is small, so that claims in many files can be compared.
 
 use kube_schema::yaml::Place;
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use kube_object::path::Path;
 use kube_schema::diagnostics::{Finding, Rule, Severity};
 use kube_schema::yaml::{Node, Span};
 
-/// Two claims of one namespace and name.
+/// Two claims with one namespace and name.
 pub(super) static SAME_NAME: Rule = Rule {
     code: "EDS212",
     name: "same-name",
@@ -33,7 +33,7 @@ pub(super) static SAME_CONSUMER: Rule = Rule {
     good: "consumer: c … consumer: d",
 };
 
-/// What one claim says of itself, and where.
+/// What identifies one claim, and where.
 #[derive(Debug, Clone)]
 pub struct Identity {
     name: Option<((String, String), Span)>,
@@ -41,7 +41,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Of a claim as written, with its defaults filled in.
+    /// Identifies a claim as written, with its defaults filled in.
     #[must_use]
     pub fn of(node: &Node, effective: &Value) -> Self {
         let text = |field: &str| {
@@ -62,7 +62,7 @@ impl Identity {
     }
 }
 
-/// Where a claim stands that was seen before.
+/// Where a claim was seen before.
 #[derive(Debug, Clone)]
 struct Seen {
     file: String,
@@ -70,7 +70,7 @@ struct Seen {
     claim: String,
 }
 
-/// The claims of one run, in their order.
+/// The claims of one run, in order.
 #[derive(Debug, Default)]
 pub struct Together {
     names: HashMap<(String, String), Seen>,
@@ -78,7 +78,7 @@ pub struct Together {
 }
 
 impl Together {
-    /// What is wrong with the claims of one more file, beside those before it.
+    /// Adds the claims of one more file, and returns their conflicts with the earlier ones.
     pub fn add(&mut self, file: &str, claims: &[Identity]) -> Vec<Finding> {
         let mut findings = Vec::new();
         for claim in claims {
@@ -118,7 +118,7 @@ impl Together {
                 self.names.insert(key.clone(), here(span));
             }
         }
-        // One object twice reads its consumer once.
+        // One object listed twice reads its consumer once.
         if let Some((key, span)) = claim.consumer.as_ref().filter(|_| !again) {
             if let Some(before) = self.consumers.get(key) {
                 let [_, account, stream, consumer] = key;
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
     use kube_schema::yaml;
 
-    /// Each text is a file of one claim. Expected: `file code`, and parts of the message.
+    /// Each text is a file with one claim. Expects `file code`, and parts of the message.
     #[track_caller]
     fn check(claims: &[&str], expected: &[(&str, &[&str])]) {
         let mut together = Together::default();

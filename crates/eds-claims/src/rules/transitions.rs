@@ -1,4 +1,4 @@
-//! EDS301-309: what a change to a claim does to the service that runs already.
+//! EDS301-309: what a change to a claim does to the running service.
 
 use kube_object::object::Fields;
 use serde_json::Value;
@@ -30,7 +30,7 @@ pub static RENAMED: Rule = Rule {
     good: "name: a -> name: a",
 };
 
-/// A maxReplicas that became smaller.
+/// A maxReplicas that was lowered.
 pub static LOWERED_MAX: Rule = Rule {
     code: "EDS303",
     name: "lowered-maximum",
@@ -76,7 +76,8 @@ pub static OTHER_COMPOSITION: Rule = Rule {
     good: "compositionRef unchanged",
 };
 
-/// A change to how Crossplane treats the claim: which composite is its own, its external name, a pause.
+/// A change to how Crossplane treats the claim: which composite it owns, its external name, a
+/// pause.
 pub static HANDLING: Rule = Rule {
     code: "EDS307",
     name: "handling",
@@ -112,7 +113,7 @@ pub static MAY_SLEEP: Rule = Rule {
     good: "minReplicas: 2 -> 1",
 };
 
-/// Fields that end up in the pod template, so that a change to them replaces every pod.
+/// Fields that end up in the pod template, so that changing them replaces every pod.
 const POD_FIELDS: [&str; 10] = [
     "image",
     "size",
@@ -126,11 +127,11 @@ const POD_FIELDS: [&str; 10] = [
     "terminationGracePeriodSeconds",
 ];
 
-/// Compares a claim with its state before. Both effective values have their defaults.
+/// Compares a claim with its previous state. Both effective values have their defaults.
 #[must_use]
 pub fn transitions(before: &Value, node: &Node, effective: &Value) -> Vec<Finding> {
     let claim = Claim { node, effective };
-    // Another service is made: nothing else that changed changes the old one.
+    // This makes another service: no other change affects the old one.
     if let Some(renamed) = renamed(before, &claim) {
         let mut out = vec![renamed];
         crossplane(Some(before), &claim, &NEW, &mut out);
@@ -168,8 +169,8 @@ pub fn transitions(before: &Value, node: &Node, effective: &Value) -> Vec<Findin
     out
 }
 
-/// What a claim that is new says of how Crossplane treats it, as far as that may touch what others made, or
-/// keeps it from being made.
+/// Reports how a new claim asks Crossplane to treat it, if that may touch what others made or keep
+/// the claim from being composed.
 #[must_use]
 pub fn beginnings(node: &Node, effective: &Value) -> Vec<Finding> {
     let mut out = Vec::new();
@@ -177,7 +178,7 @@ pub fn beginnings(node: &Node, effective: &Value) -> Vec<Finding> {
     out
 }
 
-/// Namespace and name of a claim, empty where it has none.
+/// Returns the namespace and name of a claim, empty if it has none.
 #[must_use]
 pub fn names(claim: &Value) -> (String, String) {
     let text = |field: &str| {
@@ -188,7 +189,7 @@ pub fn names(claim: &Value) -> (String, String) {
     (text("namespace"), text("name"))
 }
 
-/// `namespace/name` of a claim.
+/// Returns `namespace/name` of a claim.
 #[must_use]
 pub fn full_name(claim: &Value) -> String {
     let (namespace, name) = names(claim);
@@ -212,7 +213,7 @@ fn renamed(before: &Value, claim: &Claim<'_>) -> Option<Finding> {
     Some(claim.finding(&RENAMED, &path, message).help(help))
 }
 
-/// Messages that wait where nobody reads any more.
+/// Reports messages left waiting that nobody reads any more.
 fn backlog(before: &Value, claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let text = |claim: &Value, field: &str| -> Option<String> {
         claim.at(&format!("/spec/nats/{field}")).and_then(Value::as_str).map(str::to_owned)
@@ -235,10 +236,10 @@ fn backlog(before: &Value, claim: &Claim<'_>, out: &mut Vec<Finding>) {
     out.push(claim.finding(&BACKLOG, &path, message).help(help));
 }
 
-/// A field or annotation that Crossplane reads of any claim: where, its rule, what it says.
+/// A field or annotation that Crossplane reads on any claim: where, its rule, what it says.
 struct Handling(&'static str, &'static Rule, &'static str);
 
-/// What chooses, or follows, a Composition; a choice like any other where the claim is new.
+/// What chooses or follows a Composition; in a new claim, a choice like any other.
 const CHOICES: [Handling; 6] = [
     Handling("spec.compositionRef", &OTHER_COMPOSITION, CHOOSES),
     Handling("spec.compositionSelector", &OTHER_COMPOSITION, CHOOSES),
@@ -256,7 +257,7 @@ const CHOICES: [Handling; 6] = [
     ),
 ];
 
-/// What is worth a word in a new claim too.
+/// What deserves a finding in a new claim too.
 const NEW: [Handling; 4] = [
     Handling(
         "spec.resourceRef",
@@ -281,7 +282,7 @@ const PAUSED: &str = "crossplane.io/paused";
 const CHOOSES: &str = "chooses what makes the service: another Composition, or another revision of \
     it, makes everything anew; what it does not make is deleted";
 
-/// What Crossplane reads of a claim, of any claim.
+/// Finds what Crossplane reads on any claim.
 fn crossplane<'a>(
     before: Option<&Value>,
     claim: &Claim<'_>,
@@ -395,7 +396,7 @@ mod tests {
         );
     }
 
-    /// Another name, another namespace, both: one finding, whatever else changed.
+    /// Another name, another namespace, or both: one finding, whatever else changed.
     #[test]
     fn another_identity() {
         check(
@@ -411,7 +412,7 @@ mod tests {
         );
     }
 
-    /// What a new claim must not bring without a word.
+    /// What a new claim must not bring in silently.
     #[test]
     fn a_new_claim() {
         for (text, expected) in [

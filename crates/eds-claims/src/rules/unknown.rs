@@ -1,6 +1,6 @@
-//! A field that the API does not have: what its writer means, and one finding for one fault. A field by
-//! another name, or at another level, is also a field that is missing where it belongs; that is said once,
-//! and names both.
+//! A field that the API does not have: what its writer meant, and one finding per mistake. A field
+//! under another name, or at another level, is also missing from where it belongs; both are said
+//! once, together.
 
 use kube_schema::yaml::Place;
 use std::collections::{HashMap, HashSet};
@@ -26,31 +26,31 @@ struct Meant {
     index: usize,
     at: Path,
     name: String,
-    /// Where it belongs, with the numbers of the list entries that it stands in.
+    /// Where it belongs, with the numbers of the list entries it is in.
     to: Path,
-    /// Whether it is only spelt nearly so.
+    /// Whether it is only a near spelling.
     near: bool,
 }
 
-/// What other findings say again.
+/// What other findings would repeat.
 #[derive(Default)]
 pub(super) struct Said {
-    /// Findings of unknown fields that are said by another, by their number.
+    /// Indices of findings about unknown fields that another finding covers.
     pub(super) gone: HashSet<usize>,
-    /// Fields that are missing because they stand elsewhere, or by another name.
+    /// Fields that are missing because they are elsewhere, or under another name.
     pub(super) covered: HashSet<String>,
-    /// Mappings whose rules see nothing of what stands there by another name.
+    /// Mappings whose rules do not see what is there under another name.
     pub(super) misled: HashSet<String>,
-    /// Texts that were meant for another field, mappings that are empty because of a slip.
+    /// Texts meant for another field, and mappings left empty by a slip.
     pub(super) other: HashSet<String>,
-    /// Unknown fields that are said with one beside them.
+    /// Unknown fields covered by one next to them.
     pub(super) siblings: HashSet<String>,
-    /// Lists whose entries lack what stands elsewhere by a slip.
+    /// Lists whose entries lack what a slip put elsewhere.
     pub(super) misled_lists: HashSet<String>,
 }
 
-/// Says of unknown fields what their writers mean. `places` gives the paths at which the API has a field
-/// of this name, without the numbers of list entries; letter case, dashes and underscores do not count.
+/// Explains what the writers of unknown fields meant. `places` gives the paths at which the API has
+/// a field of this name, without entry numbers; case, dashes and underscores do not count.
 pub(crate) fn explain(
     node: &Node,
     findings: &mut Vec<Finding>,
@@ -91,7 +91,7 @@ pub(crate) fn explain(
                 _ => None,
             },
         };
-        // What is missing below the field that is meant stands here.
+        // What is missing below the field that was meant is here.
         let below = to.as_ref().map(|to| slip::below(node, &at.key(&name), to, &missing));
         let below = below.unwrap_or_default();
         let slip = Slip { index, at, name, advice };
@@ -118,7 +118,7 @@ pub(crate) fn explain(
     }
     jointly::together(findings, &slips, &mut said);
     together(node, findings, &meant, &mut said);
-    // A rule about a mapping does not see what stands there by another name.
+    // A rule about a mapping does not see what is there under another name.
     said.misled
         .extend(meant.iter().filter(|one| one.at == parent(&one.to)).map(|one| one.at.to_string()));
     jointly::entries(findings, &mut said);
@@ -138,19 +138,19 @@ pub(crate) fn explain(
     jointly::repeated(findings);
 }
 
-/// What is known of a field of this name.
+/// Returns what is known about a field of this name.
 fn advice(at: &Path, name: &str) -> Option<Advice> {
     let level = at.pattern();
     let row = ROWS.iter().find(|(place, names, _)| *place == level && names.contains(&name));
     row.map(|(_, _, advice)| *advice)
 }
 
-/// Whether a finding says that something is not there.
+/// Reports whether a finding says that something is missing.
 pub(crate) fn is_missing(finding: &Finding) -> bool {
     *finding.rule == catalog::REQUIRED || finding.detail == Detail::Missing
 }
 
-/// Fields of one mapping that belong to one other are one fault.
+/// Merges fields of one mapping that belong in the same other one: that is one mistake.
 fn together(node: &Node, findings: &mut [Finding], meant: &[Meant], said: &mut Said) {
     let mut groups: HashMap<(String, String), Vec<&Meant>> = HashMap::new();
     for one in meant {
@@ -180,7 +180,7 @@ fn together(node: &Node, findings: &mut [Finding], meant: &[Meant], said: &mut S
             }
         }
         let Some(finding) = findings.get_mut(first.index) else { continue };
-        // A name that is nearly right has its words already.
+        // A near spelling has its own message already.
         if group.len() == 1 && first.near {
             if kube_schema::schema::same_name(&first.name, &last(&first.to))
                 || first.to.node(node).is_some()
@@ -205,7 +205,7 @@ fn together(node: &Node, findings: &mut [Finding], meant: &[Meant], said: &mut S
         let names: Vec<&str> = ordered.iter().map(|one| one.name.as_str()).collect();
         let ours: Vec<String> = ordered.iter().map(|one| last(&one.to)).collect();
         let needed = if required { ", which is required" } else { "" };
-        // Of several, those that are required, or the mapping that they belong to.
+        // If several are missing, name the required ones, or the mapping they belong in.
         let lacking: Vec<String> = ordered
             .iter()
             .filter(|one| missing.contains(&one.to.to_string()))
@@ -299,7 +299,7 @@ fn last(path: &Path) -> String {
     }
 }
 
-/// A value as one would write it where it belongs: of a list, the texts that a text can hold.
+/// Writes a value as it should be where it belongs; for a list, the texts that fit into text.
 fn value_for(node: &Node, one: &Meant) -> String {
     if let Some(text) = fitted(node, one) {
         return text;
@@ -326,7 +326,7 @@ fn value_for(node: &Node, one: &Meant) -> String {
     if text.chars().count() > 120 { "...".to_owned() } else { text }
 }
 
-/// A value that has another form than belongs where it is meant, in that form.
+/// Rewrites a value whose form does not fit the place where it was meant to go.
 fn fitted(node: &Node, one: &Meant) -> Option<String> {
     let field = last(&one.to);
     let here = one.at.key(&one.name).node(node)?;
@@ -334,7 +334,7 @@ fn fitted(node: &Node, one: &Meant) -> Option<String> {
     Some(written.strip_prefix(&format!("{field}: "))?.to_owned())
 }
 
-/// A mapping whose own fields have other names where it belongs, written with these.
+/// Rewrites a mapping whose own fields have other names where it belongs.
 fn renamed_within(entries: &[Entry], to: &Path) -> Option<String> {
     let ours = |entry: &Entry| match advice(to, &entry.key) {
         Some(Advice::Called(ours)) if parent(&specific(ours, to)) == *to => {
@@ -354,7 +354,7 @@ fn renamed_within(entries: &[Entry], to: &Path) -> Option<String> {
     differs.then(|| format!("{{{}}}", texts.join(", ")))
 }
 
-/// A variable that is taken from somewhere, as Kubernetes writes it.
+/// Rewrites a variable taken from elsewhere, in Kubernetes' form.
 pub(super) fn value_from(node: &Node, at: &Path, name: &str) -> (String, String) {
     let text =
         |path: &Path, or: &str| path.node(node).and_then(Node::as_str).unwrap_or(or).to_owned();
@@ -397,7 +397,7 @@ pub(super) fn value_from(node: &Node, at: &Path, name: &str) -> (String, String)
     )
 }
 
-/// A value as one would write it, where that is short.
+/// Writes a value as one would, if that is short.
 pub(super) fn value(node: &Node, path: &Path) -> String {
     let text = match path.node(node).map(|n| &n.content) {
         Some(Content::Scalar(scalar)) if scalar.plain => scalar.text().to_owned(),
@@ -414,12 +414,12 @@ pub(super) fn parent(path: &Path) -> Path {
     Path(path.0.split_last().map(|(_, rest)| rest.to_vec()).unwrap_or_default())
 }
 
-/// The path and those above it, where something may be missing.
+/// Returns the path and those above it, where something may be missing.
 fn ancestors(path: &Path) -> Vec<String> {
     (1..=path.0.len()).filter_map(|n| Some(Path(path.0.get(..n)?.to_vec()).to_string())).collect()
 }
 
-/// The general path with the numbers of the entries that `near` stands in, 0 where it stands in none.
+/// Fills the general path with the numbers of the entries that `near` is in, 0 if it is in none.
 fn specific(general: &str, near: &Path) -> Path {
     let mut path = Path::default();
     for part in general.split('.') {
@@ -436,7 +436,7 @@ fn specific(general: &str, near: &Path) -> Path {
     path
 }
 
-/// A finding's path as the mapping and the field in it. None for keys that are no names.
+/// Splits a finding's path into mapping and field. `None` for keys that are not names.
 pub(super) fn parse(path: &str) -> Option<(Path, String)> {
     let mut steps = Vec::new();
     for part in path.split('.') {

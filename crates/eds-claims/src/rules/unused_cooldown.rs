@@ -1,4 +1,5 @@
-//! EDS209: KEDA's cooldownPeriod and activationLagThreshold only count between one replica and none.
+//! EDS209: KEDA's cooldownPeriod and activationLagThreshold only matter between one replica and
+//! none.
 
 use super::Claim;
 use kube_object::path::Path;
@@ -27,7 +28,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
         let path = scaling.key(field);
         let value =
             path.node(claim.node).map(kube_schema::yaml::Node::to_json).and_then(|v| v.as_i64());
-        // The threshold's default says what holds anyway.
+        // The threshold's default changes nothing.
         if value.is_some_and(|value| field == "cooldownPeriod" || value > 0) {
             let message = "is only used when minReplicas is 0";
             let finding = claim.finding(&RULE, &path, message);

@@ -1,9 +1,11 @@
-//! EDS211: a reference `$(NAME)` that Kubernetes will not resolve. It then stays in the value as text.
+//! EDS211: a reference `$(NAME)` that Kubernetes will not resolve. It then stays in the value as
+//! text.
 //!
-//! Source: kubelet's `makeEnvironmentVariables` and `third_party/forked/golang/expansion`: keys of whole
-//! Secrets (envFrom) are known to every variable; of the list, only what stands before. The Composition's
-//! list is: the three from `spec.nats`, then `spec.secretRefs[].env`, then `spec.env`. Arguments of
-//! containers are resolved last, from all of them. `$$(NAME)` is no reference.
+//! Source: kubelet's `makeEnvironmentVariables` and `third_party/forked/golang/expansion`: keys of
+//! whole Secrets (envFrom) are known to every variable; from the list, only the variables before it
+//! are. The Composition's list is: the three from `spec.nats`, then `spec.secretRefs[].env`, then
+//! `spec.env`. Container arguments are resolved last, from all of them. `$$(NAME)` is not a
+//! reference.
 
 use std::collections::{HashMap, HashSet};
 
@@ -26,10 +28,10 @@ pub(super) static RULE: Rule = Rule {
 /// What `spec.nats` sets.
 const FROM_NATS: [&str; 3] = ["NATS_URL", "NATS_STREAM_NAME", "NATS_CONSUMER_GROUP"];
 
-/// References of one value that are looked into.
+/// How many references of one value are examined.
 const MOST: usize = 10;
 
-/// Where a variable is set: the place in the environment's order, and the field.
+/// Where a variable is set: its position in the environment, and the field.
 type Known<'a> = HashMap<&'a str, (usize, &'static str)>;
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
@@ -39,7 +41,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     }
     let mut whole = false;
     for secret in claim.list("secretRefs") {
-        // Keys of a whole Secret are not in the claim, so nothing can be said of any name.
+        // Keys of a whole Secret are not in the claim, so nothing can be said about any name.
         whole |= secret.get("envFrom").and_then(serde_json::Value::as_bool).unwrap_or_default();
         let env = secret.get("env").and_then(|env| env.as_array()).into_iter().flatten();
         for name in env.filter_map(|entry| entry.get("envName")?.as_str()) {
@@ -85,7 +87,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
         }
         if !unset.is_empty() {
             out.push(claim.finding(&RULE, path, unset_message(&unset)).help(match before {
-                // Whatever the claim sets by name comes later.
+                // Everything that the claim sets by name comes later.
                 0 => WHOLE_SECRET.to_owned(),
                 _ => unset_fix(&unset),
             }));
@@ -106,7 +108,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     }
 }
 
-/// What makes a variable known to all others.
+/// How to make a variable known to all others.
 const WHOLE_SECRET: &str = "let the worker read that variable itself, or name the whole Secret \
     with envFrom: true, whose keys are known to every variable";
 
@@ -134,7 +136,8 @@ fn unset_fix(names: &[&str]) -> String {
     )
 }
 
-/// The names in `$(NAME)`, each once, in order, and no more than anybody reads. `$$` stands for a dollar sign.
+/// Returns the names in `$(NAME)`, each once, in order, and no more than anyone reads. `$$` stands
+/// for a dollar sign.
 pub fn references(text: &str) -> Vec<&str> {
     let (mut names, mut seen) = (Vec::new(), HashSet::new());
     let mut rest = text;
@@ -143,7 +146,7 @@ pub fn references(text: &str) -> Vec<&str> {
         if let Some(after) = after.strip_prefix('$') {
             rest = after;
         } else if let Some(inner) = after.strip_prefix('(') {
-            // Where one is not closed, none that follows is.
+            // If one is not closed, none that follows is.
             let Some((name, after)) = inner.split_once(')') else { break };
             if !name.is_empty() && seen.insert(name) {
                 names.push(name);

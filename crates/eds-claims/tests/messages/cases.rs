@@ -1,4 +1,5 @@
-//! `cases.txt`: claims in the ways that people err, each with the findings that it must get and no other.
+//! `cases.txt`: claims with the mistakes people make, each with exactly the findings that it must
+//! get.
 
 use kube_schema::diagnostics::Finding;
 
@@ -7,7 +8,7 @@ use super::findings;
 const BASE: &str = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: \
     EventDrivenService\nmetadata:\n  name: orders\n  namespace: shop\nspec:\n";
 
-/// The claim of a case.
+/// Returns the claim of a case.
 fn claim(case: &str) -> String {
     if case.trim_start().starts_with("apiVersion") || case.contains("\n  apiVersion: ") {
         return case.to_owned();
@@ -26,7 +27,7 @@ fn claim(case: &str) -> String {
     text
 }
 
-/// What the caret underlines.
+/// Returns what the caret underlines.
 fn underlined(text: &str, finding: &Finding) -> String {
     let (start, end) = (finding.span.start, finding.span.end);
     let line = text.lines().nth(start.line - 1).unwrap_or_default();
@@ -34,8 +35,8 @@ fn underlined(text: &str, finding: &Finding) -> String {
     line.chars().skip(start.column - 1).take(length).collect()
 }
 
-/// The claim as a finding's help says to write it, where it says that literally: `write FIELD: VALUE`. And the path of
-/// what was written.
+/// Applies a finding's help to the claim, if it is literal: `write FIELD: VALUE`. Returns also the
+/// path of what was written.
 fn mended(text: &str, finding: &Finding) -> Option<(String, String)> {
     let help = finding.help.as_deref()?.split("; ").next()?;
     let quoted =
@@ -79,7 +80,7 @@ fn mended(text: &str, finding: &Finding) -> Option<(String, String)> {
     Some((claim.to_string(), last))
 }
 
-/// What must not be said of what was written as a help says: it has another form than belongs there.
+/// Reports when what the help says to write still does not have the form that belongs there.
 fn still_wrong(text: &str, finding: &Finding) -> Option<String> {
     let (claim, path) = mended(text, finding)?;
     let forms = ["EDS101", "EDS102", "EDS103", "EDS104"];
@@ -89,7 +90,7 @@ fn still_wrong(text: &str, finding: &Finding) -> Option<String> {
     Some(format!("{}: {:?} leads to {}: {}", finding.path, finding.help, wrong.path, wrong.message))
 }
 
-/// Expected: code, what is underlined, a part of the message, a part of the help.
+/// Expects the code, what is underlined, part of the message, and part of the help.
 fn check(case: &str, expected: &[[&str; 4]]) -> Result<(), String> {
     let text = claim(case);
     let found = findings(&text);
@@ -108,7 +109,7 @@ fn check(case: &str, expected: &[[&str; 4]]) -> Result<(), String> {
     let fits = found.len() == expected.len()
         && found.iter().zip(expected).all(|(f, [code, place, cause, fix])| {
             f.rule.code == *code
-                // A space is written as a comma, which cannot stand there.
+                // A space is written as a comma, which cannot be there.
                 && underlined(&text, f) == if *place == "," { " " } else { place }
                 && f.message.contains(cause)
                 && f.help.as_deref().unwrap_or_default().contains(fix)

@@ -1,11 +1,11 @@
-//! A secret that stands in a claim is printed nowhere: no message, no excerpt, in no format.
+//! A secret in a claim is printed nowhere: in no message, no excerpt, no format.
 
 use eds_claims::{self as claims, Options};
 use kube_schema::diagnostics::{self, FileFindings, Summary};
 
 use super::api;
 
-/// `code` is one of the findings; none prints the secret.
+/// `code` is one of the findings; none of them prints the secret.
 #[track_caller]
 fn check(spec: &str, code: &str) {
     let text = format!(
@@ -98,7 +98,7 @@ fn a_number_can_be_a_secret() {
     assert!(said.contains("EDS101") && !said.contains("31337"), "{said}");
 }
 
-/// What is no secret stays readable. Expected: a part of the text that is printed.
+/// What is not a secret stays readable. Expects part of the printed text.
 #[test]
 fn what_is_no_secret_is_shown() {
     for (spec, shown) in [
@@ -124,7 +124,7 @@ fn what_is_no_secret_is_shown() {
     }
 }
 
-/// A long line is read once, whatever stands in it.
+/// A long line is read once, whatever it contains.
 #[test]
 fn masks_are_linear() {
     for part in [

@@ -1,14 +1,14 @@
-//! What a claim can make KEDA's operator ask: it requests
-//! `http://<monitoringEndpoint>/jsz?acc=<account>&consumers=true&config=true` for every claim of the
-//! cluster, follows redirects, and reads the answer to its end. So the endpoint is one of the
-//! platform's, and nothing in the account can end the query's value.
+//! What a claim can make KEDA's operator request: it asks for
+//! `http://<monitoringEndpoint>/jsz?acc=<account>&consumers=true&config=true` for every claim in
+//! the cluster, follows redirects, and reads the whole answer. So the endpoint must be one of the
+//! platform's, and nothing in the account can end the query value.
 
 use serde_json::{Value, json};
 
 use super::findings;
 use kube_schema::diagnostics::Severity;
 
-/// Expected: codes of the errors.
+/// Expects the codes of the errors.
 #[track_caller]
 fn check(field: &str, value: &str, expected: &[&str]) {
     let nats: Value = json!({"stream": "S", "consumer": "c", field: value});
@@ -38,7 +38,7 @@ fn keda_asks_only_services_of_the_platforms_nats() {
         check("monitoringEndpoint", allowed, &[]);
     }
     for (refused, code) in [
-        // Somebody's host, inside and outside of the cluster.
+        // Somebody's host, inside or outside the cluster.
         ("attacker.example.com:80", "EDS110"),
         ("evil.team-a.svc.cluster.local:8222", "EDS110"),
         ("nats-headless.payments.svc:8222", "EDS110"),
@@ -60,7 +60,7 @@ fn keda_asks_only_services_of_the_platforms_nats() {
         ("a..nats.svc:8222", "EDS110"),
         ("a-.nats.svc:8222", "EDS110"),
         ("NATS.NATS.SVC:8222", "EDS110"),
-        // Addresses, however they are written.
+        // Addresses, however written.
         ("10.0.0.1:8222", "EDS110"),
         ("169.254.169.254:80", "EDS110"),
         ("127.1:8222", "EDS110"),
@@ -68,7 +68,7 @@ fn keda_asks_only_services_of_the_platforms_nats() {
         ("0x7f000001:8222", "EDS110"),
         ("[::1]:8222", "EDS105"),
         ("[fd00::1]:8222", "EDS105"),
-        // Parts of a URL that are no host and port.
+        // Parts of a URL that are not a host and port.
         ("nats-headless.nats.svc:8222@attacker.example.com:80", "EDS105"),
         ("user:password@nats-headless.nats.svc:8222", "EDS105"),
         ("attacker.example.com/nats-headless.nats.svc:8222", "EDS105"),

@@ -1,4 +1,4 @@
-//! Files that are no manifests at all: one finding that says what they are.
+//! Files that are not manifests at all: one finding that says what they are.
 
 use super::findings;
 
@@ -6,7 +6,7 @@ const CLAIM: &str = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: \
     EventDrivenService\nmetadata:\n  name: orders\nspec:\n  image: a/b:1\n  nats: {stream: S, \
     consumer: c}\n";
 
-/// Expected: line and column, a part of the message, a part of the help.
+/// Expects the line and column, part of the message, and part of the help.
 #[track_caller]
 fn check(text: &str, place: (usize, usize), cause: &str, fix: &str) {
     let found = findings(text);
@@ -17,7 +17,7 @@ fn check(text: &str, place: (usize, usize), cause: &str, fix: &str) {
     assert!(only.help.as_deref().unwrap_or_default().contains(fix), "{text}\n{said:#?}");
 }
 
-/// Each line of the claim, with its number, after something.
+/// Puts something before each line of the claim, with its number.
 fn lines(each: impl Fn(usize, &str) -> String) -> String {
     CLAIM.lines().enumerate().map(|(i, line)| each(i + 1, line) + "\n").collect()
 }

@@ -1,4 +1,4 @@
-//! What `eds validate` says about claims, as tables: a claim, and the findings that a reader must get.
+//! What `eds validate` says about claims, as tables: a claim, and the findings a reader must get.
 
 #![cfg(test)]
 #![allow(
@@ -21,7 +21,7 @@ use kube_schema::diagnostics::{FileFindings, Finding};
 use kube_schema::schema::ClaimApi;
 use kube_schema::yaml;
 
-/// The built-in API, with the policies that are installed beside it.
+/// The built-in API, with the policies installed beside it.
 fn api() -> &'static ClaimApi {
     static API: OnceLock<ClaimApi> = OnceLock::new();
     API.get_or_init(|| {
@@ -37,7 +37,7 @@ fn api() -> &'static ClaimApi {
     })
 }
 
-/// The findings of a file, in its order.
+/// Returns the findings of a file, in order.
 fn findings(text: &str) -> Vec<Finding> {
     let outcome = claims::check(text, api(), Options::default());
     FileFindings::new("claim.yaml".to_owned(), text.to_owned(), outcome.findings).findings
