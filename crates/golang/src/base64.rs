@@ -2,7 +2,7 @@
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// `EncodeToString(data)`, padded.
+/// Returns Go's `EncodeToString(data)`, with padding.
 pub fn encode(data: &[u8]) -> String {
     let mut out = String::with_capacity(data.len().div_ceil(3) * 4);
     for chunk in data.chunks(3) {
@@ -17,10 +17,11 @@ pub fn encode(data: &[u8]) -> String {
     out
 }
 
-/// `DecodeString(text)`. Line breaks are skipped; bits past the last whole byte are not checked.
+/// Decodes as `DecodeString(text)` does. Line breaks are skipped; bits past the last whole byte are
+/// not checked.
 ///
 /// # Errors
-/// The message of Go's `CorruptInputError`, which names the byte it stopped at.
+/// The message of Go's `CorruptInputError`, which names the byte where decoding stopped.
 pub fn decode(text: &str) -> Result<Vec<u8>, String> {
     let corrupt = |at: usize| format!("illegal base64 data at input byte {at}");
     let mut input =
@@ -31,7 +32,7 @@ pub fn decode(text: &str) -> Result<Vec<u8>, String> {
         let mut count = 0usize;
         while count < 4 {
             let Some((at, b)) = input.next() else {
-                // Go points at the start of the group that is not whole.
+                // Go points at the start of the incomplete group.
                 return Err(corrupt(text.len() - count));
             };
             if let Some(digit) = digit(b) {
@@ -46,7 +47,7 @@ pub fn decode(text: &str) -> Result<Vec<u8>, String> {
                 match input.next() {
                     None => return Err(corrupt(text.len())),
                     Some((_, b'=')) => {}
-                    // Go names the byte before.
+                    // Go names the byte before it.
                     Some((at, _)) => return Err(corrupt(at - 1)),
                 }
             }

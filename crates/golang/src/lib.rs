@@ -1,9 +1,10 @@
-//! Go's standard library, and Kubernetes' quantities, where their behaviour reaches users.
+//! Go's standard library and Kubernetes' quantities, where their behaviour is visible to users.
 //!
-//! In and out: plain values and texts. It must not know Kubernetes' objects or Crossplane.
+//! Takes and returns plain values and text. It must not know about Kubernetes objects or
+//! Crossplane.
 //!
-//! Upstream formats, parses and hashes with Go's packages, and their texts reach users. Each
-//! module here names the package whose behaviour it has; `tests/golang` holds what Go 1.26 said.
+//! Upstream formats, parses and hashes with Go's packages, and users see the results. Each module
+//! names the package whose behaviour it reproduces; `tests/golang` holds what Go 1.26 returned.
 
 pub mod base64;
 pub mod fmt;
@@ -17,7 +18,8 @@ mod tables;
 
 use serde_json::Value;
 
-/// The name `%T` prints for a value as Go's `encoding/json` and `unstructured` hold it.
+/// Returns the name that `%T` prints for a value held as Go's `encoding/json` and `unstructured`
+/// hold it.
 pub fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "<nil>",
@@ -30,17 +32,17 @@ pub fn type_name(value: &Value) -> &'static str {
     }
 }
 
-/// How deep a value may nest before Go's behaviour is given up for safety.
+/// The depth to which a value may nest before we stop following Go, for safety.
 pub const MAX_DEPTH: usize = 1000;
 
-/// Object entries in the order Go prints them.
+/// Returns an object's entries in the order Go prints them.
 pub fn sorted(object: &serde_json::Map<String, Value>) -> Vec<(&String, &Value)> {
     let mut entries: Vec<_> = object.iter().collect();
     entries.sort_unstable_by_key(|&(key, _)| key);
     entries
 }
 
-/// `int64(f)` as Go compiles it for amd64: what does not fit is the smallest integer.
+/// Converts as `int64(f)` does on amd64: a value that does not fit becomes the smallest integer.
 pub fn float_to_int(f: f64) -> i64 {
     // 2^63 itself does not fit; a double has no value between it and i64::MAX.
     if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&f) {

@@ -9,7 +9,7 @@ const ERR_FORMAT: &str = "quantities must match the regular expression \
 const ERR_NUMERIC: &str = "unable to parse numeric part of quantity";
 const ERR_SUFFIX: &str = "unable to parse quantity's suffix";
 
-/// Parses a quantity and yields its approximate value, which may be infinite or NaN.
+/// Parses a quantity and returns its approximate value, which may be infinite or NaN.
 ///
 /// # Errors
 /// The messages of apimachinery.
@@ -31,14 +31,14 @@ pub fn parse_to_float(text: &str) -> Result<f64, &'static str> {
 
 struct Parts<'a> {
     negative: bool,
-    /// Digits before the point, without leading zeros; `0` when there are none.
+    /// Digits before the point without leading zeros; `0` if there are none.
     whole: &'a str,
     /// Digits after the point.
     fraction: &'a str,
     suffix: &'a str,
 }
 
-/// The leading part of `text` whose bytes satisfy `keep`, and the rest.
+/// Splits `text` after its leading bytes that satisfy `keep`.
 fn span(text: &str, keep: impl Fn(u8) -> bool) -> (&str, &str) {
     let end = text.bytes().position(|b| !keep(b)).unwrap_or(text.len());
     text.split_at_checked(end).unwrap_or((text, ""))
@@ -69,9 +69,9 @@ impl<'a> Parts<'a> {
 
 #[derive(Clone, Copy)]
 enum Suffix {
-    /// Times ten to this power.
+    /// Multiplies by ten to this power.
     Decimal(i32),
-    /// Times two to this power, a multiple of ten up to 60.
+    /// Multiplies by two to this power, a multiple of ten up to 60.
     Binary(u32),
 }
 
@@ -81,7 +81,7 @@ impl Suffix {
             "n" => Self::Decimal(-9),
             "u" => Self::Decimal(-6),
             "m" => Self::Decimal(-3),
-            // Base two to the power of zero, filed under the decimal suffixes.
+            // Two to the power of zero, filed under the decimal suffixes.
             "" => Self::Decimal(0),
             "k" => Self::Decimal(3),
             "M" => Self::Decimal(6),
@@ -108,7 +108,7 @@ fn length(text: &str) -> i32 {
     i32::try_from(text.len()).unwrap_or(i32::MAX)
 }
 
-/// The way of numbers that fit 64 bits. `None` sends the quantity down the other one.
+/// Handles numbers that fit in 64 bits. Returns `None` when the quantity needs [`large`].
 fn small(parts: &Parts<'_>, suffix: Suffix) -> Result<Option<f64>, &'static str> {
     let digits = length(parts.whole).saturating_add(length(parts.fraction));
     let (precision, scale, factor) = match suffix {
@@ -131,7 +131,7 @@ fn small(parts: &Parts<'_>, suffix: Suffix) -> Result<Option<f64>, &'static str>
     Ok(Some(scaled(value as f64, scale)))
 }
 
-/// The way of all others: digits of any number, cut to nano and rounded away from zero.
+/// Handles all others: any number of digits, cut to nano and rounded away from zero.
 fn large(parts: &Parts<'_>, suffix: Suffix) -> f64 {
     let mut digits: Vec<u8> =
         parts.whole.bytes().chain(parts.fraction.bytes()).map(|b| b - b'0').collect();
@@ -153,7 +153,7 @@ fn large(parts: &Parts<'_>, suffix: Suffix) -> f64 {
         scale = 9;
     }
     let text: String = digits.iter().map(|&d| char::from(b'0' + d)).collect();
-    // What remains is digits * 10^-scale; in nano, as Go holds it, it is a whole number.
+    // What remains is digits * 10^-scale, which is a whole number in nano, as Go holds it.
     let nano = format!("{text}e{}", 9 - i64::from(scale)).parse().unwrap_or(f64::INFINITY);
     let value = match suffix {
         Suffix::Binary(_) if exceeds_int64(&digits, scale) => i64::MAX as f64,
@@ -190,7 +190,7 @@ fn increment(digits: &mut Vec<u8>) {
     digits.insert(0, 1);
 }
 
-/// Whether digits * 10^-scale, scale from 0 to 9, is more than the largest `int64`.
+/// Reports whether digits * 10^-scale, with scale from 0 to 9, exceeds the largest `int64`.
 fn exceeds_int64(digits: &[u8], scale: i32) -> bool {
     let fraction = usize::try_from(scale).unwrap_or(0);
     let whole = digits.len().saturating_sub(fraction);
@@ -207,7 +207,8 @@ fn scaled(base: f64, exponent: i32) -> f64 {
     if exponent == 0 { base } else { base * pow10(exponent) }
 }
 
-/// Go's `math.Pow10`: a product of two exact-as-can-be powers, not always the nearest double.
+/// Go's `math.Pow10`: a product of two powers, each as exact as possible, and so not always the
+/// nearest double.
 fn pow10(n: i32) -> f64 {
     let power = |n: u32| format!("1e{n}").parse().unwrap_or(f64::INFINITY);
     let magnitude = n.unsigned_abs();

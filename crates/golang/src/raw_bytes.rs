@@ -1,18 +1,18 @@
-//! Bytes that are no UTF-8, carried in strings from one transform to the next.
+//! Bytes that are not valid UTF-8, carried in strings from one transform to the next.
 //!
-//! A Go string holds any bytes: base64 decodes to them, a joined string can end in half a
+//! A Go string holds any bytes: base64 decodes to them, a joined string can end in the middle of a
 //! character, and the next transform encodes or hashes them as they are. Only JSON, at the end of
 //! the pipe, replaces each with U+FFFD. Here such a byte travels as one of the last 128 code points
-//! of plane 16, which are for private use and stand in no manifest.
+//! of plane 16, which are for private use and appear in no manifest.
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 
-/// The code point of byte 0; only bytes from 0x80 on are ever invalid.
+/// The code point of byte 0; only bytes from 0x80 up are ever invalid.
 const FIRST: u32 = 0x10_FF00;
 
-/// Bytes as a string that carries them.
+/// Turns bytes into a string that carries them.
 pub fn carry(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -23,7 +23,7 @@ pub fn carry(bytes: &[u8]) -> String {
     out
 }
 
-/// The bytes that a string stands for.
+/// Returns the bytes that a string stands for.
 pub fn bytes(text: &str) -> Cow<'_, [u8]> {
     if !text.contains(|c| raw(c).is_some()) {
         return Cow::Borrowed(text.as_bytes());
@@ -38,25 +38,26 @@ pub fn bytes(text: &str) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
-/// The byte that a character stands for.
+/// Returns the byte that a character stands for, if any.
 pub fn raw(c: char) -> Option<u8> {
     let byte = u32::from(c).checked_sub(FIRST)?;
     u8::try_from(byte).ok().filter(|byte| *byte >= 0x80)
 }
 
-/// Replaces what is carried in a text with U+FFFD.
+/// Replaces the bytes carried in a text with U+FFFD.
 pub fn replace_in(text: &mut String) {
     replace_with(text, "\u{fffd}");
 }
 
-/// Replaces each byte that is carried in a text.
+/// Replaces each byte carried in a text.
 pub fn replace_with(text: &mut String, substitute: &str) {
     if text.contains(|c| raw(c).is_some()) {
         *text = text.replace(|c| raw(c).is_some(), substitute);
     }
 }
 
-/// [`replace_in`] for every string in a value that transforms made. Keys cannot carry any.
+/// Applies [`replace_in`] to every string in a value that transforms produced. Keys cannot carry
+/// bytes.
 pub fn replace(value: &mut Value) {
     match value {
         Value::String(text) => replace_in(text),

@@ -1,4 +1,4 @@
-//! Replays what Go answered; `golang/README.md` says how the rows are made.
+//! Replays Go's recorded answers; `golang/README.md` says how the rows are made.
 
 #![cfg(test)]
 #![allow(
@@ -11,7 +11,7 @@
 use golang::{base64, fmt, json, quantity, regexp, strconv, strings};
 use serde_json::{Map, Number, Value};
 
-/// A value as the rows write it: `{"f64": "1"}` is a float.
+/// Reads a value as the rows write it: `{"f64": "1"}` is a float.
 fn typed(value: &Value) -> Value {
     match value {
         Value::Array(items) => items.iter().map(typed).collect(),
@@ -67,7 +67,7 @@ fn call(name: &str, args: &[Value]) -> String {
             let group = |group| re.submatch(text(1), group, &|| true).unwrap();
             let groups: Option<Vec<_>> = (0..=re.groups()).map(group).collect();
             assert_eq!(re.is_match(text(1)), groups.is_some(), "{args:?}");
-            // Go's encoder escapes these two always.
+            // Go's encoder always escapes these two.
             serde_json::to_string(&groups).unwrap()
         }),
         _ => panic!("no call {name}"),

@@ -1,12 +1,12 @@
-//! What a regexp may cost, counted: bytes of the compiled pattern, and how often a match asks whether to
-//! go on, which is once for some amount of work.
+//! What a regexp may cost, counted: bytes of the compiled pattern, and how often a match asks
+//! whether to go on, which is once per unit of work.
 #![cfg(test)]
 
 use std::cell::Cell;
 
 use golang::regexp;
 
-/// The pattern takes no more bytes, and a match of the text no more questions.
+/// Checks that the pattern uses no more bytes, and a match of the text asks no more often.
 fn check(pattern: &str, text: &str, bytes: usize, questions: usize) {
     let regexp = regexp::compile(pattern).unwrap();
     assert!(regexp.own_bytes() <= bytes, "{pattern:.40}: {} bytes", regexp.own_bytes());
@@ -17,7 +17,7 @@ fn check(pattern: &str, text: &str, bytes: usize, questions: usize) {
     };
     regexp.matches(text, &go_on).unwrap();
     assert!(asked.get() <= questions, "{pattern:.40}: asked {} times", asked.get());
-    // Enough to be stopped, where there is much to do.
+    // Where there is a lot to do, it asks often enough to be stopped.
     if questions > 10 {
         assert!(asked.get() > questions / 10, "{pattern:.40}: asked {} times", asked.get());
         let patience = Cell::new(2);
@@ -34,7 +34,7 @@ fn classes_cost_what_they_look_like() {
     check(r"(\pL|\pN|\p{Greek}){300}", &text, 64 << 10, 10);
     check(r"(?i)^\p{Lu}[\pL\pM\pN_]{0,400}$", &text, 16 << 10, 10);
     check(r"[^\pL]{1000}", &"1".repeat(2000), 16 << 10, 400);
-    // In time linear in the text, whatever the pattern.
+    // Linear in the text, whatever the pattern.
     for length in [10_000, 100_000] {
         check(r"(?:a*)*b", &"a".repeat(length), 2 << 10, length / 50);
         check(r"(?:.{0,100}x){3}", &"é".repeat(length), 8 << 10, length / 5);

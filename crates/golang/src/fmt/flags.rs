@@ -1,4 +1,4 @@
-//! Padding and the formats of one scalar. Source: Go 1.26 `fmt/format.go`.
+//! Padding, and the formats of a single scalar. Source: Go 1.26 `fmt/format.go`.
 
 use crate::{raw_bytes, strconv};
 
@@ -62,7 +62,7 @@ impl Flags {
         self.pad(out, &quoted);
     }
 
-    /// `%x` of a string: the hexadecimal digits of its bytes.
+    /// Writes a string as `%x` does: the hexadecimal digits of its bytes.
     pub(super) fn string_hex(&self, out: &mut String, text: &str, upper: bool) {
         let bytes = raw_bytes::bytes(text);
         let length = bytes.len().min(self.precision.unwrap_or(usize::MAX));
@@ -187,7 +187,7 @@ impl Flags {
         }
         let length = digits.chars().count() + 1;
         match self.width {
-            // The sign stands before the zeros.
+            // The sign comes before the zeros.
             Some(width) if self.zero && !self.minus && width > length => {
                 out.push(sign);
                 self.padding(out, width - length);
@@ -198,7 +198,7 @@ impl Flags {
     }
 }
 
-/// What `#` does to a float: always a decimal point, and no zeros removed.
+/// Applies `#` to a float: always a decimal point, and no zeros removed.
 fn with_point(number: &str, verb: char, precision: Option<usize>) -> String {
     let hex = matches!(verb, 'x' | 'X');
     let mut missing = match verb {

@@ -5,13 +5,13 @@ use serde_json::Value;
 use super::flags::Flags;
 use crate::{MAX_DEPTH, sorted, type_name};
 
-/// Widths, precisions and argument indices beyond this are not numbers to Go.
+/// Go does not accept widths, precisions and argument indices above this.
 const MAX_NUMBER: i64 = 1_000_000;
 
-/// A pointer as `%p` shows it. Go prints where the value lies, which no one can rely on.
+/// What `%p` prints for a pointer. Go prints the value's address, which nobody can rely on.
 const POINTER: i64 = 0xc0_0000_0000;
 
-/// A verb and how it is to be read.
+/// A verb and how to read it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Verb(char);
 
@@ -22,14 +22,14 @@ impl Verb {
     }
 }
 
-/// Text so far and the flags of the verb at hand.
+/// The text so far, and the flags of the current verb.
 #[derive(Default)]
 pub(super) struct Printer {
     pub(super) out: String,
     flags: Flags,
 }
 
-/// Where the reader of a format stands.
+/// The reader's position in a format.
 struct Reader<'a> {
     format: &'a str,
     at: usize,
@@ -50,7 +50,8 @@ impl Reader<'_> {
         self.format.as_bytes().get(at).copied()
     }
 
-    /// A decimal number, if one stands here before `end`. A number too large swallows the rest.
+    /// Reads a decimal number, if there is one before `end`. A number that is too large consumes
+    /// the rest.
     fn number(&mut self, end: usize) -> Option<i64> {
         let mut number = None;
         while self.at < end
@@ -67,7 +68,7 @@ impl Reader<'_> {
         number
     }
 
-    /// `[n]`: the next argument is the n-th, counted from one.
+    /// Reads `[n]`: the next argument is the n-th, counted from one.
     fn index(&mut self) {
         self.after_index = false;
         if self.peek() != Some(b'[') {
@@ -93,13 +94,13 @@ impl Reader<'_> {
             }
             None => {
                 self.good_index = false;
-                // Go takes any number for an index here, even one that is out of range.
+                // Go accepts any number as an index here, even one that is out of range.
                 self.after_index = number.is_some();
             }
         }
     }
 
-    /// `*`: the next argument is a width or precision, if it is a small integer.
+    /// Reads `*`: the next argument is a width or precision, if it is a small integer.
     fn star(&mut self) -> Option<i64> {
         self.after_index = false;
         let value = self.args.get(self.arg)?;
@@ -156,7 +157,7 @@ impl Printer {
         }
     }
 
-    /// Reads and prints one verb; the reader stands behind its `%`.
+    /// Reads and prints one verb; the reader is just past its `%`.
     fn verb(&mut self, reader: &mut Reader<'_>) {
         reader.good_index = true;
         self.flags = reader.flags();
@@ -252,7 +253,7 @@ impl Printer {
         }
     }
 
-    /// Prints an argument or an element; the depth is that of the element.
+    /// Prints an argument or an element; `depth` is that of the element.
     fn value(&mut self, value: &Value, verb: Verb, depth: usize) {
         match value {
             // Each element of a list has the width of the verb.
@@ -336,7 +337,7 @@ impl Printer {
         }
     }
 
-    /// Prints a string that is `value`, or the key of an object when `value` is null.
+    /// Prints a string that is `value`, or an object's key if `value` is null.
     fn string(&mut self, value: &Value, text: &str, verb: Verb, depth: usize) {
         match verb.0 {
             'v' if self.flags.sharp_v => self.flags.quoted(&mut self.out, text),

@@ -6,10 +6,10 @@ use serde_json::{Map, Number, Value};
 use crate::{MAX_DEPTH, strconv};
 
 /// Reads `text` as a value of Go type `target`: `map[string]interface {}`, `[]interface {}`, or
-/// anything when absent. Every number becomes a float, as Go does. Null is null in any target.
+/// anything if absent. As in Go, every number becomes a float. Null is null in any target.
 ///
 /// # Errors
-/// Go's message. Text that nests deeper than 1000 is refused; Go stops at 10000.
+/// Go's message. Text that nests deeper than 1000 is refused; Go's limit is 10000.
 pub fn unmarshal(text: &str, target: Option<&str>) -> Result<Value, String> {
     let mut scanner = Scanner { bytes: text.as_bytes(), at: 0, too_large: None };
     let value = scanner.value(0)?;
@@ -55,7 +55,7 @@ fn unexpected_end() -> String {
 struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// The first number that a double cannot hold: an error, but only after any syntax error.
+    /// The first number that a double cannot hold: an error, but only if there is no syntax error.
     too_large: Option<String>,
 }
 
@@ -70,8 +70,8 @@ impl Scanner<'_> {
         Ok(b)
     }
 
-    /// The next byte where only some may follow. Go ends the text with a space to see whether it
-    /// was whole, and where a space is wrong that is what it complains about.
+    /// Reads the next byte where only some may follow. Go ends the text with a space to see whether
+    /// it was complete, and complains about that space if it is wrong there.
     fn expect(&mut self) -> u8 {
         self.next().unwrap_or(b' ')
     }
@@ -163,7 +163,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// Reads a number; its first byte has been read.
+    /// Reads a number whose first byte has been read.
     fn number(&mut self) -> Result<Value, String> {
         let start = self.at - 1;
         let mut first = self.bytes.get(start).copied().unwrap_or(b'0');
@@ -204,7 +204,7 @@ impl Scanner<'_> {
         Ok(number.map_or(Value::Null, Value::Number))
     }
 
-    /// Reads a string; its opening quote has been read.
+    /// Reads a string whose opening quote has been read.
     fn string(&mut self) -> Result<String, String> {
         let mut out = Vec::new();
         loop {
@@ -242,7 +242,7 @@ impl Scanner<'_> {
                     }
                     self.at = before;
                 }
-                // Half a surrogate pair is no character.
+                // Half a surrogate pair is not a character.
                 char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER)
             }
             b => return Err(invalid(b, "in string escape code")),

@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::{MAX_DEPTH, sorted, strconv};
 pub use decode::unmarshal;
 
-/// `json.Marshal(value)`: sorted keys, no spaces, `<`, `>`, `&`, U+2028 and U+2029 escaped.
+/// Writes JSON as `json.Marshal(value)` does: sorted keys, no spaces, and `<`, `>`, `&`, U+2028 and
+/// U+2029 escaped.
 pub fn marshal(value: &Value) -> String {
     let mut out = String::new();
     write(&mut out, value, 0);
@@ -51,7 +52,7 @@ fn write(out: &mut String, value: &Value, depth: usize) {
     }
 }
 
-/// Like JavaScript: an exponent only for the very small and the very large.
+/// Writes as JavaScript does, with an exponent only for very small and very large numbers.
 fn write_float(out: &mut String, value: f64) {
     let magnitude = value.abs();
     if magnitude != 0.0 && !(1e-6..1e21).contains(&magnitude) {

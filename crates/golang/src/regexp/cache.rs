@@ -1,11 +1,11 @@
-//! What is compiled once and used again, bounded by its bytes.
+//! Compiled values kept for reuse, limited by their size in bytes.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
-/// Two generations: what is used moves to the young one; when that has half of the bytes, it becomes
-/// the old one, and what stayed in the old one is forgotten.
+/// Two generations. A value that is used moves to the young one; when that holds half of the bytes,
+/// it becomes the old one, and whatever was left in the old one is forgotten.
 #[derive(Debug)]
 pub(super) struct Cache<K, V> {
     generations: Mutex<Generations<K, V>>,
@@ -21,7 +21,7 @@ struct Generations<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> Cache<K, V> {
-    /// An empty cache that keeps values of up to `bytes` together.
+    /// Creates an empty cache that keeps values of up to `bytes` in total.
     pub(super) fn new(bytes: usize) -> Self {
         let generations =
             Generations { young: HashMap::new(), old: HashMap::new(), young_bytes: 0 };
@@ -38,7 +38,7 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
         Some(value)
     }
 
-    /// Keeps a value that counts for so many bytes, unless it is larger than a quarter of all.
+    /// Keeps a value that counts as `bytes`, unless that is more than a quarter of the total.
     pub(super) fn put(&self, key: K, value: V, bytes: usize) {
         if bytes <= self.half / 2 {
             let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! Character classes. Source: Go 1.26 `regexp/syntax`, `parseClass` and its kin.
+//! Character classes. Source: Go 1.26 `regexp/syntax`, `parseClass` and related functions.
 
 use super::escape;
 use super::parse::{Input, error};
@@ -7,12 +7,12 @@ use crate::tables;
 /// Matches no code point.
 const NOTHING: &str = r"[^\x00-\x{10ffff}]";
 
-/// A literal code point as an expression of its own.
+/// Writes a literal code point as an expression of its own.
 pub(super) fn single(code: u32) -> String {
     escape::literal(code).unwrap_or_else(|| NOTHING.to_owned())
 }
 
-/// `\d`, `\s`, `\w` and their opposites, which are ASCII in Go; the input stands at the backslash.
+/// Reads `\d`, `\s`, `\w` or an opposite, which are ASCII in Go; the input is at the backslash.
 pub(super) fn perl(input: &mut Input<'_>) -> Option<&'static str> {
     let class = match input.rest().as_bytes() {
         [b'\\', b'd', ..] => "[0-9]",
@@ -27,7 +27,7 @@ pub(super) fn perl(input: &mut Input<'_>) -> Option<&'static str> {
     Some(class)
 }
 
-/// `\pL`, `\p{Greek}`, `\P{^Lu}`; the input stands at the backslash.
+/// Reads `\pL`, `\p{Greek}` or `\P{^Lu}`; the input is at the backslash.
 pub(super) fn unicode(input: &mut Input<'_>) -> Result<Option<String>, String> {
     let [b'\\', p @ (b'p' | b'P'), ..] = *input.rest().as_bytes() else { return Ok(None) };
     let whole = input.rest();
@@ -60,7 +60,8 @@ pub(super) fn unicode(input: &mut Input<'_>) -> Result<Option<String>, String> {
     }
 }
 
-/// A name as Go compares it: first letter upper case, the others lower, nothing between words.
+/// Normalizes a name as Go compares it: first letter in upper case, the rest in lower, nothing
+/// between words.
 fn canonical(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for c in name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')) {
@@ -78,11 +79,11 @@ fn property(name: &str) -> Option<String> {
     }
     let found = tables::CLASSES.binary_search_by_key(&name, |&(name, _)| name).ok()?;
     let (_, property) = tables::CLASSES.get(found)?;
-    // Surrogates are code points that no Rust string has.
+    // Surrogates are code points that no Rust string can hold.
     Some(if *property == "gc=Cs" { NOTHING.to_owned() } else { format!("\\p{{{property}}}") })
 }
 
-/// `[:alpha:]` and the like; `None` when this is not the start of one.
+/// Reads `[:alpha:]` and the like; returns `None` if the input does not start with one.
 fn posix(input: &mut Input<'_>) -> Result<Option<&'static str>, String> {
     let rest = input.rest();
     let Some(end) = rest.strip_prefix("[:").and_then(|inner| inner.find(":]")) else {
@@ -124,7 +125,7 @@ fn posix(input: &mut Input<'_>) -> Result<Option<&'static str>, String> {
     Ok(Some(class))
 }
 
-/// `[...]`; the input stands at the bracket.
+/// Reads `[...]`; the input is at the bracket.
 pub(super) fn bracket(input: &mut Input<'_>) -> Result<String, String> {
     let whole = input.rest();
     input.at += 1;
@@ -135,7 +136,7 @@ pub(super) fn bracket(input: &mut Input<'_>) -> Result<String, String> {
     }
     let empty = out.len();
     let mut first = true;
-    // A bracket that comes first is a member.
+    // A bracket in first position is a member.
     while first || input.byte() != Some(b']') {
         first = false;
         if let Some(class) = posix(input)? {
@@ -166,7 +167,7 @@ pub(super) fn bracket(input: &mut Input<'_>) -> Result<String, String> {
     }
     input.at += 1;
     if out.len() == empty {
-        // Surrogates alone.
+        // Only surrogates.
         out.push_str(NOTHING);
     }
     out.push(']');

@@ -3,13 +3,13 @@
 use super::parse::{Input, error};
 
 /// Writes a code point so that it stands for itself anywhere in a pattern of the `regex` crate.
-/// Surrogates, which no text holds, become nothing.
+/// Returns `None` for surrogates, which no text contains.
 pub(super) fn literal(code: u32) -> Option<String> {
     let c = char::from_u32(code)?;
     Some(if c.is_ascii_alphanumeric() { c.to_string() } else { format!("\\x{{{code:x}}}") })
 }
 
-/// Reads an escape; the input stands at its backslash.
+/// Reads an escape; the input is at its backslash.
 pub(super) fn parse(input: &mut Input<'_>) -> Result<u32, String> {
     let start = input.at;
     input.at += 1;

@@ -1,8 +1,9 @@
 //! Go's `regexp`. Source: Go 1.26 `regexp` and `regexp/syntax`.
 //!
-//! A pattern is read by Go's grammar, refused with Go's message, and run as Go runs it: leftmost,
-//! first preferred, in time linear in the text. Only what a class means is asked of `regex-syntax`.
-//! Compiled patterns are kept, because Crossplane sends the same ones every minute.
+//! A pattern is read by Go's grammar, refused with Go's message, and run as Go runs it: leftmost
+//! match, first alternative preferred, in time linear in the text. `regex-syntax` is only asked
+//! what a class means. Compiled patterns are kept, because Crossplane sends the same ones every
+//! minute.
 
 mod cache;
 mod class;
@@ -25,31 +26,31 @@ pub use program::Stopped;
 #[derive(Debug, Clone)]
 pub struct Regexp {
     program: Arc<Program>,
-    /// Capturing groups.
+    /// The number of capturing groups.
     groups: usize,
 }
 
-/// Bytes of compiled patterns that are kept: thousands of ordinary ones.
+/// How many bytes of compiled patterns to keep: enough for thousands of ordinary ones.
 const KEPT: usize = 4 << 20;
 
-/// Bytes that runs of long patterns may take together.
+/// How many bytes the runs of long patterns may use together.
 const RUNNING: usize = 12 << 20;
 
 static ROOM: Room = Room::new(RUNNING);
 
-/// Patterns from this length on are compiled one after the other: what that takes is a hundred times
-/// their length.
+/// Patterns at least this long are compiled one at a time: compiling uses a hundred times their
+/// length.
 const LONG: usize = 2 << 10;
 
 static COMPILING: Mutex<()> = Mutex::new(());
 
 static PATTERNS: LazyLock<Cache<Box<str>, Regexp>> = LazyLock::new(|| Cache::new(KEPT));
 
-/// `regexp.Compile(pattern)`.
+/// Compiles as `regexp.Compile(pattern)` does.
 ///
 /// # Errors
 /// The message of Go's `*syntax.Error`. A pattern with more than [`node::MAX_NODES`] expressions or
-/// [`node::MOST_SIZE`] instructions is `expression too large` here although Go may take it.
+/// [`node::MOST_SIZE`] instructions is `expression too large` here, although Go may accept it.
 pub fn compile(pattern: &str) -> Result<Regexp, String> {
     let key = Box::from(pattern);
     if let Some(regexp) = PATTERNS.get(&key) {
@@ -64,25 +65,25 @@ pub fn compile(pattern: &str) -> Result<Regexp, String> {
 }
 
 impl Regexp {
-    /// `MatchString(text)`.
+    /// Reports what `MatchString(text)` does.
     #[must_use]
     pub fn is_match(&self, text: &str) -> bool {
         self.matches(text, &|| true).unwrap_or_default()
     }
 
-    /// [`is_match`](Self::is_match), for as long as `go_on` says so.
+    /// [`is_match`](Self::is_match), for as long as `go_on` returns true.
     ///
     /// # Errors
-    /// `go_on` said no.
+    /// `go_on` returned false.
     pub fn matches(&self, text: &str, go_on: &dyn Fn() -> bool) -> Result<bool, Stopped> {
         self.run(text, None, go_on).map(|found| found.is_some())
     }
 
-    /// One group of `FindStringSubmatch(text)`, the whole match being group 0: empty if it took no
-    /// part, `None` without a match or such a group.
+    /// Returns one group of `FindStringSubmatch(text)`, where group 0 is the whole match: empty if
+    /// the group took no part, `None` if there is no match or no such group.
     ///
     /// # Errors
-    /// `go_on` said no.
+    /// `go_on` returned false.
     pub fn submatch<'t>(
         &self,
         text: &'t str,
@@ -96,13 +97,13 @@ impl Regexp {
         Ok(found.map(|(start, end)| text.get(start..end).unwrap_or_default()))
     }
 
-    /// The most steps that a match may take: every instruction at every byte of the text.
+    /// Returns the most steps that a match may take: every instruction at every byte of the text.
     #[must_use]
     pub fn steps(&self, text: &str) -> usize {
         self.program.len().saturating_mul(text.len() + 1)
     }
 
-    /// The most bytes that it takes in memory.
+    /// Returns the most bytes of memory that a match may use.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.program.bytes() + self.program.class_bytes()
@@ -118,13 +119,13 @@ impl Regexp {
         self.program.run(text, group, go_on)
     }
 
-    /// About how many bytes its instructions take; classes are shared.
+    /// Estimates the bytes that its instructions use; classes are shared.
     #[must_use]
     pub fn own_bytes(&self) -> usize {
         self.program.bytes()
     }
 
-    /// How many capturing groups there are.
+    /// Returns the number of capturing groups.
     #[must_use]
     pub fn groups(&self) -> usize {
         self.groups

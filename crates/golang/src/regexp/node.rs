@@ -1,4 +1,4 @@
-//! Parsed expressions, and what Go's parser keeps of one to limit it: size, height and nested
+//! Parsed expressions, and what Go's parser records of each to limit it: size, height and nested
 //! repetition.
 
 use std::sync::Arc;
@@ -7,17 +7,18 @@ use super::set::Class;
 
 /// Deeper expressions are refused, as in Go.
 pub(super) const MAX_HEIGHT: u32 = 1000;
-/// Expressions of more instructions are refused, as in Go.
+/// Expressions with more instructions are refused, as in Go.
 pub(super) const MAX_SIZE: u64 = (128 << 20) / 40;
-/// Patterns of more instructions are refused: ours alone. A request has patterns by the dozen, and a
-/// function requests; `\pL{1000}` has a thousand, what people write some ten.
+/// Patterns with more instructions are refused. Go has no such limit. A request has dozens of
+/// patterns, and a function serves many requests; `\pL{1000}` has a thousand instructions, a
+/// typical pattern about ten.
 pub(super) const MOST_SIZE: u64 = 50_000;
 /// The largest repeat count, and the largest product of nested ones.
 pub(super) const MAX_REPEAT: i64 = 1000;
-/// Patterns with more expressions written out are refused: ours alone, it bounds what parsing
-/// takes. Go needs some 200 bytes for each, so that the 128 MiB of a pod end near here.
+/// Patterns with more expressions written out are refused, to bound the cost of parsing. Go has no
+/// such limit, but needs some 200 bytes for each, so a pod's 128 MiB run out near here.
 pub(super) const MAX_NODES: usize = 500_000;
-/// Patterns whose different classes take more bytes are refused. Go's limit is 128 MiB.
+/// Patterns whose distinct classes use more bytes are refused. Go's limit is 128 MiB.
 pub(super) const MAX_CLASS_BYTES: usize = 16 << 20;
 
 /// What matches.
@@ -34,9 +35,9 @@ pub(super) enum Expr {
     Look(Look),
     /// A capturing group and its number.
     Capture(usize, Box<Expr>),
-    /// One after the other.
+    /// One after another.
     Concat(Vec<Expr>),
-    /// One or the other, the first preferred.
+    /// One or another, the first preferred.
     Alternate(Vec<Expr>),
     /// A repetition.
     Repeat(Box<Repeated>),
@@ -63,7 +64,7 @@ pub(super) enum Look {
     NoWordBoundary,
 }
 
-/// A parsed expression and its measures.
+/// A parsed expression and its measurements.
 #[derive(Debug, Default)]
 pub(super) struct Node {
     pub(super) expr: Expr,
@@ -76,13 +77,13 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// A single thing that matches one code point, or a position.
+    /// Creates a node for something that matches one code point, or a position.
     pub(super) fn atom(expr: Expr) -> Self {
         let nullable = matches!(expr, Expr::Look(_));
         Self { expr, height: 1, size: 1, nullable, repeats: Vec::new() }
     }
 
-    /// Adds a character to a literal text.
+    /// Appends a character to a literal text.
     pub(super) fn append(&mut self, c: char) -> bool {
         let Expr::Literal(text) = &mut self.expr else { return false };
         text.push(c);
@@ -90,7 +91,7 @@ impl Node {
         true
     }
 
-    /// Takes the last character off a literal text of several.
+    /// Splits off the last character of a literal text that has several.
     pub(super) fn split_last(&mut self) -> Option<Self> {
         let Expr::Literal(text) = &mut self.expr else { return None };
         if self.size < 2 {
@@ -100,7 +101,7 @@ impl Node {
         Some(Self::atom(Expr::Literal(text.pop()?.into())))
     }
 
-    /// One after the other.
+    /// Joins nodes to match one after another.
     pub(super) fn concat(mut nodes: Vec<Self>) -> Self {
         match nodes.len() {
             0 => Self { height: 1, size: 1, nullable: true, ..Self::default() },
@@ -112,7 +113,7 @@ impl Node {
         }
     }
 
-    /// One or the other.
+    /// Joins nodes to match one or another.
     pub(super) fn alternate(mut nodes: Vec<Self>) -> Self {
         if nodes.len() == 1 {
             return nodes.pop().unwrap_or_default();
@@ -132,7 +133,7 @@ impl Node {
             joined.height = joined.height.max(node.height);
             joined.size = joined.size.saturating_add(node.size);
             for limit in node.repeats {
-                // Sorted, so that many different ones are told apart at once.
+                // Sorted, so that many distinct counts are compared quickly.
                 if let Err(place) = joined.repeats.binary_search(&limit) {
                     joined.repeats.insert(place, limit);
                 }
@@ -143,7 +144,7 @@ impl Node {
         joined
     }
 
-    /// `(...)`
+    /// Wraps the expression in `(...)`.
     pub(super) fn capture(self, number: usize) -> Self {
         Self {
             expr: Expr::Capture(number, Box::new(self.expr)),
@@ -153,7 +154,7 @@ impl Node {
         }
     }
 
-    /// The expression repeated from `min` to `max` times; no maximum is -1.
+    /// Repeats the expression from `min` to `max` times; -1 means no maximum.
     pub(super) fn repeat(self, op: Repeat, lazy: bool) -> Self {
         let inner = self;
         let size = match op {
@@ -173,7 +174,8 @@ impl Node {
                 repeats.clear();
             }
             if count > 0 {
-                // A path of counts multiplied: Go divides 1000 by each in turn, from the outside.
+                // Multiplies the counts along a path: Go divides 1000 by each in turn, from the
+                // outside in.
                 for product in &mut repeats {
                     *product = product.saturating_mul(count);
                 }
@@ -198,7 +200,7 @@ impl Node {
         }
     }
 
-    /// Whether no nesting of counted repetitions multiplies to more than 1000.
+    /// Reports whether no nesting of counted repetitions multiplies to more than 1000.
     pub(super) fn repeats_valid(&self) -> bool {
         self.repeats.iter().all(|&product| product <= MAX_REPEAT)
     }
@@ -213,6 +215,6 @@ pub(super) enum Repeat {
     Plus,
     /// `?`
     Quest,
-    /// `{min,max}`, -1 for no maximum.
+    /// `{min,max}`, with -1 for no maximum.
     Count(i64, i64),
 }

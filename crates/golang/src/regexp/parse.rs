@@ -9,7 +9,7 @@ use super::node::{
 };
 use super::{class, escape, set};
 
-/// Go's text for a bad pattern.
+/// Formats Go's message for a bad pattern.
 pub(super) fn error(code: &str, expression: &str) -> String {
     format!("error parsing regexp: {code}: `{expression}`")
 }
@@ -39,7 +39,7 @@ impl<'a> Input<'a> {
         Some(c)
     }
 
-    /// A decimal number without leading zeros; -1 when it is far too large.
+    /// Reads a decimal number without leading zeros; returns -1 if it is far too large.
     fn int(&mut self) -> Option<i64> {
         let digits = self.rest().bytes().take_while(u8::is_ascii_digit).count();
         let text = self.rest().get(..digits)?;
@@ -51,7 +51,7 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Flags, set by `(?ims)`; Go's defaults are all off.
+/// The flags set by `(?ims)`; all are off by default, as in Go.
 #[derive(Debug, Clone, Copy, Default)]
 struct Flags {
     fold: bool,
@@ -62,13 +62,13 @@ struct Flags {
 
 /// An open group.
 struct Group {
-    /// The number of a capturing one.
+    /// Its number, if it captures.
     capture: Option<usize>,
-    /// Restored behind the group.
+    /// Restored after the group.
     flags: Flags,
     /// Branches before the last `|`.
     branches: Vec<Node>,
-    /// What has been read since.
+    /// What has been read since then.
     sequence: Vec<Node>,
 }
 
@@ -86,21 +86,21 @@ impl Group {
 struct Parser<'a> {
     input: Input<'a>,
     flags: Flags,
-    /// Open groups around the one at hand.
+    /// The open groups around the current one.
     outer: Vec<Group>,
     group: Group,
-    /// Capturing groups so far.
+    /// How many capturing groups there are so far.
     captures: usize,
-    /// Expressions so far, literal texts counted once.
+    /// How many expressions there are so far; a literal text counts once.
     nodes: usize,
     /// The larger classes so far, by address, and their bytes.
     classes: HashSet<usize>,
     class_bytes: usize,
-    /// Where the repetition just read began.
+    /// Where the most recent repetition began.
     last_repeat: Option<usize>,
 }
 
-/// Parses a Go pattern, and counts its capturing groups.
+/// Parses a Go pattern and counts its capturing groups.
 pub(super) fn parse(pattern: &str) -> Result<(Node, usize), String> {
     let mut parser = Parser {
         input: Input { pattern, at: 0 },
@@ -155,10 +155,10 @@ impl Parser<'_> {
         self.push(Expr::Class(class));
     }
 
-    /// A literal code point joins the literal text before it.
+    /// Appends a literal code point to the literal text before it.
     fn literal(&mut self, code: u32) {
         let Some(c) = char::from_u32(code) else {
-            // A surrogate, which no text holds.
+            // A surrogate, which no text contains.
             return self.push_class(&class::single(code));
         };
         if self.flags.fold && (!c.is_ascii() || c.is_ascii_alphabetic()) {
@@ -246,7 +246,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Named captures, groups that do not capture, flags; the input stands at the parenthesis.
+    /// Reads named captures, non-capturing groups and flags; the input is at the parenthesis.
     fn perl_group(&mut self) -> Result<(), String> {
         let start = self.input.at;
         let rest = self.input.rest();
@@ -296,7 +296,7 @@ impl Parser<'_> {
         Err(error("invalid or unsupported Perl syntax", self.input.since(start)))
     }
 
-    /// `{n}`, `{n,}` or `{n,m}`; anything else is a literal brace.
+    /// Reads `{n}`, `{n,}` or `{n,m}`; anything else is a literal brace.
     fn counted(&mut self, last_repeat: Option<usize>) -> Result<(), String> {
         let start = self.input.at;
         let Some((min, max)) = self.counts() else {

@@ -1,29 +1,29 @@
 //! A pattern as instructions over characters, and the machine that runs them. Source: Go 1.26
 //! `regexp/syntax/compile.go` and `regexp/exec.go`.
 //!
-//! Like Go's, an instruction reads a whole character. A machine over bytes, such as the `regex`
-//! crate's, writes a Unicode class out as some hundred states wherever it stands: thousands of times
-//! the memory for `\pL{1000}`. Here all its copies share one set.
+//! As in Go, an instruction reads a whole character. A machine over bytes, such as the `regex`
+//! crate's, expands a Unicode class into hundreds of states at every use: `\pL{1000}` would take
+//! thousands of times the memory. Here all copies share one set.
 
 use std::sync::Arc;
 
 use super::node::{Expr, Look, Node, Repeat, Repeated};
 use super::set::Class;
 
-/// One instruction; where it does not say where to go on, the next one follows.
+/// One instruction. Unless it says where to continue, the next one follows.
 #[derive(Debug, Clone, Copy)]
 enum Inst {
     /// This character.
     Char(char),
-    /// One of the set of this index.
+    /// One of the characters of the set with this index.
     Class(u32),
     Look(Look),
     /// The beginning (even) or end of a capturing group.
     Save(u32),
     Jump(u32),
-    /// The next one preferred, else that one.
+    /// Tries the next instruction first, then that one.
     ThisOr(u32),
-    /// That one preferred, else the next.
+    /// Tries that instruction first, then the next one.
     ThatOr(u32),
     Match,
 }
@@ -33,20 +33,20 @@ enum Inst {
 pub(super) struct Program {
     insts: Vec<Inst>,
     classes: Vec<Arc<Class>>,
-    /// Every match begins at the beginning of the text.
+    /// Whether every match begins at the beginning of the text.
     anchored: bool,
-    /// Every match begins with this.
+    /// What every match begins with.
     prefix: String,
 }
 
-/// A place in the program, and what has been matched on the way to it.
+/// A position in the program, and what has been matched on the way there.
 #[derive(Debug, Clone, Copy)]
 struct Thread {
     at: u32,
     span: Span,
 }
 
-/// Where the wanted group begins and ends; [`NOWHERE`] before it took part.
+/// Where the requested group begins and ends; [`NOWHERE`] until it takes part.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     start: usize,
@@ -55,10 +55,10 @@ struct Span {
 
 const NOWHERE: usize = usize::MAX;
 
-/// How many characters are read between two questions whether to go on.
+/// How many characters are read between two checks of whether to continue.
 const BREATH: usize = 256;
 
-/// The match was given up because nobody waits for it.
+/// The match was given up because nobody is waiting for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stopped;
 
@@ -76,33 +76,33 @@ impl Program {
             Inst::Char(c) => Some(*c),
             _ => None,
         });
-        // Whatever matches runs these first: nothing leads around them.
+        // Every match runs these first: no path leads around them.
         let prefix = literal.take(64).collect();
         Self { insts, classes, anchored, prefix }
     }
 
-    /// How many instructions it has.
+    /// Returns the number of instructions.
     pub(super) fn len(&self) -> usize {
         self.insts.len()
     }
 
-    /// The bytes of its classes, which others may share.
+    /// Returns the bytes of its classes, which other programs may share.
     pub(super) fn class_bytes(&self) -> usize {
         self.classes.iter().map(|class| class.bytes()).sum()
     }
 
-    /// About how many bytes it takes.
+    /// Estimates how many bytes it uses.
     pub(super) fn bytes(&self) -> usize {
         size_of_val(&*self.insts) + 8 * self.classes.len() + 256
     }
 
-    /// How many bytes a run takes at most.
+    /// Returns the most bytes that a run may use.
     pub(super) fn bytes_to_run(&self) -> usize {
         self.insts.len() * (size_of::<u32>() + 2 * size_of::<Thread>())
     }
 
-    /// The leftmost match, the first preferred, and where the wanted group is in it. Where none is
-    /// wanted, any match will do.
+    /// Finds the leftmost match, preferring the first alternative, and the requested group in it.
+    /// If no group is requested, any match will do.
     pub(super) fn run(
         &self,
         text: &str,
@@ -147,7 +147,7 @@ impl Program {
                     Some(Inst::Match) => {
                         let end = if group == Some(0) { position } else { thread.span.end };
                         found = Some((thread.span.start, end));
-                        // Threads behind this one are preferred less.
+                        // The threads after this one have lower preference.
                         break;
                     }
                     Some(inst) if c.is_some_and(|c| machine.takes(*inst, c)) => {
@@ -178,13 +178,13 @@ impl Program {
 struct Machine<'p> {
     program: &'p Program,
     text: &'p str,
-    /// The instruction number that saves the beginning of the wanted group; its end is the next.
+    /// The instruction that saves the beginning of the requested group; the next one saves its end.
     saves: Option<u32>,
-    /// For each instruction the position (as `mark`) at which it was last entered.
+    /// For each instruction, the position (as `mark`) at which it was last entered.
     marks: Vec<u32>,
     mark: u32,
     stack: Vec<(u32, Span)>,
-    /// The class last asked for the character at hand, and its answer.
+    /// The class last tested against the current character, and the result.
     last: (u32, bool),
 }
 
@@ -203,7 +203,8 @@ impl Machine<'_> {
         }
     }
 
-    /// Follows the program from an instruction to those that read a character, the preferred first.
+    /// Follows the program from an instruction to those that read a character, in order of
+    /// preference.
     fn enter(&mut self, at: u32, span: Span, position: usize, threads: &mut Vec<Thread>) {
         self.stack.push((at, span));
         while let Some((mut at, mut span)) = self.stack.pop() {
@@ -269,12 +270,12 @@ struct Compiler {
 }
 
 impl Compiler {
-    /// The number of the next instruction. Patterns are limited to far fewer than fit.
+    /// Returns the number of the next instruction. Limits keep it far below `u32::MAX`.
     fn here(&self) -> u32 {
         u32::try_from(self.insts.len()).unwrap_or(u32::MAX)
     }
 
-    /// Keeps a place for a jump or split.
+    /// Reserves a place for a jump or split.
     fn reserve(&mut self) -> usize {
         self.insts.push(Inst::Match);
         self.insts.len() - 1
@@ -367,7 +368,7 @@ impl Compiler {
         self.insts.push(if repeated.lazy { Inst::ThisOr(start) } else { Inst::ThatOr(start) });
     }
 
-    /// `(x(x(x)?)?)?`: one inside the other.
+    /// Compiles `(x(x(x)?)?)?`: each inside the one before.
     fn optional(&mut self, repeated: &Repeated, times: i64) {
         let mut splits = Vec::new();
         for _ in 0..times {
@@ -379,7 +380,7 @@ impl Compiler {
         }
     }
 
-    /// A split before something optional that ends here.
+    /// Returns a split before something optional that ends here.
     fn skip(&self, lazy: bool) -> Inst {
         if lazy { Inst::ThatOr(self.here()) } else { Inst::ThisOr(self.here()) }
     }

@@ -1,19 +1,19 @@
-//! What the runs of long patterns take together: each instruction may be waited at, so that a text that
-//! keeps thousands of them alive takes a megabyte, on every thread that runs one.
+//! The memory that runs of long patterns use together. A thread may wait at each instruction, so a
+//! text that keeps thousands of them alive uses a megabyte on every OS thread that runs one.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Runs that take less do not count.
+/// Runs that use less are not counted.
 const SMALL: usize = 64 << 10;
 
-/// Bytes that runs may take together.
+/// The bytes that runs may use together.
 #[derive(Debug)]
 pub(super) struct Room {
     free: AtomicUsize,
     all: usize,
 }
 
-/// Bytes taken until this is dropped.
+/// Bytes reserved until this is dropped.
 #[derive(Debug)]
 pub(super) struct Place<'r> {
     room: &'r Room,
@@ -25,8 +25,9 @@ impl Room {
         Self { free: AtomicUsize::new(all), all }
     }
 
-    /// A place for a run of so many bytes, all that there are at most. Whoever waits for it is asked
-    /// whether to go on, and may lend the processor to the run that it waits for; `None`: it said no.
+    /// Reserves room for a run of this many bytes, or all of the room if it needs more. While
+    /// waiting, asks `go_on` whether to continue, which may yield the processor to the other run.
+    /// Returns `None` if it says no.
     pub(super) fn enter(&self, bytes: usize, go_on: &dyn Fn() -> bool) -> Option<Place<'_>> {
         let bytes = if bytes < SMALL { 0 } else { bytes.min(self.all) };
         let take = |free: usize| free.checked_sub(bytes);

@@ -1,4 +1,5 @@
-//! Sets of code points: made of class text once, then shared by every pattern that has it.
+//! Sets of code points, built once from the text of a class and shared by every pattern that uses
+//! it.
 
 use std::sync::{Arc, LazyLock};
 
@@ -12,20 +13,20 @@ use super::cache::Cache;
 pub(super) struct Class {
     /// The members below 128, one bit each.
     ascii: u128,
-    /// All members: sorted, apart from each other.
+    /// All members, as sorted, disjoint ranges.
     ranges: Box<[(char, char)]>,
 }
 
-/// Bytes of classes that are kept: `\pL` takes five thousand, `[a-z]` eight.
+/// How many bytes of classes to keep: `\pL` uses five thousand, `[a-z]` eight.
 const KEPT: usize = 1 << 20;
 
-/// By the class's text, and whether letters are folded.
+/// Keyed by the class's text and whether case is folded.
 type Classes = Cache<(bool, Box<str>), Arc<Class>>;
 
 static CLASSES: LazyLock<Classes> = LazyLock::new(|| Cache::new(KEPT));
 
-/// The set that a class of the `regex` crate's syntax stands for; with all cases of its letters if
-/// `fold` says so.
+/// Returns the set for a class in the `regex` crate's syntax, in both cases of its letters if
+/// `fold` is set.
 pub(super) fn class(text: &str, fold: bool) -> Arc<Class> {
     let key = (fold, Box::from(text));
     if let Some(class) = CLASSES.get(&key) {
@@ -39,7 +40,7 @@ pub(super) fn class(text: &str, fold: bool) -> Arc<Class> {
 
 fn ranges(text: &str, fold: bool) -> Vec<(char, char)> {
     let parsed = ParserBuilder::new().case_insensitive(fold).build().parse(text);
-    // The parser of classes writes nothing that is not one.
+    // The class parser only writes valid classes.
     let Ok(hir) = parsed else { return Vec::new() };
     match hir.kind() {
         HirKind::Class(HirClass::Unicode(class)) => {
@@ -67,12 +68,12 @@ impl Class {
         Self { ascii, ranges: ranges.into() }
     }
 
-    /// About how many bytes it takes.
+    /// Estimates how many bytes it uses.
     pub(super) fn bytes(&self) -> usize {
         size_of_val(&*self.ranges) + 128
     }
 
-    /// Whether the set has `c`.
+    /// Reports whether the set contains `c`.
     pub(super) fn has(&self, c: char) -> bool {
         if c.is_ascii() {
             return self.ascii >> u32::from(c) & 1 == 1;
@@ -81,7 +82,7 @@ impl Class {
         after.checked_sub(1).and_then(|i| self.ranges.get(i)).is_some_and(|&(_, high)| c <= high)
     }
 
-    /// Whether `c` is its only member.
+    /// Reports whether `c` is its only member.
     pub(super) fn is_only(&self, c: char) -> bool {
         *self.ranges == [(c, c)]
     }

@@ -1,13 +1,13 @@
 //! `FormatFloat` in all its modes. Source: Go 1.26 `internal/strconv/ftoa.go`.
 
-/// The significant decimal digits of a number, `0.ddd * 10^point`, no zeros at the end.
+/// A number's significant decimal digits, `0.ddd * 10^point`, without trailing zeros.
 struct Decimal {
     digits: Vec<u8>,
     point: i64,
 }
 
-/// As few digits as read back as the same number. Where two such texts are equally near, Go takes
-/// the even one and Rust does not.
+/// Formats as few digits as read back as the same number. If two such texts are equally near, Go
+/// takes the even one and Rust does not.
 fn shortest(value: f64) -> String {
     let text = format!("{value:e}");
     let digits = text.find('e').unwrap_or(0).saturating_sub(1);
@@ -22,7 +22,7 @@ fn shortest(value: f64) -> String {
 const MAX_DIGITS: usize = 1100;
 
 impl Decimal {
-    /// `count` significant digits, or as few as tell the number from its neighbours.
+    /// Returns `count` significant digits, or as few as distinguish the number from its neighbours.
     fn of(value: f64, count: Option<usize>) -> Self {
         let value = value.abs();
         let text = match count {
@@ -73,12 +73,12 @@ impl Decimal {
 fn push_exponent(out: &mut String, exponent: i64) {
     use std::fmt::Write as _;
     let sign = if exponent < 0 { '-' } else { '+' };
-    // Writing to a String does not fail.
+    // Writing to a String cannot fail.
     let _ = write!(out, "{sign}{:02}", exponent.abs());
 }
 
-/// `FormatFloat(value, verb, precision, 64)`; no precision is Go's -1, the shortest text that
-/// reads back as the same number. `verb` is one of `b e E f g G x X`.
+/// Formats as `FormatFloat(value, verb, precision, 64)`; no precision is Go's -1, the shortest text
+/// that reads back as the same number. `verb` is one of `b e E f g G x X`.
 pub fn format_float(value: f64, verb: char, precision: Option<usize>) -> String {
     if value.is_nan() {
         return "NaN".to_owned();
@@ -134,7 +134,7 @@ pub fn format_float(value: f64, verb: char, precision: Option<usize>) -> String 
     out
 }
 
-/// The mantissa with its top bit at bit 52, and the exponent of that bit.
+/// Returns the mantissa with its top bit at bit 52, and the exponent of that bit.
 fn mantissa_exponent(value: f64) -> (u64, i64) {
     let bits = value.to_bits();
     let mantissa = bits & ((1 << 52) - 1);

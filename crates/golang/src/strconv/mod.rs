@@ -1,4 +1,4 @@
-//! Go's `strconv`: parsing and printing of numbers, and quoting. Source: Go 1.26 `strconv`.
+//! Go's `strconv`: parsing, printing and quoting. Source: Go 1.26 `strconv`.
 
 mod float;
 mod parse;

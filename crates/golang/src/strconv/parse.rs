@@ -2,7 +2,7 @@
 
 use super::quote;
 
-/// Why a text is not a number or a boolean, printed as Go's `*strconv.NumError`.
+/// Why a text is not a number or a boolean, printed as Go's `*strconv.NumError` is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NumError {
     func: &'static str,
@@ -26,10 +26,10 @@ fn range(func: &'static str, text: &str) -> NumError {
     NumError { func, text: text.to_owned(), what: "value out of range" }
 }
 
-/// `ParseInt(s, 10, 64)`.
+/// Parses as `ParseInt(s, 10, 64)` does.
 ///
 /// # Errors
-/// Anything but an optional sign and digits, or more than 64 bits hold.
+/// Anything but an optional sign and digits, or a number that does not fit in 64 bits.
 pub fn parse_int(s: &str) -> Result<i64, NumError> {
     let digits = s.strip_prefix(['+', '-']).unwrap_or(s);
     if digits.is_empty() {
@@ -50,10 +50,10 @@ pub fn parse_int(s: &str) -> Result<i64, NumError> {
     i64::try_from(value).map_err(|_| range("ParseInt", s))
 }
 
-/// `ParseBool(s)`.
+/// Parses as `ParseBool(s)` does.
 ///
 /// # Errors
-/// Anything but the twelve spellings Go knows.
+/// Anything but the twelve spellings that Go accepts.
 pub fn parse_bool(s: &str) -> Result<bool, NumError> {
     match s {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
@@ -62,10 +62,10 @@ pub fn parse_bool(s: &str) -> Result<bool, NumError> {
     }
 }
 
-/// `ParseFloat(s, 64)`. May yield infinities and NaN, when the text says so.
+/// Parses as `ParseFloat(s, 64)` does. Returns infinities and NaN if the text says so.
 ///
 /// # Errors
-/// Text that is no Go float literal, or a magnitude that rounds to infinity.
+/// Text that is not a Go float literal, or a magnitude that rounds to infinity.
 pub fn parse_float(s: &str) -> Result<f64, NumError> {
     let err = || syntax("ParseFloat", s);
     let (negative, body) = match s.as_bytes().first() {
@@ -93,7 +93,7 @@ pub fn parse_float(s: &str) -> Result<f64, NumError> {
     Ok(signed(value))
 }
 
-/// A float literal in pieces, underscores removed.
+/// A float literal in pieces, with underscores removed.
 struct FloatText {
     whole: Vec<u8>,
     fraction: Vec<u8>,
@@ -127,7 +127,7 @@ impl FloatText {
             let mut seen = false;
             while let Some(b) = bytes.next_if(u8::is_ascii_digit) {
                 seen = true;
-                // Go stops counting here as well.
+                // Go stops counting here too.
                 if exponent < 10_000 {
                     exponent = exponent * 10 + i64::from(b - b'0');
                 }
@@ -155,7 +155,7 @@ impl FloatText {
         text.parse().unwrap_or(f64::INFINITY)
     }
 
-    /// Rounds a hexadecimal literal to nearest, ties to even.
+    /// Rounds a hexadecimal literal to the nearest double, ties to even.
     fn hex_value(&self) -> f64 {
         let mut mantissa = 0u64;
         let mut exponent = self.exponent;
@@ -188,7 +188,7 @@ impl FloatText {
             64 if mantissa > 1 << 63 => 1,
             _ => 0,
         };
-        // Both factors are exact, and so is the product: it has been rounded already.
+        // Both factors are exact, and so is the product, which has already been rounded.
         let mut value = rounded as f64;
         let mut scale = last;
         while scale > 1023 && value.is_finite() {
@@ -203,7 +203,7 @@ impl FloatText {
     }
 }
 
-/// Whether every underscore stands between digits, or between a base prefix and a digit.
+/// Reports whether every underscore is between digits, or between a base prefix and a digit.
 fn underscores_ok(text: &str) -> bool {
     let mut previous = b'^';
     let mut bytes = text.as_bytes();

@@ -1,9 +1,9 @@
-//! `Quote` and what it rests on. Source: Go 1.26 `strconv/quote.go`.
+//! `Quote` and what it is built on. Source: Go 1.26 `strconv/quote.go`.
 
 use crate::{raw_bytes, tables};
 
-/// Whether Go's `strconv.IsPrint` holds: letters, marks, numbers, punctuation, symbols and the
-/// ASCII space.
+/// Reports what Go's `strconv.IsPrint` does: true for letters, marks, numbers, punctuation, symbols
+/// and the ASCII space.
 pub fn is_print(c: char) -> bool {
     let c = u32::from(c);
     if c < 0x7f {
@@ -13,17 +13,17 @@ pub fn is_print(c: char) -> bool {
     after.checked_sub(1).and_then(|i| tables::PRINT.get(i)).is_some_and(|&(_, high)| c <= high)
 }
 
-/// `Quote(s)`: a double-quoted Go string.
+/// Quotes as `Quote(s)` does: a double-quoted Go string.
 pub fn quote(s: &str) -> String {
     quote_with(s, '"', false)
 }
 
-/// `QuoteToASCII(s)`.
+/// Quotes as `QuoteToASCII(s)` does.
 pub fn quote_to_ascii(s: &str) -> String {
     quote_with(s, '"', true)
 }
 
-/// Quotes `s` with `quote`, and writes everything past ASCII as escapes when `ascii`.
+/// Quotes `s` with `quote`, and escapes everything beyond ASCII if `ascii` is set.
 pub fn quote_with(s: &str, quote: char, ascii: bool) -> String {
     use std::fmt::Write as _;
     let mut out = String::with_capacity(s.len() + 2);
@@ -43,7 +43,7 @@ pub fn quote_with(s: &str, quote: char, ascii: bool) -> String {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             '\x0b' => out.push_str("\\v"),
-            // Writing to a String does not fail.
+            // Writing to a String cannot fail.
             _ => {
                 let n = u32::from(c);
                 let _ = match n {
@@ -58,7 +58,8 @@ pub fn quote_with(s: &str, quote: char, ascii: bool) -> String {
     out
 }
 
-/// `CanBackquote(s)`: one line without control characters, back quotes or byte order marks.
+/// Reports what `CanBackquote(s)` does: true for one line without control characters, back quotes
+/// or byte order marks.
 pub fn can_backquote(s: &str) -> bool {
     !s.chars()
         .any(|c| matches!(c, '\0'..' ' if c != '\t') || matches!(c, '`' | '\x7f' | '\u{feff}'))
