@@ -1,4 +1,4 @@
-//! Connection details, and the Secret that keeps them for Crossplane v2 composites. Mirrors
+//! Connection details, and the Secret that holds them for Crossplane v2 composites. Mirrors
 //! `connection.go`.
 
 use std::collections::BTreeMap;
@@ -16,8 +16,8 @@ use golang::{base64, json};
 /// Connection details: raw bytes by key.
 pub(super) type Details = BTreeMap<String, Vec<u8>>;
 
-/// Adds to `details` what the templates' configuration takes from an observed resource. What is
-/// not there yet is left out.
+/// Adds to `details` what the templates' configuration takes from an observed resource. Skips what
+/// does not exist yet.
 pub(super) fn extract(observed: &Resource, configs: &[ConnectionDetail], details: &mut Details) {
     for config in configs {
         let value = match config.type_.as_str() {
@@ -38,7 +38,7 @@ pub(super) fn extract(observed: &Resource, configs: &[ConnectionDetail], details
     }
 }
 
-/// A string field as it is, any other value as JSON.
+/// Returns a string field as it is, and any other value as JSON.
 fn from_field_path(object: Option<&Object>, path: &str) -> Option<Vec<u8>> {
     let empty = Object::new();
     match fieldpath::get_value(object.unwrap_or(&empty), path).ok()? {
@@ -48,16 +48,16 @@ fn from_field_path(object: Option<&Object>, path: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// Whether Crossplane itself keeps the composite's connection details: v2's does not, and is told
-/// by its `spec.crossplane`.
+/// Reports whether Crossplane itself keeps the composite's connection details. Crossplane v2 does
+/// not; its composites have a `spec.crossplane`.
 pub(super) fn are_supported(composite: &Object) -> bool {
     fieldpath::get_value(composite, "spec.crossplane").is_err()
 }
 
-/// The Secret with the composite's connection details.
+/// Composes the Secret with the composite's connection details.
 ///
 /// # Errors
-/// A patch of its reference that cannot be applied.
+/// A patch of its reference cannot be applied.
 pub(super) fn compose_secret(
     composite: &Object,
     details: &Details,
@@ -78,14 +78,15 @@ pub(super) fn compose_secret(
     Ok(secret)
 }
 
-/// Which Secret.
+/// The Secret's name and namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct SecretRef {
     name: String,
     namespace: String,
 }
 
-/// The reference: the composite's own, the input's, or one made of the composite's name; patched.
+/// Returns the composite's own reference, the input's, or one made from the composite's name;
+/// patched.
 fn secret_ref(
     composite: &Object,
     input: Option<&WriteConnectionSecretToRef>,
@@ -110,7 +111,7 @@ fn secret_ref(
     Ok(reference)
 }
 
-/// The composite's `spec.writeConnectionSecretToRef`, when it decodes as a reference.
+/// Returns the composite's `spec.writeConnectionSecretToRef`, if it decodes as a reference.
 fn own_ref(composite: &Object) -> Option<SecretRef> {
     let value = fieldpath::get_value(composite, "spec.writeConnectionSecretToRef").ok()??;
     let text = |name: &str| match value.get(name) {
@@ -131,7 +132,7 @@ fn apply_patches(
     input: &WriteConnectionSecretToRef,
     go_on: GoOn<'_>,
 ) -> Result<(), Error> {
-    // The type and kind are made up: upstream's converter wants some.
+    // The type and kind are made up: upstream's converter requires them.
     let mut target = Target { object: Object::new(), normalized: true, grown: 0 };
     for (key, value) in [
         ("apiVersion", "v1"),
@@ -150,7 +151,7 @@ fn apply_patches(
         let from = Source::Wire(composite);
         match type_ {
             FROM_COMPOSITE => {
-                // Any error is skipped here, not only a missing field.
+                // Any error is skipped here, not just a missing field.
                 if let Err(error) = apply_from_field_path(&p.patch, from, &mut target, go_on)
                     && p.patch.from_policy() != "Optional"
                 {

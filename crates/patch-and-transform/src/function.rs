@@ -1,8 +1,8 @@
 //! Runs the function. Mirrors `fn.go`.
 //!
-//! Upstream's order is kept, because results come in it: input, validation, patch sets,
+//! Keeps upstream's order, because results are reported in it: input, validation, patch sets,
 //! environment patches, then each template. A fatal result ends the run and returns the desired
-//! state and the context as they came; with one exception, see [`Run::fatal`].
+//! state and the context as they came, with one exception: see [`Run::fatal`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,16 +33,17 @@ use golang::strconv::quote;
 /// The context key of the composition environment.
 pub const ENVIRONMENT: &str = "apiextensions.crossplane.io/environment";
 
-/// How long the answer holds.
+/// How long a response is valid.
 const TTL: Duration = Duration::from_secs(60);
 
-/// Runs patch-and-transform. What is wrong with a request is said in the response's results.
+/// Runs patch-and-transform. Problems with a request are reported in the response's results.
 #[must_use]
 pub fn run(request: RunFunctionRequest) -> RunFunctionResponse {
     run_while(request, &|| true)
 }
 
-/// [`run`], for as long as `go_on` says so: it is asked before each patch and within long matches.
+/// [`run`], for as long as `go_on` returns true: it is asked before each patch and during long
+/// matches.
 #[must_use]
 pub fn run_while(request: RunFunctionRequest, go_on: GoOn<'_>) -> RunFunctionResponse {
     let RunFunctionRequest { tag, observed, desired, input, context, .. } = request;
@@ -70,25 +71,25 @@ pub fn run_while(request: RunFunctionRequest, go_on: GoOn<'_>) -> RunFunctionRes
 struct Run<'r> {
     response: RunFunctionResponse,
     go_on: GoOn<'r>,
-    /// The composite's connection details while the run changes them.
+    /// The composite's connection details, while the run changes them.
     connection: Option<Details>,
 }
 
-/// What a run makes.
+/// What a run produces.
 struct Made {
     /// The desired composite.
     dxr: Target,
     /// The environment.
     env: Target,
-    /// Composed resources that templates made, by pipeline name.
+    /// Composed resources made by templates, by pipeline name.
     composed: BTreeMap<String, (Target, Ready)>,
-    /// How many templates were skipped for a required field.
+    /// How many templates were skipped because a required field is missing.
     skipped: usize,
     /// Bytes that patches wrote to composed resources.
     grown: usize,
 }
 
-/// One patch of a template, those of patch sets included.
+/// One patch of a template, including those of patch sets.
 type TemplatePatch<'t> = (&'t str, &'t Patch);
 
 impl Run<'_> {
@@ -120,8 +121,8 @@ impl Run<'_> {
         self.finish(oxr, &input, made)
     }
 
-    /// The desired composite and the environment to begin with, as copies: a fatal result returns
-    /// the originals.
+    /// Copies the desired composite and the environment to start from: a fatal result returns the
+    /// originals.
     fn start(&mut self, oxr: &Object) -> Result<Made, Error> {
         let composite = self.response.desired.composite.as_ref();
         let mut dxr = composite.and_then(|c| c.resource.clone()).unwrap_or_default();
@@ -247,7 +248,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// A copy of what is desired under a name so far.
+    /// Copies what is desired under a name so far.
     fn desired(&self, name: &str, made: &Made) -> Result<Option<Target>, Error> {
         if let Some((target, _)) = made.composed.get(name) {
             return Ok(Some(target.clone()));
@@ -275,7 +276,7 @@ impl Run<'_> {
             }
         }
 
-        // Nothing depends on it any more: numbers are as the protocol's types have them.
+        // Nothing depends on it any more, so numbers become what the protocol's types have.
         let targets = [&mut made.dxr, &mut made.env];
         let composed = made.composed.values_mut().map(|(target, _)| target);
         for target in targets.into_iter().chain(composed) {
@@ -307,8 +308,8 @@ impl Run<'_> {
         self.result(Severity::Warning, message);
     }
 
-    /// Ends the run. Where the desired composite had connection details already, the ones this run
-    /// extracted are in the response: upstream writes into the request's own map.
+    /// Ends the run. If the desired composite already had connection details, the response includes
+    /// the ones this run extracted: upstream writes into the request's own map.
     fn fatal(mut self, message: String) -> RunFunctionResponse {
         if let (Some(composite), Some(details)) =
             (&mut self.response.desired.composite, self.connection.take())
@@ -326,7 +327,7 @@ impl Run<'_> {
     }
 }
 
-/// Patch sets by name; the last of a name is the one that counts.
+/// Patch sets by name; of several with the same name, the last one counts.
 struct PatchSets(BTreeMap<String, Vec<PatchSetPatch>>);
 
 impl PatchSets {
@@ -335,7 +336,7 @@ impl PatchSets {
     }
 }
 
-/// The first patch set that a template names and nobody defined.
+/// Returns the first patch set that a template names but nobody defined.
 fn missing_patch_set<'t>(sets: &PatchSets, templates: &'t [ComposedTemplate]) -> Option<&'t str> {
     let patches = templates.iter().flat_map(|t| &t.patches).filter(|p| p.type_ == PATCH_SET);
     let mut names = patches.map(|p| p.patch_set_name.as_deref().unwrap_or_default());
@@ -364,7 +365,7 @@ fn patch_environment(
                 apply_from_field_path(patch, env.source(), dxr, go_on)
             }
             COMBINE_TO_COMPOSITE => apply_combine(patch, type_, env.source(), dxr, go_on),
-            // Validation lets no other type pass.
+            // Validation lets no other type through.
             _ => Ok(()),
         };
         match applied {
@@ -377,7 +378,7 @@ fn patch_environment(
     Ok(())
 }
 
-/// Whether a patch type changes the composed resource, rather than reads it.
+/// Reports whether a patch type changes the composed resource, rather than reading it.
 fn to_composed(type_: &str) -> bool {
     matches!(
         type_,
@@ -386,7 +387,7 @@ fn to_composed(type_: &str) -> bool {
 }
 
 /// Applies one patch of a template. Patches go from observed to desired state; one that reads a
-/// composed resource which does not exist yet does nothing.
+/// composed resource that does not exist yet does nothing.
 fn apply_composed(
     type_: &str,
     patch: &Patch,

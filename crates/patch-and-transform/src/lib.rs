@@ -1,11 +1,12 @@
-//! What Crossplane's function-patch-and-transform does, in Rust, and nothing of anybody's platform.
+//! Crossplane's function-patch-and-transform in Rust, with nothing specific to any platform.
 //!
-//! In: a function request as plain values ([`protocol`]), or as protobuf JSON ([`protocol_json`]). Out: the
-//! desired state, results and conditions. It must not know a schema, a cluster, or how requests arrive.
+//! Takes a function request as plain values ([`protocol`]) or as protobuf JSON ([`protocol_json`]).
+//! Returns the desired state, results and conditions. It must not know about schemas, clusters, or
+//! how requests arrive.
 //!
-//! Mirrors upstream's files (crossplane-contrib/function-patch-and-transform, main at v0.10.0 and
-//! 98 commits): `function` is `fn.go`, the others have its names. Messages, severities and state
-//! are upstream's; where it would crash, the result is a fatal one.
+//! Mirrors upstream's files (crossplane-contrib/function-patch-and-transform, main at v0.10.0 plus
+//! 98 commits): `function` is `fn.go`, the others keep their names. Messages, severities and state
+//! are upstream's; where it would crash, the result is fatal.
 //!
 //! ```text
 //! request -> input::decode -> validate -> function -> patches -> transforms

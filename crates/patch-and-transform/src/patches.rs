@@ -14,14 +14,14 @@ use golang::raw_bytes;
 /// Where a patch reads from.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Source<'o> {
-    /// An object as it came over the wire: its numbers are floats, whatever they are stored as.
+    /// An object as it came over the wire: its numbers are floats, however they are stored.
     Wire(&'o Object),
     /// An object whose numbers are stored as upstream has them.
     Exact(&'o Object),
 }
 
 impl Source<'_> {
-    /// A copy of the value at `path`. Null where the path is empty.
+    /// Returns a copy of the value at `path`, or null if the path is empty.
     fn get(self, path: &str) -> Result<Value, Error> {
         Ok(match self {
             Self::Wire(object) => match fieldpath::get_value(object, path)? {
@@ -33,32 +33,33 @@ impl Source<'_> {
     }
 }
 
-/// An object that patches change.
+/// An object that patches modify.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Target {
     /// The object; its numbers are stored as upstream has them.
     pub(super) object: Object,
-    /// Whether it went through JSON since it came over the wire, so that whole numbers in it are
-    /// integers. The first patch sees to it.
+    /// Whether it has been through JSON since it came over the wire, so that its whole numbers are
+    /// integers. The first patch does this.
     pub(super) normalized: bool,
-    /// What patches have written to it, in bytes; see [`MAX_GROWTH`].
+    /// How many bytes patches have written to it; see [`MAX_GROWTH`].
     pub(super) grown: usize,
 }
 
-/// Bytes that the patches of a request may write to each of the composite, the environment and a
-/// composed resource, and to all composed resources together. Ours: upstream has no bound, so thirty
-/// patches that double a field take all memory there. Crossplane takes no answer of more than 4 MiB.
+/// How many bytes a request's patches may write to each of the composite, the environment and a
+/// composed resource, and to all composed resources together. Upstream has no limit, so thirty
+/// patches that double a field use up all memory there. Crossplane accepts no response over 4 MiB.
 pub(super) const MAX_GROWTH: usize = 16 << 20;
 
-/// What is read, or made and thrown away, counts for one byte in so many: it takes time, not memory.
+/// How many bytes that are read, or produced and discarded, count as one: they cost time, not
+/// memory.
 const WORK: usize = 4;
-/// The same of the steps of a regexp: its instructions times the text's bytes.
+/// How many steps of a regexp count as one byte: its instructions times the text's bytes.
 const STEPS: usize = 32;
 
-/// Whether what has been written is too much.
+/// Checks that not too much has been written.
 ///
 /// # Errors
-/// Says so.
+/// Too much has been written.
 pub(super) fn check_growth(grown: usize) -> Result<(), Error> {
     if grown <= MAX_GROWTH {
         return Ok(());
@@ -71,7 +72,7 @@ pub(super) fn check_growth(grown: usize) -> Result<(), Error> {
     Err(Error::new(text))
 }
 
-/// What a value takes, about: its texts, and something for each node.
+/// Estimates a value's size: its text, plus something for each node.
 fn weight(value: &Value) -> usize {
     match value {
         Value::String(text) => NODE + text.len(),
@@ -83,10 +84,11 @@ fn weight(value: &Value) -> usize {
     }
 }
 
-/// Bytes of a value beside its text.
+/// The size of a value apart from its text.
 const NODE: usize = 32;
 
-/// What setting a path may fill with nulls: a list is as long as its index says.
+/// Returns how much setting a path may fill with nulls: a list becomes as long as its index
+/// requires.
 fn filled(path: &str) -> usize {
     let index = |segment: &Segment| match segment {
         Segment::Index(index) => usize::try_from(*index).unwrap_or(usize::MAX),
@@ -97,14 +99,14 @@ fn filled(path: &str) -> usize {
 }
 
 impl Target {
-    /// An object from the wire.
+    /// Wraps an object from the wire.
     pub(super) fn from_wire(mut object: Object) -> Result<Self, Error> {
         fieldpath::to_floats(&mut object)?;
         Ok(Self { object, normalized: false, grown: 0 })
     }
 
-    /// Makes integers of whole numbers, if no patch did. It never was Go JSON then, so -0 keeps its
-    /// sign.
+    /// Turns whole numbers into integers, unless a patch has done so. The object was never Go JSON
+    /// then, so -0 keeps its sign.
     pub(super) fn normalize(&mut self) {
         if !self.normalized {
             self.object.values_mut().for_each(crate::protocol::normalize);
@@ -112,13 +114,13 @@ impl Target {
         }
     }
 
-    /// Makes room for a value that is written to `times` places like this one.
+    /// Accounts for a value that is written to `times` places like this one.
     fn grow(&mut self, value: &Value, path: &str, times: usize) -> Result<(), Error> {
         let bytes = weight(value).saturating_add(filled(path));
         self.spend(bytes.saturating_mul(times))
     }
 
-    /// Counts what a transform has to read.
+    /// Accounts for what a transform has to read.
     fn work(&mut self, transform: &Transform, value: &Value) -> Result<(), Error> {
         let steps = value.as_str().map_or(0, |text| transform.steps(text));
         self.spend((weight(value) / WORK).saturating_add(steps / STEPS))
@@ -129,17 +131,17 @@ impl Target {
         check_growth(self.grown)
     }
 
-    /// The object as a source.
+    /// Returns the object as a source.
     pub(super) fn source(&self) -> Source<'_> {
         Source::Exact(&self.object)
     }
 }
 
-/// Copies one field, transformed, to one field or to all that a wildcard stands for.
+/// Copies one field, transformed, to one field or to all fields that a wildcard stands for.
 ///
 /// # Errors
-/// A not-found error when the source field is missing; upstream's messages otherwise. Upstream
-/// leaves the target changed when it fails halfway, and so does this.
+/// Not found if the source field is missing; upstream's messages otherwise. Like upstream, leaves
+/// the target changed if it fails halfway.
 pub(super) fn apply_from_field_path(
     patch: &Patch,
     from: Source<'_>,
@@ -156,10 +158,10 @@ pub(super) fn apply_from_field_path(
     patch_one(patch.to_path(), value, to, options)
 }
 
-/// Combines several fields into one value and sets that.
+/// Combines several fields into one value and sets the target to it.
 ///
 /// # Errors
-/// As [`apply_from_field_path`]; the first variable that is missing ends it.
+/// As [`apply_from_field_path`]; stops at the first missing variable.
 pub(super) fn apply_combine(
     patch: &Patch,
     type_: &str,
@@ -167,7 +169,7 @@ pub(super) fn apply_combine(
     to: &mut Target,
     go_on: GoOn<'_>,
 ) -> Result<(), Error> {
-    // Validation sees to this but for connection secrets, where upstream crashes.
+    // Validation ensures this, except for connection secrets, where upstream crashes.
     let Some(c) = &patch.combine else {
         let text = format!("combine: Required value: combine must be set for patch type {type_}");
         return Err(Error::new(text));
@@ -202,7 +204,7 @@ fn combine(combine: &Combine, variables: &[Value]) -> Result<Value, Error> {
     }
 }
 
-/// Whether a transform's result may carry raw bytes.
+/// Reports whether a transform's result may carry raw bytes.
 fn yields_raw_bytes(transform: &Transform) -> bool {
     transform.string.as_ref().is_some_and(|string| {
         string.type_ == "Join" || string.convert.as_deref() == Some("FromBase64")
@@ -241,8 +243,8 @@ fn resolve_transforms(
     Ok(value)
 }
 
-/// What Go's nil slice or map is to the transforms after the one that made it of the JSON text
-/// `null`: it prints and counts as an empty one. As JSON, in the end, it is null.
+/// Returns what Go's nil slice or map, made from the JSON text `null`, is to the transforms after
+/// the one that made it: it prints and counts as an empty one. In the final JSON it is null.
 fn empty_of(transform: &Transform) -> Value {
     match transform.convert.as_ref().map(|convert| convert.to_type.as_str()) {
         Some("array") if transform.type_ == "convert" => json!([]),
@@ -251,7 +253,7 @@ fn empty_of(transform: &Transform) -> Value {
     }
 }
 
-/// Whether a transform looks at its input as JSON, where a nil slice or map is null.
+/// Reports whether a transform looks at its input as JSON, where a nil slice or map is null.
 fn reads_json(transform: &Transform) -> bool {
     let conversion = transform.string.as_ref().and_then(|string| string.convert.as_deref());
     matches!(conversion, Some("ToJson" | "ToSha1" | "ToSha256" | "ToSha512" | "ToAdler32"))

@@ -1,12 +1,12 @@
 //! Crossplane's composition function protocol, `apiextensions.fn.proto.v1`, as plain values.
 //!
-//! The field names and meanings are those of `proto/fn/v1/run_function.proto` (Crossplane 2.3.4).
-//! `eds-function` converts these to and from the wire; `eds render` builds them itself.
+//! Field names and meanings are those of `proto/fn/v1/run_function.proto` (Crossplane 2.3.4).
+//! `eds-function` converts these values to and from the wire; `eds render` builds them itself.
 //!
 //! Objects are JSON values with sorted keys. Their numbers follow Kubernetes' `unstructured`: a
 //! number whose shortest decimal text is an integer that fits is an `i64`, any other is an `f64`.
-//! The wire itself carries doubles only, and upstream's patch-and-transform reads them as such
-//! (measured: `%d` of an observed 3 prints `%!d(float64=3)`); ours minds that where it reads.
+//! The wire itself only carries doubles, and upstream's patch-and-transform reads them as such
+//! (measured: `%d` of an observed 3 prints `%!d(float64=3)`); we account for that when reading.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use serde_json::{Map, Number, Value};
 
 use crate::fieldpath::normalize_number;
 
-/// Asked now and then by what computes for long: whether anybody still waits for the answer. After a
-/// no the computation ends soon, and its result means nothing.
+/// Asked now and then by long computations: is anybody still waiting for the answer? Once it
+/// returns false, the computation ends soon, and its result is meaningless.
 pub type GoOn<'a> = &'a dyn Fn() -> bool;
 
 /// A JSON object: the Rust side of a `google.protobuf.Struct`. Keys are sorted, as Go prints them.
@@ -27,31 +27,31 @@ pub type Object = Map<String, Value>;
 pub struct RunFunctionRequest {
     /// `meta.tag`: opaque, echoed in the response.
     pub tag: String,
-    /// `meta.capabilities`, the protocol's numbers. Empty before Crossplane 2.2.
+    /// `meta.capabilities`, by the protocol's numbers. Empty before Crossplane 2.2.
     pub capabilities: Vec<i32>,
-    /// State of the composite and its composed resources before the pipeline ran.
+    /// The state of the composite and its composed resources before the pipeline ran.
     pub observed: State,
-    /// Desired state accumulated by the steps before this one.
+    /// The desired state accumulated by earlier steps.
     pub desired: State,
     /// The step's `input` block.
     pub input: Option<Object>,
     /// Pipeline context, for example the environment.
     pub context: Option<Object>,
-    /// Resources the function asked for in `requirements.resources`; a key that maps to an empty
-    /// list says that Crossplane looked and found none.
+    /// Resources the function asked for in `requirements.resources`; a key with an empty list means
+    /// that Crossplane looked and found none.
     pub required_resources: BTreeMap<String, Vec<Resource>>,
     /// The same for the deprecated `requirements.extra_resources`.
     pub extra_resources: BTreeMap<String, Vec<Resource>>,
-    /// OpenAPI schemas asked for in `requirements.schemas`; `None` where Crossplane found none.
+    /// OpenAPI schemas asked for in `requirements.schemas`; `None` if Crossplane found none.
     pub required_schemas: BTreeMap<String, Option<Object>>,
-    /// What could not be read from the wire as a JSON object. The object at that place is empty.
+    /// What could not be read from the wire as a JSON object. The object in its place is empty.
     pub problems: Vec<Problem>,
 }
 
-/// A part of a request that is well-formed protobuf and still no usable JSON object.
+/// A part of a request that is well-formed protobuf but not a usable JSON object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where: the field of the request and the path in the object, e.g. `input.resources[0].base`.
+    /// The field of the request and the path in the object, e.g. `input.resources[0].base`.
     pub place: String,
     /// What is wrong with it.
     pub message: String,
@@ -64,7 +64,7 @@ pub struct RunFunctionResponse {
     pub tag: String,
     /// How long Crossplane may wait before it asks again.
     pub ttl: Option<Duration>,
-    /// Desired state, including what earlier steps desired.
+    /// The desired state, including what earlier steps desired.
     pub desired: State,
     /// Results in the order they were produced. Any fatal result fails the pipeline.
     pub results: Vec<FunctionResult>,
@@ -76,15 +76,15 @@ pub struct RunFunctionResponse {
     pub extra_resources: BTreeMap<String, ResourceSelector>,
     /// `requirements.schemas`.
     pub required_schemas: BTreeMap<String, SchemaSelector>,
-    /// Status conditions for the composite and, where targeted, its claim.
+    /// Status conditions for the composite and, if targeted, its claim.
     pub conditions: Vec<Condition>,
     /// Output; only operations use it, composition discards it.
     pub output: Option<Object>,
 }
 
 impl RunFunctionResponse {
-    /// The answer to a request that cannot be worked on: what came is passed through, and one
-    /// fatal result says why.
+    /// Answers a request that cannot be processed: passes through what came, with one fatal result
+    /// that says why.
     #[must_use]
     pub fn fatal(request: RunFunctionRequest, message: String) -> Self {
         Self {
@@ -104,8 +104,8 @@ impl RunFunctionResponse {
 }
 
 impl RunFunctionResponse {
-    /// Gives every number the form it has after the wire, so that a caller in this process sees what
-    /// one over gRPC would.
+    /// Gives every number the form it has after the wire, so that an in-process caller sees what a
+    /// gRPC client would.
     pub fn normalize(&mut self) {
         let desired = &mut self.desired;
         let resources = desired.composite.iter_mut().chain(desired.resources.values_mut());
@@ -116,34 +116,34 @@ impl RunFunctionResponse {
     }
 }
 
-/// How long a response holds when the function has no reason to say otherwise: 60 s, as
+/// How long a response is valid if the function has no reason to say otherwise: 60 s, like
 /// function-sdk-go's `response.DefaultTTL`.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(60);
 
-/// The composite and the composed resources, by their names in the pipeline.
+/// The composite and the composed resources by their names in the pipeline.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct State {
-    /// The composite resource (XR). Absent and empty are different on the wire.
+    /// The composite resource (XR). Absent and empty differ on the wire.
     pub composite: Option<Resource>,
     /// Composed resources by pipeline name (`crossplane.io/composition-resource-name`).
     pub resources: BTreeMap<String, Resource>,
 }
 
-/// A Kubernetes resource with what Crossplane knows beside it.
+/// A Kubernetes resource and what else Crossplane knows about it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Resource {
-    /// The object's JSON. Absent and empty are different on the wire.
+    /// The object's JSON. Absent and empty differ on the wire.
     pub resource: Option<Object>,
     /// Connection details, raw bytes by key.
     pub connection_details: BTreeMap<String, Vec<u8>>,
-    /// Readiness as a function says it; observed resources leave it unspecified.
+    /// Readiness as reported by a function; observed resources leave it unspecified.
     pub ready: Ready,
 }
 
 /// Readiness of a desired resource. The numbers are the protocol's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Ready {
-    /// Nothing was said.
+    /// Nothing was reported.
     #[default]
     Unspecified = 0,
     /// Observed to be ready.
@@ -155,11 +155,11 @@ pub enum Ready {
 /// One result of a function run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionResult {
-    /// How bad it is.
+    /// How serious it is.
     pub severity: Severity,
-    /// What a person reads.
+    /// The message for people.
     pub message: String,
-    /// PascalCase reason; Crossplane uses `ComposeResources` when absent.
+    /// PascalCase reason; Crossplane uses `ComposeResources` if absent.
     pub reason: Option<String>,
     /// Who sees it.
     pub target: Option<Target>,
@@ -170,7 +170,7 @@ pub struct FunctionResult {
 pub enum Severity {
     /// The pipeline fails.
     Fatal = 1,
-    /// The pipeline goes on; an event of type Warning is emitted.
+    /// The pipeline continues; an event of type Warning is emitted.
     Warning = 2,
     /// An event of type Normal is emitted.
     Normal = 3,
@@ -194,7 +194,7 @@ pub struct Condition {
     pub status: ConditionStatus,
     /// PascalCase reason.
     pub reason: String,
-    /// One sentence for a person.
+    /// One sentence for people.
     pub message: Option<String>,
     /// Who sees it.
     pub target: Option<Target>,
@@ -211,20 +211,20 @@ pub enum ConditionStatus {
     False = 3,
 }
 
-/// Which further resources a function wants to see.
+/// Which additional resources a function wants to see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceSelector {
     /// API version, e.g. `v1`.
     pub api_version: String,
     /// Kind, e.g. `Pod`.
     pub kind: String,
-    /// By name or by labels.
+    /// Selection by name or by labels.
     pub match_: Match,
     /// Namespace; absent for cluster-scoped resources or all namespaces.
     pub namespace: Option<String>,
 }
 
-/// Whose OpenAPI schema a function wants to see.
+/// The type for which a function wants to see the OpenAPI schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaSelector {
     /// API version, e.g. `apps/v1`.
@@ -242,13 +242,13 @@ pub enum Match {
     Labels(BTreeMap<String, String>),
 }
 
-/// The JSON number of a protobuf double, as it comes out of Go's `protojson` and Kubernetes' JSON
-/// reader: an `i64` if its shortest decimal text is an integer that fits, else an `f64`.
-/// `None` for NaN and the infinities, which JSON cannot say.
+/// Converts a protobuf double to the JSON number that comes out of Go's `protojson` and Kubernetes'
+/// JSON reader: an `i64` if its shortest decimal text is an integer that fits, otherwise an `f64`.
+/// Returns `None` for NaN and the infinities, which JSON cannot express.
 ///
 /// The text matters: 2^62 is written `4611686018427388000`, the shortest digits that read back as
-/// the same double, and that is the integer people see. From 1e21 the text has an exponent, and no
-/// integer that large would fit anyway. -0 stays a double: Go prints its sign.
+/// the same double, and that is the integer people see. From 1e21 on the text has an exponent, and
+/// no integer that large would fit anyway. -0 stays a double: Go prints its sign.
 #[must_use]
 pub fn number_from_double(double: f64) -> Option<Number> {
     let number = Number::from_f64(double)?;

@@ -1,7 +1,7 @@
-//! The function protocol as protobuf's JSON: what `protojson` prints and reads.
+//! The function protocol as protobuf JSON: what `protojson` prints and reads.
 //!
-//! Requests and answers are kept in this form in files, so that a test needs no network. Fields at
-//! their default are left out, as `protojson` leaves them out; bytes are base64.
+//! Files hold requests and responses in this form, so that tests need no network. As in
+//! `protojson`, fields at their default are left out and bytes are base64.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,8 @@ use crate::protocol::{
     RunFunctionRequest, RunFunctionResponse, SchemaSelector, Severity, State, Target, normalize,
 };
 
-/// A request as protobuf JSON. [`RunFunctionRequest::problems`] have no JSON form and are left out.
+/// Writes a request as protobuf JSON. [`RunFunctionRequest::problems`] have no JSON form and are
+/// left out.
 #[must_use]
 pub fn request_to_json(request: &RunFunctionRequest) -> Value {
     let mut out = Map::new();
@@ -41,7 +42,7 @@ pub fn request_to_json(request: &RunFunctionRequest) -> Value {
     Value::Object(out)
 }
 
-/// A request from protobuf JSON. Numbers become what they would be after the wire.
+/// Reads a request from protobuf JSON. Numbers become what they would be after the wire.
 ///
 /// # Errors
 /// A sentence that names the field with the wrong type. Unknown fields are ignored.
@@ -71,8 +72,8 @@ pub fn request_from_json(json: &Value) -> Result<RunFunctionRequest, String> {
     Ok(request)
 }
 
-/// A response as protobuf JSON. Absent and empty state look the same, as they mean the same.
-/// Numbers are written as `protojson` writes them: a double that is an integer, as one.
+/// Writes a response as protobuf JSON. Absent and empty state look the same, since they mean the
+/// same. Numbers are written as `protojson` writes them: a double that is an integer as an integer.
 #[must_use]
 pub fn response_to_json(response: &RunFunctionResponse) -> Value {
     let mut response = response.clone();
@@ -106,7 +107,7 @@ pub fn response_to_json(response: &RunFunctionResponse) -> Value {
     Value::Object(out)
 }
 
-/// Every place where two JSON values differ: its path, and what stands there on either side.
+/// Returns every place where two JSON values differ: its path, and what is there on either side.
 #[must_use]
 pub fn differences<'a>(left: &'a Value, right: &'a Value) -> Vec<Difference<'a>> {
     let mut out = Vec::new();
@@ -216,7 +217,7 @@ fn selector_to_json(selector: &ResourceSelector) -> Value {
     Value::Object(out)
 }
 
-/// Insert unless absent.
+/// Inserts a value unless it is absent.
 fn put(out: &mut Object, key: &str, value: Option<Value>) {
     if let Some(value) = value {
         out.insert(key.to_owned(), value);
@@ -288,7 +289,7 @@ fn resource_from_json(json: &Value, place: &str) -> Result<Resource, String> {
 fn struct_from_json(json: Option<&Value>, place: &str) -> Result<Option<Object>, String> {
     let Some(json) = json else { return Ok(None) };
     let mut object = as_object(json, place)?.clone();
-    // serde_json bounds the depth of what it parses, so this recursion is bounded too.
+    // serde_json limits the depth of what it parses, so this recursion is bounded too.
     object.values_mut().for_each(normalize);
     Ok(Some(object))
 }
@@ -307,7 +308,7 @@ fn entries<'a>(
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// Standard base64 with padding.
+/// Encodes bytes as standard base64 with padding.
 fn base64(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
@@ -322,7 +323,7 @@ fn base64(bytes: &[u8]) -> String {
     out
 }
 
-/// The bytes of standard base64, padding optional; `None` for anything else.
+/// Decodes standard base64 with optional padding; returns `None` for anything else.
 fn from_base64(text: &str) -> Option<Vec<u8>> {
     let letters = text.trim_end_matches('=').as_bytes();
     let mut out = Vec::with_capacity(letters.len() / 4 * 3 + 2);

@@ -7,19 +7,19 @@ use super::time;
 use crate::fieldpath::{self, Error, normalize_number};
 use crate::protocol::Object;
 
-/// Why readiness is not known.
+/// Why readiness is unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotChecked {
-    /// Upstream says so in a warning and the resource is not ready.
+    /// Upstream reports a warning, and the resource is not ready.
     Warning(Error),
-    /// Upstream crashes on such an input; the function fails with this message.
+    /// Upstream crashes on such input; the function fails with this message.
     Fatal(Error),
 }
 
-/// Whether all checks hold; without any, whether the condition `Ready` is `True`.
+/// Reports whether all checks pass or, if there are none, whether the condition `Ready` is `True`.
 ///
 /// # Errors
-/// A field that is there but has another type.
+/// A field exists but has another type.
 pub fn is_ready(object: &Object, checks: &[ReadinessCheck]) -> Result<bool, NotChecked> {
     if checks.is_empty() {
         return Ok(condition_status(object, "Ready") == "True");
@@ -37,7 +37,7 @@ pub fn is_ready(object: &Object, checks: &[ReadinessCheck]) -> Result<bool, NotC
     Ok(true)
 }
 
-/// Runs one check. `None` when it is a `MatchCondition` without a condition.
+/// Runs one check. Returns `None` for a `MatchCondition` without a condition.
 fn run(check: &ReadinessCheck, object: &Object) -> Option<Result<bool, Error>> {
     let path = check.field_path.as_deref().unwrap_or_default();
     let wrong = |kind: &str| Err(Error::new(format!("{path}: not a {kind}")));
@@ -58,7 +58,7 @@ fn run(check: &ReadinessCheck, object: &Object) -> Option<Result<bool, Error>> {
         ("NonEmpty", _) => Ok(true),
         ("MatchString", Value::String(text)) => Ok(check.match_string.as_ref() == Some(text)),
         ("MatchString", _) => wrong("string"),
-        // What comes over the wire is a float64 to upstream, so no number ever matches.
+        // Upstream reads numbers from the wire as float64, so none ever matches.
         ("MatchInteger", _) => wrong("(int64) number"),
         ("MatchTrue", Value::Bool(value)) => Ok(*value),
         ("MatchFalse", Value::Bool(value)) => Ok(!*value),
@@ -67,8 +67,8 @@ fn run(check: &ReadinessCheck, object: &Object) -> Option<Result<bool, Error>> {
     })
 }
 
-/// The status of a condition: `Unknown` where there is none of that type, and nothing where
-/// Kubernetes' decoder would not read the conditions at all.
+/// Returns the status of a condition: `Unknown` if there is none of that type, and an empty string
+/// if Kubernetes' decoder would not read the conditions at all.
 fn condition_status<'o>(object: &'o Object, type_: &str) -> &'o str {
     match object.get("status") {
         Some(Value::Object(status)) => match status.get("conditions") {
@@ -88,7 +88,8 @@ fn field<'v>(condition: &'v Value, name: &str) -> &'v str {
     condition.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Whether the value decodes as a condition: null is an empty one, unknown fields do not matter.
+/// Reports whether the value decodes as a condition: null is an empty one, and unknown fields do
+/// not matter.
 fn is_condition(value: &Value) -> bool {
     let Value::Object(fields) = value else { return value.is_null() };
     fields.iter().all(|(name, value)| match (name.as_str(), value) {

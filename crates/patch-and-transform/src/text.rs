@@ -1,24 +1,25 @@
-//! The JSON text that `protojson` makes of the input, which upstream's messages quote.
+//! The JSON text that `protojson` makes from the input, which upstream's messages quote.
 
 use std::fmt::Write as _;
 
 use serde_json::{Number, Value};
 
-/// What protobuf's `protojson` writes for a value: sorted keys, no spaces, no HTML escapes.
+/// Writes a value as protobuf's `protojson` does: sorted keys, no spaces, no HTML escapes.
 pub(crate) fn protojson(value: &Value) -> String {
     let mut out = String::new();
     write(&mut out, value);
     out
 }
 
-/// What `protojson` writes for a string.
+/// Writes a string as `protojson` does.
 pub(crate) fn protojson_string(text: &str) -> String {
     let mut out = String::new();
     string(&mut out, text);
     out
 }
 
-/// How it writes a number: no exponent from 1e-6 up to, not including, 1e21.
+/// Writes a number as `protojson` does: without an exponent from 1e-6 up to, but not including,
+/// 1e21.
 pub(crate) fn number(number: &Number) -> String {
     let Some(float) = number.as_f64().filter(|_| number.is_f64()) else {
         return number.to_string();

@@ -1,12 +1,12 @@
-//! Which texts Go's `time.Parse(time.RFC3339, …)` takes, and its words for the others.
+//! Which texts Go's `time.Parse(time.RFC3339, …)` accepts, and its messages for the others.
 
 use golang::strconv::quote;
 
-/// The parts of the layout `2006-01-02T15:04:05Z07:00`: what stands before each, and its name.
+/// The parts of the layout `2006-01-02T15:04:05Z07:00`: what comes before each, and its name.
 const PARTS: [(&str, &str); 7] =
     [("", "2006"), ("-", "01"), ("-", "02"), ("T", "15"), (":", "04"), (":", "05"), ("", "Z07:00")];
 
-/// Checks a time stamp as Go does: a one-digit hour and a comma before the fraction are fine.
+/// Checks a timestamp as Go does: a one-digit hour and a comma before the fraction are fine.
 ///
 /// # Errors
 /// `parsing time "x" as "2006-01-02T15:04:05Z07:00": cannot parse "x" as "2006"`, and the like.
@@ -68,14 +68,14 @@ pub(crate) fn check_rfc3339(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A number of so many digits at the beginning, and what follows it.
+/// Reads a number of `least` to `most` digits; returns it and what follows.
 fn digits(text: &str, least: usize, most: usize) -> Option<(u32, &str)> {
     let count = text.bytes().take(most).take_while(u8::is_ascii_digit).count();
     let (number, rest) = text.split_at_checked(count)?;
     if count < least { None } else { Some((number.parse().ok()?, rest)) }
 }
 
-/// `Z` or `+07:00`; what follows it. An error names what is out of range, or nothing.
+/// Reads `Z` or `+07:00`; returns what follows. The error names what is out of range, if anything.
 fn zone(text: &str) -> Result<&str, Option<&'static str>> {
     if let Some(rest) = text.strip_prefix('Z') {
         return Ok(rest);

@@ -7,7 +7,8 @@ use crate::fieldpath;
 use crate::protocol::Object;
 use golang::json;
 
-/// A nested string, empty when it is missing, no string, or behind something that is no object.
+/// Returns a nested string: empty if it is missing, not a string, or inside something that is not
+/// an object.
 pub(super) fn nested_string<'o>(object: &'o Object, parent: Option<&str>, name: &str) -> &'o str {
     let fields = match parent {
         None => Some(object),
@@ -34,7 +35,8 @@ pub(super) fn namespace(object: &Object) -> &str {
 
 const METADATA: &str = "metadata";
 
-/// Sets `metadata.{name}`, or removes it for an empty value. Metadata that is no object stays.
+/// Sets `metadata.{name}`, or removes it if the value is empty. Leaves metadata that is not an
+/// object alone.
 pub(super) fn set_metadata(object: &mut Object, name: &str, value: &str) {
     if value.is_empty() {
         if let Some(Value::Object(metadata)) = object.get_mut(METADATA) {
@@ -48,7 +50,8 @@ pub(super) fn set_metadata(object: &mut Object, name: &str, value: &str) {
     }
 }
 
-/// Whether group, version and kind are all empty. An API version with two slashes has none.
+/// Reports whether group, version and kind are all empty. An API version with two slashes has
+/// neither group nor version.
 pub(super) fn gvk_is_empty(object: &Object) -> bool {
     match api_version(object) {
         "" | "/" => kind(object).is_empty(),
@@ -56,7 +59,8 @@ pub(super) fn gvk_is_empty(object: &Object) -> bool {
     }
 }
 
-/// Whether Kubernetes' codec takes the object: it has a kind, and an API version that parses.
+/// Reports whether Kubernetes' codec accepts the object: it has a kind, and an API version that
+/// parses.
 fn has_kind(object: &Object) -> bool {
     !kind(object).is_empty() && api_version(object).matches('/').count() < 2
 }
@@ -65,17 +69,17 @@ fn missing_kind(text: &str) -> fieldpath::Error {
     fieldpath::Error::new(format!("Object 'Kind' is missing in '{text}'"))
 }
 
-/// What `FromUnstructured` does to an object after a patch: a round trip through JSON, which makes
-/// integers of whole numbers and wants a kind.
+/// Does what `FromUnstructured` does to an object after a patch: a round trip through JSON, which
+/// turns whole numbers into integers and requires a kind.
 ///
 /// # Errors
-/// `Object 'Kind' is missing in '…'`, or nesting that is too deep.
+/// `Object 'Kind' is missing in '…'`, or the object is nested too deeply.
 pub(super) fn round_trip(
     object: &mut Object,
     normalized: &mut bool,
 ) -> Result<(), fieldpath::Error> {
     if !has_kind(object) {
-        // Take and put back: the text is needed of the whole object only here.
+        // Take it and put it back: only here is the text of the whole object needed.
         let whole = Value::Object(std::mem::take(object));
         let error = missing_kind(&json::marshal(&whole));
         if let Value::Object(fields) = whole {
@@ -90,10 +94,10 @@ pub(super) fn round_trip(
     Ok(())
 }
 
-/// A template's base as a resource.
+/// Turns a template's base into a resource.
 ///
 /// # Errors
-/// A base that is no object, has no kind, or is too deep.
+/// The base is not an object, has no kind, or is nested too deeply.
 pub(super) fn from_base(base: Value) -> Result<Object, fieldpath::Error> {
     let kind = match &base {
         Value::Object(fields) if has_kind(fields) => None,

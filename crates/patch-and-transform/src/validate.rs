@@ -1,7 +1,7 @@
-//! Checks the input before anything runs. Mirrors `validate.go`; the first error is the only one.
+//! Checks the input before anything runs. Mirrors `validate.go`; only the first error is reported.
 //!
-//! Not checked by upstream, so not here: transforms and policy of a combine patch, and
-//! `writeConnectionSecretToRef`.
+//! Upstream does not check the transforms and policy of a combine patch, nor
+//! `writeConnectionSecretToRef`, so neither do we.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ use super::input::resources::{
 use super::validate_transforms::transform;
 use golang::{json, strconv};
 
-/// A `field.Error` of Kubernetes: where, and what is wrong there.
+/// Kubernetes' `field.Error`: a field, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
     field: String,
@@ -33,14 +33,14 @@ impl fmt::Display for FieldError {
 
 impl std::error::Error for FieldError {}
 
-/// What a check says.
+/// The result of a check.
 pub type Checked = Result<(), FieldError>;
 
 /// Says where an error is, from the inside out.
 pub(super) trait At {
-    /// Puts a parent before the field.
+    /// Prefixes the field with a parent.
     fn at(self, parent: &str) -> Self;
-    /// Puts an element of a parent before the field.
+    /// Prefixes the field with an element of a parent.
     fn at_index(self, parent: &str, index: usize) -> Self;
 }
 
@@ -57,18 +57,18 @@ impl At for Checked {
     }
 }
 
-/// A value that must be there.
+/// Reports a value that is required but missing.
 pub(super) fn required(field: &str, detail: impl fmt::Display) -> Checked {
     Err(FieldError { field: field.to_owned(), body: format!("Required value: {detail}") })
 }
 
-/// A plain Go string that will not do: quoted as `%q` does.
+/// Rejects a plain Go string, quoted as `%q` does.
 pub(super) fn invalid(field: &str, value: &str, detail: &str) -> Checked {
     let body = format!("Invalid value: {}: {detail}", strconv::quote(value));
     Err(FieldError { field: field.to_owned(), body })
 }
 
-/// A string of a named Go type that will not do: quoted as JSON, with HTML escapes.
+/// Rejects a string of a named Go type, quoted as JSON with HTML escapes.
 pub(super) fn invalid_named(field: &str, value: &str, detail: impl fmt::Display) -> Checked {
     let value = json::marshal(&serde_json::Value::from(value));
     let body = format!("Invalid value: {value}: {detail}");
@@ -78,8 +78,8 @@ pub(super) fn invalid_named(field: &str, value: &str, detail: impl fmt::Display)
 /// Checks the whole input.
 ///
 /// # Errors
-/// The first thing that is wrong: patch sets, then templates, then the environment. A patch set's
-/// error does not say which set it is in, as upstream's does not.
+/// The first problem: patch sets, then templates, then the environment. As upstream does, the error
+/// of a patch set does not say which set it is in.
 pub fn resources(input: &Resources) -> Checked {
     input.patch_sets.iter().try_for_each(patch_set)?;
     let environment_patches = input.environment.as_ref().map_or(0, |e| e.patches.len());
@@ -138,11 +138,11 @@ fn environment(environment: &Environment) -> Checked {
     Ok(())
 }
 
-/// Checks one patch. `set` is the name of the set it includes, where its kind can include one;
-/// `go_type` is what upstream calls its kind.
+/// Checks one patch. `set` is the name of the set it includes, if its kind can include one;
+/// `go_type` is upstream's name for its kind.
 ///
 /// # Errors
-/// The first thing that is wrong.
+/// The first problem.
 pub fn patch(type_: &str, patch: &Patch, set: Option<&str>, go_type: &str) -> Checked {
     let type_ = type_or_default(type_);
     match type_ {
@@ -230,8 +230,7 @@ fn combine(combine: &Combine) -> Checked {
 /// Checks a readiness check.
 ///
 /// # Errors
-/// The first thing that is wrong. A `MatchCondition` without a condition passes here, as upstream
-/// lets it pass.
+/// The first problem. As upstream does, accepts a `MatchCondition` without a condition here.
 pub fn readiness_check(check: &ReadinessCheck) -> Checked {
     match check.type_.as_str() {
         "None" => return Ok(()),
@@ -267,7 +266,7 @@ fn match_condition(condition: &MatchConditionReadinessCheck) -> Checked {
 /// Checks a connection detail.
 ///
 /// # Errors
-/// The first thing that is wrong.
+/// The first problem.
 pub fn connection_detail(detail: &ConnectionDetail) -> Checked {
     let type_ = detail.type_.as_str();
     match type_ {

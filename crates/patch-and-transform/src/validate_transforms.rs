@@ -10,7 +10,7 @@ use golang::regexp;
 /// Checks one transform.
 ///
 /// # Errors
-/// The first thing that is wrong.
+/// The first problem.
 pub(super) fn transform(t: &Transform) -> Checked {
     let missing = || {
         let detail = format!("given transform type {} requires configuration", t.type_);

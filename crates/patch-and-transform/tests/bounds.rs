@@ -1,4 +1,4 @@
-//! What would take time or memory without end is refused: patches that grow.
+//! Refuses what would take unbounded time or memory: patches that grow.
 
 #![cfg(test)]
 
@@ -6,7 +6,7 @@ use patch_and_transform::protocol_json::{request_from_json, response_to_json};
 use patch_and_transform::run;
 use serde_json::{Value, json};
 
-/// Runs patches of one resource, and gives what is said of them; of a good run, nothing.
+/// Runs the patches of one resource and returns what is reported; nothing if the run is good.
 fn patched(patches: &[Value]) -> String {
     let object = json!({"apiVersion": "v1", "kind": "K", "metadata": {"name": "o"},
         "spec": {"s": "x".repeat(1000), "n": 7}, "data": {"x": "y"}});

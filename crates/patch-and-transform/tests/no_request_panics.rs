@@ -1,4 +1,4 @@
-//! No path, object or input can panic the engine, and what it does holds together.
+//! No path, object or input makes the engine panic, and its results are consistent.
 
 #![cfg(test)]
 
@@ -66,7 +66,7 @@ fn object() -> impl Strategy<Value = Object> {
     object_of(value())
 }
 
-/// Text made of what paths are made of, well-formed or not.
+/// Generates text from the pieces of paths, well-formed or not.
 fn path() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         4 => name(),
@@ -138,7 +138,8 @@ fn patch() -> impl Strategy<Value = Value> {
     )
 }
 
-/// An input that may well be valid; sometimes any value stands where something else should.
+/// Generates an input that may well be valid, sometimes with an arbitrary value in place of
+/// something else.
 fn input() -> impl Strategy<Value = Object> {
     let patches = || prop::collection::vec(patch(), 0..3);
     let base = prop_oneof![
@@ -238,7 +239,7 @@ proptest! {
     #[test]
     fn expanded_paths_have_no_wildcards(o in object(), text in path()) {
         for path in expand_wildcards(&o, &text).unwrap_or_default() {
-            // A key may hold what no path can say; then the path does not lead back to it.
+            // A key may hold what no path can express; then the path does not lead back to it.
             let _ = get_value(&o, &path);
             prop_assert!(!path.contains("[*]"), "{}", path);
         }
@@ -258,7 +259,7 @@ proptest! {
             prop_assert!(answer.context.unwrap()[ENVIRONMENT].is_object());
             prop_assert!(answer.desired.composite.unwrap().resource.is_some());
         }
-        // The same request has the same answer.
+        // The same request gets the same answer.
         prop_assert_eq!(run(request.clone()).results, run(request).results);
     }
 }

@@ -1,4 +1,4 @@
-//! No format, pattern, text or transform can panic, whatever it holds.
+//! No format, pattern, text or transform causes a panic, whatever it contains.
 
 #![cfg(test)]
 
@@ -30,7 +30,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Text of pieces that mean something in a format or a pattern.
+/// Generates text from pieces that mean something in a format or a pattern.
 fn pieces(pieces: &'static [&'static str]) -> impl Strategy<Value = String> {
     let piece = prop_oneof![4 => select(pieces).prop_map(str::to_owned), 1 => ".{0,3}"];
     prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
@@ -224,7 +224,7 @@ fn floats(value: &Value) -> Value {
 
 #[test]
 fn deep_values_and_patterns() {
-    // No deeper than what may be dropped by recursion, but deeper than any limit of ours.
+    // Shallow enough to be dropped recursively, but deeper than any of our limits.
     let deep = (0..5000).fold(Value::Null, |inner, _| Value::Array(vec![inner]));
     assert!(fmt::to_string(&deep).contains("..."));
     json::marshal(&deep);
@@ -234,7 +234,7 @@ fn deep_values_and_patterns() {
         let closed = format!("{}{}", pattern.repeat(900), ")".repeat(900));
         let _ = regexp::compile(&closed);
     }
-    // As deep and as long as Go takes them.
+    // As deep and as long as Go accepts.
     assert!(regexp::compile(&format!("{}a{}", "(".repeat(990), ")".repeat(990))).is_ok());
     let long = regexp::compile("^(?:[\\p{L}\\p{N}_-]{100}){10}$").unwrap();
     assert!(long.is_match(&"ü".repeat(1000)) && !long.is_match(&"ü".repeat(999)));

@@ -1,11 +1,11 @@
 //! What patch-and-transform answers, case by case.
 //!
-//! `cases/patch_and_transform.jsonl` holds requests thought out to meet every rule of upstream's
+//! `cases/patch_and_transform.jsonl` holds requests designed to exercise every rule of upstream's
 //! `fn.go`, `patches.go`, `validate.go`, `ready.go` and `connection.go`, and of its decoder, with
-//! the answers the Go function gave. More come from a directory of requests with
-//! `eds-parity --count 0 --cases DIRECTORY --record FILE`.
+//! the Go function's answers. To record more from a directory of requests: `eds-parity --count 0
+//! --cases DIRECTORY --record FILE`.
 //!
-//! Requests on which the Go function crashes or never ends are in this file, with what we say.
+//! Requests on which the Go function crashes or never ends are in this file, with our answers.
 
 #![cfg(test)]
 #![allow(
@@ -112,7 +112,7 @@ fn too_deep_is_fatal_and_says_where() {
         json!({}),
         "cannot get Function input",
     );
-    // Each patch moves a value one path deeper; the sum is what counts.
+    // Each patch moves a value one path deeper; only the sum is too much.
     let path = vec!["a"; 200].join(".");
     let patches = [
         json!({"type": "FromCompositeFieldPath", "fromFieldPath": "spec", "toFieldPath": path}),

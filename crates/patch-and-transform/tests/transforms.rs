@@ -1,5 +1,5 @@
-//! Single transforms and what the Go function answers to them (recorded over gRPC, with the
-//! patch's own prefix cut off). The first column is the transform as it stands in a patch.
+//! Single transforms and the Go function's answers to them (recorded over gRPC, with the patch's
+//! own prefix cut off). The first column is the transform as written in a patch.
 
 #![cfg(test)]
 
@@ -15,7 +15,7 @@ fn name(v: &Value, key: &str) -> String {
     text(v, key).unwrap_or_default()
 }
 
-/// Reads a transform from what a patch says; only well-typed ones are written here.
+/// Reads a transform as a patch writes it; the tests only use well-typed ones.
 fn transform(v: &Value) -> Transform {
     let int = |v: &Value, key: &str| v.get(key).and_then(Value::as_i64);
     Transform {
@@ -73,7 +73,7 @@ fn check(t: Value, input: Value, expect: Result<Value, &str>) {
     assert_eq!(got, expect.map_err(str::to_owned), "{t} of {input}");
 }
 
-/// A transform of one type; its body is under the key of the same name.
+/// Builds a transform of one type; its body is under the key of the same name.
 fn of_type(type_: &str, body: Value) -> Value {
     json!({"type": type_, type_: body})
 }
@@ -271,7 +271,7 @@ fn string() {
         "cross-42-<nil>-map[b:1]",
     );
     gives(json!({"type": "Join", "join": {"separator": ""}}), json!([]), "");
-    // Upstream cuts one byte of the last separator, whatever its length.
+    // Upstream cuts one byte off the last separator, however long it is.
     gives(json!({"type": "Join", "join": {"separator": "--"}}), json!(["a", "b"]), "a--b-");
     gives(json!({"type": "Join", "join": {"separator": "é"}}), json!(["a"]), "a\u{fffd}");
     gives(
@@ -327,7 +327,7 @@ fn string() {
         "could not compile regexp: error parsing regexp: missing closing ]: `[a-z`",
     );
     wrong(regexp("(a)(b)?", json!(3)), json!("a"), "regexp \"(a)(b)?\" had no matches for group 3");
-    // Go's function dies of this one.
+    // The Go function crashes on this one.
     wrong(regexp("a", json!(-1)), json!("a"), "regexp \"a\" had no matches for group -1");
     wrong(
         json!({"type": "Convert", "convert": "FromBase64"}),

@@ -1,4 +1,5 @@
-//! Merging a value into what is at a path. Mirrors `merge.go` and what it uses of mergo v1.0.2.
+//! Merges a value into what is at a path. Mirrors `merge.go` and the parts of mergo v1.0.2 that it
+//! uses.
 //!
 //! mergo's rules on JSON values, as read and measured:
 //! - only objects merge; a destination that is empty (`""`, `0`, `false`, `[]`, `{}`, null) counts
@@ -13,20 +14,21 @@ use serde_json::{Map, Value};
 use super::paved::{get_segments, set_segments};
 use super::{Error, parse};
 
-/// How to merge. Both false is mergo's override: source values win.
+/// How to merge. With both false, as in mergo's override, source values win.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MergeOptions {
-    /// Values that exist in the destination stay.
+    /// Whether values that exist in the destination stay.
     pub keep_map_values: bool,
-    /// Source arrays are appended to the destination's, without what is there already.
+    /// Whether source arrays are appended to the destination's, without what is already there.
     pub append_slice: bool,
 }
 
-/// Merges `value` into what `path` has, then sets it. Without options it replaces.
+/// Merges `value` into what is at `path`, then sets it. Without options it replaces.
 ///
 /// # Errors
-/// A malformed path, a path through what is not a container, arrays appended to something else,
-/// an index over [`MAX_INDEX`](super::MAX_INDEX), or nesting over [`MAX_DEPTH`](super::MAX_DEPTH).
+/// A malformed path, a path through something that is not a container, arrays appended to something
+/// else, an index over [`MAX_INDEX`](super::MAX_INDEX), or nesting over
+/// [`MAX_DEPTH`](super::MAX_DEPTH).
 pub fn merge_value(
     object: &mut Map<String, Value>,
     path: &str,
@@ -55,7 +57,7 @@ fn merge(dst: Value, src: Value, options: MergeOptions) -> Result<Value, Error> 
         (Value::Array(old), Value::Array(new)) if options.append_slice => {
             let known: HashSet<&Value> = old.iter().collect();
             let fresh: Vec<_> = new.into_iter().filter(|item| !known.contains(item)).collect();
-            // In Go what is left is a nil slice, and storing it over an empty array makes it null.
+            // In Go this leaves a nil slice, and storing that over an empty array makes it null.
             if fresh.is_empty() {
                 return Ok(if old.is_empty() { Value::Null } else { dst });
             }
@@ -93,7 +95,8 @@ fn merge_objects(
                 }
             }
             (Value::Object(new), Some(Value::Object(old))) => {
-                // Nulls alone leave an empty object empty, and what is empty is then replaced.
+                // Nulls alone leave an empty object empty, and an empty destination is then
+                // replaced.
                 if old.is_empty() && new.values().all(Value::is_null) {
                     *old = new;
                 } else {
@@ -136,7 +139,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// What Go's reflection calls the type of a decoded JSON value.
+/// Returns what Go's reflection calls the type of a decoded JSON value.
 fn go_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "<nil>",
@@ -183,11 +186,11 @@ mod tests {
         check(dst.clone(), src.clone(), KEEP, Ok(json!([1, 2])));
         check(dst.clone(), src.clone(), APPEND, Ok(json!([1, 2, 3])));
         check(dst, src, BOTH, Ok(json!([1, 2, 3])));
-        // Only what stands at the path itself is freed of duplicates.
+        // Duplicates are only removed at the path itself.
         check(json!({"a": [1]}), json!({"a": [1, 2]}), APPEND, Ok(json!({"a": [1, 1, 2]})));
         // An integer and a float are different elements.
         check(json!([1.0]), json!([1]), APPEND, Ok(json!([1, 1])));
-        // Both zeros of a float are one; what is new stays as often as it comes.
+        // Both zeros of a float are equal; a new element stays as often as it occurs.
         check(
             json!([0.5]),
             json!([0.5, 1, 1, {"a": 0.5}]),
@@ -201,7 +204,7 @@ mod tests {
         check(json!("s"), json!([1]), APPEND, Err(text));
     }
 
-    /// Every pair compared, these would take the better part of a minute, and once did.
+    /// Comparing every pair would take most of a minute here, and once did.
     #[test]
     fn long_arrays_are_appended_at_once() {
         let item = |n: usize| json!({"name": format!("n{n}"), "value": n});

@@ -1,17 +1,17 @@
 //! How numbers change as upstream passes them through JSON text.
 //!
 //! The wire carries doubles, and upstream keeps what it reads from it as `float64`. A round trip
-//! through Kubernetes' JSON codec makes `int64` of each number whose text is an integer that fits.
-//! The difference shows: `%d` prints it, and an appended array compares with it.
+//! through Kubernetes' JSON codec turns each number whose text is an integer that fits into an
+//! `int64`. The difference shows when `%d` prints it or an appended array is compared with it.
 
 use serde_json::{Map, Number, Value};
 
 use super::{Error, MAX_DEPTH};
 
-/// A copy of `value` with every number a float, as the wire's `Struct.AsMap` gives it.
+/// Copies `value` with every number a float, as the wire's `Struct.AsMap` gives it.
 ///
 /// # Errors
-/// When the value is nested deeper than [`MAX_DEPTH`].
+/// The value is nested deeper than [`MAX_DEPTH`].
 pub fn floats(value: &Value) -> Result<Value, Error> {
     copy(value, MAX_DEPTH)
 }
@@ -32,37 +32,37 @@ fn copy(value: &Value, depth: usize) -> Result<Value, Error> {
     })
 }
 
-/// Makes every number in `object` a float, in place.
+/// Turns every number in `object` into a float, in place.
 ///
 /// # Errors
-/// When a value is nested deeper than [`MAX_DEPTH`].
+/// A value is nested deeper than [`MAX_DEPTH`].
 pub fn to_floats(object: &mut Map<String, Value>) -> Result<(), Error> {
     walk_object(object, MAX_DEPTH, float)
 }
 
-/// Makes every number an integer whose Go JSON text is one that fits an `i64`, in place.
+/// Turns every number whose Go JSON text is an integer that fits an `i64` into one, in place.
 ///
 /// # Errors
-/// When the value is nested deeper than [`MAX_DEPTH`].
+/// The value is nested deeper than [`MAX_DEPTH`].
 pub fn normalize(value: &mut Value) -> Result<(), Error> {
     walk(value, MAX_DEPTH, normalize_number)
 }
 
-/// [`normalize`] for all fields of an object.
+/// Applies [`normalize`] to all fields of an object.
 ///
 /// # Errors
-/// When a value is nested deeper than [`MAX_DEPTH`].
+/// A value is nested deeper than [`MAX_DEPTH`].
 pub fn normalize_object(object: &mut Map<String, Value>) -> Result<(), Error> {
     walk_object(object, MAX_DEPTH, normalize_number)
 }
 
-/// [`normalize`] within what is left of the depth below a path of some segments.
+/// Applies [`normalize`] within the depth that is left below a path of `segments` segments.
 pub(crate) fn normalize_below(value: &mut Value, segments: usize) -> Result<(), Error> {
     let depth = MAX_DEPTH.checked_sub(segments).ok_or_else(Error::too_deep)?;
     walk(value, depth, normalize_number)
 }
 
-/// Changes a number, or says that it stays.
+/// Returns a changed number, or `None` if it stays.
 type Change = fn(&Number) -> Option<Number>;
 
 fn walk(value: &mut Value, depth: usize, change: Change) -> Result<(), Error> {
@@ -93,10 +93,10 @@ fn float(number: &Number) -> Option<Number> {
     number.as_f64().and_then(Number::from_f64)
 }
 
-/// The integer that `number`'s Go JSON text reads as, or `None` when it stays as it is.
+/// Returns the integer that `number`'s Go JSON text reads as, or `None` if it stays as it is.
 #[must_use]
 pub fn normalize_number(number: &Number) -> Option<Number> {
-    /// Below this, a double that is whole is its own shortest text.
+    /// Below this, a whole double is its own shortest text.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.is_i64() {
         return None;
@@ -109,7 +109,7 @@ pub fn normalize_number(number: &Number) -> Option<Number> {
         #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53")]
         return Some(Number::from(float as i64));
     }
-    // Go writes the shortest digits and pads with zeros, up to 1e21; so does Rust.
+    // Like Rust, Go writes the shortest digits and pads with zeros, up to 1e21.
     if float.abs() < 1e21 { float.to_string().parse::<i64>().ok().map(Number::from) } else { None }
 }
 

@@ -16,28 +16,30 @@ pub enum Segment<'a> {
 }
 
 impl<'a> Segment<'a> {
-    /// A field name as the lexer found it: quotes around it are not part of the name.
+    /// Creates a field from a name as the lexer found it: quotes around it are not part of the
+    /// name.
     pub(crate) fn field(name: &'a str) -> Self {
         Self::Field(Cow::Borrowed(name.trim_matches(['\'', '"'])))
     }
 
-    /// What stands in brackets: an unsigned 32-bit integer is an index, all else a field name.
+    /// Reads the contents of brackets: an unsigned 32-bit integer is an index, anything else a
+    /// field name.
     fn field_or_index(text: &'a str) -> Self {
-        // Rust's parser takes a leading plus, Go's ParseUint does not.
+        // Rust's parser accepts a leading plus, Go's ParseUint does not.
         match text.parse::<u32>() {
             Ok(index) if !text.starts_with('+') => Self::Index(index),
             _ => Self::field(text),
         }
     }
 
-    /// Whether this is the wildcard.
+    /// Reports whether this is the wildcard.
     pub(crate) fn is_wildcard(&self) -> bool {
         matches!(self, Self::Field(name) if name == "*")
     }
 }
 
-/// Prints segments as upstream's `Segments.String`: names with a period, and the wildcard, in
-/// brackets; other names after a period. The result need not parse back to the same segments.
+/// Prints segments as upstream's `Segments.String` does: names with a period, and the wildcard, in
+/// brackets; other names after a period. The result may not parse back to the same segments.
 #[derive(Debug)]
 pub struct Path<'p, 's>(pub &'p [Segment<'s>]);
 
@@ -67,7 +69,7 @@ pub fn parse(path: &str) -> Result<Vec<Segment<'_>>, Error> {
     })
 }
 
-/// Which character was met where it may not stand, and its byte offset.
+/// The character that is not allowed, and its byte offset.
 type LexError = (&'static str, usize);
 
 fn lex(path: &str) -> Result<Vec<Segment<'_>>, LexError> {
@@ -80,7 +82,7 @@ fn lex(path: &str) -> Result<Vec<Segment<'_>>, LexError> {
     let mut segments = Vec::with_capacity(8);
     let mut pos = 0;
     loop {
-        // A field name: up to a period, a bracket or the end. It may be empty, then it is nothing.
+        // A field name, up to a period, a bracket or the end. If it is empty, there is no segment.
         let rest = path.get(pos..).unwrap_or_default();
         let Some(end) = rest.find(['.', '[', ']']) else {
             if !rest.is_empty() {
@@ -99,7 +101,7 @@ fn lex(path: &str) -> Result<Vec<Segment<'_>>, LexError> {
         let after = tail.get(1..).unwrap_or_default();
 
         if tail.starts_with('.') {
-            // A period may not begin or end a path, and only a field name may follow it.
+            // A period may not begin or end a path, and must be followed by a field name.
             if pos == 0 || after.is_empty() {
                 return error_at(PERIOD, pos);
             }
@@ -113,7 +115,7 @@ fn lex(path: &str) -> Result<Vec<Segment<'_>>, LexError> {
             continue;
         }
 
-        // Brackets: periods are ordinary characters inside.
+        // In brackets, periods are ordinary characters.
         let Some(close) = after.find(']') else {
             return error_at(OPEN, pos);
         };

@@ -1,4 +1,4 @@
-//! Reading and writing a JSON object by path. Mirrors `paved.go`.
+//! Reads and writes a JSON object by path. Mirrors `paved.go`.
 
 use serde_json::{Map, Value};
 
@@ -8,16 +8,16 @@ use golang::strconv::quote;
 
 type Object = Map<String, Value>;
 
-/// The value at `path`. The empty path gives `None`, which upstream reads as null.
+/// Returns the value at `path`, or `None` for the empty path, which upstream reads as null.
 ///
 /// # Errors
-/// A not-found error for a missing field or element and for a null on the way; another error for a
-/// malformed path or one that leads through a value which is no object or array.
+/// Not found for a missing field or element and for a null along the way; another error for a
+/// malformed path or one through a value that is neither an object nor an array.
 pub fn get_value<'o>(object: &'o Object, path: &str) -> Result<Option<&'o Value>, Error> {
     get_segments(object, &parse(path)?)
 }
 
-/// [`get_value`] for a path that is parsed already.
+/// [`get_value`] for a path that has already been parsed.
 ///
 /// # Errors
 /// As [`get_value`].
@@ -55,7 +55,7 @@ pub fn get_segments<'o>(
     Ok(at)
 }
 
-/// Sets `path` to `value`, making the objects and arrays on the way. The empty path sets nothing.
+/// Sets `path` to `value`, creating objects and arrays along the way. The empty path sets nothing.
 ///
 /// Whole numbers become integers, as upstream's round trip through JSON makes them.
 ///
@@ -97,7 +97,7 @@ pub(crate) fn set_segments(
     while let [current, rest @ ..] = next {
         place = match (current, place) {
             (Segment::Index(index), Value::Array(items)) => {
-                // Room was made on the way here.
+                // Room was made along the way.
                 let Some(item) = items.get_mut(*index as usize) else {
                     return Err(Error::missing(format!("{}: no such element", to(i + 1))));
                 };
@@ -131,14 +131,14 @@ pub(crate) fn set_segments(
     Ok(())
 }
 
-/// The field `name`, made or grown so that `next` can be entered. A null field is not replaced.
+/// Returns the field `name`, created or grown so that `next` can be entered. Keeps a null field.
 fn field<'o>(object: &'o mut Object, name: &str, next: &Segment<'_>) -> &'o mut Value {
     let value = object.entry(name).or_insert_with(|| container(next));
     grow(value, next);
     value
 }
 
-/// What `next` needs to be entered: an object, or an array with room for the index.
+/// Creates what `next` needs to be entered: an object, or an array with room for the index.
 fn container(next: &Segment<'_>) -> Value {
     match next {
         Segment::Field(_) => Value::Object(Map::new()),
@@ -146,7 +146,7 @@ fn container(next: &Segment<'_>) -> Value {
     }
 }
 
-/// Makes room for `next` where `value` is an array.
+/// Makes room for `next` if `value` is an array.
 fn grow(value: &mut Value, next: &Segment<'_>) {
     if let (Value::Array(items), Segment::Index(index)) = (value, next) {
         let length = *index as usize + 1;
@@ -156,10 +156,10 @@ fn grow(value: &mut Value, next: &Segment<'_>) {
     }
 }
 
-/// Deletes what `path` leads to; elements after a deleted one move up. Deleting nothing is fine.
+/// Deletes what is at `path`; elements after a deleted one move up. Deleting nothing is fine.
 ///
 /// # Errors
-/// A malformed path, or one that leads through a value of another kind.
+/// A malformed path, or one through a value of another kind.
 pub fn delete_field(object: &mut Object, path: &str) -> Result<(), Error> {
     let segments = parse(path)?;
     let Some((last, parents)) = segments.split_last() else {
@@ -203,12 +203,14 @@ pub fn delete_field(object: &mut Object, path: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Every path that `path` stands for when each `[*]` is replaced by the indices or keys that exist.
+/// Returns every path that `path` stands for when each `[*]` is replaced by the indices or keys
+/// that exist.
 ///
-/// What does not exist expands to nothing. Keys come sorted; upstream's order is random.
+/// A wildcard over something that does not exist expands to nothing. Keys are sorted; upstream's
+/// order is random.
 ///
 /// # Errors
-/// A malformed path, a wildcard on a null (not found) or on a scalar.
+/// A malformed path, or a wildcard on a null (not found) or on a scalar.
 pub fn expand_wildcards(object: &Object, path: &str) -> Result<Vec<String>, Error> {
     let segments = parse(path)?;
     if segments.len() > MAX_DEPTH {
@@ -263,7 +265,7 @@ fn expand<'s>(
         if let Some(segment) = expanded.get_mut(star) {
             *segment = choice;
         }
-        // A key that is itself a star would expand for ever.
+        // A key that is itself a star would expand forever.
         if expanded.get(star).is_some_and(Segment::is_wildcard) {
             return Err(Error::too_deep());
         }

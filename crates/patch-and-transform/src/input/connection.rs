@@ -5,11 +5,11 @@ use super::patches::ConnectionSecretPatch;
 /// One key of the composite's connection details.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConnectionDetail {
-    /// The key it is stored under.
+    /// The key to store it under.
     pub name: String,
     /// `FromConnectionSecretKey`, `FromFieldPath` or `FromValue`.
     pub type_: String,
-    /// The key of the composed resource's connection details.
+    /// The key in the composed resource's connection details.
     pub from_connection_secret_key: Option<String>,
     /// The field of the composed resource.
     pub from_field_path: Option<String>,
@@ -20,7 +20,7 @@ pub struct ConnectionDetail {
 /// The Secret that holds the connection details of a Crossplane v2 composite.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct WriteConnectionSecretToRef {
-    /// The Secret's name; with neither name nor namespace, `{composite}-connection`.
+    /// The Secret's name; without either name or namespace, `{composite}-connection`.
     pub name: String,
     /// The Secret's namespace.
     pub namespace: String,

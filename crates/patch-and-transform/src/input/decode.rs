@@ -1,8 +1,8 @@
-//! From the wire's JSON to the input, with the errors of upstream's decoder.
+//! Decodes the input from the wire's JSON, with the errors of upstream's decoder.
 //!
 //! Upstream prints the input with `protojson` (sorted keys) and reads it with
-//! `go-json-experiment/json`, unknown names rejected. So names are matched exactly, null is the
-//! zero value of everything, and the first error by key order is the only one. Its messages begin
+//! `go-json-experiment/json`, rejecting unknown names. So names are matched exactly, null is the
+//! zero value of everything, and only the first error by key order is reported. Its messages begin
 //! with `cannot` or `unable to` at random; ours always with `cannot`.
 
 use std::fmt;
@@ -37,7 +37,7 @@ impl std::error::Error for DecodeError {}
 
 pub(super) type Decoded<T> = Result<T, DecodeError>;
 
-/// Decodes the input of one step. No input at all is an empty one.
+/// Decodes the input of one step. A missing input is an empty one.
 ///
 /// # Errors
 /// `json: cannot unmarshal JSON string into Go value of type int64`, and the like.
@@ -212,7 +212,7 @@ fn typed_patch(value: Value, go_type: &str) -> Decoded<(String, Patch)> {
     Ok((type_, out))
 }
 
-/// One field of the struct that every kind of patch embeds.
+/// Decodes one field of the struct that every kind of patch embeds.
 fn patch(out: &mut Patch, name: &str, value: Value) -> Decoded<bool> {
     match name {
         "fromFieldPath" => out.from_field_path = text(value)?,
@@ -266,7 +266,8 @@ fn string_combine(value: Value) -> Decoded<StringCombine> {
     Ok(out)
 }
 
-/// Hands the members of an object to `set`, by sorted name, which says whether it knows the name.
+/// Passes the members of an object to `set`, sorted by name; `set` reports whether it knows the
+/// name.
 pub(super) fn fields(
     value: Value,
     go_type: &str,
@@ -285,7 +286,7 @@ pub(super) fn fields(
     }
 }
 
-/// A struct with one field, a string.
+/// Decodes a struct with a single string field.
 pub(super) fn only(value: Value, go_type: &str, field: &str, out: &mut String) -> Decoded<()> {
     fields(value, go_type, |name, value| {
         if name == field {
@@ -295,7 +296,7 @@ pub(super) fn only(value: Value, go_type: &str, field: &str, out: &mut String) -
     })
 }
 
-/// A slice of `element`; null is an empty one.
+/// Decodes a slice of `element`; null is an empty one.
 pub(super) fn list<T>(
     value: Value,
     element: &str,
@@ -308,7 +309,7 @@ pub(super) fn list<T>(
     }
 }
 
-/// A pointer: null is nil.
+/// Decodes a pointer: null is nil.
 pub(super) fn option<T>(
     value: Value,
     decode: impl FnOnce(Value) -> Decoded<T>,
@@ -316,7 +317,7 @@ pub(super) fn option<T>(
     if value.is_null() { Ok(None) } else { decode(value).map(Some) }
 }
 
-/// A string type; null is empty.
+/// Decodes a string type; null is empty.
 pub(super) fn string(value: Value, go_type: &str) -> Decoded<String> {
     match value {
         Value::Null => Ok(String::new()),
@@ -333,7 +334,7 @@ pub(super) fn named(value: Value, go_type: &str) -> Decoded<Option<String>> {
     option(value, |value| string(value, go_type))
 }
 
-/// A signed 64-bit integer; null is zero. Only the digits of an integer will do, not `1e3`'s text.
+/// Decodes a signed 64-bit integer; null is zero. The text must be an integer's digits, not `1e3`.
 pub(super) fn integer(value: Value, go_type: &str) -> Decoded<i64> {
     let Value::Number(n) = &value else {
         return if value.is_null() { Ok(0) } else { Err(mismatch(&value, go_type)) };
@@ -345,18 +346,18 @@ pub(super) fn integer(value: Value, go_type: &str) -> Decoded<i64> {
     })
 }
 
-/// What Kubernetes calls `apiextensions.JSON`: read later by `encoding/json`, whose numbers are
-/// all floats.
+/// Decodes what Kubernetes calls `apiextensions.JSON`: read later by `encoding/json`, which makes
+/// all numbers floats.
 pub(super) fn raw(value: Value) -> Decoded<Value> {
     fieldpath::floats(&value).map_err(|e| DecodeError(format!("json: {e}")))
 }
 
-/// A value of a kind that the Go type cannot hold.
+/// Reports a value of a kind that the Go type cannot hold.
 pub(super) fn mismatch(value: &Value, go_type: &str) -> DecodeError {
     error(format!("JSON {} into Go value of type {go_type}", json_kind(value)))
 }
 
-/// [`mismatch`] with the error of the type's own decoder.
+/// [`mismatch`], with the error of the type's own decoder.
 pub(super) fn with_cause(value: &Value, go_type: &str, cause: &str) -> DecodeError {
     error(format!("JSON {} into Go value of type {go_type}: {cause}", json_kind(value)))
 }
@@ -369,7 +370,7 @@ fn json_kind(value: &Value) -> &'static str {
     if value.is_boolean() { "boolean" } else { kind(value) }
 }
 
-/// A value's kind in the words of `encoding/json`.
+/// Names a value's kind as `encoding/json` does.
 pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -1,4 +1,4 @@
-//! The transforms' part of [`decode`](super::decode).
+//! The part of [`decode`](super::decode) for transforms.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +44,7 @@ fn math(value: Value) -> Decoded<MathTransform> {
     Ok(out)
 }
 
-/// The table is decoded by `encoding/json` inside, so the message has two layers.
+/// Decodes the table. `encoding/json` decodes it inside, so the message has two layers.
 fn map(value: Value) -> Decoded<MapTransform> {
     match value {
         Value::Object(pairs) => {

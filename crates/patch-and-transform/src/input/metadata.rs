@@ -1,5 +1,5 @@
-//! The input's object metadata: nothing uses it, but upstream's decoder refuses what is wrong in
-//! it. Mirrors `metav1.ObjectMeta` of apimachinery v0.35.3.
+//! The input's object metadata: nothing uses it, but upstream's decoder rejects mistakes in it.
+//! Mirrors `metav1.ObjectMeta` of apimachinery v0.35.3.
 
 use serde_json::Value;
 

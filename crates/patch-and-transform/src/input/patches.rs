@@ -2,9 +2,9 @@
 
 use super::transforms::Transform;
 
-/// What to do, and between what. The default is [`FROM_COMPOSITE`].
+/// From the composite to a composed resource: the default.
 pub const FROM_COMPOSITE: &str = "FromCompositeFieldPath";
-/// Include the patches of a set.
+/// Includes the patches of a set.
 pub const PATCH_SET: &str = "PatchSet";
 /// From a composed resource (or the environment) to the composite.
 pub const TO_COMPOSITE: &str = "ToCompositeFieldPath";
@@ -28,28 +28,28 @@ pub struct Patch {
     pub from_field_path: Option<String>,
     /// Several source fields, for the combine types.
     pub combine: Option<Combine>,
-    /// The destination field; absent, the source field's path.
+    /// The destination field; if absent, the source field's path.
     pub to_field_path: Option<String>,
-    /// What happens to the value on the way, in order.
+    /// What happens to the value along the way, in order.
     pub transforms: Vec<Transform>,
-    /// What to do when the source is missing or the destination exists.
+    /// What to do if the source is missing or the destination exists.
     pub policy: Option<PatchPolicy>,
 }
 
 impl Patch {
-    /// The source path, empty when not given.
+    /// Returns the source path, or an empty one if not given.
     #[must_use]
     pub fn from_path(&self) -> &str {
         self.from_field_path.as_deref().unwrap_or_default()
     }
 
-    /// The destination path.
+    /// Returns the destination path.
     #[must_use]
     pub fn to_path(&self) -> &str {
         self.to_field_path.as_deref().unwrap_or_else(|| self.from_path())
     }
 
-    /// `policy.fromFieldPath`, by default `Optional`.
+    /// Returns `policy.fromFieldPath`, `Optional` by default.
     #[must_use]
     pub fn from_policy(&self) -> &str {
         self.policy.as_ref().and_then(|p| p.from_field_path.as_deref()).unwrap_or("Optional")
@@ -59,7 +59,7 @@ impl Patch {
 /// A patch of a template.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ComposedPatch {
-    /// Its type; empty is the default.
+    /// Its type; if empty, the default.
     pub type_: String,
     /// The set to include, for [`PATCH_SET`].
     pub patch_set_name: Option<String>,
@@ -70,7 +70,7 @@ pub struct ComposedPatch {
 /// A patch of a set.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PatchSetPatch {
-    /// Its type; empty is the default.
+    /// Its type; if empty, the default.
     pub type_: String,
     /// The rest.
     pub patch: Patch,
@@ -79,7 +79,7 @@ pub struct PatchSetPatch {
 /// A patch between the composite and the environment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EnvironmentPatch {
-    /// Its type; empty is the default.
+    /// Its type; if empty, the default.
     pub type_: String,
     /// The rest.
     pub patch: Patch,

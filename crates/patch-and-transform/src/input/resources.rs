@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::connection::{ConnectionDetail, WriteConnectionSecretToRef};
 use super::patches::{ComposedPatch, EnvironmentPatch, PatchSetPatch};
 
-/// The whole input. Its type and object metadata are decoded, checked and dropped.
+/// The whole input. Its type and object metadata are decoded, checked and discarded.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Resources {
     /// Named sets of patches that templates may include.
@@ -14,7 +14,7 @@ pub struct Resources {
     pub environment: Option<Environment>,
     /// The templates.
     pub resources: Vec<ComposedTemplate>,
-    /// Where a composite without native connection details keeps them.
+    /// Where a composite without native connection details stores them.
     pub write_connection_secret_to_ref: Option<WriteConnectionSecretToRef>,
 }
 
@@ -39,14 +39,14 @@ pub struct PatchSet {
 pub struct ComposedTemplate {
     /// The resource's name in the pipeline.
     pub name: String,
-    /// The manifest to start from. Absent, an earlier step must have made the resource. Not
-    /// checked to be an object until it is used, as upstream keeps it raw.
+    /// The manifest to start from. If absent, an earlier step must have made the resource. As in
+    /// upstream, which keeps it raw, it is only checked to be an object when it is used.
     pub base: Option<Value>,
     /// Patches to and from the resource, in order.
     pub patches: Vec<ComposedPatch>,
     /// What the composite's connection details take from the resource.
     pub connection_details: Vec<ConnectionDetail>,
-    /// When the resource is ready; empty means that its `Ready` condition is true.
+    /// When the resource is ready; if empty, when its `Ready` condition is true.
     pub readiness_checks: Vec<ReadinessCheck>,
 }
 

@@ -1,9 +1,9 @@
 //! The transforms of a patch, as `pt.fn.crossplane.io/v1beta1` writes them.
 //!
-//! Mirrors upstream's `input/v1beta1/resources_transforms.go`. Where Go has a pointer there is an
-//! `Option`. Where Go has a named string there is a `String`: a name nobody knows must survive
-//! decoding, because upstream's messages quote it. Where Go has `apiextensions.JSON` there is a
-//! `Value`, and null stands for no data at all, which is how that Go type decodes null.
+//! Mirrors upstream's `input/v1beta1/resources_transforms.go`. A Go pointer is an `Option`. A named
+//! Go string is a `String`: an unknown name must survive decoding, because upstream's messages
+//! quote it. Go's `apiextensions.JSON` is a `Value`, with null for no data at all, which is how
+//! that Go type decodes null.
 
 use std::collections::BTreeMap;
 
@@ -16,20 +16,20 @@ pub struct Transform {
     pub type_: String,
     /// Arithmetic on a number.
     pub math: Option<MathTransform>,
-    /// A value looked up by the input string.
+    /// Looks up a value by the input string.
     pub map: Option<MapTransform>,
-    /// The value of the first pattern that matches.
+    /// Takes the value of the first pattern that matches.
     pub match_: Option<MatchTransform>,
-    /// A string made of the input.
+    /// Makes a string from the input.
     pub string: Option<StringTransform>,
-    /// The input as another type.
+    /// Converts the input to another type.
     pub convert: Option<ConvertTransform>,
 }
 
 /// Arithmetic on an integer or a float.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MathTransform {
-    /// `Multiply`, `ClampMin` or `ClampMax`; empty is read as `Multiply` by validation.
+    /// `Multiply`, `ClampMin` or `ClampMax`; validation reads empty as `Multiply`.
     pub type_: String,
     /// The factor.
     pub multiply: Option<i64>,
@@ -51,13 +51,13 @@ pub struct MapTransform {
 pub struct MatchTransform {
     /// The patterns.
     pub patterns: Vec<MatchTransformPattern>,
-    /// The result when nothing matches; null when not given.
+    /// The result if nothing matches; null if not given.
     pub fallback_value: Value,
-    /// `Value` or `Input`; empty is `Value`.
+    /// `Value` or `Input`; empty means `Value`.
     pub fallback_to: String,
 }
 
-/// A pattern and what it yields.
+/// A pattern and its result.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MatchTransformPattern {
     /// `literal` or `regexp`.
@@ -66,11 +66,11 @@ pub struct MatchTransformPattern {
     pub literal: Option<String>,
     /// The Go regular expression, for `regexp`.
     pub regexp: Option<String>,
-    /// The result of the transform when this pattern matches.
+    /// The result of the transform if this pattern matches.
     pub result: Value,
 }
 
-/// How to make a string of the input.
+/// How to make a string from the input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StringTransform {
     /// `Format`, `Convert`, `TrimPrefix`, `TrimSuffix`, `Regexp`, `Join` or `Replace`.
@@ -102,7 +102,7 @@ pub struct StringTransformRegexp {
 /// Joins the elements of an array.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StringTransformJoin {
-    /// What stands between two elements.
+    /// What goes between two elements.
     pub separator: String,
 }
 
@@ -111,7 +111,7 @@ pub struct StringTransformJoin {
 pub struct StringTransformReplace {
     /// What to look for.
     pub search: String,
-    /// What to put there.
+    /// What to replace it with.
     pub replace: String,
 }
 
@@ -120,6 +120,6 @@ pub struct StringTransformReplace {
 pub struct ConvertTransform {
     /// `string`, `int`, `int64`, `bool`, `float64`, `object` or `array`.
     pub to_type: String,
-    /// `none`, `quantity` or `json`; absent is `none`.
+    /// `none`, `quantity` or `json`; absent means `none`.
     pub format: Option<String>,
 }

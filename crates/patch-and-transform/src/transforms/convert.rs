@@ -1,4 +1,4 @@
-//! `convert`: one type to another.
+//! `convert`: from one type to another.
 
 use serde_json::Value;
 

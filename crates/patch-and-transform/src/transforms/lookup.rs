@@ -6,7 +6,7 @@ use super::{GoOn, Result, TransformError, fail, stopped};
 use crate::input::transforms::{MapTransform, MatchTransform, MatchTransformPattern};
 use golang::{regexp, type_name};
 
-/// A value out of the input's JSON. Go reads it without a type, so every number is a float.
+/// Decodes a value from the input's JSON. Go reads it without a type, so every number is a float.
 fn decoded(value: &Value) -> Value {
     match value {
         Value::Number(n) => n.as_f64().and_then(Number::from_f64).map_or(Value::Null, Value::from),

@@ -31,7 +31,7 @@ pub(super) fn resolve(t: &MathTransform, input: Value) -> Result<Value> {
         return fail(format!("input is required to be a number for math transformer, got {found}"));
     };
     let as_float = number.as_f64().unwrap_or(f64::NAN);
-    // A float is clamped by its whole part.
+    // A float is clamped by its integer part.
     let as_int = number.as_i64().unwrap_or_else(|| float_to_int(as_float));
     match field {
         "multiply" if number.is_i64() => Ok(Value::from(as_int.wrapping_mul(operand))),

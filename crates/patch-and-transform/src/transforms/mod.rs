@@ -12,12 +12,12 @@ use crate::protocol::GoOn;
 use golang::raw_bytes;
 use golang::regexp::{self, Stopped};
 
-/// Why a transform did not resolve: the text upstream's error prints, wrapped prefixes included.
+/// Why a transform did not resolve: the text of upstream's error, including wrapped prefixes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransformError {
     pub(super) message: String,
-    /// The words of Go's JSON encoder, where the result is a float that JSON does not have. Upstream meets
-    /// that later, so the caller says it in another way.
+    /// The message of Go's JSON encoder, if the result is a float that JSON does not have. Upstream
+    /// runs into this later, so the caller words it differently.
     pub(super) no_json: Option<String>,
 }
 
@@ -26,7 +26,7 @@ impl TransformError {
         Self { message: message.into(), no_json: None }
     }
 
-    /// Go's `errors.Wrap`: `prefix: cause`.
+    /// Wraps as Go's `errors.Wrap` does: `prefix: cause`.
     fn wrap(prefix: impl std::fmt::Display, cause: impl std::fmt::Display) -> Self {
         Self::new(format!("{prefix}: {cause}"))
     }
@@ -51,7 +51,7 @@ fn stopped(_: Stopped) -> TransformError {
 }
 
 impl Transform {
-    /// How many steps its regexps may take through a text.
+    /// Returns how many steps its regexps may take through a text.
     pub(super) fn steps(&self, text: &str) -> usize {
         let extract = self.string.as_ref().and_then(|t| t.regexp.as_ref()).map(|t| &t.match_);
         let patterns = self.match_.iter().flat_map(|t| &t.patterns);
@@ -62,20 +62,21 @@ impl Transform {
     }
 }
 
-/// Resolves `transform` with `input`, alone: bytes that are no UTF-8 become U+FFFD in the result.
+/// Resolves `transform` with `input` on its own: bytes that are not UTF-8 become U+FFFD in the
+/// result.
 ///
 /// # Errors
-/// The message of upstream's `Resolve`, without the `transform at index N` its caller adds.
+/// The message of upstream's `Resolve`, without the `transform at index N` that its caller adds.
 pub fn resolve(transform: &Transform, input: Value) -> Result<Value> {
     let mut resolved = resolve_in_pipe(transform, input, &|| true)?;
     raw_bytes::replace(&mut resolved);
     Ok(resolved)
 }
 
-/// Resolves `transform` with `input`, for the next transform: see [`raw_bytes`].
+/// Resolves `transform` with `input` for the next transform: see [`raw_bytes`].
 ///
 /// # Errors
-/// The message of upstream's `Resolve`, without the `transform at index N` its caller adds.
+/// The message of upstream's `Resolve`, without the `transform at index N` that its caller adds.
 pub(super) fn resolve_in_pipe(
     transform: &Transform,
     input: Value,
@@ -102,8 +103,8 @@ pub(super) fn resolve_in_pipe(
     })
 }
 
-/// A float as a value. JSON has no infinities and no NaN: Go meets them when it writes the desired
-/// resource, this function at once and with the same words.
+/// Turns a float into a value. JSON has no infinities and no NaN: Go fails on them when it writes
+/// the desired resource, this function at once and with the same message.
 fn float(f: f64) -> Result<Value> {
     match Number::from_f64(f) {
         Some(number) => Ok(Value::Number(number)),

@@ -1,4 +1,4 @@
-//! `string`: formats, conversions, hashes and cuts.
+//! `string`: formatting, conversion, hashing and cutting.
 
 use serde_json::Value;
 use sha1::Sha1;
@@ -10,7 +10,7 @@ use golang::fmt::{MAX_TEXT, is_too_long, sprintf, to_string};
 use golang::raw_bytes::{self, bytes, carry};
 use golang::{base64, json, regexp, strconv, strings};
 
-/// The text that the transform makes; an error where it is longer than any use of it.
+/// Returns the text that the transform makes, or an error if it is too long to be of any use.
 pub(super) fn resolve(t: &StringTransform, input: Value, go_on: GoOn<'_>) -> Result<String> {
     let text = unbounded(t, input, go_on)?;
     if is_too_long(&text) { too_long() } else { Ok(text) }
@@ -72,7 +72,7 @@ fn unbounded(t: &StringTransform, input: Value, go_on: GoOn<'_>) -> Result<Strin
     }
 }
 
-/// The items with the separator after each, less the last byte of the last separator.
+/// Joins the items with the separator after each, then cuts the last byte of the last separator.
 ///
 /// Upstream forgets that a separator can be longer than a byte: `--` leaves a `-` at the end, and
 /// half of a longer character is replaced when the string becomes JSON.
@@ -110,7 +110,7 @@ fn convert(conversion: &str, input: &Value) -> Result<String> {
     }
 }
 
-/// What is hashed: a string as it is, anything else as JSON.
+/// Returns what is hashed: a string as it is, anything else as JSON.
 fn hashed(input: &Value) -> String {
     match input {
         Value::String(text) => text.clone(),
@@ -118,7 +118,7 @@ fn hashed(input: &Value) -> String {
     }
 }
 
-/// The input as `strings.Map` reads it: it replaces what is no UTF-8.
+/// Returns the input as `strings.Map` reads it, which replaces invalid UTF-8.
 fn valid(input: &Value) -> String {
     let mut text = to_string(input);
     raw_bytes::replace_in(&mut text);
@@ -127,7 +127,7 @@ fn valid(input: &Value) -> String {
 
 fn as_json(input: &Value) -> String {
     let mut text = json::marshal(input);
-    // encoding/json writes an escape for a byte that is no UTF-8.
+    // encoding/json writes an escape for a byte that is not valid UTF-8.
     raw_bytes::replace_with(&mut text, "\\ufffd");
     text
 }
@@ -136,7 +136,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// RFC 1950's checksum, `hash/adler32` in Go.
+/// Computes RFC 1950's checksum, `hash/adler32` in Go.
 fn adler32(bytes: &[u8]) -> u32 {
     let (mut a, mut b) = (1u32, 0u32);
     // As many bytes as can be added before the sums must be reduced.
