@@ -5,13 +5,17 @@
 //!
 //! ```text
 //! identity   which documents are claims
+//! options    how a file came to be checked, and what may be expected of it
 //! rules      what no schema says, one rule a file; what a change does to a running service
 //! kustomize  what Kustomize makes of claims
 //! ```
 
 mod identity;
 pub mod kustomize;
+mod options;
 pub mod rules;
+
+pub use options::{Options, Origin, Unread};
 
 use identity::{Identity, identify};
 use kube_object::path::Path;
@@ -29,38 +33,6 @@ const MAX_FINDINGS: usize = 1000;
 
 /// Findings of our own rules per claim; the rest are only counted.
 const MAX_OWN: usize = 100;
-
-/// How to check.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
-    /// Refuse objects of other kinds, and files without a claim.
-    pub strict: bool,
-    /// Skip CEL rules and admission policies: a later step refuses the same.
-    pub without_rules: bool,
-    /// How the file came to be checked.
-    pub origin: Origin,
-}
-
-/// How a file came to be checked, which decides what may be expected of it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Origin {
-    /// Named by the user: it holds Kubernetes objects.
-    #[default]
-    Named,
-    /// Found beside others: it may belong to another tool, and hold no object or no YAML.
-    Found,
-    /// Changed, in a check of what changed. That check is a gate, so it fails closed: anything our
-    /// own limits kept us from reading (size, depth, number of values, bytes that are not text) is
-    /// a finding whatever it seems to mention, because kubectl may read it, and escapes hide every
-    /// word from a search. Only JSON that cannot be a Kubernetes object, such as a lock file, is
-    /// let through ([`is_other_json`]). Text that is not YAML is harmless: kubectl does not read it
-    /// either.
-    Changed,
-    /// The same for a name that does not promise YAML, which Kustomize accepts too: only what reads
-    /// as a claim is one, and an unreadable file counts if it could be a manifest
-    /// ([`may_be_manifest`]).
-    Any,
-}
 
 /// What came of a file.
 #[derive(Debug, Default)]
@@ -86,6 +58,27 @@ impl CheckedFile {
         summary.foreign += usize::from(self.foreign);
         summary.count(&self.findings);
     }
+
+    /// Whether a claim of the file lacks something that it must have.
+    #[must_use]
+    pub fn lacks_something(&self) -> bool {
+        self.findings.iter().any(is_lack)
+    }
+
+    /// Takes claims that lack something for patches, as those of a file are that a kustomization names as a patch
+    /// alone: nothing is asked for, and no rule that joins fields holds. What is whole is a claim all the same. Returns
+    /// how many are patches.
+    pub fn set_patches_aside(&mut self) -> usize {
+        self.findings.retain(|found| !is_lack(found) && found.rule.code != catalog::CEL.code);
+        let all = self.claims.len();
+        self.claims.retain(|(claim, _)| claim.claim().is_some());
+        self.identities.clear();
+        all - self.claims.len()
+    }
+}
+
+fn is_lack(finding: &Finding) -> bool {
+    finding.rule.code == catalog::REQUIRED.code
 }
 
 /// Checks every claim of a file.

@@ -1,0 +1,275 @@
+//! `eds validate`: every finding of every claim, with its line.
+
+mod job;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+use eds_claims::rules::{self, Together};
+use eds_claims::{self as claims, Options};
+use kube_schema::diagnostics::{self, FileFindings, Finding, Severity, Summary, catalog};
+
+use self::job::{Done, EARLIER, Job};
+use crate::api::Xrd;
+use crate::compare;
+use crate::git::Before;
+use crate::inputs::{Source, Unreadable};
+use crate::select::{Exclude, Selection, Unseen};
+use crate::{Outcome, kustomize, output};
+
+/// Check claims as the API server would, and for what only fails later.
+///
+/// Reads files, directories (all .yaml, .yml and .json files below that .gitignore does not name),
+/// patterns such as 'claims/**/*.yaml', and standard input. Objects of other kinds, and files of other
+/// tools, are skipped and counted; what is nearly a claim is an error wherever it stands.
+/// Exit status: 0 no errors, 1 errors, 2 the check could not be made.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Files, directories, patterns, or `-` for standard input.
+    #[arg(value_name = "PATH", required_unless_present = "changed_since")]
+    paths: Vec<PathBuf>,
+    /// How to print findings.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Refuse objects of other kinds and files without a claim, and let warnings fail.
+    #[arg(long)]
+    strict: bool,
+    /// Compare with the same files at this git revision, and flag changes that restart pods,
+    /// rename a service, lower maxReplicas or drop a secret.
+    #[arg(long, value_name = "REF")]
+    against: Option<String>,
+    /// Check only the files (below PATH) that changed since this branch left REF, whatever their
+    /// names, and compare them as --against does. For a pull request's check: they are read as
+    /// HEAD has them, and what cannot be read is an error.
+    #[arg(long, value_name = "REF", conflicts_with = "against")]
+    changed_since: Option<String>,
+    /// Leave out files that this pattern matches, written as in a .gitignore. May be repeated.
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+    /// XRD or CRD to check against, instead of the built-in one.
+    #[arg(long, value_name = "FILE")]
+    xrd: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a person: the source line with a caret, and what to do.
+    Text,
+    /// One JSON document.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// GitHub workflow commands: annotations on the diff of a pull request.
+    Github,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    let api = Xrd::load(args.xrd.as_deref())?.claims()?;
+    let options = Options { strict: args.strict, ..Options::default() };
+    let mut summary = Summary::default();
+    let mut files = Vec::new();
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let color = args.format == Format::Text && output::is_coloured(&std::io::stdout());
+    let against = match (&args.changed_since, &args.against) {
+        (Some(reference), _) => Some(Before::open(reference, true)?),
+        (None, Some(reference)) => Some(Before::open(reference, false)?),
+        (None, None) => None,
+    };
+    let exclude = Exclude::new(&args.exclude)?;
+    let holds = |bytes: Vec<u8>| match Source::of(String::new(), bytes) {
+        Ok(Source { text, .. }) => {
+            let read = claims::check(&text, &api, EARLIER);
+            !read.claims.is_empty() || !read.findings.is_empty()
+        }
+        Err(Unreadable { text, is_other_json, finding, .. }) => {
+            let whole = finding.rule.code != catalog::LIMIT.code;
+            !is_other_json && claims::may_be_manifest(&text, &api, whole)
+        }
+    };
+    let Selection { files: candidates, deleted, unseen, links } =
+        match (&args.changed_since, &against) {
+            (Some(_), Some(before)) => Selection::changed(before, &args.paths, &exclude, &holds)?,
+            (_, before) => Selection::named(&args.paths, &exclude, before.as_ref())?,
+        };
+    tell_links(&links);
+    let rooted =
+        args.changed_since.is_some() && matches!(args.format, Format::Github | Format::Sarif);
+    let job = Job { api: &api, options, against: against.as_ref(), rooted };
+    let mut rests = Vec::new();
+    let mut all_patches = 0;
+    let mut together = Together::default();
+    let mut write = |file: FileFindings, out: &mut _| -> Result<()> {
+        if !file.findings.is_empty() {
+            files.push(file);
+            print(args.format, out, &mut files, color)?;
+        }
+        Ok(())
+    };
+    for Unseen { path, message, help, harmless } in unseen {
+        let mut finding = Finding::new(&catalog::UNSEEN, message).help(help);
+        if harmless {
+            finding.severity = Severity::Warning;
+        }
+        summary.count(std::slice::from_ref(&finding));
+        write(FileFindings::new(job.label(&path), String::new(), vec![finding]), &mut out)?;
+    }
+    let (mut left, mut spent) = (candidates.as_slice(), 0);
+    while !left.is_empty() && spent < MAX_SPENT {
+        for result in job.all(left.get(..BATCH).unwrap_or(left)) {
+            if spent >= MAX_SPENT {
+                break;
+            }
+            left = left.get(1..).unwrap_or_default();
+            let Done { mut findings, counts, rest, note, claims, patches, cost } = result?;
+            all_patches += patches;
+            spent += cost + EACH_FINDING * findings.findings.len();
+            summary.add(counts);
+            let beside = together.add(&findings.file, &claims);
+            if !beside.is_empty() {
+                spent += EACH_FINDING * beside.len();
+                summary.count(&beside);
+                findings.findings.extend(beside);
+                findings = FileFindings::new(findings.file, findings.source, findings.findings);
+            }
+            note.iter().for_each(|line| output::note(line));
+            rests.extend(rest);
+            write(findings, &mut out)?;
+        }
+    }
+    if let Some(first) = left.first() {
+        let unread = left.len();
+        let message = format!(
+            "{unread} files were not checked, from this one on: those before it have more claims \
+                and findings than one run takes"
+        );
+        let finding = Finding::new(&catalog::LIMIT, message)
+            .help("check fewer at once, or leave out what holds no claims with --exclude");
+        summary.count(std::slice::from_ref(&finding));
+        write(FileFindings::new(job.label(&first.path), String::new(), vec![finding]), &mut out)?;
+    }
+    for path in &deleted {
+        rests.extend(job.deleted(path)?);
+    }
+    let elsewhere = || job.elsewhere(&candidates).unwrap_or_default();
+    let (left, moved) = compare::finish(rests, elsewhere);
+    for file in left {
+        summary.count(&file.findings);
+        write(file, &mut out)?;
+    }
+    if let Some(before) = &against {
+        let files = candidates.iter().map(|file| file.path.as_path());
+        let path = |label: &str| match rooted {
+            true => Some(PathBuf::from(label)),
+            false => before.inside(Path::new(label)),
+        };
+        let went = moved.iter().filter_map(|claim| {
+            let (namespace, name) = claim.names();
+            Some(((path(&claim.from)?, namespace, name), path(&claim.to)?))
+        });
+        for (path, text, findings) in kustomize::changes(before, files, &went.collect(), &api) {
+            let shown = before.shown(&path);
+            if Selection::asks_for(&path, before, &args.paths, &exclude)
+                || candidates.iter().any(|file| file.path == shown)
+            {
+                let file = FileFindings::new(job.label(&shown), text, findings);
+                summary.count(&file.findings);
+                write(file, &mut out)?;
+            }
+        }
+        moved.iter().for_each(|claim| output::note(&claim.describe()));
+        output::note(&format!("compared with {}", before.name));
+    }
+    match args.format {
+        Format::Json => {
+            diagnostics::write_json(&mut out, &diagnostics::json(&files, &summary))?;
+            writeln!(out)?;
+        }
+        Format::Sarif => {
+            let version = env!("CARGO_PKG_VERSION");
+            diagnostics::write_json(&mut out, &diagnostics::sarif(&files, &rules::all(), version))?;
+            writeln!(out)?;
+        }
+        Format::Text | Format::Github => {}
+    }
+    out.flush()?;
+    let Summary { files, claims, skipped, foreign, errors, warnings } = summary;
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let others = |n: usize, what: &str, more: &str| match n {
+        0 => String::new(),
+        n => format!(", {}{more} skipped", count(n, what)),
+    };
+    output::note(&format!(
+        "{}, {}{}{}{}: {}, {}",
+        count(files, "file"),
+        count(claims, "claim"),
+        match all_patches {
+            0 => String::new(),
+            1 => ", 1 patch of Kustomize, in part".to_owned(),
+            n => format!(", {n} patches of Kustomize, in part"),
+        },
+        others(skipped, "other object", ""),
+        others(foreign, "file", " without a Kubernetes object"),
+        count(errors, "error"),
+        count(warnings, "warning"),
+    ));
+    let kind = &api.definition.kind;
+    match &against {
+        _ if claims > 0 || errors > 0 || all_patches > 0 => {}
+        Some(_) if args.changed_since.is_some() && warnings > 0 => {}
+        Some(_) if args.changed_since.is_some() => {
+            output::note("no claim changed: there is nothing to check")
+        }
+        Some(_) => output::note(&format!("none of these files holds an {kind}")),
+        None => bail!("found no {kind} to check"),
+    }
+    let fails = errors > 0 || (args.strict && warnings > 0);
+    Ok(if fails { Outcome::Findings } else { Outcome::Fine })
+}
+
+/// Files that are checked before the first of them is printed: with [`job::BATCH_BYTES`] it bounds what is held in
+/// memory.
+const BATCH: usize = 256;
+
+/// Bytes of claims that are checked in a run: fifty thousand ordinary ones. Each file has bounds of its own, and
+/// many that reach them would take for ever.
+const MAX_SPENT: usize = 32 << 20;
+
+/// What a finding costs: nobody reads thirty thousand.
+const EACH_FINDING: usize = 1 << 10;
+
+/// Says which links were not followed: a few by name.
+fn tell_links(links: &[PathBuf]) {
+    const SHOWN: usize = 5;
+    for link in links.iter().take(SHOWN) {
+        output::note(&format!("{} is a symbolic link, and was not followed", link.display()));
+    }
+    if links.len() > SHOWN {
+        output::note(&format!("so are {} more", links.len() - SHOWN));
+    }
+}
+
+/// Text and annotations are written as they come; documents wait for the end.
+fn print(
+    format: Format,
+    out: &mut impl Write,
+    files: &mut Vec<FileFindings>,
+    color: bool,
+) -> Result<()> {
+    let render = |file: &FileFindings| match format {
+        Format::Text => Some(diagnostics::text(file, color)),
+        Format::Github => Some(diagnostics::github(file)),
+        Format::Json | Format::Sarif => None,
+    };
+    let texts: Vec<String> = files.iter().filter_map(render).collect();
+    for text in &texts {
+        out.write_all(text.as_bytes())?;
+    }
+    if !texts.is_empty() {
+        files.clear();
+    }
+    // The source is only for excerpts.
+    files.iter_mut().for_each(|file| file.source = String::new());
+    Ok(())
+}
