@@ -1,11 +1,5 @@
 //! The real binary without TLS: both versions of the service, health, limits, signals, flags.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 mod support;
 

@@ -1,11 +1,5 @@
 //! The wire: what the messages mean, byte by byte, and that no bytes bring the function down.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![cfg(test)]
 
 use eds_function::convert::{
     request_from_wire, request_to_wire, response_from_wire, response_to_wire,

@@ -1,12 +1,5 @@
 //! Starts the real binary, reads its logs, stops it with signals.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests fail by panicking"
-)]
 #![allow(dead_code, unreachable_pub, reason = "every test file uses its own part")]
 
 use std::io::{BufRead, BufReader};

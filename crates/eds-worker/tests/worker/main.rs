@@ -1,12 +1,9 @@
 //! `agent-executor` against the real nats-server and the real PostgreSQL, on loopback. A service that
 //! is not on this machine is named, and its tests are skipped; `EDS_REQUIRE_SERVICES=1` forbids that.
 
+#![cfg(test)]
 #![allow(
-    clippy::expect_used,
-    clippy::panic,
     clippy::string_slice,
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
     unreachable_pub,
     reason = "helpers panic as the tests do, and are public to all of them"
 )]
