@@ -15,8 +15,8 @@ pub(super) static RULE: Rule = Rule {
     code: "EDS215",
     name: "unusable-image",
     severity: Severity::Error,
-    what: "An image that the API takes and no node does: a digest of the wrong length or algorithm, \
-            a name of more than 255 characters, a registry alone.",
+    what: "An image that the API takes and no node does: a digest of the wrong length or \
+            algorithm, a name of more than 255 characters, a registry alone.",
     why: "The pods never start (InvalidImageName).",
     bad: "image: registry.example.com/worker@md5:…",
     good: "image: registry.example.com/worker@sha256:…",

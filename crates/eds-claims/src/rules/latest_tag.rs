@@ -11,8 +11,8 @@ pub(super) static RULE: Rule = Rule {
     name: "latest-tag",
     severity: Severity::Warning,
     what: "An image with the tag latest, or without a tag and digest.",
-    why: "Each pod start may run other code, a rollback does not bring the old code back, and every \
-         start pulls.",
+    why: "Each pod start may run other code, a rollback does not bring the old code back, and \
+        every start pulls.",
     bad: "image: registry.example.com/worker",
     good: "image: registry.example.com/worker:1.4.2",
 };
