@@ -1,4 +1,5 @@
-//! Objects that the claim does not make: those that go, those that stay, and those that no longer mean the worker.
+//! Objects that the claim does not make: those that go, those that stay, and those that no longer
+//! refer to the worker.
 
 use kube_object::object::Fields;
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use super::{nats, workers};
 use kube_object::path::{Path, Step};
 
 impl Context<'_> {
-    /// A HorizontalPodAutoscaler of the worker's.
+    /// Judges the worker's HorizontalPodAutoscaler.
     pub(super) fn autoscaler(&self, pattern: &str, value: Option<&Value>) -> Verdict {
         let scaler = self.owner.and_then(|(_, worker)| {
             worker.rendered.iter().find(|object| object.text("/kind") == "ScaledObject")
@@ -53,7 +54,7 @@ impl Context<'_> {
         .todo("delete this HorizontalPodAutoscaler before the claim is applied")
     }
 
-    /// An object that the claim does not make.
+    /// Judges an object that the claim does not make.
     pub(super) fn beside(&self, path: &Path, pattern: &str, value: Option<&Value>) -> Verdict {
         let kind = self.manifest.kind();
         let Some(((group, ..), worker)) = self.owner else {
@@ -159,7 +160,8 @@ impl Context<'_> {
         }
     }
 
-    /// Whether a key of a Secret that is taken whole has the name of a variable that the platform sets itself.
+    /// Reports whether a key of a Secret taken whole is named like a variable that the platform
+    /// sets.
     fn is_overruled(&self, path: &Path, deployment: Option<&Value>) -> bool {
         let [Step::Key(field), Step::Key(key)] = path.0.as_slice() else { return false };
         let main = deployment.and_then(|d| d.at("/spec/template/spec/containers/0"));
@@ -169,7 +171,7 @@ impl Context<'_> {
             && whole.any(|source| source.text("/secretRef/name") == self.manifest.name())
     }
 
-    /// One key of a ConfigMap that the worker uses.
+    /// Judges one key of a ConfigMap that the worker uses.
     fn config_key(&self, path: &Path, workload: usize, deployment: Option<&Value>) -> Verdict {
         let key = match path.0.get(1) {
             Some(Step::Key(key)) => key.as_str(),
@@ -238,7 +240,7 @@ impl Context<'_> {
         .todo("give it as a variable (spec.env), or build it into the image")
     }
 
-    /// The Secret of a name, where it is among the manifests.
+    /// Returns the Secret of this name, if it is among the manifests.
     pub(super) fn secret(&self, name: &str) -> Option<&Value> {
         let at = self.index.find(self.index.namespace(self.manifest), "Secret", name)?;
         self.index.get(at).map(|found| &found.value)

@@ -1,4 +1,4 @@
-//! The claim that says what a worker's manifests say.
+//! Writes the claim that says what a worker's manifests say.
 
 use kube_object::object::Fields;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -14,24 +14,24 @@ use super::write::{Item, Tree};
 use super::{Guess, Namespace, Platform};
 use kube_object::secrets::{secret_argument, secret_option};
 
-/// A claim to be written, and what was decided on the way.
+/// A claim to be written, and what was decided along the way.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) tree: Tree,
     pub(super) guesses: Vec<Guess>,
-    /// What to know about what it says.
+    /// What to know about its content.
     pub(super) notes: Vec<String>,
     /// The container that becomes `main`, and the one that becomes `init`.
     pub(super) container: String,
     pub(super) init: Option<String>,
-    /// The Secret to be made of what stood as plain text: its name, and its keys.
+    /// The Secret to be made from what was plain text: its name, and its keys.
     pub(super) secret: Option<(String, Vec<String>)>,
 }
 
-/// Characters of a claim's name at most.
+/// The most characters a claim's name may have.
 const LONGEST: usize = 56;
 
-/// The claim's name: the worker's, where that can be a claim's.
+/// Returns the claim's name: the worker's, if a claim can have it.
 pub(super) fn name(workload: &str) -> (String, Option<String>) {
     let mut name: String = workload
         .chars()
@@ -58,7 +58,7 @@ pub(super) fn name(workload: &str) -> (String, Option<String>) {
     (name, why)
 }
 
-/// A claim's name that nothing else has: the name itself, or one with a number.
+/// Returns a claim name that nothing else has: the name itself, or one with a number.
 pub(super) fn free(name: &str, taken: impl Fn(&str) -> bool) -> String {
     let longest = |n: usize| {
         let end = format!("-{n}");
@@ -74,7 +74,7 @@ pub(super) fn free(name: &str, taken: impl Fn(&str) -> bool) -> String {
 struct Secrets(Vec<(String, Vec<Value>, bool)>, HashMap<String, usize>);
 
 impl Secrets {
-    /// Changes the entry of a Secret, which is made where there is none.
+    /// Changes the entry of a Secret, adding it if there is none.
     fn with(&mut self, name: &str, change: impl FnOnce(&mut Vec<Value>, &mut bool)) {
         let at = match self.1.get(name) {
             Some(at) => *at,
@@ -184,7 +184,7 @@ pub(super) fn draft(
 
     let mut secrets = Secrets::default();
     if environment.whole.len() > 1 {
-        // Of two Secrets with one key, the later counts.
+        // If two Secrets have the same key, the later one counts.
         environment.whole.iter().for_each(|secret| secrets.with(secret, |_, whole| *whole = true));
     }
     let adopted = free_name(namespace);
@@ -285,12 +285,12 @@ fn place(workload: &Manifest) -> String {
     format!("{} {namespace}{} ({}{line})", workload.kind(), workload.name(), workload.file)
 }
 
-/// `{name, value}` in this order, which is also the alphabet's.
+/// Builds `{name, value}` in this order, which is also alphabetical.
 fn ordered(name: &str, value: &str) -> Value {
     json!({"name": name, "value": value})
 }
 
-/// A list, unless there is nothing in it. Without entries its comments stand alone.
+/// Adds a list, unless it is empty. Without entries, its comments stand alone.
 fn push_list(spec: &mut Vec<Item>, key: &str, items: Vec<Item>) {
     if items.iter().any(|item| matches!(item, Item::Entry { .. })) {
         spec.push(Item::field(key, Tree::List(items), None));
@@ -302,7 +302,7 @@ fn push_list(spec: &mut Vec<Item>, key: &str, items: Vec<Item>) {
     }
 }
 
-/// What a claim's list takes at most; the rest is said in a comment.
+/// Keeps as many items as a claim's list can hold; a comment tells the rest.
 fn bounded(mut items: Vec<Item>, most: usize) -> Vec<Item> {
     let entries = items.iter().filter(|item| matches!(item, Item::Entry { .. })).count();
     if entries > most {
@@ -318,7 +318,7 @@ fn bounded(mut items: Vec<Item>, most: usize) -> Vec<Item> {
     items
 }
 
-/// A name for the Secret that is to be made, which no Secret of the manifests has.
+/// Returns a name for the Secret to be made that no Secret of the manifests has.
 fn free_name(namespace: &Namespace<'_>) -> String {
     let name = format!("{}-env", namespace.claim);
     match namespace.secret(&name) {
@@ -338,7 +338,8 @@ fn nats_items(settings: Settings) -> Tree {
     Tree::Map(items)
 }
 
-/// The init container that a claim can say: it ends, runs the worker's image, and something else than the worker.
+/// Finds the init container that a claim can express: it ends, runs the worker's image, and runs
+/// something other than the worker.
 fn init_container<'a>(pod: &'a Value, main: &Value) -> Option<&'a Value> {
     pod.list("/initContainers").find(|init| {
         let own = init.list("/command").chain(init.list("/args")).next().is_some();
@@ -346,7 +347,8 @@ fn init_container<'a>(pod: &'a Value, main: &Value) -> Option<&'a Value> {
     })
 }
 
-/// What else of the manifests speaks of NATS, a line each: a claim is one container with one trigger.
+/// Lists what else in the manifests mentions NATS, one per line: a claim has one container and one
+/// trigger.
 fn others(
     pod: &Value,
     worker: &Value,
@@ -393,7 +395,8 @@ fn others(
     notes
 }
 
-/// Both containers of a claim have one environment. Gives the variables that the init container had otherwise.
+/// Merges the environments, since both containers of a claim share one. Returns the variables that
+/// differed in the init container.
 fn join(environment: &mut Environment, init: Environment) -> Vec<String> {
     let names: HashSet<String> =
         environment.variables.iter().map(|variable| variable.name.clone()).collect();
@@ -426,7 +429,7 @@ fn join(environment: &mut Environment, init: Environment) -> Vec<String> {
     differs
 }
 
-/// Command and arguments of the init container; a secret among them becomes a variable.
+/// Builds the init container's command and arguments; a secret among them becomes a variable.
 fn arguments(
     init: &Value,
     secrets: &mut Secrets,
@@ -458,7 +461,7 @@ fn arguments(
     fields
 }
 
-/// A pod's own, or else its ServiceAccount's.
+/// Returns the pod's pull secrets, or else its ServiceAccount's.
 fn pull_secrets<'a>(pod: &'a Value, account: Option<&'a Value>) -> impl Iterator<Item = &'a str> {
     let names =
         |value: &'a Value| value.list("/imagePullSecrets").map(|secret| secret.text("/name"));
@@ -471,7 +474,7 @@ fn pull_secrets<'a>(pod: &'a Value, account: Option<&'a Value>) -> impl Iterator
     own.into_iter()
 }
 
-/// A whole number, also where it is written as text.
+/// Reads a whole number, even if it is written as text.
 fn whole(value: Option<&Value>) -> Option<i64> {
     match value? {
         Value::String(text) => text.parse().ok(),
@@ -479,7 +482,7 @@ fn whole(value: Option<&Value>) -> Option<i64> {
     }
 }
 
-/// The whole number that is not smaller than a figure.
+/// Rounds a figure up to a whole number.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "a figure that is too large becomes the largest there is"
@@ -611,7 +614,7 @@ fn grace(pod: &Value, platform: &Platform<'_>) -> Option<Item> {
     (bound("default") != Some(seconds)).then(|| Item::scalar(FIELD, seconds, comment))
 }
 
-/// Fields without which a claim is none: what is wrong with them is for a person to mend.
+/// Fields that every claim needs: a person has to fix what is wrong with them.
 const NEEDED: [&str; 9] = [
     "",
     "apiVersion",
@@ -625,13 +628,14 @@ const NEEDED: [&str; 9] = [
 ];
 
 impl Draft {
-    /// Leaves out what the platform refuses, each of it by path and reason, with a comment in its place. False where
-    /// nothing of it can be left out.
+    /// Leaves out each thing the platform refuses, by path and reason, with a comment in its place.
+    /// Returns `false` if nothing could be left out.
     pub(super) fn leave_out(&mut self, refused: &[(String, String)]) -> bool {
         let can = refused
             .iter()
             .filter(|(path, _)| !NEEDED.contains(&path.as_str()) && !path.starts_with("metadata"));
-        // An item of a list goes once, whatever is wrong with it, and from the last on: the others keep their places.
+        // A list item is removed once, however much is wrong with it, starting from the last, so
+        // that the others keep their places.
         let mut items: BTreeMap<Vec<Step>, (&str, &str)> = BTreeMap::new();
         for (path, why) in can {
             let item = path.rfind(']').and_then(|end| path.get(..=end)).unwrap_or(path);
@@ -646,10 +650,10 @@ impl Draft {
     }
 }
 
-/// A field, and the item of its list.
+/// A field, and the list index within it.
 type Step = (String, Option<usize>);
 
-/// The fields and indices of a finding's path, so that they can be put in order.
+/// Splits a finding's path into fields and indices, so that paths can be sorted.
 fn steps(path: &str) -> Vec<Step> {
     let step = |step: &str| match step.split_once('[') {
         Some((key, index)) => (key.to_owned(), index.trim_end_matches(']').parse().ok()),
@@ -658,7 +662,7 @@ fn steps(path: &str) -> Vec<Step> {
     path.split('.').map(step).collect()
 }
 
-/// The claim as values.
+/// Returns the claim's values, without its namespace.
 pub(super) fn without_namespace(claim: &Map<String, Value>, namespace: &str) -> Map<String, Value> {
     let mut claim = claim.clone();
     if let Some(metadata) = claim.get_mut("metadata").and_then(Value::as_object_mut) {

@@ -1,4 +1,4 @@
-//! What the claim does not say at the same place, but at another.
+//! What the claim says too, but in another place.
 
 use kube_object::object::Fields;
 use std::collections::HashSet;
@@ -13,7 +13,7 @@ use kube_object::difference::{Row, value_at};
 use kube_object::path::{Path, Step};
 
 impl Context<'_> {
-    /// Whether what was taken away is said at another place of what the claim becomes.
+    /// Judges whether the rendered objects say in another place what was removed here.
     pub(super) fn elsewhere(&self, path: &Path, pattern: &str, row: &Row<'_>) -> Option<Verdict> {
         let (_, worker) = self.owner?;
         let part = |kind: &str| worker.rendered.iter().find(|object| object.text("/kind") == kind);
@@ -139,7 +139,7 @@ impl Context<'_> {
         None
     }
 
-    /// A label that only says what the object is: the platform has labels of its own for that.
+    /// Judges a label that only names the object: the platform has its own labels for that.
     fn naming(&self, path: &Path, pattern: &str, rendered: Option<&Value>) -> Option<Verdict> {
         let at = ["metadata.labels.", "spec.template.metadata.labels."];
         let at = at.into_iter().find(|at| pattern.starts_with(at))?;
@@ -156,7 +156,8 @@ impl Context<'_> {
         })
     }
 
-    /// The labels by which the Deployment knew its pods: the platform has labels of its own for that.
+    /// Judges the labels by which the Deployment selected its pods: the platform has its own for
+    /// that.
     fn selected(&self, path: &Path, pattern: &str, deployment: &Value) -> Option<Verdict> {
         let labels = deployment.at("/spec/selector/matchLabels")?;
         if pattern.starts_with("spec.selector.") {
@@ -179,7 +180,7 @@ impl Context<'_> {
         Some(Verdict::replaced(labels.clone(), why).todo(todo))
     }
 
-    /// A ConfigMap, or a Secret with a prefix, that has become variables of its own.
+    /// Judges a ConfigMap, or a Secret with a prefix, that became individual variables.
     fn whole_source(&self, path: &Path, pattern: &str, deployment: &Value) -> Option<Verdict> {
         if pattern.ends_with("optional") {
             return None;
@@ -217,13 +218,13 @@ impl Context<'_> {
         })
     }
 
-    /// Whether a row that only the claim's side has says again what another row says.
+    /// Reports whether a row that only the claim has repeats what another row says.
     pub(super) fn says_nothing_new(&self, row: &Row<'_>, rendered: &Value) -> bool {
         let pattern = row.path.pattern();
         if pattern == "metadata.namespace" && self.manifest.namespace().is_none() {
             return true;
         }
-        // A variable that was there, from another source.
+        // A variable that existed before, from another source.
         let Some(rest) = pattern.strip_prefix("spec.template.spec.") else { return false };
         if !(rest.starts_with("containers[].env[].") || rest.starts_with("initContainers[].env[]."))
         {
@@ -244,7 +245,7 @@ impl Context<'_> {
     }
 }
 
-/// Where a rendered variable's value comes from, in a few words.
+/// Says briefly where a rendered variable's value comes from.
 pub(super) fn source(entry: &Value) -> Value {
     match entry.at("/valueFrom/secretKeyRef") {
         Some(secret) => {

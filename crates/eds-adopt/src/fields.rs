@@ -19,11 +19,11 @@ use kube_object::path::Path;
 /// What becomes of a leaf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// What the claim becomes does not do it.
+    /// The rendered objects do not do it.
     Lost,
-    /// What the claim becomes says it differently.
+    /// The rendered objects say it differently.
     Replaced,
-    /// What the claim becomes says it, and the manifests did not.
+    /// The rendered objects say it, and the manifests did not.
     Added,
     /// It stays as it is.
     Kept,
@@ -32,7 +32,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// `lost`, `replaced`, `added`, `kept`, `server`.
+    /// Returns `lost`, `replaced`, `added`, `kept` or `server`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -50,31 +50,31 @@ impl Kind {
 pub struct Field {
     /// What becomes of it.
     pub kind: Kind,
-    /// The object it is of: API version, kind, namespace (empty where it says none) and name.
+    /// Its object: API version, kind, namespace (empty if it has none) and name.
     pub object: [String; 4],
     /// The workload it belongs to.
     pub worker: Option<String>,
-    /// Where in the object: of what is added, where in what the claim becomes.
+    /// Where in the object; if added, where in the rendered object.
     pub path: Path,
-    /// Where in the manifests: empty and 0 for what is added.
+    /// Where in the manifests: empty and 0 if added.
     pub file: String,
     /// The line.
     pub line: usize,
-    /// The value in the manifests, fit to be shown.
+    /// The value in the manifests, safe to show.
     pub old: Option<Value>,
-    /// The value in what the claim becomes, fit to be shown.
+    /// The value in the rendered objects, safe to show.
     pub new: Option<Value>,
     /// Why, or what it means in practice.
     pub why: String,
     /// What to do.
     pub todo: Option<String>,
-    /// Whether this alone makes every pod start again.
+    /// Whether this alone restarts every pod.
     pub restarts_pods: bool,
-    /// Whether it cannot be changed, so that the object has to be made again.
+    /// Whether it is immutable, so that the object has to be recreated.
     pub recreates: bool,
 }
 
-/// All of them, object by object in the order of the manifests, then what is added.
+/// Returns all leaves, object by object in the order of the manifests, then what is added.
 pub(super) fn all(index: &Index<'_>, owners: &[Owner], workers: &[Worker]) -> Vec<Field> {
     let mut of: HashMap<usize, usize> = HashMap::new();
     for (i, (group, ..)) in owners.iter().enumerate() {
@@ -120,7 +120,7 @@ fn object(
     let role = Role::of(at, manifest, owner);
     let options = match owner {
         Some(((_, Some(draft), _), _)) => {
-            // What else is called so is something else.
+            // Anything else with this name is something else.
             let pod = manifest.value.at("/spec/template/spec").unwrap_or(&Value::Null);
             let all = pod.list("/containers").chain(pod.list("/initContainers"));
             let others = all.map(|container| container.text("/name"));

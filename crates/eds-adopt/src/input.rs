@@ -1,4 +1,4 @@
-//! Manifests from texts: objects one by one, whatever they came in.
+//! Reads manifests from texts: object by object, whatever they came in.
 
 use kube_object::object::Fields;
 use kube_schema::yaml::Place;
@@ -10,15 +10,15 @@ use kube_object::path::{Path, Step};
 use kube_schema::diagnostics::{Finding, catalog};
 use kube_schema::yaml::{self, Content, Entry, Node, Span};
 
-/// One object of Kubernetes and where it stands.
+/// One Kubernetes object and where it is.
 #[derive(Debug, Clone)]
 pub struct Manifest {
-    /// The file's name, as it is printed.
+    /// The file's name, as printed.
     pub file: String,
     /// The object.
     pub value: Value,
     node: Node,
-    /// Whether it stands in a file, on lines.
+    /// Whether it comes from a file, with lines.
     has_lines: bool,
     /// Whether it is only the list around other objects.
     pub(super) is_list: bool,
@@ -27,21 +27,22 @@ pub struct Manifest {
 /// What a text holds.
 #[derive(Debug, Default)]
 pub struct Read {
-    /// Its objects, in their order.
+    /// Its objects, in order.
     pub manifests: Vec<Manifest>,
     /// Why something in it could not be read.
     pub findings: Vec<Finding>,
-    /// What telling of all its fields takes: the steps of their paths.
+    /// The cost of reporting all its fields: the steps of their paths.
     pub steps: usize,
-    /// Documents that are no objects of Kubernetes, which a file that was found beside others may hold.
+    /// Documents that are not Kubernetes objects, which a file found beside others may hold.
     pub foreign: usize,
 }
 
-/// The steps of all fields' paths that one run tells of. A field of a manifest has about eight, and a run of as many as
-/// this takes some 200 MB; a deep document can have a hundred times as many as it has characters.
+/// How many path steps one run may report, over all fields. A field of a manifest has about eight,
+/// and a run with this many takes some 200 MB; a deep document can have a hundred times as many as
+/// it has characters.
 pub const MAX_STEPS: usize = 1_000_000;
 
-/// Reads a text. `named` means that it must hold objects, because somebody named it.
+/// Reads a text. If it is `named`, it must hold objects, because somebody named it.
 #[must_use]
 pub fn read(file: &str, text: &str, named: bool) -> Read {
     let stream = yaml::parse(text);
@@ -60,7 +61,7 @@ pub fn read(file: &str, text: &str, named: bool) -> Read {
     for document in stream.documents {
         object(file, document, named, &mut read);
     }
-    // Another tool's file is not YAML, or is YAML of its own.
+    // Another tool's file is not YAML, or is YAML of its own kind.
     if !named
         && read.manifests.is_empty()
         && !(text.contains("kind:") && text.contains("apiVersion:"))
@@ -97,7 +98,7 @@ fn object(file: &str, mut node: Node, named: bool, read: &mut Read) {
     }
 }
 
-/// Adds the depths of all leaves, as far as they are told.
+/// Adds up the depths of all leaves, as far as they are reported.
 fn steps(node: &Node, depth: usize, sum: &mut usize) {
     if *sum > MAX_STEPS {
         return;
@@ -124,7 +125,7 @@ fn take_items(node: &mut Node) -> Option<Vec<Node>> {
 }
 
 impl Manifest {
-    /// A manifest that stands in no file, such as one that the cluster answered.
+    /// Wraps a manifest that is in no file, such as one from the cluster.
     #[must_use]
     pub fn of(file: &str, value: &Value) -> Option<Self> {
         let text = value.to_string();
@@ -138,25 +139,25 @@ impl Manifest {
         })
     }
 
-    /// `kind`.
+    /// Returns `kind`.
     #[must_use]
     pub fn kind(&self) -> &str {
         self.text("/kind")
     }
 
-    /// `metadata.name`.
+    /// Returns `metadata.name`.
     #[must_use]
     pub fn name(&self) -> &str {
         self.text("/metadata/name")
     }
 
-    /// `metadata.namespace`, where it says one.
+    /// Returns `metadata.namespace`, if there is one.
     #[must_use]
     pub fn namespace(&self) -> Option<&str> {
         Some(self.text("/metadata/namespace")).filter(|text| !text.is_empty())
     }
 
-    /// Kind and name of the object that has made this one, and would make it again.
+    /// Returns kind and name of the object that made this one, and would make it again.
     pub(super) fn controller(&self) -> Option<(&str, &str)> {
         let mut owners = self.value.list("/metadata/ownerReferences");
         let owner = owners.find(|owner| owner.get("controller") == Some(&Value::Bool(true)))?;
@@ -172,13 +173,13 @@ impl Manifest {
         self.value.text(pointer)
     }
 
-    /// The line on which the object begins.
+    /// Returns the line on which the object begins.
     #[must_use]
     pub fn line(&self) -> usize {
         if self.has_lines { Path::default().span(&self.node).start.line } else { 0 }
     }
 
-    /// Every leaf and where it stands, in the order of the file.
+    /// Returns every leaf and its position, in the order of the file.
     #[must_use]
     pub fn leaves(&self) -> Vec<(Path, Span)> {
         let mut found = Vec::new();
@@ -193,7 +194,7 @@ impl Manifest {
 fn leaves(node: &Node, span: Span, path: &mut Path, found: &mut Vec<(Path, Span)>) {
     match &node.content {
         Content::Mapping(entries) if !entries.is_empty() => {
-            // Of a key that stands twice, the last counts.
+            // If a key occurs twice, the last one counts.
             let mut seen = HashSet::new();
             let last: HashSet<usize> = entries
                 .iter()

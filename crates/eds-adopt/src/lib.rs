@@ -1,4 +1,4 @@
-//! The way in for a worker that runs already: manifests in, claims and a report out.
+//! The way in for a worker that already runs: manifests in, claims and a report out.
 //!
 //! ```text
 //! texts -> input      objects, each with its file and lines
@@ -11,10 +11,11 @@
 //!       -> report     all of it, for a person or a program
 //! ```
 //!
-//! The report cannot promise what the claim does not keep: it is the difference between the manifests and what the
-//! claim becomes. A leaf that nobody thought of is in it all the same.
+//! The report cannot promise what the claim does not keep: it is the difference between the
+//! manifests and what the claim becomes. Even a leaf that nobody thought of is in it.
 //!
-//! [`diff`] is the other direction: what applying a claim would change. Both must not know a cluster.
+//! [`diff`] goes the other way: what applying a claim would change. Neither may know about
+//! clusters.
 
 mod beside;
 mod claim;
@@ -58,11 +59,11 @@ use workers::{Group, Index};
 pub struct Platform<'a> {
     /// The API that claims must fit.
     pub api: &'a ClaimApi,
-    /// What makes manifests of them.
+    /// What turns claims into manifests.
     pub composition: &'a Composition,
     /// The kind of the composite.
     pub composite_kind: &'a str,
-    /// Namespace of manifests that name none.
+    /// The namespace of manifests that name none.
     pub namespace: &'a str,
 }
 
@@ -75,7 +76,7 @@ struct Namespace<'a> {
     claim: &'a str,
 }
 
-/// Something of a claim that nothing in the manifests says.
+/// Something in a claim that nothing in the manifests says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guess {
     /// The claim's field.
@@ -93,25 +94,25 @@ pub struct Worker {
     pub kind: String,
     /// Its name.
     pub name: String,
-    /// Its namespace, where the manifests say one.
+    /// Its namespace, if the manifests name one.
     pub namespace: Option<String>,
-    /// Where it stands.
+    /// The file it is in.
     pub file: String,
-    /// On which line.
+    /// The line it is on.
     pub line: usize,
-    /// The claim, as YAML; none where a claim cannot say this worker.
+    /// The claim, as YAML; `None` if a claim cannot express this worker.
     pub claim: Option<String>,
     /// Why there is no claim.
     pub refused: Option<String>,
-    /// Whether it is simply no worker, and stays as it is beside those that became claims.
+    /// Whether it is just not a worker, and stays as it is beside those that became claims.
     pub left_alone: bool,
     /// What nothing in the manifests says.
     pub guesses: Vec<Guess>,
-    /// What `eds validate` says of the claim.
+    /// What `eds validate` says about the claim.
     pub findings: FileFindings,
-    /// What to know besides.
+    /// What else to know.
     pub notes: Vec<String>,
-    /// How to get from the manifests to the claim, a line each.
+    /// How to get from the manifests to the claim, one step per line.
     pub steps: Vec<String>,
     /// What the claim becomes.
     pub rendered: Vec<Value>,
@@ -129,7 +130,7 @@ pub struct Adoption {
 }
 
 impl Adoption {
-    /// All claims, as a file of documents.
+    /// Returns all claims, as one file of documents.
     #[must_use]
     pub fn claims(&self) -> String {
         let claims: Vec<&str> = self.workers.iter().filter_map(|w| w.claim.as_deref()).collect();
@@ -139,7 +140,7 @@ impl Adoption {
         }
     }
 
-    /// Whether nothing was lost, refused or is invalid.
+    /// Returns whether nothing was lost or refused, and nothing is invalid.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.workers.iter().all(|w| w.left_alone || w.refused.is_none() && w.is_valid())
@@ -148,19 +149,19 @@ impl Adoption {
 }
 
 impl Worker {
-    /// Whether the platform takes the claim.
+    /// Returns whether the platform accepts the claim.
     #[must_use]
     pub fn is_valid(&self) -> bool {
         !self.findings.findings.iter().any(|finding| finding.severity == Severity::Error)
     }
 }
 
-/// Makes claims of manifests, and tells what becomes of each of their leaves.
+/// Makes claims from manifests, and tells what becomes of each of their leaves.
 ///
 /// # Errors
-/// Where there is no worker among them, or more than can be looked at.
+/// If there is no worker among them, or more than can be handled.
 pub fn adopt(manifests: &[Manifest], platform: &Platform<'_>) -> Result<Adoption, String> {
-    // Where all that say one say the same, it is the others' too.
+    // If all that name a namespace name the same one, it is the others' too.
     let mut said: Vec<&str> = manifests.iter().filter_map(Manifest::namespace).collect();
     said.sort_unstable();
     said.dedup();
@@ -247,7 +248,7 @@ pub fn adopt(manifests: &[Manifest], platform: &Platform<'_>) -> Result<Adoption
     Ok(adoption)
 }
 
-/// Why there is nothing to make claims of.
+/// Explains why there is nothing to make claims from.
 fn none(manifests: &[Manifest], platform: &Platform<'_>) -> String {
     let is = |kind: &str| manifests.iter().find(|manifest| manifest.kind() == kind);
     if let Some(claim) = is(&platform.api.definition.kind) {
@@ -270,7 +271,7 @@ fn none(manifests: &[Manifest], platform: &Platform<'_>) -> String {
     )
 }
 
-/// Of each worker, what has a name that its claim takes and is somebody else's.
+/// Returns, for each worker, the names that its claim takes and somebody else already has.
 fn taken(index: &Index<'_>, owners: &[Owner], workers: &[Worker]) -> Vec<Vec<String>> {
     let made = pointing::Made::new(index, owners, workers);
     let say = |worker: &Worker, (group, _, claim): &Owner| -> Vec<String> {
@@ -290,7 +291,7 @@ fn taken(index: &Index<'_>, owners: &[Owner], workers: &[Worker]) -> Vec<Vec<Str
     workers.iter().zip(owners).map(|(worker, owner)| say(worker, owner)).collect()
 }
 
-/// What `eds validate` says of the claims only where they stand together.
+/// Returns what `eds validate` says about the claims only when they are together.
 fn together(adoption: &Adoption, platform: &Platform<'_>) -> Vec<String> {
     if adoption.workers.iter().filter(|worker| worker.claim.is_some()).count() < 2 {
         return Vec::new();
@@ -307,10 +308,10 @@ fn together(adoption: &Adoption, platform: &Platform<'_>) -> Vec<String> {
     new.map(|(path, message)| format!("the claims together: {path}: {message}")).collect()
 }
 
-/// Of a namespace's objects, those that are workers or belong to one: the rest is no business of a claim.
+/// Picks a namespace's workers and what belongs to them: the rest does not concern a claim.
 ///
 /// # Errors
-/// Where there are more workers than can be looked at.
+/// If there are more workers than can be handled.
 pub fn belonging(manifests: Vec<Manifest>, namespace: &str) -> Result<Vec<Manifest>, String> {
     let index = Index::new(&manifests, namespace);
     let mut kept = BTreeSet::new();
@@ -323,9 +324,9 @@ pub fn belonging(manifests: Vec<Manifest>, namespace: &str) -> Result<Vec<Manife
     Ok(numbered.filter(|(at, _)| kept.contains(at)).map(|(_, manifest)| manifest).collect())
 }
 
-/// Writes the claim, leaves out of it what the platform refuses, and renders it.
+/// Writes the claim, leaves out what the platform refuses, and renders it.
 fn finish(mut draft: Draft, worker: &mut Worker, platform: &Platform<'_>) -> Draft {
-    /// Each round takes out everything that is refused; what shows only then is rarely more than one thing.
+    /// Each round removes everything that is refused; rarely does more than one more thing show up.
     const ROUNDS: usize = 8;
     for round in 0.. {
         let text = draft.tree.text();
@@ -349,14 +350,14 @@ fn finish(mut draft: Draft, worker: &mut Worker, platform: &Platform<'_>) -> Dra
     draft
 }
 
-/// A finding's place and message, without secrets.
+/// Returns a finding's place and message, without secrets.
 fn place_and_message(finding: &Finding) -> (String, String) {
     let one = FileFindings::new(String::new(), String::new(), vec![finding.clone()]);
     let message = one.findings.into_iter().next().map(|finding| finding.message);
     (finding.path.clone(), message.unwrap_or_default())
 }
 
-/// What a claim with its defaults becomes. None where the engine refuses it.
+/// Renders a claim with its defaults. `None` if the engine refuses it.
 fn render(claim: &Value, platform: &Platform<'_>) -> Option<Vec<Value>> {
     let mut claim: Object = claim::without_namespace(claim.as_object()?, platform.namespace);
     claim.values_mut().for_each(normalize);
@@ -366,7 +367,7 @@ fn render(claim: &Value, platform: &Platform<'_>) -> Option<Vec<Value>> {
     Some(rendered.manifests().cloned().map(Value::Object).collect())
 }
 
-/// What each size gives a container, as the Composition makes it.
+/// Returns what each size gives a container, as the Composition has it.
 fn sizes(platform: &Platform<'_>) -> Vec<Size> {
     let names = platform.api.definition.schema.at("/properties/spec/properties/size/enum");
     let names = names.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);

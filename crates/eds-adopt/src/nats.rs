@@ -1,4 +1,5 @@
-//! NATS settings, wherever they stand: in KEDA's trigger, in the environment under whatever names, in arguments.
+//! NATS settings, wherever they are: in KEDA's trigger, in the environment under whatever name, in
+//! arguments.
 
 use kube_object::object::Fields;
 use serde_json::Value;
@@ -17,7 +18,7 @@ pub(super) const OWN: [&str; 3] = ["NATS_URL", "NATS_STREAM_NAME", "NATS_CONSUME
 pub(super) struct Setting {
     pub(super) value: String,
     pub(super) comment: Option<String>,
-    /// Whether nothing but guesswork says it.
+    /// Whether it is only a guess.
     pub(super) guess: bool,
 }
 
@@ -45,7 +46,7 @@ impl Setting {
     }
 }
 
-/// How much of a container speaks of NATS.
+/// Measures how strongly a container hints at NATS.
 pub(super) fn signs<'a>(
     container: &Value,
     config: &impl Fn(&str) -> Option<&'a Value>,
@@ -86,13 +87,13 @@ fn is_server(value: &str) -> bool {
     ["nats://", "tls://", "ws://", "wss://"].iter().any(|scheme| value.starts_with(scheme))
 }
 
-/// The words of a variable's name, in upper case.
+/// Returns the words of a variable's name, in upper case.
 fn words(name: &str) -> Vec<String> {
     let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.map(str::to_ascii_uppercase).collect()
 }
 
-/// What a claim needs to know, from everything that speaks of it.
+/// Gathers what a claim needs to know from everything that mentions it.
 pub(super) fn settings(
     name: &str,
     container: &Value,
@@ -101,7 +102,7 @@ pub(super) fn settings(
     autoscaler: Option<&Value>,
     default_url: &str,
 ) -> Settings {
-    // What stands where a name should stand, and is none, or may not be read.
+    // What is in place of a name, but is not one or may not be read.
     let no_name = |kind: Kind| {
         let hidden = environment.hidden.iter().find(|(variable, _)| kind.rank(variable).is_some());
         if let Some((variable, place)) = hidden {
@@ -186,7 +187,7 @@ pub(super) fn settings(
     }
 }
 
-/// The namespace of a Service's name, where that is said.
+/// Returns the namespace in a Service's name, if it has one.
 fn namespace_of(server: &str) -> Option<&str> {
     let host = server.split_once("://").map_or(server, |(_, host)| host);
     let host = host.split([':', '/', ',']).next()?;
@@ -195,7 +196,7 @@ fn namespace_of(server: &str) -> Option<&str> {
     before.rsplit_once('.').map(|(_, namespace)| namespace)
 }
 
-/// The stream or consumer whose lag an autoscaler measures through a metric of its own.
+/// Returns the stream or consumer whose lag an autoscaler measures through a custom metric.
 fn measured<'a>(autoscaler: &'a Value, key: &str) -> Option<&'a str> {
     lag_metrics(autoscaler).find_map(|metric| {
         let labels = metric.object("/metric/selector/matchLabels")?;
@@ -204,7 +205,7 @@ fn measured<'a>(autoscaler: &'a Value, key: &str) -> Option<&'a str> {
     })
 }
 
-/// The external metrics of an autoscaler that speak of NATS.
+/// Returns the external metrics of an autoscaler that mention NATS.
 fn lag_metrics(autoscaler: &Value) -> impl Iterator<Item = &Value> {
     let external = autoscaler.list("/spec/metrics").filter_map(|metric| metric.get("external"));
     external.filter(|metric| {
@@ -213,7 +214,7 @@ fn lag_metrics(autoscaler: &Value) -> impl Iterator<Item = &Value> {
     })
 }
 
-/// How many waiting messages an autoscaler of its own wants for each pod.
+/// Returns how many waiting messages per pod a separate autoscaler aims for.
 pub(super) fn lag_threshold(autoscaler: &Value) -> Option<i64> {
     lag_metrics(autoscaler).find_map(|metric| metric.text("/target/averageValue").parse().ok())
 }
@@ -296,7 +297,7 @@ fn url(container: &Value, environment: &Environment, default: &str) -> Setting {
     Setting::guess(default.to_owned(), &why)
 }
 
-/// Credentials do not belong into a claim, and a variable in NATS_URL is not resolved.
+/// Removes credentials, which do not belong in a claim; a variable in NATS_URL is not resolved.
 fn without_credentials(name: &str, value: &str) -> Setting {
     let servers: Vec<String> = value
         .split(',')
@@ -327,7 +328,7 @@ enum Kind {
     Consumer,
 }
 
-/// Words of names that hold something else of a stream or a consumer.
+/// Words in names that hold something else about a stream or a consumer.
 const OTHER: [&str; 28] = [
     "DLQ",
     "DEAD",
@@ -367,7 +368,7 @@ impl Kind {
         }
     }
 
-    /// How surely a name is this setting's: 0 is the surest.
+    /// Returns how surely a name is this setting's: 0 is the surest.
     fn rank(self, name: &str) -> Option<usize> {
         let words = words(name);
         let has = |word: &str| words.iter().any(|known| known == word);
@@ -398,7 +399,7 @@ impl Kind {
     }
 }
 
-/// Whether NATS takes it for a name.
+/// Reports whether NATS accepts it as a name.
 fn is_name(value: &str) -> bool {
     let bad = |c: char| c <= ' ' || ".*>/\\$\u{7f}".contains(c);
     !value.is_empty()
@@ -407,7 +408,8 @@ fn is_name(value: &str) -> bool {
         && !matches!(value, "true" | "false")
 }
 
-/// From the trigger, which names what is scaled on, and from the worker's own settings, which name what is read.
+/// Chooses between the trigger, which names what is scaled on, and the worker's own settings, which
+/// name what is read.
 fn choose(
     kind: Kind,
     said: Option<&str>,
@@ -437,7 +439,7 @@ fn choose(
             own.push((rank.min(1), option.to_owned(), value.to_owned()));
         }
     }
-    // Of two that are as sure, the platform's own name.
+    // Of two equally sure ones, prefer the platform's own name.
     own.sort_by_key(|(rank, name, _)| (*rank, !OWN.contains(&name.as_str())));
     let what = kind.word();
     match (said, own.first()) {
@@ -496,7 +498,7 @@ mod tests {
     use super::super::workers::Index;
     use super::*;
 
-    /// What is found, `?` after what is a guess and `!` after what a person should look at.
+    /// Expects what is found, with `?` after a guess and `!` after what a person should look at.
     #[track_caller]
     fn check(env: &[(&str, &str)], args: &[&str], trigger: [&str; 2], expected: [&str; 3]) {
         let env: Vec<Value> =
@@ -567,7 +569,7 @@ mod tests {
             none,
             ["nats://a", "S?", "c?"],
         );
-        // What is something else of a stream or a consumer.
+        // What is something else about a stream or a consumer.
         check(
             &[
                 ("NATS_STREAM_REPLICAS", "3"),
@@ -593,9 +595,9 @@ mod tests {
         // The worker reads what its own variable says.
         check(&[("NATS_STREAM_NAME", "NEW")], &[], ["OLD", "c"], [default, "NEW!", "c"]);
         check(&[("NATS_CONSUMER", "new")], &[], ["S", "old"], [default, "S", "new!"]);
-        // A name that says little is asked about, not believed.
+        // A name that says little raises a question; it is not believed.
         check(&[("ARCHIVE_STREAM_NAME", "A")], &[], ["S", "c"], [default, "S!", "c"]);
-        // Any that agrees is enough; one that the platform will set otherwise is told.
+        // Any match is enough; one that the platform will set differently is reported.
         check(
             &[("NATS_CONSUMER", "c"), ("NATS_STREAM", "S")],
             &[],

@@ -1,5 +1,5 @@
-//! Objects that are no worker's, and speak of what a claim makes: by a name that the claim takes, by a Service's name,
-//! port and labels.
+//! Objects that belong to no worker but refer to what a claim makes: by a name that the claim
+//! takes, by a Service's name, port or labels.
 
 use kube_object::object::Fields;
 use std::collections::HashMap;
@@ -14,12 +14,12 @@ use golang::quantity;
 use kube_object::difference::value_at;
 use kube_object::path::{Path, Step};
 
-/// What the claims make, and which Services were there before.
+/// What the claims make, and which Services existed before.
 #[derive(Debug, Default)]
 pub(super) struct Made<'a> {
-    /// By namespace, kind and name: the place of the object that it takes over, if there is one.
+    /// By namespace, kind and name: the index of the object that it takes over, if any.
     objects: HashMap<(&'a str, &'a str, &'a str), Option<usize>>,
-    /// By namespace and name of a worker's Service: that, and what the claim makes of it.
+    /// By namespace and name of a worker's Service: the Service, and what the claim makes of it.
     services: HashMap<(&'a str, &'a str), (&'a Manifest, &'a Value)>,
 }
 
@@ -48,7 +48,8 @@ impl<'a> Made<'a> {
         made
     }
 
-    /// Objects of a worker's namespace that have a name that its claim takes, and are somebody else's.
+    /// Returns objects in a worker's namespace that have a name its claim takes, but belong to
+    /// somebody else.
     pub(super) fn in_the_way<'m>(
         &'m self,
         index: &'m Index<'a>,
@@ -65,7 +66,7 @@ impl<'a> Made<'a> {
 }
 
 impl Context<'_> {
-    /// Whether this object has a name that a claim takes, and is not what the claim takes over.
+    /// Reports whether this object has a name that a claim takes, and is not taken over by it.
     pub(super) fn is_in_the_way(&self, pattern: &str) -> bool {
         let manifest = self.manifest;
         let key = (self.index.namespace(manifest), manifest.kind(), manifest.name());
@@ -75,7 +76,7 @@ impl Context<'_> {
             && own().is_some_and(|own| self.index.find(key.0, key.1, key.2) != own)
     }
 
-    /// What becomes of a leaf that means a worker's Service.
+    /// Judges a leaf that refers to a worker's Service.
     pub(super) fn pointing(&self, path: &Path, value: Option<&Value>) -> Option<Verdict> {
         let keep = "and keep this manifest beside the claim";
         let kind = self.manifest.kind();
@@ -114,7 +115,7 @@ impl Context<'_> {
         let named =
             ["name", "host", "serviceName"].iter().find_map(|key| backend.get(*key)?.as_str())?;
         let service = match named.split_once('.') {
-            // A host with the namespace in it.
+            // A host that includes the namespace.
             Some((service, rest)) if backend.get("host").is_some() => {
                 (rest.split('.').next() == Some(namespace)).then_some(service)?
             }
@@ -143,7 +144,7 @@ impl Context<'_> {
         }
     }
 
-    /// The worker's Service that a ServiceMonitor means, and what the claim makes of it.
+    /// Returns the worker's Service that a ServiceMonitor selects, and what the claim makes of it.
     fn monitored(&self) -> Option<(&Manifest, &Value)> {
         let wanted = self.manifest.value.object("/spec/selector/matchLabels")?;
         let namespace = self.index.namespace(self.manifest);
@@ -163,7 +164,7 @@ impl Context<'_> {
         services.first().map(|(_, (before, after))| (*before, *after))
     }
 
-    /// What Kubernetes has taken from a limit, because no request is written.
+    /// Says what Kubernetes took from a limit because no request is given.
     pub(super) fn taken_from_limit(&self, path: &Path) -> Option<String> {
         let (Step::Key(what), parents) = path.0.split_last()? else { return None };
         if parents.last() != Some(&Step::Key("requests".to_owned())) {
@@ -185,7 +186,7 @@ impl Context<'_> {
     }
 }
 
-/// What becomes of a port by which a worker's Service is called.
+/// Judges a port by which a worker's Service is called.
 fn port(service: &Value, value: Option<&Value>, keep: &str) -> Option<Verdict> {
     let value = value?;
     let is_same_port = |port: &Value| {

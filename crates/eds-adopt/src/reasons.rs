@@ -1,8 +1,9 @@
 //! Why a leaf is lost, replaced or added, and what to do: a table by kind and path.
 //!
-//! Paths within a Deployment's pods begin with what they are of: `main` (the worker's container), `init` (the one
-//! that becomes the claim's init container), `sidecar` and `otherinit` (all others), `pod`. A pattern that ends in
-//! `*` holds for everything that begins so. The first that fits counts; a leaf without one is reported all the same.
+//! Paths within a Deployment's pods begin with what they belong to: `main` (the worker's
+//! container), `init` (the one that becomes the claim's init container), `sidecar` and `otherinit`
+//! (all others), `pod`. A pattern ending in `*` matches everything with that beginning. The first
+//! match counts; a leaf without one is reported all the same.
 
 use serde_json::Value;
 
@@ -730,7 +731,8 @@ pub(crate) fn added(kind: &str, place: &str) -> Option<Reason> {
     find(ADDED, kind, place)
 }
 
-/// Why a leaf is not a person's: `kubectl get -o yaml` shows what the API server and controllers wrote.
+/// Says why a leaf is not a person's: `kubectl get -o yaml` shows what the API server and
+/// controllers wrote.
 pub(crate) fn server(kind: &str, pattern: &str, value: Option<&Value>) -> Option<&'static str> {
     const METADATA: [&str; 8] = [
         "uid",

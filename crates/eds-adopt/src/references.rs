@@ -1,4 +1,5 @@
-//! What the variables of a container are worth: Kubernetes resolves `$(NAME)` in `env` by what stands before it.
+//! The values of a container's variables: Kubernetes resolves `$(NAME)` in `env` from the variables
+//! before it.
 
 use kube_object::object::Fields;
 use std::collections::HashMap;
@@ -7,13 +8,13 @@ use serde_json::Value;
 
 use super::variables::{config_value, keys};
 
-/// What is found by its name.
+/// Finds an object by kind and name.
 pub(super) type Find<'f, 'a> = &'f dyn Fn(&str, &str) -> Option<&'a Value>;
 
-/// Longer values are not resolved: each variable can double what the one before it says.
+/// Longer values are not resolved: each variable can double the one before it.
 const LONGEST: usize = 4 * 1024;
 
-/// The values of a container's variables. What stands elsewhere is only named.
+/// Returns the values of a container's variables. Values kept elsewhere are only named.
 pub(super) fn values<'a>(container: &Value, find: Find<'_, 'a>) -> HashMap<String, String> {
     let mut known: HashMap<String, String> = HashMap::new();
     for source in container.list("/envFrom") {
@@ -40,7 +41,7 @@ pub(super) fn values<'a>(container: &Value, find: Find<'_, 'a>) -> HashMap<Strin
             let value = find("ConfigMap", config).and_then(|object| config_value(object, key));
             value.map_or_else(|| named("ConfigMap", config, key), str::to_owned)
         } else if entry.get("valueFrom").is_some_and(Value::is_object) {
-            // A claim says it otherwise, and the report with it.
+            // A claim expresses this differently, and so does the report.
             continue;
         } else {
             resolved(entry.text("/value"), &known)
@@ -54,7 +55,7 @@ fn named(kind: &str, name: &str, key: &str) -> String {
     format!("\u{0}{kind} {name} {key}\u{0}")
 }
 
-/// A value with what its references stand for; one that stands for nothing stays as it is.
+/// Resolves the references in a value; one that refers to nothing stays as it is.
 fn resolved(value: &str, known: &HashMap<String, String>) -> String {
     let mut out = String::with_capacity(value.len());
     let mut rest = value;

@@ -1,4 +1,4 @@
-//! What became of the manifests, for a person and for a program.
+//! Reports what became of the manifests, for a person and for a program.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use kube_object::printable::printable;
 use kube_schema::diagnostics;
 use kube_schema::diagnostics::Severity;
 
-/// The report as one JSON document:
+/// Renders the report as one JSON document:
 ///
 /// ```text
 /// {"summary": {workers, refused, lost, replaced, added, kept, server, restartsPods}, "notes": [..],
@@ -21,9 +21,9 @@ use kube_schema::diagnostics::Severity;
 ///              why, todo, restartsPods, recreates}]}
 /// ```
 ///
-/// `fields` holds every leaf of every manifest once, as `pointer` (RFC 6901) in `object` at `file:line`, and what is
-/// added, with line 0. `kind` is `lost`, `replaced`, `added`, `kept` or `server` (written by the API server or a
-/// controller). Secrets are `***`.
+/// `fields` lists every leaf of every manifest once, as `pointer` (RFC 6901) in `object` at
+/// `file:line`, and what is added, with line 0. `kind` is `lost`, `replaced`, `added`, `kept` or
+/// `server` (written by the API server or a controller). Secrets are `***`.
 #[must_use]
 pub fn json(adoption: &Adoption) -> Value {
     let workers: Vec<Value> = adoption.workers.iter().map(worker_json).collect();
@@ -99,7 +99,7 @@ fn field_json(field: &Field) -> Value {
     })
 }
 
-/// The report for a person. `color` adds ANSI escapes.
+/// Renders the report for a person. `color` adds ANSI escapes.
 #[must_use]
 pub fn text(adoption: &Adoption, color: bool) -> String {
     let paint = |code: &str, text: &str| {
@@ -212,7 +212,7 @@ fn kept(out: &mut String, field: &Field) {
     let _ = writeln!(out, "    {}{}", printable(&field.path.to_string()), line_suffix(field));
 }
 
-/// What the API server and controllers wrote; their record of who wrote what in one line.
+/// Lists what the API server and controllers wrote; their record of who wrote what takes one line.
 fn server(out: &mut String, fields: &[&Field]) {
     let is_record = |field: &&&Field| field.path.pattern().starts_with("metadata.managedFields");
     fields.iter().filter(|field| !is_record(field)).for_each(|field| kept(out, field));
@@ -228,7 +228,7 @@ fn line_suffix(field: &Field) -> String {
     if field.line == 0 { String::new() } else { format!("  :{}", field.line) }
 }
 
-/// Fields that follow one another for one reason are said with it once.
+/// Groups consecutive fields that share a reason, which is given once.
 fn reasons(out: &mut String, fields: &[&Field]) {
     let is_same_reason = |a: &Field, b: &Field| a.why == b.why && a.todo == b.todo;
     for group in fields.chunk_by(|a, b| is_same_reason(a, b)) {
@@ -261,7 +261,7 @@ fn reasons(out: &mut String, fields: &[&Field]) {
     }
 }
 
-/// Whether two values read the same.
+/// Reports whether two values read the same.
 fn alike(old: Option<&Value>, new: Option<&Value>) -> bool {
     let plain = |value: Option<&Value>| {
         value.map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))

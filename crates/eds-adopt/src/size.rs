@@ -1,4 +1,4 @@
-//! The size that is nearest to a container's figures, and not smaller.
+//! Chooses the size closest to a container's figures, but not smaller.
 
 use kube_object::object::Fields;
 use serde_json::Value;
@@ -12,7 +12,7 @@ pub(super) struct Size {
     pub(super) resources: Value,
 }
 
-/// A size, chosen.
+/// A chosen size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Choice {
     pub(super) name: String,
@@ -20,12 +20,12 @@ pub(super) struct Choice {
     pub(super) guess: bool,
 }
 
-/// The figures that a size has.
+/// The figures of a size.
 const FIGURES: [(&str, &str); 4] =
     [("requests", "cpu"), ("requests", "memory"), ("limits", "cpu"), ("limits", "memory")];
 
-/// What a figure is, and as it was written. Only what is written counts: a request that Kubernetes takes from the
-/// limit is nobody's measure of what the worker needs.
+/// Returns a figure and its text. Only what is written counts: a request that Kubernetes derives
+/// from the limit says nothing about what the worker needs.
 fn figure(resources: &Value, part: &str, what: &str) -> Option<(f64, String)> {
     let value = resources.at(&format!("/{part}/{what}"))?;
     let written = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -33,7 +33,7 @@ fn figure(resources: &Value, part: &str, what: &str) -> Option<(f64, String)> {
     Some((amount, written))
 }
 
-/// What stands where a figure should stand, and is none.
+/// Lists what is in place of a figure but is not one.
 fn unreadable(resources: &Value) -> Vec<String> {
     let written = |(part, what): &(&str, &str)| {
         let value = resources.at(&format!("/{part}/{what}")).filter(|value| !value.is_null())?;
@@ -43,7 +43,7 @@ fn unreadable(resources: &Value) -> Vec<String> {
     FIGURES.iter().filter_map(written).collect()
 }
 
-/// What Kubernetes takes from the limit because no request is written, and the size asks for less of: a line.
+/// Says where the size requests less than what Kubernetes took from a limit without a request.
 pub(super) fn from_limits(resources: &Value, size: &Size) -> Option<String> {
     let differs = ["cpu", "memory"].into_iter().filter_map(|what| {
         let written =
@@ -63,7 +63,7 @@ pub(super) fn from_limits(resources: &Value, size: &Size) -> Option<String> {
     })
 }
 
-/// `sizes` are in their order, the smallest first.
+/// Chooses a size. `sizes` are in order, the smallest first.
 pub(super) fn choose(resources: &Value, sizes: &[Size], default: &str) -> Choice {
     let wanted: Vec<(&str, &str, f64, String)> = FIGURES
         .iter()

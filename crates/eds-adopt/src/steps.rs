@@ -1,8 +1,9 @@
 //! How to get from the manifests to the claim without losing a message.
 //!
-//! The Deployment is let go of, never handed over: what the claim does not say (a variable, a volume, a sidecar) would
-//! stay in it, because server-side apply takes away only what it has written itself. Its pods go on working until
-//! those of the claim's Deployment are ready; both read from one consumer, and NATS hands a message to one of them.
+//! The Deployment is released, never handed over: what the claim does not say (a variable, a
+//! volume, a sidecar) would stay in it, because server-side apply only removes what it wrote
+//! itself. Its pods keep working until those of the claim's Deployment are ready; both read from
+//! one consumer, and NATS gives each message to one of them.
 
 use kube_object::object::Fields;
 use serde_json::Value;
@@ -52,7 +53,7 @@ pub(super) fn tell(
             quoted(scaler.name())
         ));
     }
-    // KEDA refuses two scalers of one Deployment, and a Service keeps what the claim does not say.
+    // KEDA refuses two scalers for one Deployment, and a Service keeps what the claim does not say.
     let service = get(group.service);
     let mut old = Vec::new();
     let beside = |kind: &'static str| {
@@ -63,7 +64,7 @@ pub(super) fn tell(
     old.extend(scalers.map(|m| format!("scaledobject/{}", quoted(m.name()))));
     let autoscalers = get(group.autoscaler).into_iter().chain(beside("HorizontalPodAutoscaler"));
     old.extend(autoscalers.map(|m| format!("horizontalpodautoscaler/{}", quoted(m.name()))));
-    // One of another name is not in the way, and somebody may call it.
+    // A Service with another name is not in the way, and somebody may be calling it.
     let in_the_way = service.filter(|service| service.name() == claim);
     old.extend(in_the_way.map(|m| format!("service/{}", quoted(m.name()))));
     if same_name && !old.is_empty() {
@@ -135,8 +136,8 @@ pub(super) fn tell(
     worker.steps = steps;
 }
 
-/// Ends the pods that were let go of. Those that the claim's Deployment selects it takes for an old revision, and
-/// replaces by itself.
+/// Ends the released pods. Those that the claim's Deployment selects look like an old revision to
+/// it, and it replaces them itself.
 fn end_released_pods(worker: &Worker, workload: &super::Manifest, space: &str) -> Option<String> {
     let desired = worker.rendered.iter().find(|object| object.text("/kind") == "Deployment")?;
     let selector = workload.value.at("/spec/selector");
@@ -155,7 +156,7 @@ fn end_released_pods(worker: &Worker, workload: &super::Manifest, space: &str) -
     Some(format!("{what}: kubectl{space} delete replicaset -l {}", quoted(&labels.join(","))))
 }
 
-/// A word of a shell, whatever the manifests say.
+/// Quotes a word for the shell, whatever the manifests say.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._/-".contains(c);
     if !word.is_empty() && word.chars().all(plain) && !word.starts_with('-') {

@@ -1,8 +1,8 @@
-//! A container's environment, as a claim can say it.
+//! A container's environment, as a claim can express it.
 //!
-//! Kubernetes lets the last of two variables of a name count, and those of `env` over those of `envFrom`. A
-//! claim has plain values, single keys of Secrets and whole Secrets; so what stands in a ConfigMap that is among
-//! the manifests becomes a plain value, and what looks like a secret is asked from a Secret.
+//! In Kubernetes, the last of two variables with one name wins, and `env` wins over `envFrom`. A
+//! claim has plain values, single keys of Secrets and whole Secrets; so a value in a ConfigMap
+//! among the manifests becomes a plain value, and what looks like a secret must come from a Secret.
 
 use kube_object::object::Fields;
 use std::collections::{HashMap, HashSet};
@@ -19,7 +19,7 @@ pub(super) enum Origin {
     Plain(String),
     /// A key of a Secret.
     Secret { name: String, key: String },
-    /// A claim has no way to say it: what it is.
+    /// A claim cannot express it: what it is.
     Unsaid(String),
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Variable {
 }
 
 impl Variable {
-    /// Its value, where that is written in the manifests.
+    /// Returns its value, if the manifests contain it.
     pub(super) fn value(&self) -> Option<&str> {
         match &self.origin {
             Origin::Plain(value) => Some(value),
@@ -41,7 +41,7 @@ impl Variable {
         }
     }
 
-    /// Whether its value is written there, and should not be.
+    /// Reports whether its value is written there, and should not be.
     pub(super) fn is_plain_secret(&self) -> bool {
         self.value().is_some_and(|value| looks_secret(&self.name, value))
     }
@@ -50,13 +50,13 @@ impl Variable {
 /// An environment.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Environment {
-    /// In their order, each name once.
+    /// In order, each name once.
     pub(super) variables: Vec<Variable>,
     /// Secrets that are taken whole.
     pub(super) whole: Vec<String>,
-    /// Variables whose values stand where nothing is read, and where that is.
+    /// Variables with values that are not read, and where those are.
     pub(super) hidden: Vec<(String, String)>,
-    /// What cannot be said, a line each.
+    /// What a claim cannot express, one per line.
     pub(super) unsaid: Vec<String>,
 }
 
@@ -65,7 +65,7 @@ impl Environment {
         self.variables.iter().find(|variable| variable.name == name)
     }
 
-    /// What a container is given.
+    /// Returns what a container is given.
     pub(super) fn of(container: &Value, pod: &Value, namespace: &Namespace<'_>) -> Self {
         let mut all = Self::default();
         let mut found: Vec<Variable> = Vec::new();
@@ -90,7 +90,7 @@ impl Environment {
             }
             found.push(Variable { name: name.to_owned(), origin, comment });
         }
-        // The last of a name counts, at the place of the first.
+        // The last of a name counts, at the position of the first.
         let mut places: HashMap<String, usize> = HashMap::new();
         for variable in found {
             match places.get(&variable.name).and_then(|at| all.variables.get_mut(*at)) {
@@ -111,7 +111,8 @@ impl Environment {
             if !self.whole.iter().any(|known| known == secret) {
                 self.whole.push(secret.to_owned());
             }
-            // A later source counts, and in a claim a variable of spec.env would count over a Secret's key.
+            // A later source wins, but in a claim a variable in spec.env would win over a Secret's
+            // key.
             match namespace.secret(secret) {
                 Some(object) => {
                     let keys: HashSet<&str> =
@@ -165,8 +166,8 @@ impl Environment {
     }
 }
 
-/// A value as it is written where Kubernetes resolves variables, so that it stays what it is: in a ConfigMap nothing
-/// is resolved, and in a container's `env` are `$(NAME)`, and `$$` for a `$`.
+/// Escapes a value so that it stays the same where Kubernetes resolves variables: it resolves
+/// nothing in a ConfigMap, but in a container's `env` it does `$(NAME)`, and `$$` for a `$`.
 pub(super) fn literal(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     let mut rest = value;
@@ -183,7 +184,8 @@ pub(super) fn literal(value: &str) -> String {
     out
 }
 
-/// The Secret that is taken whole and has a key's variable too, and counts because it stands after the ConfigMap.
+/// Returns the Secret taken whole that has the variable's key too, and wins because it follows the
+/// ConfigMap.
 pub(super) fn overruling<'a>(
     container: &'a Value,
     config: &str,
@@ -201,12 +203,12 @@ pub(super) fn overruling<'a>(
     })
 }
 
-/// The value of a ConfigMap's key.
+/// Returns the value of a ConfigMap's key.
 pub(super) fn config_value<'a>(config: &'a Value, key: &str) -> Option<&'a str> {
     config.get("data")?.get(key)?.as_str()
 }
 
-/// The keys of a ConfigMap or a Secret.
+/// Returns the keys of a ConfigMap or a Secret.
 pub(super) fn keys<'a>(object: &'a Value, fields: &[&str]) -> Vec<&'a str> {
     let mut keys: Vec<&str> = fields
         .iter()

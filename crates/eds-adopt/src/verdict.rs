@@ -1,4 +1,4 @@
-//! What becomes of one leaf: what it is of decides who judges it.
+//! What becomes of one leaf: what it belongs to decides who judges it.
 
 use kube_object::object::Fields;
 use std::cell::OnceCell;
@@ -16,22 +16,22 @@ use golang::quantity;
 use kube_object::difference::{self, Options, Row, State, value_at};
 use kube_object::path::{Path, Step};
 
-/// Where KEDA asks for the lag, in a ScaledObject.
+/// Where KEDA requests the lag, in a ScaledObject.
 const MONITORING: &str = "spec.triggers[].metadata.natsServerMonitoringEndpoint";
 
 /// What an object is to the claim.
 pub(super) enum Role<'a> {
     /// The claim makes one of its kind.
     Composed(&'a Value),
-    /// Its workload, or what belongs to it, cannot become a claim: why.
+    /// Its workload, or what it belongs to, cannot become a claim: why.
     Refused(&'a str),
     /// The claim was not composed, because it is not valid.
     Invalid,
-    /// KEDA makes one of its own.
+    /// KEDA makes its own.
     Autoscaler,
-    /// It stays, and still means the worker.
+    /// It stays, and still refers to the worker.
     Beside,
-    /// Another object has made it, and will make it again.
+    /// Another object made it, and will make it again.
     Made(&'a str, &'a str),
     /// It has nothing to do with a worker.
     Other,
@@ -74,7 +74,7 @@ impl<'a> Role<'a> {
     }
 }
 
-/// What was found about a leaf.
+/// The verdict on a leaf.
 pub(super) struct Verdict {
     pub(super) kind: Kind,
     pub(super) new: Option<Value>,
@@ -97,7 +97,7 @@ impl Verdict {
     }
 }
 
-/// All that a leaf is judged by.
+/// Everything needed to judge a leaf.
 pub(super) struct Context<'a> {
     pub(super) index: &'a Index<'a>,
     pub(super) manifest: &'a Manifest,
@@ -106,7 +106,7 @@ pub(super) struct Context<'a> {
     pub(super) options: &'a Options,
     /// What the claims make.
     pub(super) made: &'a Made<'a>,
-    /// The worker's variables that are worth something else in what the claim becomes, once somebody asked.
+    /// The worker's variables that have another value in the rendered objects, computed on demand.
     pub(super) changed: OnceCell<HashSet<String>>,
 }
 
@@ -154,7 +154,7 @@ impl Context<'_> {
             Role::Beside => self.beside(path, &pattern, value),
             Role::Composed(_) => match row {
                 Some(row) => self.composed(path, &pattern, row),
-                // Nothing is left out, even where the comparison should have missed it.
+                // Nothing is dropped, even if the comparison should have missed it.
                 None => Verdict::new(Kind::Lost, reasons::GENERAL.0).todo(reasons::GENERAL.1),
             },
         }
@@ -249,14 +249,14 @@ impl Context<'_> {
         }
     }
 
-    /// Whether a leaf is of an init container that runs beside the worker for as long as it lives.
+    /// Reports whether a leaf belongs to an init container that keeps running beside the worker.
     fn runs_beside(&self, path: &Path) -> bool {
         let container = Path(path.0.iter().take(5).cloned().collect());
         let container = value_at(&self.manifest.value, &container);
         container.is_some_and(|container| container.text("/restartPolicy") == "Always")
     }
 
-    /// Whether a variable of the init container is also the worker's, with another value.
+    /// Reports whether a variable of the init container is also the worker's, with another value.
     fn init_differs(&self, path: &Path, pattern: &str, place: &str) -> bool {
         let entry = || {
             let name = self.variable(path, pattern)?;
@@ -279,7 +279,7 @@ impl Context<'_> {
         difference::place(&self.manifest.value, path, pattern, &self.options.renamed)
     }
 
-    /// Of a variable's leaf: the variable.
+    /// Returns the variable that a leaf belongs to.
     pub(super) fn variable<'v>(&'v self, path: &Path, pattern: &str) -> Option<&'v str> {
         let rest = pattern.strip_prefix("spec.template.spec.")?;
         let rest =
@@ -289,7 +289,8 @@ impl Context<'_> {
         Some(value_at(&self.manifest.value, &entry)?.text("/name"))
     }
 
-    /// A variable that is written the same, and refers to one that is worth something else in what the claim becomes.
+    /// Judges a variable that is written the same but refers to one with another value in the
+    /// rendered objects.
     fn resolved_otherwise(&self, path: &Path, pattern: &str, place: &str) -> Option<Verdict> {
         if place != "main.env[].value" {
             return None;
@@ -342,7 +343,7 @@ impl Context<'_> {
     }
 }
 
-/// Whether a leaf is an empty list or mapping that means the same as none.
+/// Reports whether a leaf is an empty list or mapping that means the same as none.
 fn is_empty(path: &Path, value: &Value) -> bool {
     const PLAIN: [&str; 10] = [
         "nodeSelector",
@@ -367,7 +368,7 @@ fn is_empty(path: &Path, value: &Value) -> bool {
     }
 }
 
-/// Whether the platform gives less.
+/// Reports whether the platform gives less.
 fn smaller(row: &Row<'_>) -> bool {
     let amount = |value: Option<&Value>| match value? {
         Value::String(text) => quantity::parse_to_float(text).ok(),

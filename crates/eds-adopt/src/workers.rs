@@ -1,4 +1,4 @@
-//! Which objects are workers, and what belongs to each.
+//! Finds which objects are workers, and what belongs to each.
 
 use kube_object::object::Fields;
 use std::collections::{BTreeMap, HashMap};
@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::input::Manifest;
 use super::{Namespace, nats};
 
-/// Workloads that are looked at in one run.
+/// How many workloads one run handles.
 pub(super) const MAX_WORKLOADS: usize = 500;
 
-/// A workload and the objects that belong to it, by their places among the manifests.
+/// A workload and the objects that belong to it, by their index among the manifests.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) workload: usize,
@@ -23,9 +23,9 @@ pub(super) struct Group {
     pub(super) account: Option<usize>,
     /// Everything else that refers to it, or that it refers to.
     pub(super) beside: Vec<usize>,
-    /// Why no claim can say it.
+    /// Why no claim can express it.
     pub(super) refused: Option<String>,
-    /// Whether it may be a worker all the same, so that its refusal is something lost.
+    /// Whether it may still be a worker, so that refusing it loses something.
     pub(super) may_work: bool,
 }
 
@@ -60,7 +60,7 @@ impl<'a> Index<'a> {
     }
 }
 
-/// What runs pods, and why a claim cannot be it. None for a Deployment.
+/// Says why a claim cannot replace a workload, if it cannot. `None` if it is no workload.
 fn workload(manifest: &Manifest) -> Option<Option<&'static str>> {
     Some(match (manifest.group(), manifest.kind()) {
         ("apps" | "extensions", "Deployment") => None,
@@ -102,12 +102,12 @@ fn workload(manifest: &Manifest) -> Option<Option<&'static str>> {
     })
 }
 
-/// Every workload, in the order of the manifests, with what belongs to it.
+/// Returns every workload, in the order of the manifests, with what belongs to it.
 pub(super) fn find(index: &Index<'_>) -> Result<Vec<Group>, String> {
     let mut groups = Vec::new();
     for (i, manifest) in index.manifests.iter().enumerate().filter(|(_, m)| !m.is_list) {
         let Some(reason) = workload(manifest) else { continue };
-        // What a controller made is told by what it made it of.
+        // What a controller made is covered by what it was made from.
         let controller = manifest.controller();
         if controller.is_some() && manifest.kind() != "Deployment" {
             continue;
@@ -150,7 +150,8 @@ pub(super) fn find(index: &Index<'_>) -> Result<Vec<Group>, String> {
     Ok(groups)
 }
 
-/// Whether something that runs pods reads from NATS, as far as its manifest says. What runs to an end is no worker.
+/// Reports whether something that runs pods reads from NATS, as far as its manifest says. What runs
+/// to completion is not a worker.
 fn may_work(index: &Index<'_>, manifest: &Manifest) -> bool {
     let found = |kind: &str, name: &str| {
         let at = index.find(index.namespace(manifest), kind, name)?;
@@ -166,7 +167,8 @@ fn may_work(index: &Index<'_>, manifest: &Manifest) -> bool {
     }
 }
 
-/// Of objects of one kind and name only the last is one: kubectl apply would apply each over the one before it.
+/// Refuses all but the last of several objects with one kind and name: kubectl apply would apply
+/// each over the one before.
 fn twice(index: &Index<'_>, groups: &mut [Group]) {
     for group in groups {
         let Some(manifest) = index.get(group.workload) else { continue };
@@ -187,7 +189,7 @@ fn twice(index: &Index<'_>, groups: &mut [Group]) {
     }
 }
 
-/// Those that name what they scale.
+/// Assigns objects that name what they scale.
 fn scalers(index: &Index<'_>, groups: &mut [Group]) {
     let workloads: HashMap<(&str, &str, &str), usize> = groups
         .iter()
@@ -233,9 +235,9 @@ fn scalers(index: &Index<'_>, groups: &mut [Group]) {
     }
 }
 
-/// Those that select pods by their labels.
+/// Assigns objects that select pods by their labels.
 fn selectors(index: &Index<'_>, groups: &mut [Group]) {
-    // One label of each selector leads to the few workloads that it may mean.
+    // One label of each selector leads to the few workloads that it may select.
     let mut by_label: HashMap<(&str, &str, &str), Vec<usize>> = HashMap::new();
     for (i, group) in groups.iter().enumerate() {
         let Some(workload) = index.get(group.workload) else { continue };
@@ -249,7 +251,7 @@ fn selectors(index: &Index<'_>, groups: &mut [Group]) {
         let Some((key, value)) = selector.iter().next() else { continue };
         let value = value.as_str().unwrap_or_default();
         let Some(found) = by_label.get(&(index.namespace(manifest), key, value)) else { continue };
-        // One that becomes a claim before one that does not.
+        // Prefer one that becomes a claim.
         let meant = found.iter().copied().filter(|at| {
             let workload = groups.get(*at).and_then(|group| index.get(group.workload));
             workload.is_some_and(|workload| selects(selector, &labels(workload).collect()))
@@ -261,7 +263,7 @@ fn selectors(index: &Index<'_>, groups: &mut [Group]) {
         if manifest.kind() != "Service" {
             group.beside.push(i);
         } else if let Some(first) = group.service {
-            // The one of the worker's own name is the worker's.
+            // The one with the worker's own name is the worker's.
             if Some(manifest.name()) == named(group.workload)
                 && named(first) != named(group.workload)
             {
@@ -276,7 +278,7 @@ fn selectors(index: &Index<'_>, groups: &mut [Group]) {
     }
 }
 
-/// Those that give a worker's ServiceAccount rights.
+/// Assigns objects that give a worker's ServiceAccount permissions.
 fn bindings(index: &Index<'_>, groups: &mut [Group]) {
     let mut accounts: HashMap<(&str, &str), usize> = HashMap::new();
     for (i, group) in groups.iter().enumerate() {
@@ -303,7 +305,7 @@ fn bindings(index: &Index<'_>, groups: &mut [Group]) {
     }
 }
 
-/// The labels of a workload's pods.
+/// Returns the labels of a workload's pods.
 pub(super) fn labels(workload: &Manifest) -> impl Iterator<Item = (&str, &Value)> {
     let labels = match workload.kind() {
         "Pod" => "/metadata/labels",
@@ -314,7 +316,7 @@ pub(super) fn labels(workload: &Manifest) -> impl Iterator<Item = (&str, &Value)
     labels.into_iter().flatten().map(|(key, value)| (key.as_str(), value))
 }
 
-/// The labels by which an object selects pods, and where they stand.
+/// Returns the labels by which an object selects pods, and where they are.
 pub(super) fn selector(
     manifest: &Manifest,
 ) -> Option<(&'static str, &serde_json::Map<String, Value>)> {
@@ -327,7 +329,7 @@ pub(super) fn selector(
     Some((at, manifest.value.object(at)?))
 }
 
-/// Whether a selector takes pods with these labels.
+/// Reports whether a selector matches pods with these labels.
 pub(super) fn selects(
     selector: &serde_json::Map<String, Value>,
     labels: &BTreeMap<&str, &Value>,
@@ -336,7 +338,7 @@ pub(super) fn selects(
         && selector.iter().all(|(key, value)| labels.get(key.as_str()) == Some(&value))
 }
 
-/// Where a workload says what its pods are.
+/// Returns a workload's pod template.
 fn pod(workload: &Manifest) -> &Value {
     let at = match workload.kind() {
         "Pod" => "/spec",
@@ -347,7 +349,7 @@ fn pod(workload: &Manifest) -> &Value {
     workload.value.at(at).unwrap_or(&Value::Null)
 }
 
-/// What the pods refer to.
+/// Assigns what the pods refer to.
 fn references(index: &Index<'_>, group: &mut Group) {
     let Some(workload) = index.get(group.workload) else { return };
     let namespace = index.namespace(workload);
@@ -389,7 +391,7 @@ fn references(index: &Index<'_>, group: &mut Group) {
     group.beside.dedup();
 }
 
-/// Chooses the container that is the worker, and refuses what is none.
+/// Chooses the container that is the worker, and refuses a workload that has none.
 fn judge(index: &Index<'_>, group: &mut Group) {
     let Some(workload) = index.get(group.workload) else { return };
     let name = workload.name();
@@ -437,13 +439,13 @@ fn judge(index: &Index<'_>, group: &mut Group) {
 }
 
 impl Namespace<'_> {
-    /// The ConfigMap of a name, where it is among the manifests.
+    /// Returns the ConfigMap of this name, if it is among the manifests.
     pub(super) fn config(&self, name: &str) -> Option<&Value> {
         let at = self.index.find(self.name, "ConfigMap", name)?;
         self.index.get(at).map(|found| &found.value)
     }
 
-    /// The Secret of a name, where it is among the manifests.
+    /// Returns the Secret of this name, if it is among the manifests.
     pub(super) fn secret(&self, name: &str) -> Option<&Value> {
         let at = self.index.find(self.name, "Secret", name)?;
         self.index.get(at).map(|found| &found.value)

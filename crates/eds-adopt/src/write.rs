@@ -1,4 +1,4 @@
-//! A claim as a person would write it: YAML in a chosen order, with comments.
+//! Writes a claim as a person would: YAML in a chosen order, with comments.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use kube_schema::yaml::{self, Node};
 /// YAML to be written.
 #[derive(Debug, Clone)]
 pub(super) enum Tree {
-    /// On the line of its key: a scalar, or a list or mapping in brackets.
+    /// On its key's line: a scalar, or a list or mapping in brackets.
     Inline(Value),
     Map(Vec<Item>),
     List(Vec<Item>),
@@ -25,7 +25,7 @@ pub(super) enum Item {
         tree: Tree,
         comment: Option<String>,
     },
-    /// A line that stands alone.
+    /// A comment on a line of its own.
     Comment(String),
 }
 
@@ -44,8 +44,8 @@ impl Item {
 }
 
 impl Tree {
-    /// Takes out what stands at a finding's path (`spec.env[2].name`): the innermost item of a list, or the
-    /// field. A comment takes its place. False where nothing is there.
+    /// Replaces what is at a finding's path (`spec.env[2].name`), the innermost list item or else
+    /// the field, with a comment. Returns `false` if nothing is there.
     pub(super) fn replace(&mut self, path: &str, comment: &str) -> bool {
         let (field, rest) = match path.split_once('.') {
             Some((field, rest)) => (field, Some(rest)),
@@ -132,7 +132,7 @@ impl Tree {
                             let space = if key.is_empty() { "" } else { " " };
                             let _ = writeln!(out, "{space}{}{comment}", inline(value, false));
                         }
-                        // The first field of a list's item stands on the line of its dash.
+                        // The first field of a list item is on the line of its dash.
                         Self::Map(_) if key.is_empty() => tree.write(out, depth + 2, true),
                         _ => {
                             let _ = writeln!(out, "{comment}");
@@ -145,7 +145,7 @@ impl Tree {
     }
 }
 
-/// One line that ends at its end.
+/// Writes a comment on one line that ends where it should.
 fn on_one_line(comment: &str) -> String {
     let comment: String = comment.chars().take(400).collect();
     printable(&comment).into_owned()
@@ -159,7 +159,7 @@ fn inline(value: &Value, within: bool) -> String {
             format!("[{}]", items.join(", "))
         }
         Value::Object(entries) => {
-            // What something is called comes first.
+            // Names come first.
             let rank = |key: &str| match key {
                 "name" => 0,
                 "secretKey" => 1,
@@ -176,7 +176,7 @@ fn inline(value: &Value, within: bool) -> String {
     }
 }
 
-/// A string without quotes where it is read as that string, else in quotes.
+/// Writes a string without quotes if it reads back as that string, else in quotes.
 fn scalar(text: &str, within: bool) -> String {
     let safe = |c: char| {
         c.is_ascii_alphanumeric() || "_-./:@$+()*=%".contains(c) || (!within && " ,".contains(c))

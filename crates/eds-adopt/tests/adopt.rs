@@ -1,4 +1,5 @@
-//! Whatever the manifests say, the report has each of their leaves once, and the claim's text can be read.
+//! Whatever the manifests say, the report has each of their leaves once, and the claim's text can
+//! be parsed.
 
 #![cfg(test)]
 
@@ -32,7 +33,7 @@ fn platform() -> Platform<'static> {
     Platform { api, composition, composite_kind: "XEventDrivenService", namespace: "default" }
 }
 
-/// Every leaf of a value, as JSON pointers.
+/// Collects every leaf of a value, as JSON pointers.
 fn leaves(value: &Value, at: String, found: &mut Vec<String>) {
     let escaped = |key: &str| key.replace('~', "~0").replace('/', "~1");
     match value {
@@ -81,7 +82,7 @@ fn check(objects: &[Value]) {
     for printed in [&claims, &text] {
         assert!(printed.chars().all(|c| c == '\n' || is_printable(c)), "{printed:?}");
     }
-    // What is kept is in what the claim becomes, or is not the claim's to say.
+    // What is kept is in the rendered objects, or is not for the claim to say.
     for field in adoption.fields.iter().filter(|field| field.kind == Kind::Replaced) {
         assert!(!field.why.is_empty(), "{field:?}");
     }
@@ -145,7 +146,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Puts a value somewhere into another.
+/// Puts a value somewhere inside another.
 fn put(root: &mut Value, steps: &[usize], key: &str, value: Value) {
     let mut at = root;
     for step in steps {
@@ -187,13 +188,13 @@ proptest! {
             let object = object % objects.len();
             put(&mut objects[object], &steps, key, value);
         }
-        // A list around objects, or no object at all, is another matter.
+        // A list around objects, or something that is no object, is another matter.
         objects.retain(|object| object.is_object());
         check(&objects);
     }
 }
 
-/// What the fields say of one change of a worker, which a claim either can say or cannot.
+/// What the fields say about one change to a worker, which a claim either can express or cannot.
 #[test]
 fn one_change_at_a_time() {
     let base: Vec<Value> =

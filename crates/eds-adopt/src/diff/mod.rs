@@ -1,4 +1,5 @@
-//! What applying claims would change, field by field, in kubectl's direction: `-` as it is, `+` as the claim has it.
+//! What applying claims would change, field by field, in kubectl's direction: `-` as it is, `+` as
+//! the claim has it.
 //!
 //! ```text
 //! objects before, objects after -> pairs (same kind, namespace and name; or renamed) -> difference -> report
@@ -24,16 +25,16 @@ pub enum Fate {
     Same,
     /// Some of its fields change.
     Changed,
-    /// It is made.
+    /// It is created.
     Made,
-    /// An object of another name takes its place; it has to be deleted by whoever made it.
+    /// An object with another name replaces it; whoever made it has to delete it.
     Renamed,
-    /// It goes.
+    /// It is deleted.
     Deleted,
 }
 
 impl Fate {
-    /// `same`, `changed`, `made`, `renamed`, `deleted`.
+    /// Returns `same`, `changed`, `made`, `renamed` or `deleted`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -51,19 +52,19 @@ impl Fate {
 pub struct Change {
     /// Where.
     pub path: String,
-    /// The same as a JSON pointer.
+    /// Where, as a JSON pointer.
     pub pointer: String,
-    /// As it is, fit to be shown.
+    /// The present value, safe to show.
     pub before: Option<Value>,
-    /// As the claim has it, fit to be shown.
+    /// The claim's value, safe to show.
     pub after: Option<Value>,
-    /// Whether this makes every pod start again.
+    /// Whether this restarts every pod.
     pub restarts_pods: bool,
-    /// Whether it cannot be changed, so that the object has to be made again.
+    /// Whether it is immutable, so that the object has to be recreated.
     pub recreates: bool,
-    /// Why the platform has it otherwise, where that is known.
+    /// Why the platform differs here, if that is known.
     pub why: Option<&'static str>,
-    /// What somebody has to see to, because the worker loses this or gets it otherwise.
+    /// What somebody has to take care of, because the worker loses this or gets it differently.
     pub todo: Option<&'static str>,
 }
 
@@ -74,46 +75,47 @@ pub struct ObjectDiff {
     pub kind: String,
     /// Namespace.
     pub namespace: String,
-    /// Name, as it is; of what is made, as it will be.
+    /// Its present name or, for an object to be created, its future name.
     pub name: String,
-    /// The name that takes its place.
+    /// The name that replaces it.
     pub new_name: Option<String>,
     /// What happens to it.
     pub fate: Fate,
     /// Its fields that change.
     pub changes: Vec<Change>,
-    /// Patterns of those that stay: `spec.template.spec.containers[].image`.
+    /// Patterns of the fields that stay the same: `spec.template.spec.containers[].image`.
     pub same: Vec<String>,
 }
 
-/// All that would change.
+/// Everything that would change.
 #[derive(Debug, Clone, Default)]
 pub struct Diff {
     /// Objects, in the order of the claims.
     pub objects: Vec<ObjectDiff>,
-    /// What to know besides.
+    /// What else to know.
     pub notes: Vec<String>,
 }
 
 /// What the objects before are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Base {
-    /// Everything that the claims were: what is not there any more is deleted with them.
+    /// Everything that the claims were composed to: what is no longer there is deleted with them.
     Claims,
-    /// Manifests, of which some belong to others: those stay.
+    /// Manifests, some of which belong to others: those stay.
     Manifests,
     /// What the API server has, and what it would have: everything counts, nothing is filled in.
     Live,
 }
 
 impl Diff {
-    /// Whether anything would change.
+    /// Returns whether nothing would change.
     #[must_use]
     pub fn is_same(&self) -> bool {
         self.objects.iter().all(|object| object.fate == Fate::Same)
     }
 
-    /// Whether every difference has its reason, without consequences for the worker, and nothing is deleted.
+    /// Returns whether every difference is explained and harmless to the worker, and nothing is
+    /// deleted.
     #[must_use]
     pub fn is_explained(&self) -> bool {
         let explained = |change: &Change| change.why.is_some() && change.todo.is_none();
@@ -122,7 +124,7 @@ impl Diff {
             .all(|object| object.fate != Fate::Deleted && object.changes.iter().all(explained))
     }
 
-    /// Compares what is with what claims become.
+    /// Compares the present objects with what claims become.
     #[must_use]
     pub fn of(before: &[Value], after: &[Value], base: Base) -> Self {
         let mut diff = Self::default();
@@ -140,7 +142,7 @@ impl Diff {
                 }
             }
         }
-        // The one of a kind that is left on both sides is the same thing under another name.
+        // If one object of a kind is left on either side, it is the same thing under another name.
         for at in unmatched {
             let Some((slot, new)) = pairs.get_mut(at) else { continue };
             let of_kind = |object: &&Value| object.text("/kind") == new.text("/kind");
@@ -152,7 +154,7 @@ impl Diff {
                 open.retain(|other| !std::ptr::eq(*other, old));
             }
         }
-        // What a Service means by the name of a port is its Deployment's to say.
+        // Only the Deployment can say what a Service means by the name of a port.
         let ports = pairs.iter().filter_map(|(old, new)| {
             let old = old.filter(|_| new.text("/kind") == "Deployment")?;
             let ports = difference::named_ports(old).into_iter();
@@ -169,7 +171,7 @@ impl Diff {
                 diff.notes.push(format!("{}: {}", change.path, order::WHY));
             }
         }
-        // Of the same name in another namespace: another object.
+        // The same name in another namespace is another object.
         for old in open.iter().filter(|_| base == Base::Manifests) {
             let is_same_text = |new: &&Value, pointer| old.text(pointer) == new.text(pointer);
             if after
@@ -197,7 +199,7 @@ fn same_object(old: &Value, new: &Value) -> bool {
     is_same_text("/kind") && is_same_text("/metadata/name") && same_namespace(old, new)
 }
 
-/// Whether an object says no namespace: it goes where it is applied.
+/// Reports whether an object has no namespace: it goes where it is applied.
 fn is_placeless(object: &Value) -> bool {
     object.namespace().is_empty()
 }
@@ -206,7 +208,7 @@ fn same_namespace(old: &Value, new: &Value) -> bool {
     is_placeless(old) || old.namespace() == new.namespace()
 }
 
-/// The service that an object belongs to: namespace and name.
+/// Returns the service that an object belongs to: namespace and name.
 fn service(object: &Value) -> (&str, &str) {
     let text_at = |pointer| object.text(pointer);
     (text_at("/metadata/namespace"), text_at("/metadata/labels/app.kubernetes.io~1name"))
@@ -239,7 +241,7 @@ fn object(
         let place = row.path.pattern();
         let is_server = reasons::server(&diff.kind, &place, row.before.or(row.after)).is_some();
         let unsaid = place == "metadata.namespace" && row.before.is_none() && old.is_some();
-        // KEDA's number of pods is nobody's to change.
+        // KEDA owns the number of pods; nobody else changes it.
         let scaled = place == "spec.replicas" && diff.kind == "Deployment" && row.after.is_none();
         if row.state == State::Same {
             diff.same.extend(old.is_some().then_some(place));
@@ -284,8 +286,8 @@ fn object(
     diff
 }
 
-/// Whether what is lost or replaced there is the worker's, and not only a name by which others know it. `role` is a
-/// place of [`difference::place`].
+/// Reports whether what is lost or replaced here is the worker's own, not just a name others know
+/// it by. `role` is a place of [`difference::place`].
 fn is_workers(kind: &str, role: &str) -> bool {
     let named = matches!(role, "metadata.name" | "main.name" | "init.name")
         || role.contains("metadata.labels")
@@ -294,7 +296,7 @@ fn is_workers(kind: &str, role: &str) -> bool {
     matches!(kind, "Deployment" | "ServiceAccount" | "ScaledObject") && !named
 }
 
-/// Containers that have become the claim's: the only one, or the first where none has its name.
+/// Returns the containers that became the claim's: the only one, or the first if none has its name.
 fn renamed(before: &Value, new: &Value) -> BTreeMap<String, String> {
     let names = |object: &Value, list: &str| -> Vec<String> {
         let list = object.at(&format!("/spec/template/spec/{list}")).and_then(Value::as_array);

@@ -1,5 +1,5 @@
-//! The order of variables, where it decides what a value is: kubelet fills in `$(NAME)` only from variables that stand
-//! before it in the list (`makeEnvironmentVariables`), and leaves it as text elsewhere.
+//! The order of variables, where it decides a value: kubelet only expands `$(NAME)` from variables
+//! earlier in the list (`makeEnvironmentVariables`), and otherwise leaves it as text.
 
 use kube_object::object::Fields;
 use std::collections::{BTreeMap, HashMap};
@@ -16,7 +16,7 @@ pub(super) const WHY: &str = "Kubernetes fills in $(NAME) only from variables th
 const TODO: &str =
     "see that the variable is what the worker needs, or write its value without $(...)";
 
-/// Variables with the same value on both sides that are resolved on one side alone.
+/// Returns variables with the same value on both sides that are resolved on only one of them.
 pub(super) fn changes(
     before: &Value,
     after: &Value,
@@ -48,7 +48,7 @@ pub(super) fn changes(
     changes
 }
 
-/// A container's variables: of each name, where it is set first, and where it is set last, with its value.
+/// A container's variables: where each name is set first and last, and its value.
 struct Env<'a> {
     first: HashMap<&'a str, usize>,
     last: BTreeMap<&'a str, (usize, &'a str)>,
@@ -65,13 +65,13 @@ impl<'a> Env<'a> {
         env
     }
 
-    /// Whether a variable is set before a place; none where it is not set at all.
+    /// Returns whether a variable is set before a place; `None` if it is not set at all.
     fn knows(&self, name: &str, at: usize) -> Option<bool> {
         self.first.get(name).map(|first| *first < at)
     }
 }
 
-/// Pairs of names, in their order before and after.
+/// Returns pairs of names, in their order before and after.
 fn swapped<'a>(old: &Env<'a>, new: &Env<'a>) -> Vec<([&'a str; 2], [&'a str; 2])> {
     let mut all = Vec::new();
     for (name, (at, value)) in old.last.iter().filter(|(_, (_, value))| value.contains('$')) {

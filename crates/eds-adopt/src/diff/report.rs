@@ -1,4 +1,4 @@
-//! A difference, for a person and for a program.
+//! Reports a difference, for a person and for a program.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Change, Diff, Fate, ObjectDiff};
 use kube_object::printable::printable;
 
-/// The difference as one JSON document:
+/// Renders the difference as one JSON document:
 ///
 /// ```text
 /// {"summary": {same, objects, fields, restartsPods, recreates, renames, deletes}, "notes": [..],
@@ -16,9 +16,9 @@ use kube_object::printable::printable;
 ///               recreates, why, todo}]}]}
 /// ```
 ///
-/// `fate` is `same`, `changed`, `made`, `renamed` or `deleted`. `before` is what is, `after` what the claim has; a side
-/// that does not say it is null. `todo` is what somebody has to see to, because the worker loses this. Secrets are
-/// `***`.
+/// `fate` is `same`, `changed`, `made`, `renamed` or `deleted`. `before` is the present value,
+/// `after` the claim's; a side without the field is null. `todo` is what somebody has to take care
+/// of, because the worker loses this. Secrets are `***`.
 #[must_use]
 pub fn json(diff: &Diff) -> Value {
     let changes = |object: &ObjectDiff| -> Vec<Value> {
@@ -67,11 +67,11 @@ pub fn json(diff: &Diff) -> Value {
     })
 }
 
-/// The difference as Markdown: what is the same in short, and a table of what differs, and why.
+/// Renders the difference as Markdown: a summary of what is the same, and a table of the rest.
 #[must_use]
 pub fn markdown(diff: &Diff) -> String {
     let cell = |text: &str| printable(text).replace('|', "\\|");
-    // The kind says which object it is, unless there are several.
+    // The kind identifies the object, unless there are several.
     let called = |object: &ObjectDiff| {
         let alone = diff.objects.iter().filter(|other| other.kind == object.kind).count() == 1;
         let ObjectDiff { kind, namespace, name, .. } = object;
@@ -108,7 +108,7 @@ pub fn markdown(diff: &Diff) -> String {
             }
         }
         for (why, changes) in groups {
-            // A variable that is added is said by its name.
+            // An added variable is listed by name.
             let names: HashSet<&str> = changes
                 .iter()
                 .filter(|change| change.before.is_none())
@@ -133,7 +133,7 @@ pub fn markdown(diff: &Diff) -> String {
     out
 }
 
-/// What a field is about: `containers[].livenessProbe` of all that stands below it.
+/// Returns what a field is about: `containers[].livenessProbe` for everything below it.
 fn part(pattern: &str) -> String {
     let pattern = pattern.strip_prefix("spec.template.spec.").unwrap_or(pattern);
     let steps =
@@ -146,7 +146,7 @@ fn part(pattern: &str) -> String {
     format!("{head}{}", parts.join(".")).trim_end_matches("[]").to_owned()
 }
 
-/// The difference for a person. `color` adds ANSI escapes.
+/// Renders the difference for a person. `color` adds ANSI escapes.
 #[must_use]
 pub fn text(diff: &Diff, color: bool) -> String {
     let paint = |code: &str, text: &str| {
