@@ -8,7 +8,7 @@ mod transforms;
 mod values;
 
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use serde_json::{Map, Value, json};
 
 /// A seeded source of choices.

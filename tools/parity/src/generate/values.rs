@@ -1,6 +1,6 @@
 //! JSON values that are hard to carry: numbers at the edges, text in many scripts.
 
-use rand::Rng;
+use rand::RngExt;
 use serde_json::{Map, Value, json};
 
 use super::Gen;
