@@ -19,6 +19,10 @@ demo: ## the main job, shown: a claim checked, its manifests, a mistake explaine
 build: ## release binaries: target/release/eds, target/release/eds-function
 	$(CARGO) build --release --locked
 
+.PHONY: dist
+dist: ## what is shipped, optimized across crates (takes long): target/dist/eds, eds-function, agent-executor
+	scripts/dist.sh eds eds-function agent-executor
+
 .PHONY: test
 test: ## everything that must pass before a change lands: lint, all Rust tests, conformance
 	scripts/needs.sh test

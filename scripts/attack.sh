@@ -16,7 +16,8 @@ else
   echo 'attack: NOT COMPARED, the Go function is not here' >&2
 fi
 cd "$root"
-echo 'attack: building release binaries' >&2
-cargo build --quiet --release --locked --bin eds-bench --bin eds-function
+echo 'attack: building what is shipped, and what attacks it' >&2
+function=$(scripts/dist.sh eds-function)
+cargo build --quiet --release --locked -p eds-bench
 target=$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release
-exec "$target/eds-bench" attack --eds-function "$target/eds-function" "${go[@]}" --out "$root/bench/out" "$@"
+exec "$target/eds-bench" attack --eds-function "$function" "${go[@]}" --out "$root/bench/out" "$@"

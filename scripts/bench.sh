@@ -30,12 +30,14 @@ for name in ajv check-jsonschema; do
 done
 
 cd "$root"
-echo 'bench: building release binaries' >&2
-cargo build --quiet --release --locked --bin eds-bench --bin eds --bin eds-function
+echo 'bench: building what is shipped, and what measures it' >&2
+eds=$(scripts/dist.sh eds)
+function=$(scripts/dist.sh eds-function)
+cargo build --quiet --release --locked -p eds-bench
 target=$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release
 
 exec "$target/eds-bench" run \
-  --eds "$target/eds" --eds-function "$target/eds-function" \
+  --eds "$eds" --eds-function "$function" \
   --go-function "$go_function" --crossplane-cli "$cli" --crossplane "$core" \
   --claim "$api/examples/full-claim.yaml" \
   --composition "$api/compositions/event-driven-service-composition.yaml" \

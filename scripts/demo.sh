@@ -2,7 +2,8 @@
 # The main job, shown: a claim is checked, becomes its manifests, and a mistake in it is explained. Needs no cluster.
 #
 #   scripts/demo.sh
-#   EDS=path/to/eds scripts/demo.sh     with that binary instead of building the workspace's
+#   EDS=path/to/eds scripts/demo.sh             with that binary instead of building the workspace's
+#   EDS_DEMO_PROFILE=dev scripts/demo.sh        built with another profile of Cargo.toml than `demo`
 #
 # Exit 0: shown; 1: not as it should be; 2: eds could not be built.
 set -euo pipefail
@@ -12,8 +13,10 @@ cd "$root"
 if [ -z "${EDS:-}" ]; then
   scripts/needs.sh demo
   # eds alone, without optimization: what is shown takes milliseconds either way, and linking it all takes minutes.
-  cargo build --locked --profile demo --bin eds || exit 2
-  EDS=${CARGO_TARGET_DIR:-target}/demo/eds
+  profile=${EDS_DEMO_PROFILE:-demo}
+  cargo build --locked --profile "$profile" --bin eds || exit 2
+  [ "$profile" != dev ] || profile=debug
+  EDS=${CARGO_TARGET_DIR:-target}/$profile/eds
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -4,25 +4,21 @@
 
 FUNCTION_PACKAGE=bizmatters/function-event-driven-service
 
-# function_binary: the static binary; built by cargo unless
+# function_binary: the static binary, as it is shipped; built unless
 # EDS_FUNCTION_BINARY names one.
 function_binary() {
-  local target=${CARGO_TARGET_DIR:-$REPO_DIR/target}
   if [ -n "${EDS_FUNCTION_BINARY:-}" ]; then
     [ -x "$EDS_FUNCTION_BINARY" ] || die "EDS_FUNCTION_BINARY ($EDS_FUNCTION_BINARY) is not a program"
     realpath "$EDS_FUNCTION_BINARY"
     return
   fi
   say "building eds-function (log: $LOG/cargo.log)"
-  static_build eds-function >&2
-  echo "$target/x86_64-unknown-linux-gnu/release/eds-function"
+  dist_build eds-function
 }
 
-# static_build BINARY: with the C library inside, so that it starts on an empty
-# root. An explicit target keeps the flag away from build scripts.
-static_build() {
-  (cd "$REPO_DIR" && RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static" nice -n 10 \
-    cargo build --release --locked --target x86_64-unknown-linux-gnu --bin "$1") >"$LOG/cargo.log" 2>&1 || {
+# dist_build BINARY: builds it as it is shipped, and prints where it is.
+dist_build() {
+  nice -n 10 "$REPO_DIR/scripts/dist.sh" "$1" 2>"$LOG/cargo.log" || {
     tail -n 20 "$LOG/cargo.log" >&2
     die "$1 does not build; the whole log is $LOG/cargo.log"
   }
