@@ -1,9 +1,9 @@
 //! An OCI image reference, and what follows from its tag and digest.
 
-/// The parts of an image reference that decide pull policy and version label.
+/// The parts of an image reference that determine the pull policy and the version label.
 ///
-/// The grammar is that of `distribution/reference`: `[domain[:port]/]path[:tag][@digest]`. What
-/// comes after the last `/` decides: a colon before it belongs to the registry's port.
+/// The grammar is that of `distribution/reference`: `[domain[:port]/]path[:tag][@digest]`. Only
+/// what follows the last `/` matters: a colon before it belongs to the registry's port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     /// The whole reference, as written.
@@ -15,8 +15,8 @@ pub struct Image {
 }
 
 impl Image {
-    /// Splits a reference. It does not judge the repository's name (the API's schema does); it
-    /// refuses what has no name at all.
+    /// Splits a reference. Does not validate the repository's name (the API's schema does), but
+    /// refuses a reference without one.
     pub fn parse(reference: &str) -> Result<Self, String> {
         let (name, digest) = match reference.split_once('@') {
             Some((name, digest)) => (name, Some(digest.to_owned())),
@@ -34,9 +34,9 @@ impl Image {
         Ok(Self { reference: reference.to_owned(), tag, digest })
     }
 
-    /// `Always` where the tag is `latest`, or absent without a digest; else `IfNotPresent`. This is
-    /// what the API server would default to (`SetDefaults_Container` in
-    /// `pkg/apis/core/v1/defaults.go`), said in the manifest so that a person sees it.
+    /// Returns `Always` if the tag is `latest`, or absent without a digest; `IfNotPresent`
+    /// otherwise. The API server defaults to the same (`SetDefaults_Container` in
+    /// `pkg/apis/core/v1/defaults.go`); the manifest spells it out for people.
     pub fn pull_policy(&self) -> &'static str {
         match (&self.tag, &self.digest) {
             (Some(tag), _) if tag == "latest" => "Always",
@@ -45,9 +45,9 @@ impl Image {
         }
     }
 
-    /// Value of `app.kubernetes.io/version`: the tag as a valid label value, `latest` where neither
-    /// tag nor digest is given, the first 12 hex digits of a digest. None where nothing of the tag
-    /// may stand in a label.
+    /// Returns the value of `app.kubernetes.io/version`: the tag as a valid label value, `latest`
+    /// if there is neither tag nor digest, or the first 12 hex digits of a digest. Returns `None`
+    /// if no part of the tag is allowed in a label.
     pub fn version_label(&self) -> Option<String> {
         if let Some(label) = self.tag.as_deref().and_then(label_value) {
             return Some(label);
@@ -60,8 +60,9 @@ impl Image {
     }
 }
 
-/// The longest part of a tag that is a label value: at most 63 characters of `[-_.A-Za-z0-9]`, a
-/// letter or digit at both ends (`k8s.io/apimachinery/pkg/util/validation`).
+/// Returns the longest part of a tag that is a label value: at most 63 characters of
+/// `[-_.A-Za-z0-9]`, with a letter or digit at both ends
+/// (`k8s.io/apimachinery/pkg/util/validation`).
 fn label_value(tag: &str) -> Option<String> {
     let kept: String = tag
         .chars()

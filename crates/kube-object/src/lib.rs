@@ -1,7 +1,8 @@
-//! Kubernetes objects as plain JSON: reading them, comparing them, and saying what of them may be shown.
+//! Kubernetes objects as plain JSON: reading and comparing them, and deciding what may be shown.
 //!
-//! In: objects that the API server answered or a file says. Out: their fields, conditions and
-//! differences. It must not know a schema, a file's text, or what an EventDrivenService is.
+//! Takes objects as the API server returns them or files contain them. Returns their fields,
+//! conditions and differences. It must not know about schemas, the text of files, or what an
+//! EventDrivenService is.
 //!
 //! ```text
 //! object      fields, lists, conditions

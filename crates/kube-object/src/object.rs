@@ -1,7 +1,7 @@
-//! Reading Kubernetes objects that are plain JSON: what the API server answered, what a file says.
+//! Reads Kubernetes objects as plain JSON, from the API server or from files.
 //!
-//! Places are JSON pointers (RFC 6901), such as `/spec/template/spec/containers/0/image`. What is not
-//! there reads as nothing: an empty text, 0, no items.
+//! Places are JSON pointers (RFC 6901), such as `/spec/template/spec/containers/0/image`. Missing
+//! values read as empty: an empty text, 0, no items.
 
 use std::borrow::Cow;
 
@@ -10,69 +10,69 @@ use serde_json::{Map, Value};
 /// A JSON object; its keys are sorted.
 pub type Object = Map<String, Value>;
 
-/// What is read of an object.
+/// Access to an object's fields.
 pub trait Fields {
-    /// The value at a JSON pointer.
+    /// Returns the value at a JSON pointer.
     fn at(&self, pointer: &str) -> Option<&Value>;
 
-    /// The text at a JSON pointer; empty where there is none.
+    /// Returns the text at a JSON pointer, or an empty text if there is none.
     fn text(&self, pointer: &str) -> &str {
         self.at(pointer).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// The integer at a JSON pointer.
+    /// Returns the integer at a JSON pointer.
     fn integer(&self, pointer: &str) -> Option<i64> {
         self.at(pointer).and_then(Value::as_i64)
     }
 
-    /// The integer at a JSON pointer; 0 where there is none, as Kubernetes leaves zeros out.
+    /// Returns the integer at a JSON pointer, or 0 if there is none, since Kubernetes omits zeros.
     fn number(&self, pointer: &str) -> i64 {
         self.integer(pointer).unwrap_or_default()
     }
 
-    /// Whether `true` stands at a JSON pointer.
+    /// Reports whether the value at a JSON pointer is `true`.
     fn is_true(&self, pointer: &str) -> bool {
         self.at(pointer) == Some(&Value::Bool(true))
     }
 
-    /// The items of the list at a JSON pointer.
+    /// Returns the items of the list at a JSON pointer.
     fn list(&self, pointer: &str) -> std::slice::Iter<'_, Value> {
         self.at(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default().iter()
     }
 
-    /// The fields at a JSON pointer, where an object stands there.
+    /// Returns the fields at a JSON pointer, if there is an object.
     fn object(&self, pointer: &str) -> Option<&Object> {
         self.at(pointer).and_then(Value::as_object)
     }
 
-    /// `metadata.name`.
+    /// Returns `metadata.name`.
     fn name(&self) -> &str {
         self.text("/metadata/name")
     }
 
-    /// `metadata.namespace`.
+    /// Returns `metadata.namespace`.
     fn namespace(&self) -> &str {
         self.text("/metadata/namespace")
     }
 
-    /// The annotation of this key.
+    /// Returns the annotation with this key.
     fn annotation(&self, key: &str) -> Option<&str> {
         self.object("/metadata/annotations")?.get(key)?.as_str()
     }
 
-    /// The condition of this type in `status.conditions`.
+    /// Returns the condition of this type in `status.conditions`.
     fn condition(&self, type_: &str) -> Option<Condition<'_>> {
         let found = self.list("/status/conditions").find(|c| c.text("/type") == type_)?;
         let (status, reason) = (found.text("/status"), found.text("/reason"));
         Some(Condition { status, reason, message: found.text("/message") })
     }
 
-    /// Whether the condition of this type is True.
+    /// Reports whether the condition of this type is True.
     fn is(&self, type_: &str) -> bool {
         self.condition(type_).is_some_and(|condition| condition.status == "True")
     }
 
-    /// Why the condition of this type is not True; nothing where it is.
+    /// Returns why the condition of this type is not True, or `None` if it is.
     fn why_not(&self, type_: &str) -> Option<String> {
         match self.condition(type_) {
             Some(c) if c.status == "True" => None,
@@ -97,7 +97,7 @@ impl Fields for Object {
 
 fn tokens(pointer: &str) -> Option<std::str::Split<'_, char>> {
     let mut tokens = pointer.split('/');
-    // What stands before the first slash must be nothing.
+    // There must be nothing before the first slash.
     tokens.next().filter(|first| first.is_empty()).map(|_| tokens)
 }
 
@@ -116,7 +116,7 @@ fn unescaped(token: &str) -> Cow<'_, str> {
     }
 }
 
-/// A key as it stands in a JSON pointer: `app.kubernetes.io~1name`.
+/// Escapes a key for a JSON pointer: `app.kubernetes.io~1name`.
 #[must_use]
 pub fn escaped(key: &str) -> Cow<'_, str> {
     match key.contains(['~', '/']) {
@@ -125,7 +125,7 @@ pub fn escaped(key: &str) -> Cow<'_, str> {
     }
 }
 
-/// The object of this name.
+/// Returns the object with this name.
 #[must_use]
 pub fn named<'a>(objects: &'a [Value], wanted: &str) -> Option<&'a Value> {
     objects.iter().find(|object| object.name() == wanted)
@@ -143,14 +143,14 @@ pub struct Condition<'a> {
 }
 
 impl<'a> Condition<'a> {
-    /// Its message, or its reason where it has none.
+    /// Returns its message, or its reason if it has no message.
     #[must_use]
     pub fn why(self) -> &'a str {
         if self.message.is_empty() { self.reason } else { self.message }
     }
 }
 
-/// `3 pods`, `1 pod`.
+/// Formats a count: `3 pods`, `1 pod`.
 #[must_use]
 pub fn count(number: i64, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }

@@ -1,4 +1,4 @@
-//! Where a value stands in an object.
+//! Where a value is in an object.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -8,12 +8,12 @@ use std::fmt;
 pub enum Step {
     /// A field.
     Key(String),
-    /// A list's item.
+    /// An item of a list.
     Index(usize),
 }
 
 impl Step {
-    /// Adds itself to a pattern of the path: `.image`, or `[]` for whichever item.
+    /// Appends this step to the pattern of a path: `.image`, or `[]` for any item.
     pub fn extend(&self, pattern: &mut String) {
         match self {
             Self::Key(key) => {
@@ -31,7 +31,7 @@ impl Step {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Path(pub Vec<Step>);
 
-/// A path on the way down, which costs nothing until it is wanted as a [`Path`].
+/// A path on the way down, which costs nothing until it is turned into a [`Path`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct At<'a>(Option<(&'a Self, Part<'a>)>);
 
@@ -42,19 +42,19 @@ enum Part<'a> {
 }
 
 impl<'a> At<'a> {
-    /// A field below.
+    /// Returns the path of a field below.
     #[must_use]
     pub const fn key(&'a self, key: &'a str) -> Self {
         Self(Some((self, Part::Key(key))))
     }
 
-    /// An item below.
+    /// Returns the path of an item below.
     #[must_use]
     pub const fn index(&'a self, index: usize) -> Self {
         Self(Some((self, Part::Index(index))))
     }
 
-    /// As a path that stays.
+    /// Returns it as an owned path.
     #[must_use]
     pub fn path(&self) -> Path {
         let mut steps = Vec::new();
@@ -72,13 +72,13 @@ impl<'a> At<'a> {
 }
 
 impl Path {
-    /// The path of a field below this one.
+    /// Returns the path of a field below this one.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
         self.with(Step::Key(key.to_owned()))
     }
 
-    /// The path of an item below this one.
+    /// Returns the path of an item below this one.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
         self.with(Step::Index(index))
@@ -90,39 +90,40 @@ impl Path {
         Self(steps)
     }
 
-    /// A path of fields such as `spec.nats.stream`.
+    /// Creates a path of fields such as `spec.nats.stream`.
     #[must_use]
     pub fn fields(path: &str) -> Self {
         let keys = path.split('.').filter(|key| !key.is_empty());
         Self(keys.map(|key| Step::Key(key.to_owned())).collect())
     }
 
-    /// The path of a field some levels below this one, such as `nats.stream`.
+    /// Returns the path of a field several levels below this one, such as `nats.stream`.
     #[must_use]
     pub fn with_fields(&self, path: &str) -> Self {
         Self(self.0.iter().cloned().chain(Self::fields(path).0).collect())
     }
 
-    /// The path with any item for each one: `spec.secretRefs[].env[]` of `spec.secretRefs[0].env[1]`.
+    /// Returns the pattern that matches any item of each list: `spec.secretRefs[].env[]` for
+    /// `spec.secretRefs[0].env[1]`.
     pub fn pattern(&self) -> String {
         let mut pattern = String::new();
         self.0.iter().for_each(|step| step.extend(&mut pattern));
         pattern
     }
 
-    /// Whether the other path is this one or below it.
+    /// Reports whether the other path is this one or below it.
     #[must_use]
     pub fn holds(&self, other: &Self) -> bool {
         other.0.starts_with(&self.0)
     }
 
-    /// Adds this path and all above it.
+    /// Adds this path and all paths above it.
     pub fn with_parents_into(&self, paths: &mut HashSet<Self>) {
         let mut path = self.clone();
         while paths.insert(path.clone()) && path.0.pop().is_some() {}
     }
 
-    /// Whether this path or one above it is among them.
+    /// Reports whether `paths` contains this path or one above it.
     pub fn is_below(&self, paths: &HashSet<Self>) -> bool {
         if paths.is_empty() {
             return false;

@@ -1,15 +1,16 @@
-//! Pods: which of them are a Deployment's now, what they wait for, and the times that they carry.
+//! Pods: which ones belong to a Deployment now, what they are waiting for, and their timestamps.
 
 use serde_json::Value;
 
 use crate::object::Fields;
 
-/// A Deployment's pods of its current revision, by name, without what is over: pods that are going, and
-/// those that have ended for good (evicted, or their node was shut down), which stay until somebody
-/// collects them. Pods that only wear the labels (a CronJob's, a hand-made one) are none of them.
+/// Returns the pods of a Deployment's current revision, by name. Leaves out pods that are being
+/// deleted, and pods that have ended for good (evicted, or their node was shut down) but remain
+/// until garbage collected. Pods that merely carry the labels (a CronJob's, or one made by hand) do
+/// not count.
 ///
-/// `replica_sets` are those of the namespace, where they are known; then owners are compared by uid.
-/// Else by name, which the Deployment's controller makes of its own name and the template's hash
+/// `replica_sets` are those of the namespace. If given, owners are compared by uid, otherwise by
+/// name, which the Deployment's controller makes from its own name and the template's hash
 /// (`pkg/controller/deployment/sync.go`).
 #[must_use]
 pub fn current<'a, T: Fields>(
@@ -21,7 +22,7 @@ pub fn current<'a, T: Fields>(
     let uid = newest.map(|set| set.text("/metadata/uid"));
     let mut pods: Vec<&T> = pods.into_iter().filter(|pod| owns(deployment, uid, *pod)).collect();
     let newest = newest_name(deployment, replica_sets).or_else(|| {
-        // Times of this form sort as text.
+        // Timestamps in this format sort as text.
         let newest = pods.iter().max_by_key(|p| p.text("/metadata/creationTimestamp"));
         newest.and_then(|pod| owner(*pod)).map(|owner| owner.text("/name").to_owned())
     });
@@ -35,7 +36,7 @@ pub fn current<'a, T: Fields>(
     pods
 }
 
-/// The ReplicaSet that controls a pod.
+/// Returns the ReplicaSet that controls a pod.
 fn owner(pod: &dyn Fields) -> Option<&Value> {
     pod.list("/metadata/ownerReferences").find(|owner| {
         let is_controller = owner.at("/controller").and_then(Value::as_bool).unwrap_or(true);
@@ -43,8 +44,8 @@ fn owner(pod: &dyn Fields) -> Option<&Value> {
     })
 }
 
-/// Whether a pod is of the ReplicaSet of this uid; where that is not known, of one that has the name
-/// which the Deployment's would have.
+/// Reports whether a pod belongs to the ReplicaSet with this uid or, if that is unknown, to one
+/// with a name that the Deployment's would have.
 fn owns(deployment: &dyn Fields, uid: Option<&str>, pod: &dyn Fields) -> bool {
     let Some(owner) = owner(pod) else { return false };
     if let Some(uid) = uid {
@@ -55,7 +56,7 @@ fn owns(deployment: &dyn Fields, uid: Option<&str>, pod: &dyn Fields) -> bool {
     owner.text("/name").strip_prefix(of).and_then(|n| n.strip_prefix('-')) == Some(hash)
 }
 
-/// Of the ReplicaSets that a Deployment owns, by uid, the one of the highest revision.
+/// Returns the ReplicaSet with the highest revision of those that a Deployment owns, by uid.
 fn newest_of<'a>(
     deployment: &dyn Fields,
     replica_sets: &[&'a dyn Fields],
@@ -72,8 +73,8 @@ fn newest_of<'a>(
     replica_sets.iter().filter(is_ours).copied().max_by_key(revision)
 }
 
-/// Name of a Deployment's newest ReplicaSet: the one of the highest revision, or the one that its
-/// controller speaks of (`pkg/controller/deployment/progress.go`, `sync.go`).
+/// Returns the name of a Deployment's newest ReplicaSet: the one with the highest revision, or the
+/// one that its controller mentions (`pkg/controller/deployment/progress.go`, `sync.go`).
 #[must_use]
 pub fn newest_name(deployment: &dyn Fields, replica_sets: &[&dyn Fields]) -> Option<String> {
     if let Some(set) = newest_of(deployment, replica_sets) {
@@ -86,7 +87,7 @@ pub fn newest_name(deployment: &dyn Fields, replica_sets: &[&dyn Fields]) -> Opt
     name.starts_with(deployment.text("/metadata/name")).then(|| name.to_owned())
 }
 
-/// The init container that a pod waits for: since when, as the API server writes times.
+/// Returns since when a pod's init container has been running, as the API server writes times.
 #[must_use]
 pub fn running_init(pod: &dyn Fields) -> Option<&str> {
     pod.list("/status/initContainerStatuses")
@@ -94,8 +95,8 @@ pub fn running_init(pod: &dyn Fields) -> Option<&str> {
         .find(|since| !since.is_empty())
 }
 
-/// Seconds since 1970 of a time as the API server writes it: `2026-01-02T03:04:05Z`, also with parts of
-/// a second. None where it is another.
+/// Parses a time as the API server writes it, such as `2026-01-02T03:04:05Z`, possibly with
+/// fractional seconds, into seconds since 1970. Returns `None` for any other format.
 #[must_use]
 pub fn seconds(time: &str) -> Option<i64> {
     let (date, clock) = time.strip_suffix('Z')?.split_once('T')?;
@@ -108,7 +109,7 @@ pub fn seconds(time: &str) -> Option<i64> {
     if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) {
         return None;
     }
-    // Days from 1970 in the Gregorian calendar, of a year that begins in March.
+    // Days since 1970 in the Gregorian calendar, for a year that begins in March.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
     Some((days - 719_468) * 86_400 + hour * 3600 + minute * 60 + second)

@@ -1,16 +1,16 @@
-//! Text from outside, made fit to be printed.
+//! Text from outside, made safe to print.
 //!
-//! File names, values of claims, git's names, pod logs, messages from the cluster: whoever writes them
-//! may write what a terminal or a build log obeys. [`printable`] is the one place that says what may
-//! be shown; it is called where text is written, not where it is read.
+//! File names, values of claims, git's names, pod logs and messages from the cluster may contain
+//! sequences that a terminal or a build log obeys. [`printable`] alone decides what may be shown;
+//! it is called where text is written, not where it is read.
 
 use std::borrow::Cow;
 
-/// A text as one line without anything that a terminal or a build log would obey.
+/// Returns a text as one line without anything that a terminal or a build log would obey.
 ///
-/// Each character becomes one character, so that columns stay what they are: a tab is a space,
-/// control characters are their pictures (`␛`, `␊`), what reorders or hides text is `�`. Text of
-/// several lines is split before.
+/// Each character becomes one character, so columns stay where they are: a tab becomes a space,
+/// control characters become their pictures (`␛`, `␊`), and anything that reorders or hides text
+/// becomes `�`. Callers split text of several lines first.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
     let plain = text.chars().all(|c| shown(c) == c) && !COMMANDS.iter().any(|c| text.contains(c));
@@ -19,20 +19,20 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     }
     let mut line: String = text.chars().map(shown).collect();
     for command in COMMANDS {
-        // One mark broken is enough, and as wide as before.
+        // Breaking one mark is enough, and keeps the width.
         let broken = command.replacen("##", "#\u{fffd}", 1);
         line = line.replace(command, &broken);
     }
     Cow::Owned(line)
 }
 
-/// What GitHub's and Azure's runners take for a command anywhere in a line. (`::command::` counts
-/// only at a line's start, where no text from outside stands.)
+/// What GitHub's and Azure's runners take for a command anywhere in a line. (`::command::` only
+/// counts at the start of a line, where there is never text from outside.)
 ///
 /// Source: `actions/runner`, `ActionCommand.TryParse`; `microsoft/azure-pipelines-agent`, `Command`.
 const COMMANDS: [&str; 2] = ["##[", "##vso["];
 
-/// The character that stands for this one: usually itself.
+/// Returns the character to show instead: usually the same one.
 fn shown(c: char) -> char {
     match c {
         '\t' => ' ',
@@ -44,8 +44,8 @@ fn shown(c: char) -> char {
     }
 }
 
-/// Whether a character is not a control character, and yet changes how others are shown: reorders
-/// them, ends the line, or cannot be seen at all.
+/// Reports whether a character, though not a control character, changes how others are shown: it
+/// reorders them, ends the line, or is invisible.
 const fn obeyed(c: char) -> bool {
     matches!(c,
         '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}'
@@ -54,7 +54,7 @@ const fn obeyed(c: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Whether a program that prints this character as it is would show, or do, something else.
+/// Reports whether printing this character as it is would show or do something else.
 #[must_use]
 pub fn is_printable(c: char) -> bool {
     c == '\t' || shown(c) == c

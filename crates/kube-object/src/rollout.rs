@@ -1,13 +1,13 @@
-//! How far a Deployment's rollout is, from the counts that its controller keeps.
+//! How far a Deployment's rollout is, by the counts that its controller keeps.
 
 use crate::object::Fields;
 
 /// Pods of a Deployment, as counted by its controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Replicas {
-    /// Asked for: `spec.replicas`, 1 by default.
+    /// Requested: `spec.replicas`, 1 by default.
     pub desired: i64,
-    /// Existing, of the current and of older revisions.
+    /// Existing, of the current or an older revision.
     pub total: i64,
     /// Existing, of the current revision.
     pub updated: i64,
@@ -15,24 +15,24 @@ pub struct Replicas {
     pub ready: i64,
     /// Ready for `minReadySeconds`, of any revision.
     pub available: i64,
-    /// Whether the controller has seen the newest change of the spec.
+    /// Whether the controller has seen the latest change of the spec.
     pub seen: Seen,
 }
 
-/// Which change of the spec the counts are about.
+/// Which change of the spec the counts refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
     /// No change yet.
     Nothing,
-    /// One before the newest.
+    /// One before the latest.
     Older,
-    /// The newest.
+    /// The latest.
     Newest,
 }
 
 impl Replicas {
-    /// Counts that the controller leaves out are 0: at zero replicas a Deployment has no
-    /// `updatedReplicas`.
+    /// Reads the counts. Those that the controller omits are 0: at zero replicas a Deployment has
+    /// no `updatedReplicas`.
     #[must_use]
     pub fn of(deployment: &dyn Fields) -> Self {
         let seen = match deployment.number("/status/observedGeneration") {
@@ -50,27 +50,29 @@ impl Replicas {
         }
     }
 
-    /// No pod is starting, stopping or failing.
+    /// Reports whether no pod is starting, stopping or failing.
     #[must_use]
     pub const fn are_settled(&self) -> bool {
         self.updated == self.desired && self.total == self.desired && self.available == self.desired
     }
 
-    /// All pods are of the current revision.
+    /// Reports whether all pods are of the current revision.
     #[must_use]
     pub const fn are_of_one_revision(&self) -> bool {
         self.updated == self.total
     }
 
-    /// The newest change has been rolled out: its pods are all there and available, and no others.
+    /// Reports whether the latest change has been rolled out: its pods all exist and are available,
+    /// and there are no others.
     #[must_use]
     pub fn are_rolled_out(&self) -> bool {
         self.seen == Seen::Newest && self.are_settled()
     }
 
-    /// Whether a change that its controller has not seen yet may have made the counts meaningless. A new
-    /// number of replicas does not: KEDA writes one at every step of scaling, and a service that scales
-    /// does its work. Measured on a cluster: without this a claim was not Ready for a second at each step.
+    /// Reports whether a change that the controller has not seen yet may have made the counts
+    /// meaningless. A new number of replicas does not: KEDA writes one at every step of scaling,
+    /// and a service that scales works. Measured on a cluster: without this, a claim was not Ready
+    /// for a second at each step.
     #[must_use]
     pub fn are_stale(&self) -> bool {
         let is_scaled = self.seen == Seen::Older && self.desired != self.total;
@@ -105,7 +107,7 @@ mod tests {
         check([1, 1], [0, 0, 0, 0], true, false);
         check([1, 1], [2, 3, 2, 2], false, false);
         check([1, 1], [2, 2, 2, 1], false, false);
-        // A changed template, and a step of scaling, that the controller has not seen.
+        // A changed template, and a step of scaling, neither seen by the controller.
         check([2, 1], [2, 2, 2, 2], false, true);
         check([2, 1], [3, 2, 2, 2], false, false);
         check([1, 0], [1, 0, 0, 0], false, true);

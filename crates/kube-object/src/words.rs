@@ -1,6 +1,6 @@
 //! Lists as people write them.
 
-/// `a`, `a and b`, `a, b and c`; nothing for no items.
+/// Joins items as `a`, `a and b`, or `a, b and c`; empty for no items.
 pub fn all(items: &[impl AsRef<str>]) -> String {
     let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
     match &items[..] {

@@ -1,4 +1,4 @@
-//! What applies where a manifest does not say it: the API server's defaults, and KEDA's.
+//! What applies if a manifest does not set a field: the API server's defaults, and KEDA's.
 //!
 //! Sources: Kubernetes `pkg/apis/core/v1/defaults.go` and `pkg/apis/apps/v1/defaults.go`; KEDA
 //! `apis/keda/v1alpha1/scaledobject_types.go` and `pkg/scalers/nats_jetstream_scaler.go`.
@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use crate::image::Image;
 
-/// A field of another name that says the same.
+/// Returns a field with another name and the same meaning.
 pub(super) fn alias(key: &str) -> Option<&'static str> {
     (key == "serviceAccount").then_some("serviceAccountName")
 }
 
-/// The default of a field that its `parent` does not set; `parent` is null where it is not there itself. None
-/// where there is none.
+/// Returns the default of a field that its `parent` does not set, if any; `parent` is null if it is
+/// missing itself.
 pub fn default(kind: &str, pattern: &str, parent: &Value) -> Option<Value> {
     let pod = pattern.strip_prefix("spec.template.spec.");
     match (kind, pod) {
@@ -63,7 +63,7 @@ fn of_container(field: &str, parent: &Value) -> Option<Value> {
     if let Some((probe, field)) = field.split_once('.')
         && probe.ends_with("Probe")
     {
-        // Where there is no probe, nothing is probed.
+        // Without a probe, nothing is probed.
         return Some(match field {
             _ if parent.is_null() => return None,
             "initialDelaySeconds" => json!(0),

@@ -1,25 +1,25 @@
-//! Which items of two lists belong together: Kubernetes' merge keys.
+//! Matches the items of two lists, by Kubernetes' merge keys.
 
 use crate::object::Fields;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use serde_json::Value;
 
-/// How the items of a list are told apart.
+/// How the items of a list are identified.
 enum Identity {
-    /// By one field; items with another value of it are others.
+    /// By one field; items with different values of it are different items.
     Name(&'static str),
-    /// By the field; those left over are paired in their order, because each is the one thing that was meant.
+    /// By the field; remaining items are paired in order, because each is the one that was meant.
     Paired(&'static str),
-    /// By the Secret or ConfigMap that it takes whole.
+    /// By the Secret or ConfigMap that it imports as a whole.
     Source,
-    /// By what an item is as a whole; those left over are paired in their order.
+    /// By the whole item; remaining items are paired in order.
     Whole,
-    /// By place.
+    /// By position.
     Place,
 }
 
-/// `k8s.io/api`'s `patchMergeKey`s, and what KEDA's lists mean.
+/// Returns `k8s.io/api`'s `patchMergeKey`s, and the equivalent for KEDA's lists.
 fn identity(pattern: &str) -> Identity {
     let last = pattern.rsplit(['.', ']']).next().unwrap_or_default();
     match last {
@@ -42,13 +42,13 @@ fn identity(pattern: &str) -> Identity {
     }
 }
 
-/// Whether a field names a port by number or by name.
+/// Reports whether a field names a port by number or by name.
 pub(super) fn is_port(pattern: &str) -> bool {
     let last = pattern.rsplit(['.', ']']).next().unwrap_or_default();
     matches!(last, "port" | "targetPort") && !pattern.ends_with("ports[].port")
 }
 
-/// For each item of `before`, its counterpart in `after`. No item of `after` is two items' counterpart.
+/// Returns the counterpart in `after` of each item of `before`. No item of `after` is used twice.
 pub(super) fn pairs(
     pattern: &str,
     before: &[Value],
@@ -86,7 +86,7 @@ pub(super) fn pairs(
     }
     let containers = pattern.ends_with("ontainers");
     let mut found = vec![None; before.len()];
-    // Of variables that are set twice, the last counts; of other things, the first is meant.
+    // The last of several variables with the same name wins; for anything else, the first is meant.
     let last_counts = pattern.ends_with(".env");
     let order = (0..before.len()).map(|i| if last_counts { before.len() - 1 - i } else { i });
     for i in order {

@@ -1,13 +1,13 @@
-//! Where two manifests differ, leaf by leaf: the one engine behind `eds verify deployment`, `eds doctor`,
-//! `eds adopt` and `eds diff`.
+//! Compares two manifests leaf by leaf: the one engine behind `eds verify deployment`, `eds
+//! doctor`, `eds adopt` and `eds diff`.
 //!
 //! ```text
 //! before, after -> lists (which items belong together) -> one Row for each leaf of before, and for each
 //!                  leaf that only after has; defaults and other spellings of the same are no difference
 //! ```
 //!
-//! A leaf is a scalar, or a mapping or list without entries. Every leaf of `before` gets exactly one row, so
-//! whoever counts on the rows misses nothing.
+//! A leaf is a scalar, or a mapping or list without entries. Every leaf of `before` gets exactly
+//! one row, so the rows miss nothing.
 
 mod defaults;
 mod lists;
@@ -27,10 +27,10 @@ pub use defaults::default;
 pub use places::{place, pointer, recreates, restarts, value_at};
 pub use shown::{masked_value, shown};
 
-/// What became of a leaf.
+/// What happened to a leaf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It has the same value, or one that means the same: another spelling, or the API server's default.
+    /// It has the same value, or an equivalent one: another spelling, or the API server's default.
     Same,
     /// It has another value.
     Changed,
@@ -43,28 +43,28 @@ pub enum State {
 /// One leaf of two manifests.
 #[derive(Debug, Clone)]
 pub struct Row<'a> {
-    /// Where, in `before`; of what was added, in `after`.
+    /// The path in `before` or, for an added leaf, in `after`.
     pub path: Path,
     /// Its value in `before`.
     pub before: Option<&'a Value>,
-    /// Its value in `after`: of a leaf whose place has become a mapping or a list, all of that.
+    /// Its value in `after`; if a mapping or list took its place, all of that.
     pub after: Option<&'a Value>,
-    /// What applies on the side that does not say it: the API server's default.
+    /// What applies on the side that does not set it: the API server's default.
     pub default: Option<Value>,
-    /// What became of it.
+    /// What happened to it.
     pub state: State,
 }
 
-/// What is known of two manifests besides.
+/// What else is known about two manifests.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Containers of `before` that have become containers of another name.
+    /// Containers of `before` that have been renamed.
     pub renamed: BTreeMap<String, String>,
-    /// What a Service means by the names of ports in `before`.
+    /// What the names of ports in `before` mean to a Service.
     pub ports: BTreeMap<String, Value>,
 }
 
-/// Every leaf of `before`, then those that only `after` has.
+/// Returns every leaf of `before`, then those that only `after` has.
 #[must_use]
 pub fn compare<'a>(before: &'a Value, after: &'a Value, options: &'a Options) -> Vec<Row<'a>> {
     let kind = before.get("kind").or_else(|| after.get("kind")).and_then(Value::as_str);
@@ -82,9 +82,10 @@ pub fn compare<'a>(before: &'a Value, after: &'a Value, options: &'a Options) ->
     walk.rows
 }
 
-/// Where a live object says other than the manifest it was made of: `spec.replicas: rendered 1, live 2`.
+/// Returns where a live object differs from the manifest it was made from: `spec.replicas: rendered
+/// 1, live 2`.
 ///
-/// What only the live object has is no difference: the API server's defaults, and what controllers write.
+/// Ignores what only the live object has: the API server's defaults, and what controllers write.
 #[must_use]
 pub fn differences(rendered: &Value, live: &Value) -> Vec<String> {
     let options = Options::default();
@@ -102,7 +103,7 @@ pub fn differences(rendered: &Value, live: &Value) -> Vec<String> {
     lines.collect()
 }
 
-/// A path on both sides: as it is in each, and as a pattern.
+/// A path on both sides: as it is on each, and as a pattern.
 #[derive(Debug, Default, Clone)]
 struct Place {
     before: Path,
@@ -112,7 +113,7 @@ struct Place {
 }
 
 impl Place {
-    /// The same, one step further.
+    /// Returns the place one step further down.
     fn step(&self, before: Step, after: Step) -> Self {
         let mut next = self.clone();
         after.extend(&mut next.pattern);
@@ -198,7 +199,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// Every leaf of a value that has no counterpart, or another kind of one.
+    /// Adds every leaf of a value that has no counterpart, or one of another kind.
     fn all(
         &mut self,
         value: &'a Value,
@@ -222,7 +223,7 @@ impl<'a> Walk<'a, '_> {
             self.row(place, Some(value), after, default, state);
             return;
         }
-        // Below a mapping that is not there, some defaults apply all the same; below an item that is gone, none.
+        // Below a missing mapping some defaults still apply; below a removed item none do.
         let inner = parent.filter(|_| after.is_none()).map(|_| &Value::Null);
         match value {
             Value::Object(entries) => {
@@ -239,7 +240,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// Every leaf that only `after` has, without what applies anyway.
+    /// Adds every leaf that only `after` has, except what applies anyway.
     fn add(&mut self, value: &'a Value, parent: &Value, place: &Place) {
         match value {
             Value::Object(entries) if !entries.is_empty() => {
@@ -288,13 +289,13 @@ impl<'a> Walk<'a, '_> {
     }
 }
 
-/// A port by its number, where the pod gives it a name.
+/// Resolves a port that the pod names to its number.
 fn resolved<'v>(port: &'v Value, names: &BTreeMap<&str, &'v Value>) -> Cow<'v, Value> {
     let number = port.as_str().and_then(|name| names.get(name));
     Cow::Borrowed(number.copied().unwrap_or(port))
 }
 
-/// The names that a Deployment's containers give to their ports.
+/// Returns the names that a Deployment's containers give their ports.
 pub fn named_ports(object: &Value) -> BTreeMap<&str, &Value> {
     let containers = object.at("/spec/template/spec/containers").and_then(Value::as_array);
     let ports = containers
@@ -307,7 +308,7 @@ pub fn named_ports(object: &Value) -> BTreeMap<&str, &Value> {
         .collect()
 }
 
-/// Whether a value has no values below it.
+/// Reports whether a value has no values below it.
 #[must_use]
 pub fn is_leaf(value: &Value) -> bool {
     match value {
@@ -322,8 +323,8 @@ fn is_empty(value: &Value) -> bool {
         || !matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_)) && is_leaf(value)
 }
 
-/// Whether the API server drops this, or means nothing by it. An empty selector selects everything, and an
-/// empty volume is one.
+/// Reports whether the API server drops a value, or ignores it. An empty selector selects
+/// everything, and an empty volume is a volume.
 fn is_dropped(value: &Value, pattern: &str) -> bool {
     let last = pattern.rsplit(['.', ']']).next().unwrap_or_default();
     let meant =
@@ -331,7 +332,7 @@ fn is_dropped(value: &Value, pattern: &str) -> bool {
     is_empty(value) && !meant
 }
 
-/// Whether both are the same amount of CPU or memory.
+/// Reports whether both are the same amount of CPU or memory.
 pub fn same_quantity(path: &str, one: &Value, other: &Value) -> bool {
     let is_resource = path.contains("resources.limits") || path.contains("resources.requests");
     let amount = |value: &Value| match value {

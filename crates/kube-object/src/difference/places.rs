@@ -1,4 +1,4 @@
-//! Where a leaf stands, in several notations, and what follows from its place.
+//! The place of a leaf, in several notations, and what follows from it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::path::{Path, Step};
 
-/// RFC 6901.
+/// Returns the path as a JSON pointer (RFC 6901).
 pub fn pointer(path: &Path) -> String {
     let mut out = String::new();
     for step in &path.0 {
@@ -19,7 +19,7 @@ pub fn pointer(path: &Path) -> String {
     out
 }
 
-/// The value at a path.
+/// Returns the value at a path.
 pub fn value_at<'a>(root: &'a Value, path: &Path) -> Option<&'a Value> {
     path.0.iter().try_fold(root, |value, step| match step {
         Step::Key(key) => value.get(key),
@@ -27,12 +27,12 @@ pub fn value_at<'a>(root: &'a Value, path: &Path) -> Option<&'a Value> {
     })
 }
 
-/// Whether a change there makes every pod start again.
+/// Reports whether a change there restarts every pod.
 pub fn restarts(kind: &str, pattern: &str) -> bool {
     kind == "Deployment" && pattern.starts_with("spec.template.")
 }
 
-/// Whether the API server lets nobody change it. `value` is what is there.
+/// Reports whether the API server forbids changing it. `value` is the current value.
 pub fn recreates(kind: &str, pattern: &str, value: Option<&Value>) -> bool {
     match kind {
         "Deployment" => pattern.starts_with("spec.selector"),
@@ -43,8 +43,9 @@ pub fn recreates(kind: &str, pattern: &str, value: Option<&Value>) -> bool {
     }
 }
 
-/// The pattern with a container's role in the place of its list: `main.livenessProbe.periodSeconds`, and `sidecar`,
-/// `init`, `otherinit`, `pod`. `renamed` says which containers become `main` and `init`.
+/// Returns the pattern with a container's role instead of its list:
+/// `main.livenessProbe.periodSeconds`, and likewise `sidecar`, `init`, `otherinit`, `pod`.
+/// `renamed` says which containers become `main` and `init`.
 pub fn place(
     object: &Value,
     path: &Path,

@@ -1,4 +1,4 @@
-//! Values of manifests, fit to be shown.
+//! Values of manifests, made safe to show.
 
 use crate::object::Fields;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::path::{Path, Step};
 use crate::secrets::looks_secret;
 use crate::secrets::{masked, secret_argument};
 
-/// A value as it may be shown: without secrets, and not longer than anybody reads.
+/// Returns a value as it may be shown: without secrets, and cut to a readable length.
 pub fn shown(object: &Value, path: &Path, value: &Value) -> Value {
     const CONCEALED: &str = "***";
     let kind = object.text("/kind");
@@ -26,12 +26,12 @@ pub fn shown(object: &Value, path: &Path, value: &Value) -> Value {
         return json!(CONCEALED);
     }
     let name = match key {
-        // A variable's name stands beside its value.
+        // A variable's name is next to its value.
         "value" => {
             let parent = Path(path.0.iter().take(path.0.len() - 1).cloned().collect());
             value_at(object, &parent).map(|entry| entry.text("/name")).unwrap_or_default()
         }
-        // Names of Secrets stand under such keys.
+        // These keys hold names of Secrets.
         "secret" | "secrets" => "",
         key => key,
     };
@@ -42,7 +42,7 @@ pub fn shown(object: &Value, path: &Path, value: &Value) -> Value {
     }
 }
 
-/// Whether a text is an argument of a command that holds a secret, by the option before it.
+/// Reports whether a text is an argument of a command that holds a secret, by the option before it.
 fn is_argument(object: &Value, path: &Path, key: &str, text: &str) -> bool {
     let Some((Step::Index(at), list)) = path.0.split_last() else { return false };
     let before = || {
@@ -52,7 +52,7 @@ fn is_argument(object: &Value, path: &Path, key: &str, text: &str) -> bool {
     matches!(key, "args" | "command") && secret_argument(before().unwrap_or_default(), text)
 }
 
-/// A value without what looks like a secret in itself.
+/// Masks whatever looks like a secret in the value itself.
 pub fn masked_value(value: &Value) -> Value {
     const LONGEST: usize = 300;
     match value {

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// `rendered` against `live`, as `eds verify deployment` says it.
+/// Compares `rendered` with `live`, as `eds verify deployment` reports it.
 #[track_caller]
 fn check(rendered: Value, live: Value, expected: &[&str]) {
     assert_eq!(differences(&rendered, &live), expected);
@@ -80,7 +80,7 @@ fn what_applies_anyway_is_no_difference() {
         deployment(json!({"name": "main", "ports": [{"name": "web", "containerPort": 80}],
         "livenessProbe": {"httpGet": {"port": 80}}}));
     assert_eq!(rows(&named, &numbered), [""; 0]);
-    // A default counts only where what it belongs to is there.
+    // A default only counts if its parent is there.
     let without = deployment(json!({"name": "main"}));
     assert_eq!(rows(&short, &without).len(), 1);
     assert_eq!(rows(&long, &without).len(), 3);

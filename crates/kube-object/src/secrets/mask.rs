@@ -1,11 +1,11 @@
-//! The places of secrets in a text, line by line, whatever is wrong with it.
+//! Finds the secrets in a text, line by line, however malformed it is.
 
 use super::{holds_text, is_token, secret_name};
 
-/// The secrets of a file.
+/// The secrets in a file.
 #[derive(Debug, Default)]
 pub struct Mask {
-    /// Line (from 0), first character and one past the last.
+    /// Line (from 0), first character, and one past the last.
     pub spans: Vec<(usize, usize, usize)>,
     /// Line (from 0) and text.
     pub texts: Vec<(usize, String)>,
@@ -14,18 +14,18 @@ pub struct Mask {
 /// A part of one line, in bytes.
 type Part = (usize, usize);
 
-/// What the lines before say of those that follow.
+/// What earlier lines say about those that follow.
 #[derive(Debug, Default)]
 struct Before {
-    /// Lines deeper than this belong to a secret: as text, or as a mapping or list of secrets.
+    /// Deeper lines belong to a secret: as text, or as a mapping or list of secrets.
     region: Option<(usize, Region)>,
     /// Whether the last name in this entry is that of a secret.
     named: Option<bool>,
-    /// A value that stands before its name.
+    /// A value that comes before its name.
     value: Option<(usize, Part)>,
     /// Whether the last thing was an option that takes a secret.
     option: bool,
-    /// Within a private key.
+    /// Whether this is inside a private key.
     key: bool,
 }
 
@@ -35,7 +35,7 @@ enum Region {
     Entries,
 }
 
-/// Keys that say nothing secret, also where they stand among secrets.
+/// Keys that hold nothing secret, even among secrets.
 const PLAIN: [&str; 18] = [
     "name",
     "envName",
@@ -56,11 +56,11 @@ const PLAIN: [&str; 18] = [
     "secretRef",
     "ref",
 ];
-/// Keys beside a `name` that hold what is named.
+/// Keys next to a `name` that hold what it names.
 const VALUES: [&str; 5] = ["value", "val", "default", "content", "data"];
 
 impl Mask {
-    /// Finds the secrets of a file. Linear in its size.
+    /// Finds the secrets in a file. Linear in its size.
     pub fn of(source: &str) -> Self {
         let mut mask = Self::default();
         let mut before = Before::default();
@@ -69,7 +69,7 @@ impl Mask {
         for (index, line) in lines.iter().enumerate() {
             scan(line, index, &mut before, &mut parts);
             for (at, (from, to)) in parts.drain(..) {
-                // A value may stand on the line before its name.
+                // A value may be on the line before its name.
                 mask.add(at, lines.get(at).copied().unwrap_or_default(), from, to);
             }
         }
@@ -83,7 +83,7 @@ impl Mask {
         let bare = text.trim().trim_matches(['"', '\'']);
         let mut quotable = vec![bare];
         if bare.starts_with(['{', '[']) {
-            // What stands in a mapping is quoted without the mapping.
+            // A mapping's contents are quoted without the mapping.
             let parts = bare.split([',', '{', '}', '[', ']']);
             let values = parts.map(|part| part.split_once(": ").map_or(part, |(_, value)| value));
             quotable.extend(values.map(|value| value.trim().trim_matches(['"', '\''])));
@@ -93,7 +93,7 @@ impl Mask {
     }
 }
 
-/// A sentence without the secrets in it.
+/// Masks the secrets in a sentence; returns `None` if it has none.
 pub fn masked(text: &str) -> Option<String> {
     let mut parts = Vec::new();
     let mut before = Before::default();
@@ -156,7 +156,7 @@ fn scan(line: &str, index: usize, before: &mut Before, out: &mut Vec<(usize, Par
     options(line, index, before, out);
 }
 
-/// A line of a mapping or list of secrets that is no pair: all of it.
+/// Marks all of a line in a mapping or list of secrets that is not a pair.
 fn entries(line: &str, index: usize, start: usize, out: &mut Vec<(usize, Part)>) {
     let text = line.get(start..).unwrap_or_default().trim_end();
     let (key, value) = text.split_once(':').unwrap_or(("", text));
@@ -167,7 +167,7 @@ fn entries(line: &str, index: usize, start: usize, out: &mut Vec<(usize, Part)>)
     }
 }
 
-/// The pairs `NAME: value` and `NAME=value`, and values beside a name.
+/// Finds the pairs `NAME: value` and `NAME=value`, and values next to a name.
 fn pairs(
     line: &str,
     index: usize,
@@ -236,7 +236,7 @@ fn pairs(
     }
 }
 
-/// The value of a secret's name: text, or a mapping or list of them. Gives where it ends.
+/// Marks the value of a secret's name: text, or a mapping or list. Returns where it ends.
 fn secret(
     line: &str,
     index: usize,
@@ -282,13 +282,13 @@ fn secret(
     to
 }
 
-/// The name that ends before a `:` or `=`.
+/// Returns the name that ends before a `:` or `=`.
 fn key_before(line: &str, delimiter: usize) -> Option<(usize, &str)> {
     let head = line.get(..delimiter)?.trim_end();
     // Also as text within text: `\"password\":`.
     let head = head.trim_end_matches(['"', '\'', '\\']);
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    // No name is longer, and a line may be megabytes.
+    // No name is longer, and a line may be megabytes long.
     let mut start = head.len();
     for (i, c) in head.char_indices().rev().take(130) {
         if !is_name(c) {
@@ -300,11 +300,11 @@ fn key_before(line: &str, delimiter: usize) -> Option<(usize, &str)> {
     Some((head.len() - key.len(), key))
 }
 
-/// Characters in which the end of a value is sought.
+/// How many characters to search for the end of a value.
 const NEAR: usize = 2048;
 
-/// Where a value ends that begins here. One whose end is not near goes on to the line's end, so that no line
-/// makes this slow.
+/// Returns where a value that begins here ends. If its end is not near, it extends to the end of
+/// the line, so that no line makes this slow.
 fn value_end(line: &str, from: usize, near: usize, kind: [bool; 3]) -> usize {
     let [glued, flow, sentence] = kind;
     let whole = line.get(from..).unwrap_or_default();
@@ -350,7 +350,8 @@ fn value_end(line: &str, from: usize, near: usize, kind: [bool; 3]) -> usize {
     from + if text.starts_with('#') { 0 } else { text.trim_end().len() }
 }
 
-/// Passwords in front of an `@`: `scheme://user:password@host`, and `user:password@host` without a scheme.
+/// Finds passwords before an `@`: `scheme://user:password@host`, and `user:password@host` without a
+/// scheme.
 fn credentials(line: &str, index: usize, out: &mut Vec<(usize, Part)>) {
     if !line.contains('@') {
         return;
@@ -402,7 +403,7 @@ fn tokens(line: &str, index: usize, out: &mut Vec<(usize, Part)>) {
     out.extend(found.map(|(start, word)| (index, (start, start + word.len()))));
 }
 
-/// `--password value`, also as two entries of a list.
+/// Finds `--password value`, also as two entries of a list.
 fn options(line: &str, index: usize, before: &mut Before, out: &mut Vec<(usize, Part)>) {
     let divides = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '[' | ']');
     for (start, word) in split(line, divides) {
@@ -418,7 +419,7 @@ fn options(line: &str, index: usize, before: &mut Before, out: &mut Vec<(usize, 
     }
 }
 
-/// The words between what divides them, each with its place.
+/// Splits a line into words, each with its position.
 fn split(line: &str, divides: impl Fn(char) -> bool + Copy) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
     line.split_inclusive(divides).filter_map(move |part| {

@@ -1,8 +1,9 @@
-//! What looks like a secret: by its name, by its own form, or by where it stands in a line.
+//! What looks like a secret: by its name, by its own form, or by its position in a line.
 //!
-//! [`secret_name`] is the one place that says which names hold secrets. [`Mask`] finds the secrets of a text
-//! that need not be YAML at all, because a password is most often printed where something is wrong with the
-//! lines around it: pairs `NAME: value` and `NAME=value`, the `value` beside such a `name`, options of
+//! [`secret_name`] alone decides which names hold secrets. [`Mask`] finds the secrets in a text
+//! that need not be valid YAML, because a password is most often printed when the lines around it
+//! are wrong: pairs `NAME: value` and `NAME=value`, the `value` next to such a `name`, options of
+//! commands, credentials in URLs, tokens in their issuers' formats, and private keys.
 //! commands, credentials of URLs, tokens that their makers gave a form of their own, private keys.
 
 mod mask;
@@ -11,7 +12,7 @@ mod value;
 pub use mask::{Mask, masked};
 pub use value::{looks_secret, secret_argument, secret_option, secret_value};
 
-/// Words that alone say that a name holds a secret.
+/// Words that by themselves say that a name holds a secret.
 const WORDS: [&str; 17] = [
     "PASSWORD",
     "PASSWORDS",
@@ -31,9 +32,9 @@ const WORDS: [&str; 17] = [
     "NKEY",
     "AUTHORIZATION",
 ];
-/// Ends of words that run together: `DBPASSWORD`.
+/// Endings of words that are run together: `DBPASSWORD`.
 const ENDS: [&str; 7] = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY", "PGPASS"];
-/// What makes a `…KEY` a secret one.
+/// What makes a `…KEY` secret.
 const KEYS: [&str; 22] = [
     "API",
     "COOKIE",
@@ -58,7 +59,7 @@ const KEYS: [&str; 22] = [
     "AES",
     "RSA",
 ];
-/// Last words of names that tell something about a secret, and are none.
+/// Last words of names that describe a secret but are not one.
 const HARMLESS: [&str; 62] = [
     "FILE",
     "FILES",
@@ -123,7 +124,7 @@ const HARMLESS: [&str; 62] = [
     "METHOD",
     "NAMESPACE",
 ];
-/// Names of Kubernetes and of this API that name a Secret or a key in one.
+/// Kubernetes' and this API's names for a Secret or a key in one.
 const NAMED: [&str; 20] = [
     "secretKey",
     "secretsRef",
@@ -146,7 +147,7 @@ const NAMED: [&str; 20] = [
     "secretRef",
     "secretRefs",
 ];
-/// Beginnings of tokens that their makers gave so that they are recognised.
+/// Prefixes by which issuers make their tokens recognizable.
 const TOKENS: [&str; 23] = [
     "ghp_",
     "gho_",
@@ -173,8 +174,8 @@ const TOKENS: [&str; 23] = [
     "dckr_pat_",
 ];
 
-/// Whether what has this name is most likely a secret: `DB_PASSWORD`, `signing-key`, `accessToken`; not
-/// `SECRET_NAME`, `TOKEN_TTL`, `KEY_COUNT`.
+/// Reports whether something with this name is most likely a secret: `DB_PASSWORD`, `signing-key`
+/// and `accessToken` are; `SECRET_NAME`, `TOKEN_TTL` and `KEY_COUNT` are not.
 pub fn secret_name(name: &str) -> bool {
     if name.len() > 128 || NAMED.contains(&name) {
         return false;
@@ -194,7 +195,7 @@ pub fn secret_name(name: &str) -> bool {
         || words.windows(2).any(|pair| pair == ["NKEY", "SEED"] || pair == ["NATS", "SEED"])
 }
 
-/// The words of a name, in upper case: of `DB_PASSWORD`, `db.password`, `dbPassword`.
+/// Splits a name such as `DB_PASSWORD`, `db.password` or `dbPassword` into words, in upper case.
 fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut before = '_';
@@ -214,7 +215,7 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Whether something stands there that is no reference to a variable.
+/// Reports whether a value contains anything but a reference to a variable.
 pub fn holds_text(value: &str) -> bool {
     let mut rest = value.trim();
     while let Some(after) = [("$(", ")"), ("${", "}"), ("{{", "}}"), ("<", ">")]
@@ -226,11 +227,12 @@ pub fn holds_text(value: &str) -> bool {
     !rest.is_empty()
 }
 
-/// A token of a form that its maker gave it: GitHub's, GitLab's, Slack's, AWS's, a JWT, an NKey's seed.
+/// Reports whether a word is a token in its issuer's format: GitHub's, GitLab's, Slack's, AWS's, a
+/// JWT, or the seed of an NKey.
 pub fn is_token(word: &str) -> bool {
     let known = || TOKENS.iter().any(|start| word.starts_with(start));
     let base32 = |c: char| c.is_ascii_uppercase() || matches!(c, '2'..='7');
-    // Three parts, of which the first two are JSON in base64.
+    // Three parts, the first two of which are JSON in base64.
     let jwt = || {
         let mut parts = word.split('.');
         let mut object = || parts.next().is_some_and(|part| part.starts_with("eyJ"));
@@ -240,7 +242,7 @@ pub fn is_token(word: &str) -> bool {
     word.len() >= 16 && !word.contains(char::is_whitespace) && (known() || jwt() || seed())
 }
 
-/// `user:password` of a URL.
+/// Returns the `user:password` of a URL.
 pub fn user_info(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();

@@ -1,9 +1,10 @@
-//! Whether a value, or an argument of a command, is or holds a secret whatever its variable is called.
+//! Whether a value, or an argument of a command, is or holds a secret, whatever its variable is
+//! called.
 
 use super::{Mask, holds_text, is_token, secret_name, user_info};
 use golang::base64;
 
-/// Parts of URLs whose path is the secret.
+/// Parts of URLs with a secret path.
 const CAPABILITIES: [&str; 5] = [
     "hooks.slack.com/services/",
     "discord.com/api/webhooks/",
@@ -11,10 +12,10 @@ const CAPABILITIES: [&str; 5] = [
     ".webhook.office.com/",
     "api.telegram.org/bot",
 ];
-/// Schemes in whose URLs a user without a password is a key.
+/// URL schemes where a user without a password is a key.
 const KEYED: [&str; 6] = ["http", "https", "nats", "tls", "ws", "wss"];
 
-/// What a value holds that is a secret whatever its name is.
+/// Returns what a value holds that is secret regardless of its name.
 pub fn secret_value(value: &str) -> Option<&'static str> {
     let value = value.trim();
     if value.contains("PRIVATE KEY-----") {
@@ -44,11 +45,11 @@ pub fn secret_value(value: &str) -> Option<&'static str> {
     if value.split(quotes).any(password) {
         return Some("a password");
     }
-    // key=value;… as ODBC, JDBC and libpq have it, `?token=` of a URL, `PGPASSWORD=… psql` of a shell.
+    // key=value;… as in ODBC, JDBC and libpq; `?token=` in a URL; `PGPASSWORD=… psql` in a shell.
     let parts = || value.split([';', ' ', '&', '?']);
     let mut pairs = parts().filter_map(|pair| pair.trim_start_matches('-').split_once('='));
     let several = parts().nth(1).is_some();
-    // Of a single pair, a plain word may be a choice: `password=optional`.
+    // In a single pair, a plain word may be a choice: `password=optional`.
     let is_word = |text: &str| text.chars().all(|c| c.is_ascii_lowercase());
     let written = pairs.any(|(key, secret)| {
         secret_name(key.trim()) && holds_text(secret) && (several || !is_word(secret))
@@ -56,7 +57,7 @@ pub fn secret_value(value: &str) -> Option<&'static str> {
     (written || holds_pairs(value)).then_some("a password")
 }
 
-/// Whether a value is a document of its own, as JSON, YAML or properties, that holds a secret.
+/// Reports whether a value is itself a JSON, YAML or properties document that holds a secret.
 fn holds_pairs(value: &str) -> bool {
     let first = value.split(':').next().unwrap_or_default();
     let document = value.contains('\n')
@@ -65,7 +66,7 @@ fn holds_pairs(value: &str) -> bool {
     document && !Mask::of(value).spans.is_empty()
 }
 
-/// `Basic dXNlcjpwYXNz` and `Bearer …`, as a header has them.
+/// Reports whether a value is `Basic dXNlcjpwYXNz` or `Bearer …`, as in a header.
 fn is_authorization(value: &str) -> bool {
     let Some((scheme, rest)) = value.split_once(' ') else { return false };
     let rest = rest.trim();
@@ -79,13 +80,13 @@ fn is_authorization(value: &str) -> bool {
         && holds_text(rest)
 }
 
-/// Whether an argument holds a secret: by its own text, or as the value of the option that it names or that stands
-/// `before` it.
+/// Reports whether an argument holds a secret: by its own text, or as the value of the option that
+/// it names or that comes `before` it.
 pub fn secret_argument(before: &str, word: &str) -> bool {
     secret_option(before, word).is_some() || secret_value(word).is_some()
 }
 
-/// The option whose value an argument is, where that value is a secret.
+/// Returns the option that an argument is the value of, if that value is a secret.
 pub fn secret_option<'a>(before: &'a str, word: &'a str) -> Option<&'a str> {
     let (option, value) = match word.split_once('=').filter(|_| word.starts_with('-')) {
         Some((option, value)) => (option, value),
@@ -95,7 +96,7 @@ pub fn secret_option<'a>(before: &'a str, word: &'a str) -> Option<&'a str> {
     if value.starts_with('-') || !holds_text(value) {
         return None;
     }
-    // `-p 5432`, `-p 80:80` and `-p /data` are no passwords.
+    // `-p 5432`, `-p 80:80` and `-p /data` are not passwords.
     let mixed = |text: &str| {
         text.contains(|c: char| c.is_ascii_alphabetic())
             && text.contains(|c: char| !c.is_ascii_alphabetic())
@@ -114,7 +115,7 @@ pub fn secret_option<'a>(before: &'a str, word: &'a str) -> Option<&'a str> {
     secret.then_some(option)
 }
 
-/// Whether a variable of this name and value holds a secret as plain text.
+/// Reports whether a variable with this name and value holds a secret in plain text.
 pub fn looks_secret(name: &str, value: &str) -> bool {
     let named = secret_name(name) && holds_text(value) && !matches!(value, "true" | "false");
     named || secret_value(value).is_some()
