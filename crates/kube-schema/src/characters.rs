@@ -1,10 +1,10 @@
-//! Characters that are taken for one of ours, or not seen at all: what they are called, and what is meant.
-//! The one place that knows them; the words for broken YAML, for patterns and for names ask here.
+//! Characters that are mistaken for one of ours, or are invisible: their names, and what was meant.
+//! The only place that knows them; the messages for broken YAML, patterns and names ask here.
 
-/// What is meant by a character that nobody sees.
+/// What an invisible character stands for.
 const NOTHING: &str = "";
 
-/// Characters that look like one of ASCII, or like nothing, with their names and what is meant.
+/// Characters that look like an ASCII one, or like nothing, with their names and what was meant.
 const SIGNS: &[(char, &str, &str)] = &[
     ('\u{a0}', "a no-break space", "a space"),
     ('\u{2007}', "a figure space", "a space"),
@@ -49,13 +49,14 @@ const SIGNS: &[(char, &str, &str)] = &[
     ('\u{ff5b}', "a full-width brace", "{"),
 ];
 
-/// The name of a character that looks like another, or like nothing, and what is meant: empty for nothing.
+/// Returns the name of a character that looks like another, or like nothing, and what was meant:
+/// empty if nothing.
 pub(crate) fn sign(character: char) -> Option<(&'static str, &'static str)> {
     let is = |(known, ..): &&(char, &str, &str)| *known == character;
     SIGNS.iter().find(is).map(|(_, name, meant)| (*name, *meant))
 }
 
-/// The first such character of a text, and its byte.
+/// Returns the first such character of a text, and its byte offset.
 pub fn first_sign(text: &str) -> Option<(usize, char)> {
     if text.is_ascii() {
         return None;
@@ -63,18 +64,18 @@ pub fn first_sign(text: &str) -> Option<(usize, char)> {
     text.char_indices().find(|(_, character)| sign(*character).is_some())
 }
 
-/// A character and its number, as `a no-break space (U+00A0)`.
+/// Names a character with its number, as in `a no-break space (U+00A0)`.
 pub fn named(character: char) -> Option<String> {
     let (name, _) = sign(character)?;
     Some(format!("{name} (U+{:04X})", u32::from(character)))
 }
 
-/// Text without the characters that nobody sees.
+/// Removes the invisible characters from a text.
 pub(crate) fn visible(text: &str) -> String {
     text.chars().filter(|c| sign(*c).is_none_or(|(_, meant)| meant != NOTHING)).collect()
 }
 
-/// Ours, and the letters of the Greek and Cyrillic alphabets that look the same.
+/// Our letters, and the Greek and Cyrillic letters that look the same.
 const ALIKE: [(char, &str); 38] = [
     ('a', "\u{430}\u{3b1}"),
     ('c', "\u{441}\u{3f2}"),
@@ -116,8 +117,8 @@ const ALIKE: [(char, &str); 38] = [
     ('Z', "\u{396}"),
 ];
 
-/// The first letter of another alphabet that looks like one of ours, beside some of ours: its byte, itself,
-/// and ours.
+/// Returns the first letter of another alphabet that looks like one of ours and is next to some of
+/// ours: its byte offset, itself, and our letter.
 pub fn foreign_letter(text: &str) -> Option<(usize, char, char)> {
     if text.is_ascii() || !text.contains(|c: char| c.is_ascii_alphabetic()) {
         return None;
@@ -125,17 +126,17 @@ pub fn foreign_letter(text: &str) -> Option<(usize, char, char)> {
     text.char_indices().find_map(|(at, letter)| Some((at, letter, ours(letter)?)))
 }
 
-/// Our letter for one that looks like it.
+/// Returns our letter for one that looks like it.
 fn ours(letter: char) -> Option<char> {
     ALIKE.iter().find(|(_, others)| others.contains(letter)).map(|(ours, _)| *ours)
 }
 
-/// Text with our letters in the place of those that look like them.
+/// Replaces letters that look like ours by ours.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii() { c } else { ours(c).unwrap_or(c) }).collect()
 }
 
-/// The cause and the fix.
+/// Returns the cause and the fix.
 pub fn explain(text: &str) -> Option<(String, String)> {
     let (_, letter, ours) = foreign_letter(text)?;
     let alphabet = match letter {

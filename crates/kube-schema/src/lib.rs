@@ -1,7 +1,9 @@
-//! What Kubernetes' API server makes of a text: YAML with positions, the schema of a definition, findings.
+//! What Kubernetes' API server makes of a text: YAML with positions, a definition's schema,
+//! findings.
 //!
-//! In: texts, XRDs and CRDs. Out: values with their places, defaults, and findings with line and
-//! column. It is the only home of CEL, and must not know what an EventDrivenService is.
+//! Takes texts, XRDs and CRDs. Returns values with their positions, defaults, and findings with
+//! line and column. It is the only crate that uses CEL, and must not know what an
+//! EventDrivenService is.
 //!
 //! ```text
 //! yaml         as kubectl reads it, every value with its line and column

@@ -1,23 +1,24 @@
-//! Text that was to be replaced and was not: `${X}`, `$X`, `$(X)`, `{{ }}`, `<x>`, `%X%`, `@X@`, `__X__`,
-//! `#{x}#`, `CHANGEME`. The one place that knows them; rules, messages and the words for broken YAML ask here.
+//! Text that was meant to be replaced but was not: `${X}`, `$X`, `$(X)`, `{{ }}`, `<x>`, `%X%`,
+//! `@X@`, `__X__`, `#{x}#`, `CHANGEME`. The only place that knows them; rules, messages and the
+//! messages for broken YAML ask here.
 
 /// A placeholder in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Placeholder<'a> {
-    /// Its first byte.
+    /// The offset of its first byte.
     pub at: usize,
-    /// As it is written.
+    /// The text as written.
     pub text: &'a str,
-    /// Whether it can be nothing else: a word like TODO may also be a name.
+    /// Whether it cannot be anything else: a word like TODO may also be a name.
     pub certain: bool,
 }
 
-/// What to do about one.
+/// What to do about a placeholder.
 pub const FIX: &str =
     "write what belongs there; where a tool fills it in, validate what the tool gives";
 
 impl Placeholder<'_> {
-    /// The cause, for a person.
+    /// Describes the cause for people.
     pub fn cause(&self) -> String {
         format!("{} looks like a placeholder that nothing replaced", self.text)
     }
@@ -35,9 +36,9 @@ const MARKS: [(&str, &str); 9] = [
     ("[[", "]]"),
     ("<", ">"),
 ];
-/// Marks of one character at both ends of a name.
+/// Single marks at both ends of a name.
 const PAIRED: [&str; 3] = ["%", "@", "__"];
-/// Words that say that something is still to be written.
+/// Words that say that something has yet to be written.
 const WORDS: [&str; 8] = [
     "CHANGEME",
     "CHANGE_ME",
@@ -49,9 +50,9 @@ const WORDS: [&str; 8] = [
     "FILL_ME_IN",
 ];
 
-/// The first placeholder of a text. Linear in its length.
+/// Returns the first placeholder in a text. Linear in its length.
 pub fn find(text: &str) -> Option<Placeholder<'_>> {
-    // What most texts have nothing of.
+    // Most texts contain none of these.
     let may_be = |b: u8| matches!(b, b'$' | b'{' | b'<' | b'[' | b'%' | b'@' | b'_');
     if !text.bytes().any(may_be) {
         return word(text);
@@ -66,7 +67,7 @@ fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<Placeholder<'a>
     let at = text.find(open)?;
     let inner = text.get(at + open.len()..)?;
     let name = inner.find(close).and_then(|end| inner.get(..end));
-    // An angle bracket alone is an operator or a wildcard.
+    // An angle bracket on its own is an operator or a wildcard.
     let is_name = |name: &str| {
         name.starts_with(|c: char| c.is_ascii_alphabetic())
             && name.chars().all(|c| c.is_ascii_alphanumeric() || " _-.:/".contains(c))
@@ -82,19 +83,19 @@ fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<Placeholder<'a>
     Some(Placeholder { at, text: text.get(at..at + length)?, certain: true })
 }
 
-/// `%NAME%`, `@NAME@`, `__NAME__`.
+/// Finds `%NAME%`, `@NAME@` or `__NAME__`.
 fn around<'a>(text: &'a str, mark: &str) -> Option<Placeholder<'a>> {
     let mut at = 0;
     while let Some(found) = text.get(at..).and_then(|rest| rest.find(mark)) {
         let start = at + found;
         let from = start + mark.len();
         let rest = text.get(from..).unwrap_or_default();
-        // A mark of underscores ends within the name.
+        // An underscore mark ends inside the name.
         let name = variable(rest);
         let name = if mark == "__" { name.trim_end_matches('_') } else { name };
         let closed = rest.get(name.len()..).is_some_and(|rest| rest.starts_with(mark));
         let letters = name.starts_with(|c: char| c.is_ascii_uppercase());
-        // %AF% is a byte of a URL.
+        // %AF% is a byte in a URL.
         let hex = name.len() == 2 && name.chars().all(|c| c.is_ascii_hexdigit());
         if closed && letters && !(mark == "%" && hex) {
             let length = 2 * mark.len() + name.len();
@@ -109,14 +110,14 @@ fn around<'a>(text: &'a str, mark: &str) -> Option<Placeholder<'a>> {
     None
 }
 
-/// The name of a variable that a text begins with, in upper case; empty for none.
+/// Returns the variable name in upper case that a text begins with; empty if there is none.
 fn variable(text: &str) -> &str {
     let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     let end = text.find(|c| !is_name(c)).unwrap_or(text.len());
     text.get(..end).unwrap_or_default()
 }
 
-/// `$NAME`, as a shell has it. `$G` and `$SYS` are accounts of NATS.
+/// Finds `$NAME`, as in a shell. `$G` and `$SYS` are NATS accounts.
 fn dollar(text: &str) -> Option<Placeholder<'_>> {
     text.match_indices('$').find_map(|(at, _)| {
         let rest = text.get(at + 1..)?;
@@ -128,7 +129,7 @@ fn dollar(text: &str) -> Option<Placeholder<'_>> {
     })
 }
 
-/// `CHANGEME` in any case; `TODO` and the like where they are a whole word.
+/// Finds `CHANGEME` in any case, and `TODO` and the like as whole words.
 fn word(text: &str) -> Option<Placeholder<'_>> {
     if text.len() > 1024 {
         return None;
@@ -137,7 +138,7 @@ fn word(text: &str) -> Option<Placeholder<'_>> {
         text.get(at..at + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word))
     };
     let found = text.bytes().enumerate().find_map(|(at, byte)| {
-        // The first letters of them.
+        // Their first letters.
         let may_be = matches!(byte.to_ascii_uppercase(), b'C' | b'R' | b'P' | b'F');
         let word = may_be.then(|| WORDS.iter().find(|word| begins(at, word)))?;
         word.map(|word| (at, word.len()))

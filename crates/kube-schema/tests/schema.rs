@@ -1,9 +1,9 @@
-//! The schema that an XRD stands for, and validation by schemas that say what ours does not.
+//! The schema that an XRD defines, and validation by schemas that use what ours does not.
 //!
-//! `xcrd/*.crds.json` hold what `crossplane xrd convert` (CLI 2.5.0) made of the XRDs beside them, and
-//! of our own: scope, plural and schema of each CRD, by kind. `EDS_RECORD_CRDS=path/to/crossplane-cli
-//! cargo test -p kube-schema --test schema` records them anew; `scripts/tools.sh crossplane-cli` prints
-//! the path.
+//! `xcrd/*.crds.json` hold what `crossplane xrd convert` (CLI 2.5.0) made of the XRDs next to them,
+//! and of our own: scope, plural and schema of each CRD, by kind.
+//! `EDS_RECORD_CRDS=path/to/crossplane-cli cargo test -p kube-schema --test schema` records them
+//! again; `scripts/tools.sh crossplane-cli` prints the path.
 
 #![cfg(test)]
 #![allow(

@@ -1,7 +1,8 @@
-//! Every kind of finding: its code, what it is, why it matters, an example of each.
+//! Every kind of finding: its code, what it is, why it matters, and an example of each.
 //!
 //! EDS0xx: the file cannot be read as claims. EDS1xx: the API server would refuse the claim.
-//! EDS2xx: the API server takes it, and it would not work, or not as meant. EDS3xx: what a change does.
+//! EDS2xx: the API server accepts it, but it would not work, or not as intended. EDS3xx: what a
+//! change does.
 
 use super::Severity;
 
@@ -10,17 +11,17 @@ use super::Severity;
 pub struct Rule {
     /// Stable, such as `EDS104`.
     pub code: &'static str,
-    /// The same for a person, such as `enum`.
+    /// The name for people, such as `enum`.
     pub name: &'static str,
-    /// How bad it is.
+    /// How serious it is.
     pub severity: Severity,
     /// What it finds.
     pub what: &'static str,
     /// Why that is bad.
     pub why: &'static str,
-    /// What it finds, as YAML.
+    /// An example that it finds, as YAML.
     pub bad: &'static str,
-    /// What it does not find.
+    /// An example that it does not find.
     pub good: &'static str,
 }
 
@@ -34,7 +35,7 @@ macro_rules! rules {
                 what: $what, why: $why, bad: $bad, good: $good,
             };
         )*
-        /// All of them, by code.
+        /// All rules, by code.
         pub static ALL: &[&Rule] = &[$(&$id),*];
     };
 }

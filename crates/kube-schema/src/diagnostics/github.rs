@@ -1,4 +1,4 @@
-//! Findings as GitHub workflow commands, which show as annotations on a pull request's diff.
+//! Findings as GitHub workflow commands, shown as annotations on a pull request's diff.
 //!
 //! Source of the escapes: `actions/toolkit`, `packages/core/src/command.ts`.
 
@@ -7,7 +7,7 @@ use std::fmt::Write;
 use super::FileFindings;
 use kube_object::printable::printable;
 
-/// One `::error file=…,line=…::…` line for each finding.
+/// Writes one `::error file=…,line=…::…` line for each finding.
 #[must_use]
 pub fn github(file: &FileFindings) -> String {
     let mut out = String::new();
@@ -21,7 +21,7 @@ pub fn github(file: &FileFindings) -> String {
         let (start, end) = (f.span.start, f.span.end);
         if start.line > 0 {
             let _ = write!(out, ",line={},col={}", start.line, start.column);
-            // endColumn is only taken where the annotation stays on one line.
+            // endColumn only works if the annotation is on one line.
             if end.line == start.line && end.column > start.column {
                 let _ = write!(out, ",endLine={},endColumn={}", end.line, end.column);
             }

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::{FileFindings, Summary};
 use kube_object::printable::{is_printable, printable};
 
-/// `{"summary": {…}, "findings": [{code, rule, severity, file, line, column, endLine, endColumn,
-/// path, message, help}]}`. Lines and columns start at 1; 0 is the file as a whole.
+/// Returns `{"summary": {…}, "findings": [{code, rule, severity, file, line, column, endLine,
+/// endColumn, path, message, help}]}`. Lines and columns start at 1; 0 means the whole file.
 #[must_use]
 pub fn json(files: &[FileFindings], summary: &Summary) -> Value {
     let findings: Vec<Value> = files
@@ -46,8 +46,8 @@ pub fn json(files: &[FileFindings], summary: &Summary) -> Value {
     })
 }
 
-/// Writes a document indented, with escapes for every character that a terminal would obey: the
-/// values are what they are, such as a file's name, and the text is fit to be printed.
+/// Writes a document indented, escaping every character that a terminal would obey: the values,
+/// such as a file's name, stay what they are, and the text is safe to print.
 ///
 /// # Errors
 /// Those of the writer.
@@ -55,7 +55,7 @@ pub fn write_json(out: impl io::Write, document: &Value) -> serde_json::Result<(
     document.serialize(&mut Serializer::with_formatter(out, Escaping::default()))
 }
 
-/// Indents as usual, and escapes more than JSON asks for.
+/// Indents as usual, but escapes more than JSON requires.
 #[derive(Default)]
 struct Escaping(PrettyFormatter<'static>);
 

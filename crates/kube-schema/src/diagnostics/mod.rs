@@ -1,7 +1,7 @@
-//! What is wrong with a file, and where: values, and four ways to write them.
+//! What is wrong with a file, and where: the values, and four ways to write them.
 //!
 //! A [`Finding`] has a stable code. Codes are listed in [`catalog`]; a code never changes its
-//! meaning and is never used again for another.
+//! meaning and is never reused.
 
 use std::borrow::Cow;
 
@@ -21,17 +21,17 @@ pub use catalog::Rule;
 use kube_object::printable::printable;
 use kube_object::secrets::{Mask, masked};
 
-/// How bad a finding is.
+/// How serious a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Works, but likely not as meant. The file passes.
+    /// It works, but probably not as intended. The file passes.
     Warning,
     /// Kubernetes, NATS or KEDA would refuse it, or it could not work. The file fails.
     Error,
 }
 
 impl Severity {
-    /// `error` or `warning`, as SARIF and GitHub spell them too.
+    /// Returns `error` or `warning`, which is also how SARIF and GitHub spell them.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -41,33 +41,33 @@ impl Severity {
     }
 }
 
-/// What more is known of a finding than its words: what a caller decides by.
+/// What callers need to know about a finding beyond its text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Detail {
     /// Nothing.
     #[default]
     Nothing,
-    /// The value is of another type than this one, such as `a list`.
+    /// The value should have this type instead, such as `a list`.
     Wanted(String),
-    /// Something that must be there is not.
+    /// Something required is missing.
     Missing,
-    /// A rule of the API's own is broken.
+    /// A rule of the API itself is broken.
     ApiRule(ApiRule),
-    /// The keys of a list's entry stand where its values should.
+    /// A list entry has keys in place of its values.
     KeysForValues,
 }
 
 /// A rule of an API, by its place in the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApiRule<P = String> {
-    /// The field that has the rule, with any item for each one: `spec.secretRefs[].env`.
+    /// The field with the rule, with `[]` for any item: `spec.secretRefs[].env`.
     pub field: P,
-    /// Its place in the field's `x-kubernetes-validations`, from 0.
+    /// The rule's index in the field's `x-kubernetes-validations`, from 0.
     pub index: usize,
 }
 
 impl ApiRule<&str> {
-    /// Whether a finding is of this rule.
+    /// Reports whether a finding is about this rule.
     #[must_use]
     pub fn is_broken_in(&self, finding: &Finding) -> bool {
         match &finding.detail {
@@ -77,29 +77,29 @@ impl ApiRule<&str> {
     }
 }
 
-/// One thing that is wrong.
+/// One problem.
 #[derive(Debug, Clone)]
 pub struct Finding {
-    /// Which kind of thing.
+    /// The kind of problem.
     pub rule: &'static Rule,
-    /// How bad. Usually the rule's own severity.
+    /// How serious it is. Usually the rule's own severity.
     pub severity: Severity,
-    /// Where.
+    /// Where it is.
     pub span: Span,
-    /// The field, such as `spec.nats.stream`; empty for the file as a whole.
+    /// The field, such as `spec.nats.stream`; empty for the whole file.
     pub path: String,
-    /// What is wrong and what is allowed.
+    /// What is wrong, and what is allowed.
     pub message: String,
     /// What to do.
     pub help: Option<String>,
-    /// What callers decide by.
+    /// What callers need to know.
     pub detail: Detail,
-    /// Whether the text at its place is a secret, which is shown nowhere.
+    /// Whether the text at its place is a secret, which is never shown.
     pub conceals: bool,
 }
 
 impl Finding {
-    /// A finding of the rule's own severity, without a place yet.
+    /// Creates a finding with the rule's own severity and no place yet.
     #[must_use]
     pub fn new(rule: &'static Rule, message: impl Into<String>) -> Self {
         Self {
@@ -114,7 +114,7 @@ impl Finding {
         }
     }
 
-    /// Places it.
+    /// Sets its place.
     #[must_use]
     pub fn at(mut self, span: Span, path: impl Into<String>) -> Self {
         self.span = span;
@@ -122,32 +122,32 @@ impl Finding {
         self
     }
 
-    /// Adds what callers decide by.
+    /// Sets what callers need to know.
     #[must_use]
     pub fn with(mut self, detail: Detail) -> Self {
         self.detail = detail;
         self
     }
 
-    /// Adds what to do.
+    /// Sets what to do.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// The field and what is wrong, fit to be printed.
+    /// Returns the field and what is wrong, safe to print.
     fn headline(&self) -> String {
         let path = if self.path.is_empty() { "" } else { ": " };
         printable(&format!("{}{path}{}", self.path, self.message)).into_owned()
     }
 
-    /// What to do, fit to be printed.
+    /// Returns what to do, safe to print.
     fn advice(&self) -> Option<Cow<'_, str>> {
         self.help.as_deref().map(printable)
     }
 
-    /// Keeps the text at its place out of everything that is printed.
+    /// Keeps the text at its place out of all output.
     #[must_use]
     pub fn concealed(mut self) -> Self {
         self.conceals = true;
@@ -155,19 +155,19 @@ impl Finding {
     }
 }
 
-/// The findings of one file, in the order of the file.
+/// The findings of one file, in file order.
 #[derive(Debug, Clone, Default)]
 pub struct FileFindings {
     /// The file as the user named it, or `<stdin>`.
     pub file: String,
-    /// Its text, for the lines that are shown; empty where it could not be read.
+    /// The text, for the lines that are shown; empty if it could not be read.
     pub source: String,
     /// What is wrong with it.
     pub findings: Vec<Finding>,
 }
 
 impl FileFindings {
-    /// Sorts findings by place, and drops those that say the same at the same place.
+    /// Sorts findings by place, and drops duplicates at the same place.
     #[must_use]
     pub fn new(file: String, source: String, mut findings: Vec<Finding>) -> Self {
         let source = conceal(source, &mut findings);
@@ -185,8 +185,8 @@ impl FileFindings {
     }
 }
 
-/// Replaces secrets in the source by asterisks, and in what findings quote of it. This is the one place: every
-/// format prints what comes out of it.
+/// Masks secrets in the source with asterisks, and in what findings quote from it. It happens only
+/// here, before any format prints.
 fn conceal(source: String, findings: &mut [Finding]) -> String {
     if findings.is_empty() {
         return source;
@@ -253,8 +253,8 @@ fn conceal(source: String, findings: &mut [Finding]) -> String {
     out
 }
 
-/// Takes secrets out of a text: those that stand at its finding's place, and what looks like one in itself. A
-/// finding about a secret quotes it in ways of its own (escaped, as a number).
+/// Removes secrets from a text: those at its finding's place, and whatever looks like one by
+/// itself. A finding about a secret may quote it differently (escaped, or as a number).
 fn clear(text: &mut String, secrets: &[&str], quotes: bool) {
     for secret in secrets {
         if text.contains(secret) {
@@ -275,7 +275,7 @@ fn clear(text: &mut String, secrets: &[&str], quotes: bool) {
     }
 }
 
-/// Messages quote what was written, which may be megabytes.
+/// Shortens a message, which may quote megabytes of input.
 fn shorten(text: &mut String) {
     const LONGEST: usize = 600;
     if text.len() > LONGEST {
@@ -292,9 +292,9 @@ pub struct Summary {
     pub files: usize,
     /// Claims checked.
     pub claims: usize,
-    /// Objects of other kinds, passed over.
+    /// Objects of other kinds, skipped.
     pub skipped: usize,
-    /// Files that hold no Kubernetes object, passed over.
+    /// Files without any Kubernetes object, skipped.
     pub foreign: usize,
     /// Errors found.
     pub errors: usize,

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{FileFindings, Rule};
 
-/// A SARIF log with one run. All rules that there are stand in it, so that a result's `ruleIndex` is the
-/// rule's place among them.
+/// Returns a SARIF log with one run. It lists all existing rules, so that a result's `ruleIndex` is
+/// the rule's index among them.
 #[must_use]
 pub fn sarif(files: &[FileFindings], all: &[&Rule], version: &str) -> Value {
     let rules: Vec<Value> = all
@@ -34,7 +34,7 @@ pub fn sarif(files: &[FileFindings], all: &[&Rule], version: &str) -> Value {
                 "semanticVersion": version,
                 "rules": rules,
             }},
-            // GitHub counts columns in UTF-16 units unless it is told; ours are characters.
+            // GitHub counts columns in UTF-16 units unless told otherwise; ours are characters.
             "columnKind": "unicodeCodePoints",
             "results": results,
         }],
@@ -66,7 +66,7 @@ fn result(file: &str, finding: &super::Finding, all: &[&Rule]) -> Value {
     })
 }
 
-/// A file name as a relative URI reference (RFC 3986).
+/// Converts a file name to a relative URI reference (RFC 3986).
 fn uri(file: &str) -> String {
     use std::fmt::Write;
     let mut out = String::new();

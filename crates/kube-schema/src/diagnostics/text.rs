@@ -1,4 +1,4 @@
-//! Findings for a person, in the manner of a compiler.
+//! Findings for people, in the style of a compiler.
 //!
 //! ```text
 //! error[EDS104]: spec.size: "medum" is not one of small, medium, large
@@ -9,18 +9,18 @@
 //!   = help: did you mean medium?
 //! ```
 //!
-//! Our own few lines, because a source line may be hostile: it is cut to a window around the
-//! finding and what a terminal would obey is replaced, so a file cannot write to the terminal.
+//! We render these ourselves because a source line may be hostile: it is cut to a window around the
+//! finding, and what a terminal would obey is replaced, so a file cannot control the terminal.
 
 use std::fmt::Write;
 
 use super::{FileFindings, Finding, Severity};
 use kube_object::printable::printable;
 
-/// Characters of a source line that are shown at most.
+/// The most characters of a source line to show.
 const WINDOW: usize = 120;
 
-/// The findings of one file. `color` adds ANSI escapes.
+/// Renders the findings of one file. `color` adds ANSI escapes.
 #[must_use]
 pub fn text(file: &FileFindings, color: bool) -> String {
     let lines: Vec<&str> = file.source.lines().collect();
@@ -62,7 +62,7 @@ fn one(out: &mut String, file: &str, lines: &[&str], finding: &Finding, color: b
     out.push('\n');
 }
 
-/// The part of the line around the finding, and the carets under it.
+/// Returns the part of the line around the finding, and the carets under it.
 fn excerpt(line: &str, finding: &Finding) -> (String, String) {
     let (start, end) = (finding.span.start, finding.span.end);
     let column = start.column.saturating_sub(1);
@@ -110,7 +110,7 @@ mod tests {
             "error[EDS104]: spec.size: not one of a, b\n --> f.yaml:2:7\n  |\n2 | size: medum\n  \
              |       ^^^^^\n  = help: say a\n\n",
         );
-        // Columns are characters; a tab is as wide as any other.
+        // Columns count characters; a tab is as wide as any other.
         check(
             "\té: \u{1b}[31mx\n",
             1,

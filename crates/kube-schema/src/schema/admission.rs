@@ -1,7 +1,7 @@
-//! ValidatingAdmissionPolicies that stand beside the API, evaluated for a new object.
+//! ValidatingAdmissionPolicies that accompany the API, evaluated for a new object.
 //!
-//! Only what our own policies use: `matchConstraints.resourceRules` by group and resource,
-//! `validations` with `object`. Source: `k8s.io/api` 0.34 `admissionregistration/v1`.
+//! Supports only what our own policies use: `matchConstraints.resourceRules` by group and resource,
+//! and `validations` with `object`. Source: `k8s.io/api` 0.34 `admissionregistration/v1`.
 
 use kube_object::object::Fields;
 use serde_json::Value;
@@ -16,12 +16,12 @@ use kube_object::path::Path;
 #[derive(Debug)]
 pub struct AdmissionPolicy {
     rules: Vec<CelRule>,
-    /// Whether the rules can see nothing but `object.metadata`, so that nothing else need be shown.
+    /// Whether the rules see only `object.metadata`, so that nothing else needs to be passed.
     metadata_only: bool,
 }
 
 impl AdmissionPolicy {
-    /// The policy, where it is one and holds for the creation of this kind.
+    /// Reads a policy, if it is one and applies to the creation of this kind.
     #[must_use]
     pub fn of(policy: &Value, definition: &Definition) -> Option<Self> {
         if policy.get("kind").and_then(Value::as_str) != Some("ValidatingAdmissionPolicy") {
@@ -47,15 +47,15 @@ impl AdmissionPolicy {
         holds.then_some(Self { rules, metadata_only })
     }
 
-    /// What the policy refuses about an object. Policies speak of whole objects; this one is shown
-    /// at the name, or the namespace, where an expression speaks of nothing else.
+    /// Reports what the policy refuses about an object. Policies are about whole objects; a finding
+    /// is shown at the name or the namespace if an expression refers to nothing else.
     pub(super) fn check(
         &self,
         object: &Value,
         evaluator: &Evaluator,
         meter: &Meter<'_>,
     ) -> Vec<Problem> {
-        // Admission runs on named objects: without a name there is nothing to say about it.
+        // Admission runs on named objects: there is nothing to report about one without a name.
         if object.at("/metadata/name").and_then(Value::as_str).is_none() {
             return Vec::new();
         }
@@ -66,7 +66,7 @@ impl AdmissionPolicy {
         let scope = evaluator.scope("object", seen, is_small(object));
         let mut problems = Vec::new();
         for rule in &self.rules {
-            // The longer first: one begins with the other.
+            // The longer one first: the other is its prefix.
             let path = ["metadata.namespace", "metadata.name"].into_iter().find(|field| {
                 let field = format!("object.{field}");
                 rule.rule.contains(&field) && !rule.rule.replace(&field, "").contains("object")
@@ -75,7 +75,7 @@ impl AdmissionPolicy {
             match rule.run(&scope, meter) {
                 Verdict::Holds => {}
                 Verdict::Broken(message) => {
-                    // The finding says its path itself.
+                    // The finding states its path itself.
                     let field = format!("{path} ");
                     let message = message.strip_prefix(&field).unwrap_or(&message);
                     problems.push(Problem::new(&catalog::ADMISSION, path, message));

@@ -1,19 +1,19 @@
-//! The schemas that the API server serves for an XRD: Crossplane's two CRDs, or a CRD's own.
+//! The schemas that the API server serves for an XRD (Crossplane's two CRDs) or for a CRD.
 //!
-//! Source: Crossplane 2.3.4 `internal/xcrd` (`crd.go`, `schemas.go`). Of an XRD's schema, Crossplane
-//! takes `spec` and `status` and adds its own fields; the rest is its own.
+//! Source: Crossplane 2.3.4 `internal/xcrd` (`crd.go`, `schemas.go`). From an XRD's schema,
+//! Crossplane takes `spec` and `status` and adds its own fields; the rest is Crossplane's own.
 
 use kube_object::object::Fields;
 use serde_json::{Map, Value, json};
 
 type Object = Map<String, Value>;
 
-/// Which of an XRD's two kinds is wanted.
+/// Which of an XRD's two kinds to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// What an application developer writes.
     Claim,
-    /// What Crossplane makes of it.
+    /// What Crossplane makes from it.
     Composite,
 }
 
@@ -28,18 +28,19 @@ pub struct Definition {
     pub kind: String,
     /// Plural resource name.
     pub plural: String,
-    /// Whether its objects live in a namespace.
+    /// Whether its objects are namespaced.
     pub namespaced: bool,
-    /// Whether `status` is a subresource, so that what a file says of it is dropped.
+    /// Whether `status` is a subresource, so that a file's `status` is dropped.
     pub status_is_subresource: bool,
-    /// The OpenAPI v3 schema, as the CRD has it.
+    /// The OpenAPI v3 schema, as in the CRD.
     pub schema: Value,
 }
 
-/// The kind that an XRD or a CRD defines, at its storage version. A CRD has no sides.
+/// Returns the kind that an XRD or a CRD defines, at its storage version. `side` does not matter
+/// for a CRD.
 ///
 /// # Errors
-/// Says which field is missing, or that the object is of another kind.
+/// Which field is missing, or that the object is of another kind.
 pub fn definition(object: &Value, side: Side) -> Result<Definition, String> {
     let text = |pointer: &str| {
         object.at(pointer).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
@@ -100,7 +101,7 @@ pub fn definition(object: &Value, side: Side) -> Result<Definition, String> {
     })
 }
 
-/// Kubernetes' own bound on a name that becomes a label value.
+/// Kubernetes' limit for a name that becomes a label value.
 const MAX_NAME: u64 = 63;
 
 fn derived(own: &Value, spec: Object, status: Object) -> Value {
@@ -132,7 +133,8 @@ fn derived(own: &Value, spec: Object, status: Object) -> Value {
     schema
 }
 
-/// `spec` or `status`: what Crossplane keeps of the author's, and its own properties over them.
+/// Returns `spec` or `status`: what Crossplane keeps of the author's, overlaid with its own
+/// properties.
 fn part(own: Option<&Value>, crossplane: Object, is_spec: bool) -> Value {
     let mut out = Object::new();
     out.insert("type".to_owned(), json!("object"));
@@ -152,7 +154,7 @@ fn part(own: Option<&Value>, crossplane: Object, is_spec: bool) -> Value {
     Value::Object(out)
 }
 
-/// An object of strings. Required fields are marked with a `!`.
+/// Returns an object of strings. Required fields are marked with a `!`.
 fn strings(fields: &[&str]) -> Value {
     let name = |field: &&str| field.trim_end_matches('!').to_owned();
     let properties: Object = fields.iter().map(|f| (name(f), json!({"type": "string"}))).collect();
@@ -173,7 +175,8 @@ fn selector() -> Value {
     })
 }
 
-/// Fields of `spec` by which Crossplane joins claims, composites and Compositions. People seldom write them.
+/// Fields of `spec` by which Crossplane links claims, composites and Compositions. People seldom
+/// write them.
 const MACHINERY: [&str; 10] = [
     "claimRef",
     "compositeDeletePolicy",
@@ -187,7 +190,7 @@ const MACHINERY: [&str; 10] = [
     "writeConnectionSecretToRef",
 ];
 
-/// Whether a field of `spec` is Crossplane's own.
+/// Reports whether a field of `spec` is Crossplane's own.
 pub(super) fn is_machinery(field: &str) -> bool {
     MACHINERY.contains(&field)
 }
@@ -220,7 +223,7 @@ fn composition(defaults: &Defaults<'_>) -> [(&'static str, Value); 5] {
 }
 
 fn claim_spec(defaults: &Defaults<'_>) -> Object {
-    // The update policy's default is the composite's; a claim without one follows it.
+    // The default update policy is the composite's; a claim without one follows it.
     let mut spec = object(composition(&|_| None));
     spec.extend(object([
         (
@@ -239,7 +242,7 @@ fn composite_spec(defaults: &Defaults<'_>, legacy: bool, scope: &str) -> Object 
         "x-kubernetes-list-type": "atomic",
         "items": strings(&["apiVersion!", "kind!", "name", "namespace"]),
     });
-    // Composed resources of a namespaced composite live beside it.
+    // Composed resources of a namespaced composite are in its namespace.
     if scope == "Namespaced"
         && let Some(properties) =
             references.pointer_mut("/items/properties").and_then(Value::as_object_mut)

@@ -1,4 +1,4 @@
-//! What the API server fills in and leaves out before it validates.
+//! What the API server fills in and removes before it validates.
 //!
 //! Source: `k8s.io/apiextensions-apiserver` 0.34 `pkg/apiserver/schema/defaulting` (`Default`,
 //! `PruneNonNullableNullsWithoutDefaults`) and `pruning` (`prune`, `skipPrune`), in the order of
@@ -11,12 +11,12 @@ use kube_object::path::{At, Path};
 
 const TYPE_AND_METADATA: [&str; 3] = ["apiVersion", "kind", "metadata"];
 
-/// Bytes of defaults that one object takes. The API server reads no object of more than 3 MiB, and etcd
-/// takes none of more than 1.5.
+/// How many bytes of defaults one object may take. The API server reads no object over 3 MiB, and
+/// etcd accepts none over 1.5.
 pub(super) const MAX_DEFAULTED: usize = 4 << 20;
 
-/// Fills in defaults, also below other defaults. A null where none is allowed counts as absent.
-/// `false` where they are larger than [`MAX_DEFAULTED`]; some are missing then.
+/// Fills in defaults, including those below other defaults. A null where none is allowed counts as
+/// absent. Returns `false` if the defaults exceed [`MAX_DEFAULTED`]; some are missing then.
 pub(super) fn apply_defaults(value: &mut Value, schema: &Schema) -> bool {
     let mut left = MAX_DEFAULTED;
     fill(value, schema, &mut left);
@@ -64,7 +64,7 @@ fn fill(value: &mut Value, schema: &Schema, left: &mut usize) {
     }
 }
 
-/// Takes the size of a default and its key from what is left, and says whether there was enough.
+/// Subtracts the size of a default and its key from what is left; returns whether it was enough.
 fn take(default: &Value, key: usize, left: &mut usize) -> bool {
     if *left > 0 {
         *left = left.saturating_sub(key + size(default));
@@ -84,8 +84,8 @@ fn size(value: &Value) -> usize {
     }
 }
 
-/// Removes nulls where none is allowed and no default stands ready. Calls `found` for each null that does
-/// not stay, and says whether a default takes its place.
+/// Removes nulls where none is allowed and there is no default. Calls `found` for each null that is
+/// not kept, with whether a default replaces it.
 pub(super) fn drop_nulls(
     value: &mut Value,
     schema: Option<&Schema>,
@@ -115,7 +115,7 @@ pub(super) fn drop_nulls(
     }
 }
 
-/// Removes fields that the schema does not know. Calls `unknown` with each and with the schema
+/// Removes fields that the schema does not know. Calls `unknown` with each, and with the schema
 /// that does not know it.
 pub(super) fn prune(
     value: &mut Value,

@@ -2,11 +2,11 @@
 //!
 //! Source: `k8s.io/kube-openapi` `pkg/validation/strfmt`, `apiextensions-apiserver`
 //! `validation/formats.go`. The rest of its list (isbn, creditcard, ssn, colours, email, mac,
-//! bsonobjectid) is in no schema here and is taken as valid.
+//! bsonobjectid) is not used by any schema here and is accepted as valid.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether a text is of the format. A format that is not known says yes, as upstream does.
+/// Reports whether a text has the format. As upstream does, accepts any text for an unknown format.
 pub(super) fn holds(format: &str, text: &str) -> bool {
     match format.replace('-', "").as_str() {
         "datetime" => date_time(text),
@@ -62,7 +62,7 @@ fn date(text: &str) -> bool {
     punctuated && (1..=days).contains(&day)
 }
 
-/// RFC 3339's date-time.
+/// Reports whether a text is RFC 3339's date-time.
 fn date_time(text: &str) -> bool {
     let Some((day, time)) = text.split_once(['T', 't']) else { return false };
     if !text.is_ascii() || !date(day) || time.len() < 9 {

@@ -40,10 +40,10 @@ const FIELDS: [(&str, Form); 15] = [
     ("managedFields", Form::Objects),
 ];
 
-/// Annotations of an object together, keys and values (`TotalAnnotationSizeLimitB`).
+/// The limit for all annotations of an object, keys and values (`TotalAnnotationSizeLimitB`).
 const MAX_ANNOTATION_BYTES: usize = 256 * 1024;
 
-/// Checks `metadata` of a whole object.
+/// Checks the `metadata` of a whole object.
 pub(super) fn check(object: &Map<String, Value>, namespaced: bool) -> Vec<Problem> {
     let at = Path::fields("metadata");
     let metadata = match object.get("metadata") {
@@ -157,7 +157,7 @@ pub(super) fn check(object: &Map<String, Value>, namespaced: bool) -> Vec<Proble
     problems
 }
 
-/// Whether a value has the type that its field has in Go. Nulls are taken as absent.
+/// Checks that a value has the type that its field has in Go. Nulls count as absent.
 fn shape(at: &Path, key: &str, value: &Value, problems: &mut Vec<Problem>) {
     let Some((_, form)) = FIELDS.iter().find(|(name, _)| *name == key) else {
         let near = nearest(key, FIELDS.iter().map(|(name, _)| *name));
@@ -209,7 +209,7 @@ fn shape(at: &Path, key: &str, value: &Value, problems: &mut Vec<Problem>) {
 const LABEL_FORM: &str = "at most 63 lower-case letters, digits and dashes, beginning and ending \
                           with a letter or digit";
 
-/// RFC 1123 label.
+/// Reports whether a text is an RFC 1123 label.
 pub(super) fn dns_label(text: &str) -> bool {
     text.len() <= 63 && label_characters(text)
 }
@@ -221,7 +221,8 @@ fn label_characters(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// RFC 1123 subdomain: labels with dots between them. Kubernetes bounds only the whole.
+/// Reports whether a text is an RFC 1123 subdomain: labels separated by dots. Kubernetes only
+/// limits its total length.
 pub(super) fn dns_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(label_characters)
 }
@@ -244,14 +245,14 @@ fn subdomain_problem(at: Path, name: &str) -> Option<Problem> {
     Some(problem.offer(Some(near).filter(|near| dns_subdomain(near))))
 }
 
-/// The text with a dash for each run of what is not allowed, and none at its ends.
+/// Replaces each run of disallowed characters by a dash, with none at the ends.
 fn near(text: &str, allowed: impl Fn(char) -> bool) -> String {
     let text = characters::visible(text);
     let parts: Vec<&str> = text.split(|c| !allowed(c)).filter(|part| !part.is_empty()).collect();
     parts.join("-").trim_matches(['-', '.', '_']).to_owned()
 }
 
-/// Letters, digits, `-`, `_`, `.`, with a letter or digit at both ends.
+/// Reports whether a text is letters, digits, `-`, `_`, `.`, with a letter or digit at both ends.
 fn name_part(text: &str) -> bool {
     let ends = |c: char| c.is_ascii_alphanumeric();
     text.starts_with(ends)
@@ -259,7 +260,7 @@ fn name_part(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
 }
 
-/// `IsQualifiedName`: an optional prefix, which is a subdomain, and a name.
+/// Checks as `IsQualifiedName` does: an optional prefix, which is a subdomain, and a name.
 fn qualified_problem(key: &str) -> Option<String> {
     let (prefix, name) = match key.split_once('/') {
         Some((prefix, name)) => (Some(prefix), name),

@@ -5,7 +5,7 @@
 //! claim -> unknown fields -> defaults -> metadata -> validate (types, bounds, CEL) -> admission
 //! ```
 //!
-//! The API server is the judge: what it accepts passes here, what it refuses fails here.
+//! The API server is the reference: what it accepts passes here, what it refuses fails here.
 
 mod admission;
 mod cel;
@@ -36,48 +36,50 @@ use kube_object::object::Object;
 use kube_object::path::{At, Path};
 use problem::Problem;
 
-/// What the API server knows of one kind: its schema, compiled, and the policies beside it.
+/// What the API server knows about one kind: its compiled schema, and the policies that apply to
+/// it.
 #[derive(Debug)]
 pub struct ClaimApi {
-    /// Group, version, kind, plural, and the schema as the CRD has it.
+    /// Group, version, kind, plural, and the schema as in the CRD.
     pub definition: Definition,
     schema: Schema,
     policies: Vec<AdmissionPolicy>,
     evaluator: cel::Evaluator,
 }
 
-/// A claim that has passed validation, with its defaults. Only [`Checked::claim`] gives one.
+/// A claim that has passed validation, with its defaults. Only [`Checked::claim`] creates one.
 #[derive(Debug, Clone, Copy)]
 pub struct ValidClaim<'a> {
     object: &'a Object,
 }
 
 impl<'a> ValidClaim<'a> {
-    /// The claim as the API server would store it.
+    /// Returns the claim as the API server would store it.
     #[must_use]
     pub const fn object(self) -> &'a Object {
         self.object
     }
 }
 
-/// What came of a check.
+/// The result of a check.
 #[derive(Debug)]
 pub struct Checked {
     /// Errors and warnings, not yet sorted.
     pub findings: Vec<Finding>,
-    /// The object with defaults, without what the API server drops; also where it is not valid.
+    /// The object with defaults, without what the API server drops; present even if it is not
+    /// valid.
     pub effective: Value,
     valid: bool,
 }
 
 impl Checked {
-    /// The claim, where there is no error.
+    /// Returns the claim, if there are no errors.
     #[must_use]
     pub fn claim(&self) -> Option<ValidClaim<'_>> {
         self.effective.as_object().filter(|_| self.valid).map(|object| ValidClaim { object })
     }
 
-    /// Adds what rules outside the schema found.
+    /// Adds findings of rules outside the schema.
     pub fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
         self.findings.extend(findings);
         self.valid = !self.findings.iter().any(|f| f.severity == Severity::Error);
@@ -85,18 +87,18 @@ impl Checked {
 }
 
 impl ClaimApi {
-    /// The claim that an XRD offers; of a CRD, its own kind.
+    /// Returns the claim that an XRD offers or, for a CRD, its own kind.
     ///
     /// # Errors
-    /// Says what the XRD lacks, or where its schema cannot be read.
+    /// What the XRD lacks, or where its schema cannot be read.
     pub fn from_xrd(xrd: &Value) -> Result<Self, String> {
         Self::new(crd::definition(xrd, Side::Claim)?)
     }
 
-    /// The composite that an XRD defines; of a CRD, its own kind.
+    /// Returns the composite that an XRD defines or, for a CRD, its own kind.
     ///
     /// # Errors
-    /// Says what the XRD lacks, or where its schema cannot be read.
+    /// What the XRD lacks, or where its schema cannot be read.
     pub fn composite(xrd: &Value) -> Result<Self, String> {
         Self::new(crd::definition(xrd, Side::Composite)?)
     }
@@ -107,21 +109,21 @@ impl ClaimApi {
         Ok(Self { definition, schema, policies: Vec::new(), evaluator: cel::Evaluator::default() })
     }
 
-    /// Adds a ValidatingAdmissionPolicy, if it is one and is about this kind.
+    /// Adds a ValidatingAdmissionPolicy, if it is one and applies to this kind.
     #[must_use]
     pub fn with_policy(mut self, policy: &Value) -> Self {
         self.policies.extend(AdmissionPolicy::of(policy, &self.definition));
         self
     }
 
-    /// `group/version`.
+    /// Returns `group/version`.
     #[must_use]
     pub fn api_version(&self) -> String {
         format!("{}/{}", self.definition.group, self.definition.version)
     }
 
-    /// Where the API has a field of this name, list entries as `[]`: letter case, dashes and underscores
-    /// do not count. Not metadata, status, and what is Crossplane's own.
+    /// Returns the paths of fields with this name, with `[]` for list entries; letter case, dashes
+    /// and underscores do not count. Leaves out metadata, status, and Crossplane's own fields.
     #[must_use]
     pub fn places(&self, name: &str) -> Vec<String> {
         let mut found = Vec::new();
@@ -131,21 +133,20 @@ impl ClaimApi {
         found
     }
 
-    /// Fills in defaults as the API server does at creation. `false` where they are too large for any
-    /// API server, and not all were filled in.
+    /// Fills in defaults as the API server does at creation. Returns `false` if they are too large
+    /// for any API server, and not all were filled in.
     pub fn apply_defaults(&self, value: &mut Value) -> bool {
         defaults::apply_defaults(value, &self.schema)
     }
 
-    /// Validates an object of this kind. What it says of itself in `apiVersion` and `kind` is the
-    /// caller's to compare.
+    /// Validates an object of this kind. Comparing its `apiVersion` and `kind` is up to the caller.
     #[must_use]
     pub fn check(&self, node: &Node) -> Checked {
         self.check_with(node, true)
     }
 
-    /// The same without CEL rules and admission policies, for a caller whose next step refuses
-    /// what they refuse. Compiling them is most of the time that a check takes.
+    /// Does the same without CEL rules and admission policies, for a caller whose next step refuses
+    /// what they refuse. Compiling them takes most of the time of a check.
     #[must_use]
     pub fn check_without_rules(&self, node: &Node) -> Checked {
         self.check_with(node, false)
@@ -156,7 +157,7 @@ impl ClaimApi {
         let mut problems: Vec<Problem> = Vec::new();
         let root = At::default();
         defaults::prune(&mut value, Some(&self.schema), true, &root, &mut |path, schema| {
-            // Help is looked for where it will be shown.
+            // Help is only looked up for what will be shown.
             let schema = schema.filter(|_| problems.len() < MAX_PROBLEMS);
             problems.push(validate::unknown(path, schema));
         });
@@ -187,24 +188,24 @@ impl ClaimApi {
         let meter = self.evaluator.meter();
         let evaluator = rules.then_some(&self.evaluator);
         problems.extend(validate::validate(&value, &self.schema, evaluator, &meter));
-        // The type of metadata is asked for twice: as metadata, and by the schema.
+        // The type of metadata is checked twice: as metadata, and by the schema.
         let mut types = HashSet::new();
         problems.retain(|p| *p.rule != catalog::TYPE || types.insert(p.path.clone()));
-        // Where the type is wrong, the fields below are no fields of this API at all.
+        // If the type is wrong, the fields below are not fields of this API at all.
         let mistyped: HashSet<Path> =
             problems.iter().filter(|p| *p.rule == catalog::TYPE).map(|p| p.path.clone()).collect();
         problems.retain(|p| *p.rule != catalog::UNKNOWN_FIELD || !p.path.is_below(&mistyped));
-        // A text that does not have the form of its field breaks rules about that text as well.
+        // A text that does not have its field's format also breaks rules about that text.
         let malformed: HashSet<Path> = problems
             .iter()
             .filter(|p| *p.rule == catalog::PATTERN || *p.rule == catalog::LENGTH)
             .map(|p| p.path.clone())
             .collect();
         problems.retain(|p| *p.rule != catalog::CEL || !malformed.contains(&p.path));
-        // What is missing because it is null is said once.
+        // What is missing because it is null is reported once.
         let said: HashSet<&Path> = problems.iter().map(|p| &p.path).collect();
         nulls.retain(|(path, _)| !said.contains(path));
-        // Admission comes after what makes a name a name.
+        // Admission comes after the checks of the name itself.
         let name = Path::fields("metadata.name");
         let metadata = Path::fields("metadata");
         let misnamed = problems.iter().any(|p| {
@@ -217,7 +218,7 @@ impl ClaimApi {
         if meter.is_spent() {
             problems.insert(0, Problem::new(&catalog::LIMIT, Path::default(), meter.why()));
         }
-        // The policy's bound is the tighter one.
+        // The policy's limit is the tighter one.
         if problems.iter().any(|p| p.path == name && *p.rule == catalog::ADMISSION) {
             problems.retain(|p| p.path != name || *p.rule != catalog::LENGTH);
         }
@@ -247,11 +248,11 @@ impl ClaimApi {
     }
 }
 
-/// Problems of one kind in one object that are shown: nobody reads more, and to find the place of
-/// each in the file takes the longer the larger the file is.
+/// The most problems of one kind to show for one object: nobody reads more, and finding the place
+/// of each takes longer the larger the file is.
 const MAX_PROBLEMS: usize = 100;
 
-/// Keeps so many unknown fields and so many other problems, and counts the rest.
+/// Keeps this many unknown fields and this many other problems, and counts the rest.
 fn bound(problems: &mut Vec<Problem>) -> usize {
     let (all, mut unknown, mut others) = (problems.len(), 0, 0);
     problems.retain(|problem| {
@@ -265,7 +266,7 @@ fn bound(problems: &mut Vec<Problem>) -> usize {
     all - problems.len()
 }
 
-/// Whether a field stands in the file, and not only in a default.
+/// Reports whether a field is in the file, not just in a default.
 fn written(path: &Path, root: &Node) -> bool {
     path.node(root).is_some_and(|node| matches!(node.content, Content::Scalar(_)))
 }

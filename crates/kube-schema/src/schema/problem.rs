@@ -1,4 +1,4 @@
-//! Something wrong at a path, before it has a place in a file.
+//! A problem at a path, before it has a position in a file.
 
 use crate::yaml::Place;
 use serde_json::Value;
@@ -14,11 +14,11 @@ pub(super) struct Problem {
     pub(super) path: Path,
     pub(super) message: String,
     pub(super) help: Option<String>,
-    /// What callers decide by.
+    /// What callers need to know.
     pub(super) detail: Detail,
-    /// Whether a key is wrong, not its value.
+    /// Whether the key is wrong, rather than its value.
     pub(super) on_key: bool,
-    /// Which character of a text is wrong, from 0.
+    /// The index of the wrong character in a text, from 0.
     pub(super) character: Option<usize>,
 }
 
@@ -34,7 +34,7 @@ impl Problem {
         self
     }
 
-    /// What may be meant, where that is known.
+    /// Adds what may have been meant, if known.
     pub(super) fn offer(mut self, meant: Option<String>) -> Self {
         self.help = meant.map(|meant| format!("write {meant}, if that is meant"));
         self
@@ -55,7 +55,7 @@ impl Problem {
         problem
     }
 
-    /// Whether CEL rules above this place can still be trusted to run
+    /// Reports whether CEL rules above this place can no longer be trusted to run
     /// (`customresource/strategy.go`, `hasBlockingErr`).
     pub(super) fn blocks_rules(&self) -> bool {
         [&catalog::TYPE, &catalog::REQUIRED, &catalog::LENGTH, &catalog::COUNT]
@@ -63,7 +63,7 @@ impl Problem {
             .any(|rule| **rule == *self.rule)
     }
 
-    /// Gives it its place, and the help that only the file can give: what was written there.
+    /// Adds its position, and the help that depends on what was written in the file.
     pub(super) fn into_finding(self, root: &Node) -> Finding {
         let span = if self.on_key { self.path.key_span(root) } else { self.path.span(root) };
         let span = self.character.and_then(|i| self.path.character(root, i)).unwrap_or(span);
@@ -75,7 +75,8 @@ impl Problem {
     }
 }
 
-/// A plain scalar that YAML takes for something else than the string that belongs there.
+/// Returns help for a plain scalar that YAML reads as something other than the string that belongs
+/// there.
 fn quoting(problem: &Problem, root: &Node) -> Option<String> {
     if problem.detail != Detail::Wanted("a string".to_owned()) {
         return None;

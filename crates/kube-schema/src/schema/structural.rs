@@ -1,4 +1,4 @@
-//! A structural schema, compiled once: regular expressions and rules are ready to run.
+//! A structural schema, compiled once, with regular expressions and rules ready to run.
 //!
 //! Source: `k8s.io/apiextensions-apiserver` 0.34 `pkg/apiserver/schema/structural.go`.
 
@@ -11,21 +11,22 @@ use serde_json::{Map, Value};
 use super::cel::CelRule;
 use golang::regexp::{self, Regexp};
 
-/// How deep a schema may nest. Kubernetes' own bound on a CRD's size ends far before.
+/// How deep a schema may nest. Kubernetes' own limit on a CRD's size is reached long before.
 const MAX_DEPTH: usize = 100;
 
-/// Bytes that the schema's patterns may take together once they are compiled. Ours; the API server compiles
-/// each at each use, and forgets it.
+/// How many bytes the schema's compiled patterns may use together. The API server has no such
+/// limit: it compiles each pattern at each use and discards it.
 const MAX_PATTERN_BYTES: usize = 64 << 20;
-/// Characters of a schema's rules together: what can be parsed within seconds. Ours; the API server has a
-/// budget for what they cost, which so many exceed.
+/// How many characters a schema's rules may have together: what can be parsed within seconds. The
+/// API server instead has a cost budget, which this many exceed.
 const MAX_RULE_CHARACTERS: usize = 300_000;
-/// Characters of a field's name. Ours: a name stands in the path of each problem below it.
+/// How many characters a field's name may have. This limit is ours: a name is part of the path of
+/// each problem below it.
 const MAX_NAME: usize = 1024;
-/// Bytes of a description or an example that help may quote.
+/// How many bytes of a description or an example help may quote.
 const MAX_QUOTED: usize = 4096;
 
-/// What the parts of a schema take together.
+/// What the parts of a schema use together.
 #[derive(Debug, Default)]
 struct Totals {
     pattern_bytes: Cell<usize>,
@@ -42,8 +43,8 @@ pub struct Schema {
     pub(super) description: Option<String>,
     pub(super) example: Option<Value>,
     pub(super) default: Option<Value>,
-    /// Whether a default that is a text has the form of the pattern, and whether the rules hold for it: judged
-    /// once, and not with each object that leaves the field out.
+    /// Whether a default that is a text matches the pattern, and whether the rules accept it:
+    /// decided once, rather than for each object that omits the field.
     pub(super) default_fits: OnceLock<bool>,
     pub(super) default_holds: OnceLock<bool>,
     pub(super) format: Option<String>,
@@ -60,7 +61,7 @@ pub struct Schema {
     pub(super) max_properties: Option<u64>,
     pub(super) required: Vec<String>,
     pub(super) properties: BTreeMap<String, Self>,
-    /// Those of the properties that have a default.
+    /// The properties that have a default.
     pub(super) defaulted: Vec<String>,
     pub(super) additional: Additional,
     pub(super) items: Option<Box<Self>>,
@@ -72,7 +73,7 @@ pub struct Schema {
     pub(super) rules: Vec<CelRule>,
 }
 
-/// `type`, with `x-kubernetes-int-or-string` as one of them.
+/// `type`, including `x-kubernetes-int-or-string`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Kind {
     #[default]
@@ -120,21 +121,21 @@ pub(super) enum ListType {
 }
 
 impl Schema {
-    /// Whether a text is the default.
+    /// Reports whether a text is the default.
     pub(super) fn is_default(&self, text: &str) -> bool {
         self.default.as_ref().and_then(Value::as_str) == Some(text)
     }
 
-    /// Compiles an OpenAPI v3 schema as a CRD holds it.
+    /// Compiles an OpenAPI v3 schema as found in a CRD.
     ///
     /// # Errors
-    /// Names the place and what is wrong there: no mapping, an unknown type, a pattern that Go
-    /// would refuse, nesting without end.
+    /// Names the place and the problem: not a mapping, an unknown type, a pattern that Go would
+    /// refuse, or endless nesting.
     pub fn compile(schema: &Value) -> Result<Self, String> {
         compile(schema, "", 0, &Totals::default())
     }
 
-    /// The schema of a field or of a list's items.
+    /// Returns the schema of a field or of a list's items.
     pub(super) fn child(&self, key: &str) -> Option<&Self> {
         self.properties.get(key).or(match &self.additional {
             Additional::Schema(schema) => Some(schema),
@@ -142,7 +143,7 @@ impl Schema {
         })
     }
 
-    /// The paths below `at` of fields with this name; see [`super::ClaimApi::places`].
+    /// Collects the paths below `at` of fields with this name; see [`super::ClaimApi::places`].
     pub(super) fn places(&self, name: &str, at: &str, found: &mut Vec<String>) {
         for (key, child) in &self.properties {
             if at == "spec" && super::crd::is_machinery(key) {
@@ -159,7 +160,7 @@ impl Schema {
         }
     }
 
-    /// The description's first sentence, as a part of another.
+    /// Returns the description's first sentence, as part of another.
     pub(super) fn summary(&self) -> Option<String> {
         let text = self.description.as_deref()?;
         let first = text.split_inclusive(". ").next().unwrap_or(text);

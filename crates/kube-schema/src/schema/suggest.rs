@@ -2,11 +2,11 @@
 
 use crate::characters;
 
-/// The candidate nearest to what was written, if one is near: at most a third of its letters
-/// differ, a swap of neighbours counting once (optimal string alignment).
+/// Returns the candidate nearest to what was written, if one is near: at most a third of its
+/// letters differ, with a swap of neighbours counting once (optimal string alignment).
 #[must_use]
 pub fn nearest<'a>(written: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    // Nobody mistypes a name of this length; comparing it would only cost time.
+    // Nobody mistypes a name this long; comparing it would only take time.
     if written.len() > 64 {
         return None;
     }
@@ -19,7 +19,7 @@ pub fn nearest<'a>(written: &str, candidates: impl Iterator<Item = &'a str>) -> 
         .map(|(_, candidate)| candidate)
 }
 
-/// In how many letters two texts differ; a swap of neighbours is one.
+/// Counts the letters in which two texts differ; a swap of neighbours is one.
 #[must_use]
 pub fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
@@ -43,7 +43,7 @@ pub fn distance(a: &str, b: &str) -> usize {
     last.last().copied().unwrap_or_default()
 }
 
-/// Whether two names differ in case, dashes and underscores only.
+/// Reports whether two names differ only in case, dashes and underscores.
 #[must_use]
 pub fn same_name(a: &str, b: &str) -> bool {
     let plain = |name: &str| -> String {

@@ -1,8 +1,8 @@
-//! Validation of a value against a structural schema: every finding, not the first.
+//! Validates a value against a structural schema, reporting every finding, not just the first.
 //!
 //! Source: `k8s.io/kube-openapi` `pkg/validation/validate`, `apiextensions-apiserver`
-//! `schema/listtype` and `schema/objectmeta`. Where a type is wrong, what else the schema says
-//! about that value is passed over: it would say the same thing again.
+//! `schema/listtype` and `schema/objectmeta`. If a type is wrong, whatever else the schema says
+//! about that value is skipped, because it would repeat the same thing.
 
 use std::collections::HashSet;
 
@@ -20,18 +20,18 @@ use crate::diagnostics::{ApiRule, Detail, catalog};
 use golang::regexp::Regexp;
 use kube_object::path::{At, Path};
 
-/// The largest integer that Go's JSON library takes a float for (`swag.IsFloat64AJSONInteger`).
+/// The largest integer for which Go's JSON library accepts a float (`swag.IsFloat64AJSONInteger`).
 const MAX_JSON_INTEGER: f64 = 9_007_199_254_740_991.0;
 
-/// Problems that are looked for in one object: nobody reads more, and each has its text and its place.
+/// How many problems to look for in one object: nobody reads more, and each has a text and a place.
 pub(super) const MAX_PROBLEMS: usize = 1000;
-/// Allowed values that a message names, and that are compared with what was written.
+/// How many allowed values a message names and compares with what was written.
 const MAX_NAMED: usize = 100;
-/// Steps of a regexp that count for one step of the meter, and characters of a key.
+/// How many regexp steps, or characters of a key, count as one step of the meter.
 const STEPS: usize = 100;
 
-/// All problems of a value: types and bounds, list keys, then rules where nothing blocks them. Each value
-/// costs a step with each schema that it meets, alternatives included: 30 of 30 of 30 are 27,000.
+/// Finds all problems of a value: types and bounds, list keys, then rules that nothing blocks. Each
+/// value costs a step for each schema it meets, including alternatives: 30 of 30 of 30 are 27,000.
 pub(super) fn validate(
     value: &Value,
     schema: &Schema,
@@ -73,7 +73,7 @@ fn shape(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>, me
     if !is_kind(value, schema.kind) {
         let mut problem = Problem::type_mismatch(at.path(), schema.kind.name(), value);
         problem.help = meant(value, schema, at);
-        // An integer in all but its size.
+        // An integer in everything but size.
         let whole = value.as_f64().filter(|number| number.fract() == 0.0);
         if let (Kind::Integer, Some(number)) = (schema.kind, whole) {
             problem.detail = Detail::Nothing;
@@ -138,8 +138,8 @@ fn missing(schema: &Schema, at: &At<'_>, name: &str) -> Problem {
     problem
 }
 
-/// What to write for a value of the wrong type. What YAML took for another type is said where the text is
-/// known.
+/// Suggests what to write for a value of the wrong type. What YAML read as another type is reported
+/// where the text is known.
 fn meant(value: &Value, schema: &Schema, at: &At<'_>) -> Option<String> {
     if let Value::String(text) = value {
         let text = text.trim();
@@ -162,7 +162,7 @@ fn meant(value: &Value, schema: &Schema, at: &At<'_>) -> Option<String> {
     example(schema, at)
 }
 
-/// What one may write, where the schema knows an example.
+/// Suggests what one may write, if the schema has an example.
 fn example(schema: &Schema, at: &At<'_>) -> Option<String> {
     let path = at.path();
     let name = match path.0.last() {
@@ -179,7 +179,7 @@ fn example(schema: &Schema, at: &At<'_>) -> Option<String> {
     Some(format!("for example {name}{}", flow(&example?)))
 }
 
-/// A value as YAML's flow style has it.
+/// Writes a value in YAML's flow style.
 fn flow(value: &Value) -> String {
     match value {
         Value::Object(object) => {
@@ -217,7 +217,7 @@ fn is_integer(value: &Value) -> bool {
     }
 }
 
-/// Equality of JSON values, where 1 and 1.0 are the same number.
+/// Compares JSON values, with 1 and 1.0 as the same number.
 pub(super) fn is_equal(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
@@ -225,7 +225,7 @@ pub(super) fn is_equal(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// A value as a person writes it in YAML.
+/// Writes a value as a person would in YAML.
 fn written(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -271,7 +271,7 @@ fn string(text: &str, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
     }
 }
 
-/// A text that its field's pattern refuses: which character, and what may be meant.
+/// Reports a text that its field's pattern refuses: which character, and what may have been meant.
 fn malformed(text: &str, pattern: &str, regexp: &Regexp, schema: &Schema, at: &At<'_>) -> Problem {
     let wrong = wrong_character::find(pattern, text);
     let message = match wrong {
@@ -375,8 +375,8 @@ fn embedded(object: &serde_json::Map<String, Value>, at: &At<'_>, out: &mut Vec<
     }
 }
 
-/// `allOf`, `anyOf`, `oneOf`, `not`: they refine values, so their own findings are shown where
-/// there is only one way to satisfy them.
+/// Checks `allOf`, `anyOf`, `oneOf` and `not`: they refine values, so their own findings are only
+/// shown if there is just one way to satisfy them.
 fn combinations(
     value: &Value,
     schema: &Schema,
@@ -455,8 +455,8 @@ fn lists(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>, me
     }
 }
 
-/// Rules run from the root down. One whose value holds a problem that could make it fail is
-/// passed over: the API server would not run it either.
+/// Rules run from the root down. A rule is skipped if its value has a problem that could make it
+/// fail: the API server would not run it either.
 struct Rules<'a> {
     evaluator: &'a Evaluator,
     meter: &'a Meter<'a>,
@@ -465,7 +465,7 @@ struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    /// `seen` is the value as rules see it, where that of a value around it was made for one there.
+    /// `seen` is the value as rules see it, if a view was already made for a value around it.
     fn run<'v>(
         &self,
         value: &'v Value,
@@ -481,7 +481,7 @@ impl Rules<'_> {
         let mut seen = seen;
         if !schema.rules.is_empty() && !self.is_blocked(at) && !self.is_good_default(value, schema)
         {
-            // Of a part of the same value, another view is made.
+            // A part of the same value gets another view.
             if seen.is_none() && self.meter.pay(nodes(value)) {
                 made = view(value, Some(schema));
                 seen = Some(made.as_ref());
@@ -490,7 +490,7 @@ impl Rules<'_> {
                 self.here(seen, is_small(value), schema, at, out);
             }
         }
-        // Parts have a schema of their own, so they may see the value otherwise.
+        // Parts have their own schema, so they may see the value differently.
         for part in &schema.all_of {
             self.run(value, None, part, at, out);
         }
@@ -515,7 +515,7 @@ impl Rules<'_> {
         }
     }
 
-    /// Whether this is a default for which the rules of its own hold.
+    /// Reports whether this is a default that satisfies its own rules.
     fn is_good_default(&self, value: &Value, schema: &Schema) -> bool {
         let is_default = value.as_str().is_some_and(|text| schema.is_default(text));
         let holds = || {
@@ -565,7 +565,7 @@ impl Rules<'_> {
     }
 }
 
-/// How many values there are in one, itself included.
+/// Counts the values in a value, including itself.
 fn nodes(value: &Value) -> usize {
     match value {
         Value::Array(items) => 1 + items.iter().map(nodes).sum::<usize>(),
@@ -574,7 +574,7 @@ fn nodes(value: &Value) -> usize {
     }
 }
 
-/// What to say of a field that the schema does not know.
+/// Reports a field that the schema does not know.
 pub(super) fn unknown(path: Path, schema: Option<&Schema>) -> Problem {
     let name = match path.0.last() {
         Some(kube_object::path::Step::Key(key)) => key.clone(),
@@ -587,7 +587,8 @@ pub(super) fn unknown(path: Path, schema: Option<&Schema>) -> Problem {
         );
     }
     let Some(schema) = schema else { return problem };
-    // What people write comes before what Crossplane writes, which they only misspell slightly.
+    // What people write comes before what Crossplane writes, which they only ever misspell
+    // slightly.
     let (machinery, own): (Vec<&str>, Vec<&str>) =
         schema.properties.keys().map(String::as_str).partition(|key| crd::is_machinery(key));
     let name = characters::visible(&name);

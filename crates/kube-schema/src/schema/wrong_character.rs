@@ -1,6 +1,7 @@
-//! Which character of a text a pattern refuses: the first after which nothing could make the text fit.
+//! Finds the character of a text that a pattern refuses: the first after which nothing could make
+//! the text match.
 //!
-//! The pattern runs as an automaton, character by character; where it dies, the text can no longer
+//! The pattern runs as an automaton, character by character; once it dies, the text can no longer
 //! become a match, whatever follows.
 
 use regex_automata::Anchored;
@@ -10,22 +11,22 @@ use regex_automata::util::start;
 
 use crate::characters;
 
-/// Texts longer than this, and patterns larger than [`NFA_LIMIT`], are not looked into.
+/// Texts longer than this, and patterns larger than [`NFA_LIMIT`], are not examined.
 const LONGEST: usize = 4096;
-/// Bytes of a pattern's automaton.
+/// The most bytes that a pattern's automaton may use.
 const NFA_LIMIT: usize = 4 << 20;
 
-/// Where a text stops fitting.
+/// Where a text stops matching.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wrong {
     /// At this character, counted from 0.
     Character(usize),
-    /// Nothing is wrong with it but that it ends here.
+    /// The only thing wrong is that it ends here.
     End,
 }
 
-/// Where a text stops fitting a pattern that it does not fit. None where that cannot be said: the pattern
-/// is not bound to the text's beginning, or one of the two is too large.
+/// Returns where a text stops matching a pattern that it does not match. Returns `None` if that is
+/// unknown: the pattern is not anchored at the text's beginning, or one of the two is too large.
 pub(super) fn find(pattern: &str, text: &str) -> Option<Wrong> {
     if text.len() > LONGEST || !pattern.starts_with('^') {
         return None;
@@ -52,7 +53,7 @@ pub(super) fn find(pattern: &str, text: &str) -> Option<Wrong> {
     Some(Wrong::End)
 }
 
-/// A character for a sentence.
+/// Names a character for a sentence.
 pub(super) fn named(character: char) -> String {
     match character {
         ' ' => "a space".to_owned(),
@@ -69,8 +70,8 @@ pub(super) fn named(character: char) -> String {
     }
 }
 
-/// What the writer may have meant: the text without spaces around it, in lower case, or with dashes for
-/// what is refused.
+/// Suggests what the writer may have meant: the text without surrounding spaces, in lower case, or
+/// with dashes instead of what is refused.
 pub(super) fn mended(text: &str, pattern: &str, fits: &dyn Fn(&str) -> bool) -> Option<String> {
     if text.len() > 128 {
         return None;

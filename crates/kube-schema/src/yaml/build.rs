@@ -1,4 +1,4 @@
-//! From the events of a document to nodes, without recursion (`decode.go`).
+//! Builds nodes from the events of a document, without recursion (`decode.go`).
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,30 +12,30 @@ use super::{
     Problem, ProblemKind, Scalar, Span,
 };
 
-/// Problems of one document that are shown.
+/// The most problems to show for one document.
 const MAX_SHOWN: usize = 100;
 
-/// What a file may hold, counted over its documents.
+/// What a file may hold, counted across its documents.
 #[derive(Default)]
 pub(super) struct Counts {
     nodes: usize,
-    /// Nodes with those of documents that were not kept.
+    /// Nodes, including those of discarded documents.
     work: usize,
     /// Bytes of text that aliases repeat.
     aliased_bytes: usize,
 }
 
-/// What came of a document.
+/// The result of a document.
 pub(super) struct Built {
-    /// Nothing where the document is empty, or refused as a whole.
+    /// `None` if the document is empty, or refused as a whole.
     pub(super) root: Option<Node>,
     pub(super) problems: Vec<Problem>,
-    /// Too much was made to go on with the file.
+    /// Whether too much was created to continue with the file.
     pub(super) stopped: bool,
 }
 
-/// Makes nodes of events. `anchors` are those of the documents before, for what is said about an
-/// alias of theirs.
+/// Builds nodes from events. `anchors` are those of earlier documents, for messages about an alias
+/// to one of them.
 pub(super) fn build<'a>(
     events: &[(Event<'a>, Span)],
     json: bool,
@@ -71,7 +71,7 @@ pub(super) fn build<'a>(
     if refused || !whole {
         built.root = None;
     }
-    // What is not kept, an empty document too, takes nothing from the others.
+    // A discarded document, even an empty one, uses up nothing of the others' limits.
     if built.root.is_none() {
         (counts.nodes, counts.aliased_bytes) = before;
         if whole && !refused {
@@ -97,7 +97,7 @@ enum Target {
     Unknown,
 }
 
-/// The target of each alias: the nearest anchor of its name before it.
+/// Finds the target of each alias: the nearest preceding anchor with its name.
 fn targets(events: &[(Event<'_>, Span)]) -> HashMap<usize, Target> {
     let mut targets = HashMap::new();
     if !events.iter().any(|(event, _)| matches!(event, Event::Alias(_))) {
@@ -140,13 +140,13 @@ fn targets(events: &[(Event<'_>, Span)]) -> HashMap<usize, Target> {
     targets
 }
 
-/// Events that are being read: the document, and what aliases repeat of it.
+/// Events being read: the document's, and those that aliases repeat.
 struct Frame {
     next: usize,
     end: usize,
-    /// Where the alias stands; its target's first event takes that place.
+    /// The alias's position, which replaces that of its target's first event.
     alias: Option<Span>,
-    /// Where the alias stands, the document for its own events.
+    /// The alias's position; the document's for its own events.
     at: Span,
 }
 
@@ -157,14 +157,14 @@ struct Builder<'e, 'a, 'c> {
     counts: &'c mut Counts,
     open: Vec<Open>,
     frames: Vec<Frame>,
-    /// Nodes of this document with those that aliases repeat, and the latter alone.
+    /// Nodes of this document including those that aliases repeat, and the latter alone.
     decoded: usize,
     repeated: usize,
     built: Built,
     refused: bool,
     /// Problems beyond those that are shown.
     more: usize,
-    /// Keys that stand twice at the top.
+    /// Duplicate keys at the top level.
     again: Vec<(String, Span)>,
 }
 
@@ -183,15 +183,15 @@ enum OpenKind {
 #[derive(Default)]
 struct OpenMapping {
     entries: Vec<Entry>,
-    /// The entries' own keys, once there are too many to look through one by one.
+    /// The entries' own keys, once there are too many for a linear search.
     seen: HashSet<String>,
-    /// A key that waits for its value.
+    /// A key that is waiting for its value.
     key: Option<Key>,
     merged: bool,
 }
 
 struct Key {
-    /// Nothing where it cannot be a key.
+    /// `None` if it cannot be a key.
     text: Option<String>,
     span: Span,
     merge: bool,
@@ -206,7 +206,7 @@ impl Builder<'_, '_, '_> {
         self.built.problems.push(Problem { kind, span, message: message.into(), help: None });
     }
 
-    /// Reads all events. False: there is too much of them.
+    /// Reads all events. Returns false if there are too many.
     fn run(&mut self, anchors: &HashMap<&str, Position>) -> bool {
         while let Some(frame) = self.frames.last_mut() {
             if frame.next >= frame.end {
@@ -263,7 +263,7 @@ impl Builder<'_, '_, '_> {
         true
     }
 
-    /// The document cannot be read as it is: nothing else is said about it.
+    /// Refuses the whole document: nothing else is reported about it.
     fn refuse(&mut self, span: Span, message: String, help: Option<String>) {
         let kind = ProblemKind::Structure;
         self.built.problems.push(Problem { kind, span, message, help });
@@ -273,7 +273,7 @@ impl Builder<'_, '_, '_> {
         self.add(Node { content: Content::Scalar(scalar), span }, true);
     }
 
-    /// Counts a node against what a file may hold.
+    /// Counts a node against the limits of a file.
     fn count(&mut self, event: &Event<'_>, span: Span) -> bool {
         self.decoded += 1;
         self.counts.nodes += 1;
@@ -297,18 +297,18 @@ impl Builder<'_, '_, '_> {
             && self.decoded > 1000
             && self.repeated * 100 > self.decoded * 99
         {
-            // go-yaml's own bound.
+            // go-yaml's own limit.
             "more than 99% of this document comes of aliases".to_owned()
         } else {
             return true;
         };
-        // Of aliases within aliases, the one that the document itself has.
+        // Of nested aliases, the one in the document itself.
         let at = self.frames.get(1).map_or(span, |frame| frame.at);
         self.problem(ProblemKind::Limit, at, too_much);
         false
     }
 
-    /// The mapping that waits for a key.
+    /// Returns the mapping that is waiting for a key, if any.
     fn waits_for_key(&mut self) -> Option<&mut OpenMapping> {
         match self.open.last_mut() {
             Some(Open { kind: OpenKind::Mapping(mapping), .. }) if mapping.key.is_none() => {
@@ -350,7 +350,7 @@ impl Builder<'_, '_, '_> {
                 None
             }
         };
-        // Most scalars are strings: their text is their value, and is kept once.
+        // Most scalars are strings: their text is their value, and is stored once.
         let scalar = match value {
             Some(value) => Scalar { text: text.to_owned(), value, plain },
             None => Scalar { text: String::new(), value: text.into(), plain },
@@ -378,7 +378,7 @@ impl Builder<'_, '_, '_> {
         self.add(Node { content, span }, open.alias.is_some());
     }
 
-    /// Adds a finished value to what is open.
+    /// Adds a finished value to the innermost open collection.
     fn add(&mut self, node: Node, aliased: bool) {
         let at_top = self.open.len() == 1;
         let Some(open) = self.open.last_mut() else {
@@ -434,8 +434,9 @@ impl Builder<'_, '_, '_> {
 }
 
 impl OpenMapping {
-    /// Adds the entries of a merge key's mapping, or of each in its list, of which the first wins.
-    /// As for any two equal keys, what comes later in the file wins. False: it is something else.
+    /// Adds the entries of a merge key's mapping, or of each mapping in its list, where the first
+    /// wins. As for any two equal keys, the later one in the file wins. Returns false if it is
+    /// something else.
     fn merge(&mut self, source: Node, aliased: bool) -> bool {
         self.merged = true;
         let sources = match source.content {
@@ -454,7 +455,7 @@ impl OpenMapping {
         fits
     }
 
-    /// Whether a key that is about to be added is new.
+    /// Reports whether a key about to be added is new.
     fn is_fresh(&mut self, key: &str) -> bool {
         const FEW: usize = 16;
         let mut own = self.entries.iter().filter(|entry| !entry.merged);
@@ -467,7 +468,7 @@ impl OpenMapping {
         self.seen.insert(key.to_owned())
     }
 
-    /// The entries that count, in the order of the file.
+    /// Returns the entries that count, in file order.
     fn entries(self) -> Vec<Entry> {
         let mut entries = self.entries;
         if self.merged {

@@ -1,25 +1,25 @@
-//! A place in the text of one document, and what stands there.
+//! A position in the text of one document.
 
 use super::Position;
 use super::fault::{Fault, SyntaxError};
 
-/// A place, in the measures that decide about syntax, and as a person counts.
+/// A position, in the units that matter for syntax and as people count.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Mark {
     /// Characters from the document's start.
     pub(super) index: usize,
-    /// Line by all of YAML's line breaks, from 0.
+    /// Line, counting all of YAML's line breaks, from 0.
     pub(super) line: usize,
     /// Column, from 0.
     pub(super) column: usize,
-    /// Line and column by line feeds alone, as the file is shown.
+    /// Line and column, counting line feeds only, as the file is shown.
     pub(super) place: Position,
 }
 
-/// Reads a document from its start to its end, character by character.
+/// Reads a document from start to end, character by character.
 ///
-/// The text is checked first: without the characters that YAML forbids, in particular without NUL,
-/// which stands for the end.
+/// The text has been checked: it contains none of the characters that YAML forbids, in particular
+/// no NUL, which stands for the end.
 pub(super) struct Cursor<'a> {
     text: &'a str,
     bytes: &'a [u8],
@@ -27,20 +27,20 @@ pub(super) struct Cursor<'a> {
     index: usize,
     line: usize,
     column: usize,
-    /// The place of the character that is number `shown_from`.
+    /// The position of the character with number `shown_from`.
     shown: Position,
     shown_from: usize,
 }
 
 impl<'a> Cursor<'a> {
-    /// A document that starts at a place of its file.
+    /// Creates a cursor for a document that starts at a position in its file.
     pub(super) fn new(text: &'a str, start: Position) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let bytes = text.as_bytes();
         Self { text, bytes, pos: 0, index: 0, line: 0, column: 0, shown: start, shown_from: 0 }
     }
 
-    /// The byte `ahead` of the current one; 0 past the end.
+    /// Returns the byte `ahead` of the current one; 0 past the end.
     pub(super) fn at(&self, ahead: usize) -> u8 {
         self.bytes.get(self.pos + ahead).copied().unwrap_or(0)
     }
@@ -59,12 +59,12 @@ impl<'a> Cursor<'a> {
         Mark { index: self.index, line: self.line, column: self.column, place }
     }
 
-    /// The text from one byte to another, both of them between characters.
+    /// Returns the text between two byte offsets, both at character boundaries.
     pub(super) fn slice(&self, from: usize, to: usize) -> &'a str {
         self.text.get(from..to).unwrap_or_default()
     }
 
-    /// What is left.
+    /// Returns what is left.
     pub(super) fn rest(&self) -> &'a str {
         self.text.get(self.pos..).unwrap_or_default()
     }
@@ -98,7 +98,7 @@ impl<'a> Cursor<'a> {
         self.is_blank(ahead) || self.is_break_or_end(ahead)
     }
 
-    /// `---` or `...` at the start of a line, and nothing else joined to it.
+    /// Reports whether `---` or `...` is here at the start of a line, with nothing else attached.
     pub(super) fn at_document_indicator(&self) -> bool {
         self.column == 0
             && matches!(
@@ -108,13 +108,13 @@ impl<'a> Cursor<'a> {
             && self.is_blank_break_or_end(3)
     }
 
-    /// Letters, digits, `_` and `-`.
+    /// Reports whether the character is a letter, digit, `_` or `-`.
     pub(super) fn is_word(&self) -> bool {
         let byte = self.at(0);
         byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
     }
 
-    /// Goes on by one character.
+    /// Advances by one character.
     pub(super) fn skip(&mut self) {
         self.pos += width(self.at(0));
         self.index += 1;
@@ -127,7 +127,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A comment, if one stands here, without its line break.
+    /// Skips a comment, if there is one, up to its line break.
     pub(super) fn skip_comment(&mut self) {
         if self.at(0) == b'#' {
             while !self.is_break_or_end(0) {
@@ -136,8 +136,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Goes past a line break, if one stands here, and says what it means in a scalar. A carriage
-    /// return and line feed are one; kubectl drops one more carriage return before them.
+    /// Skips a line break, if there is one, and returns what it means in a scalar. A carriage
+    /// return and line feed count as one; kubectl drops one more carriage return before them.
     pub(super) fn line_break(&mut self) -> Option<char> {
         let (meaning, width) = match (self.at(0), self.at(1), self.at(2)) {
             (b'\r', b'\r', b'\n') => ('\n', 3),
@@ -160,7 +160,7 @@ impl<'a> Cursor<'a> {
         Some(meaning)
     }
 
-    /// The end counts as the start of a new line.
+    /// Makes the end count as the start of a new line.
     pub(super) fn force_new_line(&mut self) {
         if self.column != 0 {
             self.column = 0;
@@ -169,7 +169,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Bytes of the character that starts with this one.
+/// Returns the length of the character that starts with this byte.
 pub(super) const fn width(byte: u8) -> usize {
     match byte {
         0xc0..=0xdf => 2,

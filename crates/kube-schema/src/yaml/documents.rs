@@ -1,7 +1,7 @@
-//! A file cut into documents, as `kubectl apply -f` cuts it (`k8s.io/apimachinery`
-//! `pkg/util/yaml/decoder.go`): by its lines, before anything is read as YAML. So `---` at the start
-//! of a line ends a document inside a quote and a block scalar too, and what stands after it on its
-//! line is not read.
+//! Cuts a file into documents as `kubectl apply -f` does (`k8s.io/apimachinery`
+//! `pkg/util/yaml/decoder.go`): by lines, before anything is parsed as YAML. So `---` at the start
+//! of a line ends a document even inside a quote or a block scalar, and the rest of that line is
+//! not read.
 
 use super::fault::{Fault, SyntaxError};
 use super::{Position, json};
@@ -10,14 +10,14 @@ use super::{Position, json};
 #[derive(Debug, PartialEq)]
 pub(super) struct Piece<'a> {
     pub(super) text: &'a str,
-    /// Where in the file it starts.
+    /// Where it starts in the file.
     pub(super) start: Position,
     pub(super) json: bool,
-    /// Why it cannot be read, where that is seen already.
+    /// Why it cannot be read, if that is already known.
     pub(super) error: Option<SyntaxError>,
 }
 
-/// Cuts a file whose last line ends; with a line feed that was `added` or not.
+/// Cuts a file that ends with a line feed, which may have been `added`.
 pub(super) fn split(source: &str, added: bool) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut start = 0;
@@ -44,7 +44,7 @@ pub(super) fn split(source: &str, added: bool) -> Vec<Piece<'_>> {
                 start += blank;
             }
             _ => {
-                // A stream of JSON that does not go on as one.
+                // A stream of JSON that does not continue as one.
                 let blank = rest.len() - rest.trim_start().len();
                 let at = advance(place, rest.get(..blank).unwrap_or_default());
                 let error = SyntaxError { fault: Fault::AfterJson, at, context: at };
@@ -76,8 +76,8 @@ pub(super) fn split(source: &str, added: bool) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// The blanks that kubectl passes over between JSON and YAML: to the first line break. Of fewer than
-/// four bytes it does not look at any.
+/// Returns the blanks that kubectl skips between JSON and YAML: up to the first line break. It
+/// ignores fewer than four bytes.
 fn before_yaml(rest: &str, added: usize) -> Option<usize> {
     for (at, character) in rest.char_indices() {
         if rest.len() - at < 4 + added {
@@ -93,7 +93,7 @@ fn before_yaml(rest: &str, added: usize) -> Option<usize> {
     None
 }
 
-/// The place after a text that starts at a place.
+/// Returns the position after a text that starts at a position.
 pub(super) fn advance(from: Position, text: &str) -> Position {
     let lines = text.bytes().filter(|byte| *byte == b'\n').count();
     match text.rsplit_once('\n') {

@@ -1,29 +1,29 @@
-//! The ways in which a document fails to be YAML.
+//! The ways in which a document can fail to be YAML.
 
 use super::Position;
 
-/// What stops the reading of a document, and where.
+/// What stops a document from being read, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SyntaxError {
     pub(super) fault: Fault,
     /// Where it was noticed.
     pub(super) at: Position,
-    /// Where the value or collection starts that it is in.
+    /// Where the value or collection that contains it starts.
     pub(super) context: Position,
 }
 
-/// Each is one message of go-yaml 2.
+/// Each is one of go-yaml 2's messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     /// A character that YAML forbids.
     Character(char),
-    /// A line that starts with `---` and goes on.
+    /// A line that starts with `---` and continues.
     Separator,
     /// Text after JSON that is not JSON.
     AfterJson,
-    /// A character that starts no value: `@`, a backtick, `%`, a tab.
+    /// A character that cannot start a value: `@`, a backtick, `%`, a tab.
     CannotStart(char),
-    /// A key that must stand on one line with its colon.
+    /// A key that must be on one line with its colon.
     NoColon,
     EntryNotAllowed,
     KeyNotAllowed,
@@ -54,7 +54,7 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// What is wrong, for a person who does not know the parser.
+    /// Says what is wrong to a person who does not know the parser.
     pub(super) fn message(self) -> String {
         let text = match self {
             Self::Character(c) => {

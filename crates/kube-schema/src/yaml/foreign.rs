@@ -1,9 +1,10 @@
-//! What a text is that is no manifest: a patch, a page, a table that kubectl printed. Such a text breaks YAML at
-//! some line, or reads as YAML that means nothing; either way what helps is to be told what it is.
+//! Recognizes texts that are not manifests: a patch, a web page, a table that kubectl printed. Such
+//! a text breaks YAML at some line, or parses as meaningless YAML; either way it helps to be told
+//! what it is.
 
 use super::slips::{Slip, at_line, at_part, first_line};
 
-/// In the order in which they are asked.
+/// In the order in which they are tried.
 const FINDERS: [fn(&str) -> Option<Slip>; 12] = [
     conflict,
     patch,
@@ -19,17 +20,17 @@ const FINDERS: [fn(&str) -> Option<Slip>; 12] = [
     unquoted,
 ];
 
-/// What a text is, where that is known.
+/// Returns what a text is, if known.
 pub(super) fn find(source: &str) -> Option<Slip> {
     FINDERS.iter().find_map(|find| find(source))
 }
 
-/// The lines that say something.
+/// Returns the lines with content.
 fn lines(source: &str) -> impl Iterator<Item = &str> {
     source.lines().filter(|line| !line.trim().is_empty())
 }
 
-/// The first of them that is no comment, and its number.
+/// Returns the first of them that is not a comment, and its number.
 fn first(source: &str) -> Option<(usize, &str)> {
     first_line(source, |line| {
         !line.trim().is_empty() && !line.starts_with(['#', '%']) && line.trim() != "---"
@@ -52,7 +53,7 @@ fn patch(source: &str) -> Option<Slip> {
     Some(at_line(line, text, message, "apply it with git apply, and check the file it changes"))
 }
 
-/// `kubectl apply -f - <<EOF`: the file is a shell's.
+/// Recognizes `kubectl apply -f - <<EOF`: the file is a shell script.
 fn heredoc(source: &str) -> Option<Slip> {
     let first = source.lines().find(|line| !line.trim().is_empty())?;
     let (line, text) = first_line(source, |line| {
@@ -71,7 +72,7 @@ fn heredoc(source: &str) -> Option<Slip> {
     Some(at_line(line, text, "this is a command of a shell, not a manifest", &help))
 }
 
-/// `> ` before each line, as mail quotes.
+/// Recognizes `> ` before each line, as in quoted mail.
 fn quoted(source: &str) -> Option<Slip> {
     let mut lines = source.lines().filter(|line| !line.trim().is_empty());
     if !lines.clone().take(2).all(|line| line.starts_with('>')) || lines.nth(1).is_none() {
@@ -82,7 +83,7 @@ fn quoted(source: &str) -> Option<Slip> {
     Some(at_line(line, text, message, "remove the > and the space before each line"))
 }
 
-/// A part of a patch: each line begins with `+`, or with a space where it stayed.
+/// Recognizes a part of a patch: each line begins with `+`, or with a space if unchanged.
 fn added(source: &str) -> Option<Slip> {
     let is_added = |line: &str| {
         line.strip_prefix('+')
@@ -107,7 +108,7 @@ fn added(source: &str) -> Option<Slip> {
     ))
 }
 
-/// A number before each line, as an editor or `cat -n` shows it.
+/// Recognizes a number before each line, as an editor or `cat -n` shows it.
 fn numbered(source: &str) -> Option<Slip> {
     let number = |line: &str| -> Option<usize> {
         let line = line.trim_start();
@@ -133,7 +134,7 @@ fn numbered(source: &str) -> Option<Slip> {
     Some(at_part(line, text, byte, &part, message, "remove the numbers, and the spaces after them"))
 }
 
-/// A page of the web.
+/// Recognizes a web page.
 fn markup(source: &str) -> Option<Slip> {
     let (line, text) = first(source)?;
     let beginning: String =
@@ -151,7 +152,7 @@ fn markup(source: &str) -> Option<Slip> {
     })
 }
 
-/// What `kubectl get` prints for people.
+/// Recognizes what `kubectl get` prints for people.
 fn table(source: &str) -> Option<Slip> {
     let (line, text) = first(source)?;
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -170,7 +171,8 @@ fn table(source: &str) -> Option<Slip> {
     })
 }
 
-/// `key = "value"`, as TOML, Terraform and files of variables write it, and Terraform's blocks.
+/// Recognizes `key = "value"`, as in TOML, Terraform and files of variables, and Terraform's
+/// blocks.
 fn assignments(source: &str) -> Option<Slip> {
     let (line, text) = first(source)?;
     let block = ["resource \"", "module \"", "variable \"", "data \"", "locals {", "terraform {"];
@@ -193,7 +195,7 @@ fn assignments(source: &str) -> Option<Slip> {
     })
 }
 
-/// A JSON patch, which has no apiVersion and kind of its own.
+/// Recognizes a JSON patch, which has no apiVersion and kind of its own.
 fn steps(source: &str) -> Option<Slip> {
     let (line, text) = first(source)?;
     let is_step = text.starts_with("- op:") || text.starts_with("[{\"op\":");
@@ -207,7 +209,7 @@ fn steps(source: &str) -> Option<Slip> {
     })
 }
 
-/// `{key:"value"}`: JavaScript needs neither quotes nor a space, YAML one of the two.
+/// Recognizes `{key:"value"}`: JavaScript needs neither quotes nor a space, YAML needs one of them.
 fn unquoted(source: &str) -> Option<Slip> {
     let (line, text) = first(source)?;
     let inner = text.trim_start().strip_prefix('{')?.trim_start();
@@ -229,7 +231,7 @@ fn unquoted(source: &str) -> Option<Slip> {
     })
 }
 
-/// A manifest as a Secret holds it.
+/// Recognizes a manifest encoded as in a Secret.
 fn encoded(source: &str) -> Option<Slip> {
     let (line, text) = first(source)?;
     let is_base64 = |line: &str| {

@@ -1,12 +1,12 @@
-//! JSON at the start of a file, which kubectl reads as JSON and not as YAML: `\/` and surrogate
-//! pairs are escapes, keys may be long.
+//! JSON at the start of a file, which kubectl reads as JSON rather than YAML: `\/` and surrogate
+//! pairs are escapes, and keys may be long.
 
 use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
 
-/// The length of each JSON value that a text starts with, blanks before it included. kubectl goes
-/// over to YAML where JSON ends, unless it has read two values by then.
+/// Returns the length of each JSON value at the start of a text, including blanks before it.
+/// kubectl switches to YAML where the JSON ends, unless it has read two values by then.
 pub(super) fn leading(text: &str) -> Vec<usize> {
     if !text.trim_start().starts_with('{') {
         return Vec::new();
@@ -17,7 +17,7 @@ pub(super) fn leading(text: &str) -> Vec<usize> {
         let mut values = serde_json::Deserializer::from_str(rest).into_iter::<IgnoredAny>();
         let length = match values.next() {
             Some(Ok(IgnoredAny)) => values.byte_offset(),
-            // Go wants nothing between two values.
+            // Go requires nothing between two values.
             Some(Err(_)) => match literal(rest) {
                 Some(length) => length,
                 None => break,
@@ -30,7 +30,7 @@ pub(super) fn leading(text: &str) -> Vec<usize> {
     ends
 }
 
-/// The length of a word or number of JSON, with the blanks before it.
+/// Returns the length of a JSON word or number, including blanks before it.
 fn literal(text: &str) -> Option<usize> {
     let value = text.trim_start_matches([' ', '\t', '\r', '\n']);
     let blanks = text.len() - value.len();
@@ -43,7 +43,7 @@ fn literal(text: &str) -> Option<usize> {
     number.ok().map(|_| blanks + length)
 }
 
-/// The text of a string with its quotes. Half a surrogate pair is what Go makes of it, U+FFFD.
+/// Returns the contents of a quoted string. As in Go, half a surrogate pair becomes U+FFFD.
 pub(super) fn string(quoted: &str) -> Cow<'_, str> {
     let inner = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
     if !inner.contains('\\') {

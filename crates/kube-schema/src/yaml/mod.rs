@@ -1,15 +1,15 @@
 //! YAML with positions, read exactly as kubectl reads it.
 //!
 //! kubectl cuts a file into documents by lines, and turns each into JSON with `sigs.k8s.io/yaml`,
-//! which stands on go-yaml 2: libyaml's syntax of YAML 1.1, scalars of YAML 1.1 (`yes` is a boolean,
-//! `0777` is octal), merge keys, keys turned into strings. So what is here follows that code, room by
-//! room: [documents], [scanner] and [scalars], [parser], [build], [resolve]; [slips] finds the words
-//! for what is wrong. `make yaml` asks kubectl's own code the same questions.
+//! which builds on go-yaml 2: libyaml's syntax of YAML 1.1, scalars of YAML 1.1 (`yes` is a
+//! boolean, `0777` is octal), merge keys, keys turned into strings. This module follows that code
+//! part by part: [documents], [scanner] and [scalars], [parser], [build], [resolve]; [slips] words
+//! the messages. `make yaml` compares it with kubectl's own code.
 //!
-//! Kept libraries come near and no further: `saphyr-parser` reads YAML 1.2, and `libyaml-safer` 0.3 a
-//! newer libyaml, which took 15 of 1,170 recorded texts that kubectl refuses and refused one that it
-//! takes. Neither lets those rules be chosen, nor says what is wrong other than in its words, and JSON
-//! needs rules of its own. So the scanner is ours.
+//! Maintained libraries come close, but not close enough: `saphyr-parser` reads YAML 1.2, and
+//! `libyaml-safer` 0.3 a newer libyaml, which accepted 15 of 1,170 recorded texts that kubectl
+//! refuses and refused one that it accepts. Neither makes those rules configurable or reports
+//! errors in words other than its own, and JSON needs rules of its own. So we have our own scanner.
 
 mod build;
 mod cursor;
@@ -33,63 +33,63 @@ use documents::Piece;
 use fault::{Fault, SyntaxError};
 pub use place::Place;
 
-/// What the tags that YAML defines start with; `!!` is short for it.
+/// The prefix of the tags that YAML defines; `!!` is short for it.
 const CORE_TAG: &str = "tag:yaml.org,2002:";
 
-/// Problems of a file; a file that has more is something else.
+/// The most problems to report for a file; one with more is something else.
 const MAX_PROBLEMS: usize = 1000;
 
-/// Text that aliases may repeat. The API server takes no larger request.
+/// How much text aliases may repeat. The API server accepts no larger request.
 pub const MAX_ALIASED_BYTES: usize = 3 << 20;
-/// Nesting deeper than this is refused. Kubernetes objects end near 20 levels.
+/// The deepest nesting allowed. Kubernetes objects have at most about 20 levels.
 pub const MAX_DEPTH: usize = 200;
-/// Nodes in a file after aliases are expanded; more is an alias bomb. What a document that is refused
-/// had does not count against those after it.
+/// The most nodes in a file with aliases expanded; more is an alias bomb. The nodes of a refused
+/// document do not count against later ones.
 pub const MAX_NODES: usize = 250_000;
-/// Nodes that are made of a file, with those of documents that are refused.
+/// The most nodes created for a file, including those of refused documents.
 const MAX_WORK: usize = 4 * MAX_NODES;
 
-/// What a file holds: its documents, and what is wrong with its syntax.
+/// What a file contains: its documents, and what is wrong with its syntax.
 #[derive(Debug, Clone, Default)]
 pub struct Stream {
-    /// Documents that could be read, without empty ones.
+    /// The documents that could be read, without empty ones.
     pub documents: Vec<Node>,
-    /// What is wrong, in the order of the file.
+    /// What is wrong, in file order.
     pub problems: Vec<Problem>,
 }
 
-/// Something wrong with the syntax.
+/// A problem with the syntax.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// What kind of thing.
+    /// The kind of problem.
     pub kind: ProblemKind,
-    /// Where.
+    /// Where it is.
     pub span: Span,
-    /// What, for a person.
+    /// What is wrong, for people.
     pub message: String,
-    /// What to do, where that is known.
+    /// What to do, if known.
     pub help: Option<String>,
 }
 
 /// Kinds of syntax problems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProblemKind {
-    /// Not YAML. Nothing of its document is read.
+    /// It is not YAML. Nothing in its document is read.
     Syntax,
-    /// Kubernetes reads nothing of the document from here on, and says no word.
+    /// Kubernetes silently ignores the document from here on.
     Ignored,
-    /// A key stands twice in a mapping; the later value counts.
+    /// A key occurs twice in a mapping; the later value counts.
     DuplicateKey,
-    /// Too deep, or too large once aliases are expanded. Nothing of its document is read.
+    /// It is too deep, or too large once aliases are expanded. Nothing in its document is read.
     Limit,
-    /// A key that is no scalar, or an alias or merge that leads nowhere.
+    /// A key that is not a scalar, or an alias or merge that leads nowhere.
     Structure,
 }
 
-/// Reads all documents of a file. What can be read is, also beside problems.
+/// Reads all documents of a file. Problems do not stop it from reading the rest.
 #[must_use]
 pub fn parse(source: &str) -> Stream {
-    // kubectl's reader of lines ends each.
+    // kubectl's line reader ends each line.
     let ended = (!source.ends_with('\n')).then(|| format!("{source}\n"));
     let source = ended.as_deref().unwrap_or(source);
     let mut stream = Stream::default();
@@ -104,7 +104,7 @@ pub fn parse(source: &str) -> Stream {
         match document {
             Err(error) => {
                 let problem = slips::explain(source, &error);
-                // What the file is as a whole is said once.
+                // What the file is as a whole is reported once.
                 if !stream.problems.contains(&problem) {
                     stream.problems.push(problem);
                 }
@@ -128,13 +128,13 @@ pub fn parse(source: &str) -> Stream {
     stream
 }
 
-/// What a text is that has no object of Kubernetes in it, where that is known.
+/// Returns what a text without any Kubernetes object is, if known.
 #[must_use]
 pub fn foreign(source: &str) -> Option<Problem> {
     foreign::find(source).map(|slip| slip.into_problem(ProblemKind::Syntax))
 }
 
-/// YAML's set of characters, which JSON does not have.
+/// Checks YAML's character set, which does not apply to JSON.
 fn characters(piece: &Piece<'_>) -> Result<(), SyntaxError> {
     let suspicious = |byte: u8| {
         byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r') || matches!(byte, 0x7f | 0xc2 | 0xef)
@@ -155,7 +155,7 @@ fn characters(piece: &Piece<'_>) -> Result<(), SyntaxError> {
     }
 }
 
-/// A range in the source. Lines and columns start at 1, columns count characters.
+/// A range in the source. Lines and columns start at 1; columns count characters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Span {
     /// First character.
@@ -164,7 +164,7 @@ pub struct Span {
     pub end: Position,
 }
 
-/// A place in the source.
+/// A position in the source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// Line, from 1.
@@ -173,12 +173,12 @@ pub struct Position {
     pub column: usize,
 }
 
-/// A value and where it stands.
+/// A value and its position.
 #[derive(Debug, Clone)]
 pub struct Node {
     /// The value.
     pub content: Content,
-    /// Where it stands; for an alias, where the alias stands.
+    /// Its position; for an alias, that of the alias.
     pub span: Span,
 }
 
@@ -189,23 +189,23 @@ pub enum Content {
     Scalar(Scalar),
     /// A list.
     Sequence(Vec<Node>),
-    /// A mapping, in the order of the file, merge keys resolved.
+    /// A mapping in file order, with merge keys resolved.
     Mapping(Vec<Entry>),
 }
 
 /// A scalar as written, and as kubectl understands it.
 #[derive(Debug, Clone)]
 pub struct Scalar {
-    /// The text of what is no string.
+    /// The text, unless it is a string.
     text: String,
     /// Null, boolean, number or string.
     pub value: Value,
-    /// Whether it stands without quotes, which is when its type is guessed.
+    /// Whether it is unquoted, in which case its type is guessed.
     pub plain: bool,
 }
 
 impl Scalar {
-    /// The text, without quotes and with escapes resolved.
+    /// Returns the text, without quotes and with escapes resolved.
     #[must_use]
     pub fn text(&self) -> &str {
         self.value.as_str().unwrap_or(&self.text)
@@ -215,9 +215,9 @@ impl Scalar {
 /// One key and its value.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// The key as JSON has it: always a string.
+    /// The key as in JSON: always a string.
     pub key: String,
-    /// Where the key stands.
+    /// The key's position.
     pub key_span: Span,
     /// The value.
     pub value: Node,
@@ -226,7 +226,7 @@ pub struct Entry {
 }
 
 impl Node {
-    /// The value as JSON.
+    /// Returns the value as JSON.
     #[must_use]
     pub fn to_json(&self) -> Value {
         match &self.content {
@@ -240,7 +240,7 @@ impl Node {
         }
     }
 
-    /// The entry under a key, where this is a mapping. Of a duplicate key, the last.
+    /// Returns the entry with a key, if this is a mapping. Of duplicate keys, returns the last.
     #[must_use]
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         match &self.content {
@@ -249,13 +249,13 @@ impl Node {
         }
     }
 
-    /// The value under a key.
+    /// Returns the value of a key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Self> {
         self.entry(key).map(|e| &e.value)
     }
 
-    /// The item at an index, where this is a list.
+    /// Returns the item at an index, if this is a list.
     #[must_use]
     pub fn item(&self, index: usize) -> Option<&Self> {
         match &self.content {
@@ -264,7 +264,7 @@ impl Node {
         }
     }
 
-    /// The text, where this is a string.
+    /// Returns the text, if this is a string.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match &self.content {

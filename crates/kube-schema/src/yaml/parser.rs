@@ -1,4 +1,4 @@
-//! The events of a document, as go-yaml 2.4 makes them of tokens (`parserc.go`).
+//! The events of a document, as go-yaml 2.4 makes them from tokens (`parserc.go`).
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ pub(super) enum Event<'a> {
         text: Cow<'a, str>,
         anchor: Option<&'a str>,
         tag: Option<String>,
-        /// Without quotes, or with the tag `!`: its type is guessed unless a tag says it.
+        /// Unquoted, or with the tag `!`: its type is guessed unless a tag states it.
         plain: bool,
     },
     SequenceStart(Option<&'a str>),
@@ -24,10 +24,10 @@ pub(super) enum Event<'a> {
     Alias(&'a str),
 }
 
-/// The first document of a text: kubectl reads no other.
+/// The first document in a text: kubectl reads no other.
 pub(super) struct Document<'a> {
     pub(super) events: Vec<(Event<'a>, Span)>,
-    /// Where something follows that nobody reads.
+    /// Where ignored text follows, if any.
     pub(super) ignored: Option<Position>,
 }
 
@@ -48,7 +48,7 @@ enum State {
 
 type Result<T = ()> = std::result::Result<T, SyntaxError>;
 
-/// Reads a document that starts at a place of its file.
+/// Reads a document that starts at a position in its file.
 pub(super) fn document(text: &str, start: Position, json: bool) -> Result<Document<'_>> {
     let scanner = Scanner::new(Cursor::new(text, start), json);
     let mut parser = Parser {
@@ -68,10 +68,10 @@ struct Parser<'a> {
     scanner: Scanner<'a>,
     events: Vec<(Event<'a>, Span)>,
     states: Vec<State>,
-    /// Where the collections start that are open.
+    /// Where the open collections start.
     starts: Vec<Mark>,
     tags: Vec<(Cow<'a, str>, String)>,
-    /// The end of the last token that was taken.
+    /// The end of the last token taken.
     last: Mark,
 }
 
@@ -125,12 +125,12 @@ impl<'a> Parser<'a> {
                 State::FlowMappingValue { empty } => self.flow_mapping_value(empty)?,
             }
         }
-        // The end of the document is looked for, and must be a token.
+        // The end of the document must be a token, so it is read as one.
         self.peek()?;
         Ok(())
     }
 
-    /// Where text follows the document.
+    /// Returns where text follows the document, if anywhere.
     fn ignored(&mut self) -> Option<Position> {
         match self.peek() {
             Ok(None | Some(Token::StreamEnd)) => return None,
@@ -165,7 +165,7 @@ impl<'a> Parser<'a> {
         placed
     }
 
-    /// Where the next token starts.
+    /// Returns where the next token starts.
     fn start(&mut self) -> Mark {
         match self.scanner.peek() {
             Ok(Some(placed)) => placed.start,
@@ -178,7 +178,7 @@ impl<'a> Parser<'a> {
         SyntaxError { fault, at, context: at }
     }
 
-    /// A fault of the collection that is open.
+    /// Creates a fault in the open collection.
     fn fault_in(&mut self, fault: Fault) -> SyntaxError {
         let at = self.start().place;
         let context = self.starts.last().map_or(at, |mark| mark.place);
@@ -227,7 +227,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// One node: a scalar, an alias, or the start of a collection.
+    /// Reads one node: a scalar, an alias, or the start of a collection.
     fn node(&mut self, block: bool, indentless: bool) -> Result {
         if let Some(Token::Alias(name)) = self.peek()? {
             let name = *name;
@@ -359,7 +359,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// A key or value of a block mapping, or nothing where it is not written.
+    /// Reads a key or value of a block mapping, or nothing if it is not written.
     fn block_mapping_node(&mut self, mark: Mark) -> Result {
         match self.peek()? {
             Some(Token::Key | Token::Value | Token::BlockEnd) => self.empty_scalar(mark),

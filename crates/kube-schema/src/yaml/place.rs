@@ -1,29 +1,30 @@
-//! Where the value at a path stands in the file.
+//! Finds the position in the file of the value at a path.
 
 use kube_object::path::{Path, Step};
 
 use super::{Content, Node, Position, Span};
 
-/// A path, looked up in what was parsed.
+/// Looks up a path in a parsed file.
 pub trait Place {
-    /// The node at this path.
+    /// Returns the node at this path.
     #[must_use]
     fn node<'a>(&self, root: &'a Node) -> Option<&'a Node>;
 
-    /// Where to point: at the value if it is a scalar, at its key if it is larger. What is not in
-    /// the file, such as a default, is where its nearest parent is.
+    /// Returns where to point: at the value if it is a scalar, at its key if it is larger. For what
+    /// is not in the file, such as a default, returns the position of its nearest parent.
     #[must_use]
     fn span(&self, root: &Node) -> Span;
 
-    /// Where a part of a text stands, which begins at byte `at`. None where escapes or folding move it.
+    /// Returns the position of a part of a text that begins at byte `at`. Returns `None` if escapes
+    /// or folding shift it.
     #[must_use]
     fn part(&self, root: &Node, text: &str, at: usize, part: &str) -> Option<Span>;
 
-    /// Where one character of a text stands, counted from 0.
+    /// Returns the position of one character of a text, counted from 0.
     #[must_use]
     fn character(&self, root: &Node, index: usize) -> Option<Span>;
 
-    /// Where the last field's key stands.
+    /// Returns the position of the last field's key.
     #[must_use]
     fn key_span(&self, root: &Node) -> Span;
 }
@@ -44,7 +45,7 @@ impl Place for Path {
                     Some(entry) => {
                         node = &entry.value;
                         span = match &node.content {
-                            // An empty value has no place of its own.
+                            // An empty value has no position of its own.
                             Content::Scalar(s) if !(s.plain && s.text().is_empty()) => node.span,
                             _ => entry.key_span,
                         };
@@ -97,7 +98,7 @@ impl Place for Path {
     }
 }
 
-/// A mapping begins with its first key; a list with its first item.
+/// Returns where a node begins: a mapping with its first key, a list with its first item.
 fn start_of(node: &Node) -> Span {
     match &node.content {
         Content::Scalar(_) => node.span,

@@ -1,33 +1,33 @@
-//! What a scalar means in YAML 1.1, as go-yaml 2.4 decides it (`resolve.go`), and what
-//! `sigs.k8s.io/yaml` makes of that in JSON.
+//! What a scalar means in YAML 1.1, as go-yaml 2.4 decides (`resolve.go`), and what
+//! `sigs.k8s.io/yaml` turns that into in JSON.
 
 use serde_json::{Number, Value};
 
 use super::CORE_TAG;
 use golang::base64;
 
-/// What a scalar is to Go.
+/// A scalar as Go sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Meaning {
     Null,
     Bool(bool),
     Int(i64),
-    /// More than an `i64` holds.
+    /// More than fits an `i64`.
     Uint(u64),
-    /// Infinities and NaN too.
+    /// Including infinities and NaN.
     Float(f64),
     /// The string of its text.
     Text,
-    /// Another string, which a tag made of its text.
+    /// Another string, which a tag made from its text.
     Other(String),
 }
 
-/// What a scalar of JSON without quotes is.
+/// Resolves an unquoted JSON scalar.
 pub(super) fn literal(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|_| format!("{text} is too large a number"))
 }
 
-/// What a scalar means. Quoted ones are strings, unless a tag says otherwise.
+/// Resolves a scalar. Quoted ones are strings, unless a tag says otherwise.
 pub(super) fn resolve(text: &str, plain: bool, tag: Option<&str>) -> Result<Meaning, String> {
     let Some(tag) = tag else {
         return Ok(if plain { guess(text) } else { Meaning::Text });
@@ -57,7 +57,7 @@ pub(super) fn resolve(text: &str, plain: bool, tag: Option<&str>) -> Result<Mean
 }
 
 impl Meaning {
-    /// As a value in JSON; nothing where it is the string of its text.
+    /// Converts it to a JSON value; `None` if it is the string of its text.
     pub(super) fn value(self, text: &str) -> Result<Option<Value>, String> {
         Ok(Some(match self {
             Self::Null => Value::Null,
@@ -73,7 +73,7 @@ impl Meaning {
         }))
     }
 
-    /// As a key in JSON, which is a string; nothing where it is its text.
+    /// Converts it to a JSON key, which is a string; `None` if it is its text.
     pub(super) fn key(self) -> Result<Option<String>, &'static str> {
         Ok(Some(match self {
             Self::Null => return Err("a key is missing before the colon, or it is null"),
@@ -87,7 +87,7 @@ impl Meaning {
     }
 }
 
-/// What a plain scalar is taken for.
+/// Guesses the meaning of a plain scalar.
 fn guess(text: &str) -> Meaning {
     let Some(first) = text.bytes().next() else { return Meaning::Null };
     match first {
@@ -123,14 +123,14 @@ fn guess(text: &str) -> Meaning {
     if let Some(float) = decimal(text) {
         return Meaning::Float(float);
     }
-    // What Go's own prefix does not cover.
+    // What Go's own prefix handling does not cover.
     match text.strip_prefix("0b").map(|digits| i64::from_str_radix(digits, 2)) {
         Some(Ok(value)) => Meaning::Int(value),
         _ => Meaning::Text,
     }
 }
 
-/// `strconv.ParseFloat` of what starts with a dot: underscores only between digits.
+/// Parses what starts with a dot as `strconv.ParseFloat` does: underscores only between digits.
 fn fraction(text: &str) -> Option<f64> {
     let bytes = text.as_bytes();
     let digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
@@ -142,7 +142,7 @@ fn fraction(text: &str) -> Option<f64> {
     fits.then(|| decimal(&text.replace('_', ""))).flatten()
 }
 
-/// `strconv.ParseInt(text, 0, 64)`, then `ParseUint`, which takes no sign.
+/// Parses as `strconv.ParseInt(text, 0, 64)` does, then as `ParseUint`, which accepts no sign.
 fn integer(text: &str) -> Option<Meaning> {
     let (sign, digits) = match text.as_bytes().first()? {
         b'-' => (Some(true), text.get(1..)?),
@@ -170,7 +170,7 @@ fn integer(text: &str) -> Option<Meaning> {
     }
 }
 
-/// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`, where it is not too large.
+/// Parses `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`, if it is not too large.
 fn decimal(text: &str) -> Option<f64> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
@@ -189,8 +189,8 @@ fn decimal(text: &str) -> Option<f64> {
     text.parse().ok().filter(|float: &f64| float.is_finite())
 }
 
-/// The number that the JSON text of a float reads back as. Below 1e21 that text has no exponent, so
-/// a whole number is an integer if one can hold it.
+/// Returns the number that a float's JSON text reads back as. Below 1e21 that text has no exponent,
+/// so a whole number is an integer if it fits in one.
 fn float(value: f64) -> Option<Number> {
     if value.fract() == 0.0 && value.abs() < 1e21 && !(value == 0.0 && value.is_sign_negative()) {
         let text = format!("{value}");
@@ -204,7 +204,8 @@ fn float(value: f64) -> Option<Number> {
     Number::from_f64(value)
 }
 
-/// `strconv.FormatFloat(value, 'g', -1, 32)`, with YAML's names of what is not finite.
+/// Formats as `strconv.FormatFloat(value, 'g', -1, 32)` does, with YAML's names for non-finite
+/// values.
 #[allow(clippy::cast_possible_truncation, reason = "upstream rounds keys to 32 bits")]
 fn float_key(value: f64) -> String {
     let value = value as f32;
@@ -226,7 +227,7 @@ fn float_key(value: f64) -> String {
     format!("{mantissa}e{sign}{:02}", exponent.abs())
 }
 
-/// Go's JSON writes U+FFFD for each byte that is not UTF-8.
+/// Decodes as Go's JSON does, with U+FFFD for each byte that is not valid UTF-8.
 fn lossy(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     let mut rest = bytes;
@@ -247,7 +248,7 @@ fn lossy(bytes: &[u8]) -> String {
     out
 }
 
-/// The four layouts that go-yaml hands to `time.Parse`.
+/// Checks the four layouts that go-yaml passes to `time.Parse`.
 fn is_timestamp(text: &str) -> bool {
     let (date, time) = match text.find(['T', 't', ' ']) {
         Some(at) => (text.get(..at).unwrap_or_default(), text.get(at..)),
@@ -312,7 +313,7 @@ fn is_timestamp(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// Answers of `sigs.k8s.io/yaml` 1.6 to the same plain scalars.
+    /// Answers of `sigs.k8s.io/yaml` 1.6 for the same plain scalars.
     #[test]
     fn scalars_mean_what_kubectl_takes_them_for() {
         let scalars = "y n yes on Off 0777 0o17 0b11 0x1F 1_000 1e3 .5 1. +1 -0 \

@@ -8,10 +8,10 @@ use super::scanner::{Scanner, Token};
 
 type Result<T = ()> = std::result::Result<T, SyntaxError>;
 
-/// A scalar's text: a piece of the source, until something in it must be changed.
+/// A scalar's text: a piece of the source, until something in it must change.
 struct Text {
     changed: String,
-    /// The piece that is not in `changed` yet.
+    /// Where the piece that is not yet in `changed` starts.
     from: usize,
     to: usize,
 }
@@ -29,7 +29,7 @@ impl Text {
         Cow::Owned(self.changed + piece)
     }
 
-    /// Closes the piece.
+    /// Appends the current piece to `changed`.
     fn flush(&mut self, scanner: &Scanner<'_>) {
         self.changed.push_str(scanner.cursor.slice(self.from, self.to));
         self.from = self.to;
@@ -51,7 +51,7 @@ impl Breaks {
         }
     }
 
-    /// One line feed becomes a space, more of them lose one. Other breaks stay.
+    /// Folds a single line feed to a space, and drops one of several. Other breaks stay.
     fn fold(&mut self, into: &mut String) {
         match self.first.take() {
             Some('\n') if self.more.is_empty() => into.push(' '),
@@ -242,7 +242,7 @@ impl<'a> Scanner<'a> {
         Ok(character)
     }
 
-    /// A string of JSON, which was read once already and is known to end.
+    /// Reads a JSON string, which was already read once and is known to end.
     pub(super) fn json_string(&mut self) -> Result {
         self.save_key()?;
         self.simple_key_allowed = false;
@@ -306,8 +306,8 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// What stands after `|` or `>`: whether last line breaks are kept, and the column of the text,
-    /// 0 where its first line decides.
+    /// Reads what follows `|` or `>`: whether trailing line breaks are kept, and the column of the
+    /// text, or 0 if its first line decides.
     fn block_header(&mut self, start: Mark) -> Result<(Option<bool>, usize)> {
         let mut keep = None;
         let mut increment = None;
@@ -334,7 +334,7 @@ impl<'a> Scanner<'a> {
         Ok((keep, increment.map_or(0, |increment| around + increment)))
     }
 
-    /// Indentation and empty lines; finds out the indentation where it is 0.
+    /// Skips indentation and empty lines; determines the indentation if it is 0.
     fn block_breaks(
         &mut self,
         indent: &mut usize,
@@ -397,7 +397,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// `!`, `!!` or `!word!`; outside of directives also `!word`, which is no handle.
+    /// Reads `!`, `!!` or `!word!`; outside directives also `!word`, which is not a handle.
     fn tag_handle(&mut self, directive: bool, start: Mark) -> Result<&'a str> {
         let fault = if directive { Fault::Directive } else { Fault::Tag };
         if self.cursor.at(0) != b'!' {
@@ -416,7 +416,8 @@ impl<'a> Scanner<'a> {
         Ok(self.cursor.slice(from, self.cursor.pos()))
     }
 
-    /// The characters of a URI after what was read of it already, whose first `!` is left out.
+    /// Reads the characters of a URI after the part already read, leaving out the latter's first
+    /// `!`.
     fn tag_uri(&mut self, head: &str, start: Mark) -> Result<String> {
         let mut uri = head.get(1..).unwrap_or_default().to_owned();
         let mut found = !head.is_empty();
@@ -438,7 +439,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// One character, each of its bytes as `%` and two digits.
+    /// Reads one character, each of its bytes written as `%` and two digits.
     fn uri_escape(&mut self, start: Mark) -> Result<char> {
         let mut bytes = Vec::new();
         loop {

@@ -1,5 +1,5 @@
-//! The tokens of a document, as go-yaml 2.4 cuts them (`scannerc.go`), which is libyaml 0.1 with
-//! bounds. Where a rule looks odd, it is theirs: what matters is that kubectl reads the same.
+//! The tokens of a document, as go-yaml 2.4 produces them (`scannerc.go`), which is libyaml 0.1
+//! with limits. Odd rules are theirs: what matters is that kubectl reads the same.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -8,7 +8,7 @@ use super::MAX_DEPTH;
 use super::cursor::{Cursor, Mark};
 use super::fault::{Fault, SyntaxError};
 
-/// A key without `?` ends within so many characters.
+/// A key without `?` ends within this many characters.
 const LONGEST_SIMPLE_KEY: usize = 1024;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +33,7 @@ pub(super) enum Token<'a> {
     Value,
     Alias(&'a str),
     Anchor(&'a str),
-    /// Handle and suffix; without a handle the suffix is the whole tag.
+    /// Handle and suffix; without a handle, the suffix is the whole tag.
     Tag(&'a str, String),
     Scalar {
         text: Cow<'a, str>,
@@ -41,18 +41,18 @@ pub(super) enum Token<'a> {
     },
 }
 
-/// A token and where it stands.
+/// A token and its position.
 pub(super) struct Placed<'a> {
     pub(super) token: Token<'a>,
     pub(super) start: Mark,
     pub(super) end: Mark,
 }
 
-/// A place where a key without `?` may have started.
+/// A position where a key without `?` may have started.
 #[derive(Clone, Copy, Default)]
 struct SimpleKey {
     possible: bool,
-    /// Nobody waits for its colon: upstream forgets a key that is an empty flow collection.
+    /// Nothing waits for its colon: upstream forgets a key that is an empty flow collection.
     forgotten: bool,
     required: bool,
     token: usize,
@@ -61,16 +61,16 @@ struct SimpleKey {
 
 pub(super) struct Scanner<'a> {
     pub(super) cursor: Cursor<'a>,
-    /// JSON as kubectl reads it: keys of any length, and Go's strings.
+    /// Whether to read JSON as kubectl does: keys of any length, and Go's strings.
     pub(super) json: bool,
     queue: VecDeque<Placed<'a>>,
-    /// Tokens taken from the queue so far.
+    /// How many tokens have been taken from the queue.
     taken: usize,
-    /// The column of the innermost block collection; -1 outside of any.
+    /// The column of the innermost block collection; -1 outside any.
     pub(super) indent: isize,
     indents: Vec<isize>,
     pub(super) simple_key_allowed: bool,
-    /// One for each level of flow collections, and the block's.
+    /// One for each level of flow collections, and one for the block.
     simple_keys: Vec<SimpleKey>,
     ended: bool,
     failed: Option<SyntaxError>,
@@ -94,7 +94,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The next token. After the end of the stream there is none, after an error only the error.
+    /// Returns the next token. After the end of the stream there is none; after an error, only the
+    /// error.
     pub(super) fn peek(&mut self) -> Result<Option<&Placed<'a>>> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
@@ -116,11 +117,11 @@ impl<'a> Scanner<'a> {
         self.simple_keys.len() > 1
     }
 
-    /// Reads on until the first token is sure: one that may start a key waits for its colon.
+    /// Reads until the first token is certain: one that may start a key waits for its colon.
     fn fill(&mut self) -> Result {
         while !self.ended {
             if !self.queue.is_empty() {
-                // Token numbers grow with the level.
+                // Token numbers increase with the level.
                 let level = self.simple_keys.partition_point(|key| key.token < self.taken);
                 match self.simple_keys.get(level) {
                     Some(key) if key.possible && !key.forgotten && key.token == self.taken => {
@@ -136,8 +137,8 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Whether a key that may have started at this level can still be one: on the same line, and
-    /// not too long.
+    /// Reports whether a key that may have started at this level can still be one: it must be on
+    /// the same line and not too long.
     fn may_be_key(&mut self, level: usize) -> Result<bool> {
         let now = self.cursor.mark();
         let Some(key) = self.simple_keys.get_mut(level).filter(|key| key.possible) else {
@@ -157,7 +158,7 @@ impl<'a> Scanner<'a> {
         Ok(!stale)
     }
 
-    /// A key may start here. In JSON only strings are keys.
+    /// Records that a key may start here. In JSON only strings are keys.
     pub(super) fn save_key(&mut self) -> Result {
         if !self.simple_key_allowed || self.json && self.cursor.at(0) != b'"' {
             return Ok(());
@@ -176,7 +177,7 @@ impl<'a> Scanner<'a> {
         usize::try_from(self.indent) == Ok(column)
     }
 
-    /// What started here is no key.
+    /// Records that what started here is not a key.
     pub(super) fn drop_key(&mut self) -> Result {
         if let Some(last) = self.simple_keys.last_mut()
             && last.possible
@@ -195,12 +196,12 @@ impl<'a> Scanner<'a> {
         self.queue.push_back(Placed { token, start, end });
     }
 
-    /// A token that ended before the cursor.
+    /// Adds a token that ended before the cursor.
     pub(super) fn push_to(&mut self, token: Token<'a>, start: Mark, end: Mark) {
         self.queue.push_back(Placed { token, start, end });
     }
 
-    /// Puts a token before one that has been read already; at the end if that has been taken.
+    /// Inserts a token before one that has already been read, or at the end if that has been taken.
     fn insert(&mut self, before: Option<usize>, token: Token<'a>, mark: Mark) {
         let placed = Placed { token, start: mark, end: mark };
         match before.and_then(|number| number.checked_sub(self.taken)) {
@@ -209,7 +210,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Starts a block collection where the column is deeper than the one around.
+    /// Starts a block collection if the column is deeper than the surrounding one.
     fn roll_indent(&mut self, before: Option<usize>, token: Token<'a>, mark: Mark) -> Result {
         let column = isize::try_from(mark.column).unwrap_or(isize::MAX);
         if !self.in_flow() && self.indent < column {
@@ -267,8 +268,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Over blanks, comments and line breaks. A tab counts as a blank except where a block's
-    /// indentation is.
+    /// Skips blanks, comments and line breaks. A tab counts as a blank except in a block's
+    /// indentation.
     fn skip_to_token(&mut self) {
         loop {
             while self.cursor.at(0) == b' '
@@ -317,7 +318,7 @@ impl<'a> Scanner<'a> {
         self.scan_directive()
     }
 
-    /// One character that is a token.
+    /// Adds a token of a single character.
     fn indicator(&mut self, token: Token<'a>) {
         let start = self.cursor.mark();
         self.cursor.skip();

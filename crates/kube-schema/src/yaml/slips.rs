@@ -1,8 +1,9 @@
-//! Words for what is wrong with a document, and the place where a person would put the cursor.
+//! Words for what is wrong with a document, and the position where a person would put the cursor.
 //!
-//! The scanner notices a fault late, and names its own trouble. Here the lines around are looked at
-//! for what people do: a template that was not rendered, a merge conflict, a character that only looks
-//! like another. What the whole file is comes first ([`foreign`]), then the line, then the scanner's own words.
+//! The scanner notices a fault late, and reports its own trouble. This module examines the lines
+//! around it for typical mistakes: a template that was not rendered, a merge conflict, a lookalike
+//! character. The nature of the whole file comes first ([`foreign`]), then the line, then the
+//! scanner's own message.
 
 use super::fault::{Fault, SyntaxError};
 use super::foreign;
@@ -10,10 +11,10 @@ use super::{Content, Entry, Node, Position, Problem, ProblemKind, Span};
 use crate::characters;
 use crate::placeholder::{self, Placeholder};
 
-/// A slip: where, what it is, and what to do.
+/// A mistake: where it is, what it is, and what to do.
 pub(super) struct Slip {
     at: Position,
-    /// Characters.
+    /// In characters.
     length: usize,
     message: String,
     help: String,
@@ -27,7 +28,7 @@ impl Slip {
     }
 }
 
-/// A syntax error as a problem.
+/// Turns a syntax error into a problem.
 pub(super) fn explain(source: &str, error: &SyntaxError) -> Problem {
     let kind = match error.fault {
         Fault::Deep | Fault::Large => ProblemKind::Limit,
@@ -48,7 +49,7 @@ pub(super) fn explain(source: &str, error: &SyntaxError) -> Problem {
     }
 }
 
-/// Text that Kubernetes passes over.
+/// Reports text that Kubernetes ignores.
 pub(super) fn ignored(source: &str, at: Position) -> Problem {
     if let Some(slip) = foreign::find(source) {
         return slip.into_problem(ProblemKind::Ignored);
@@ -93,7 +94,7 @@ pub(super) fn ignored(source: &str, at: Position) -> Problem {
     }
 }
 
-/// What to do about a key that stands twice, where both have lines of their own.
+/// Suggests what to do about a duplicate key, if both are on lines of their own.
 pub(super) fn joined_by(key: &str, other: &Entry, later: &Node) -> Option<String> {
     let line = other.key_span.start.line;
     match (&other.value.content, &later.content) {
@@ -106,8 +107,8 @@ pub(super) fn joined_by(key: &str, other: &Entry, later: &Node) -> Option<String
     }
 }
 
-/// Objects between which the `---` is missing: each key of the second stands twice. `again` are the keys
-/// that stand twice at the top, in the order of the file.
+/// Finds objects that lack a `---` between them: every key of the second is a duplicate. `again`
+/// are the duplicate keys at the top level, in file order.
 pub(super) fn unseparated(problems: &mut Vec<Problem>, again: &[(String, Span)]) {
     let mut rounds: Vec<Vec<&(String, Span)>> = Vec::new();
     for one in again {
@@ -142,11 +143,11 @@ pub(super) fn unseparated(problems: &mut Vec<Problem>, again: &[(String, Span)])
 struct Nearby<'a> {
     source: &'a str,
     error: &'a SyntaxError,
-    /// Number and text of the lines that the error may come of, the nearest first.
+    /// Number and text of the lines that may have caused the error, the nearest first.
     lines: Vec<(usize, &'a str)>,
 }
 
-/// In the order in which they are asked.
+/// In the order in which they are tried.
 const FINDERS: &[fn(&Nearby<'_>) -> Option<Slip>] = &[
     |nearby| foreign::find(nearby.source),
     separator,
@@ -182,8 +183,8 @@ impl<'a> Nearby<'a> {
         Self { source, error, lines }
     }
 
-    /// Where a fault belongs that has no better place: what is open is closed where it opens, unless
-    /// a string follows, before which only a comma is missing.
+    /// Returns where to report a fault without a better place: where the open collection begins,
+    /// unless a string follows that only lacks a comma before it.
     fn place(&self) -> Position {
         let (at, context) = (self.error.at, self.error.context);
         let here = self.lines.iter().find(|(line, _)| *line == at.line);
@@ -201,7 +202,7 @@ impl<'a> Nearby<'a> {
         }
     }
 
-    /// What to do where only the fault itself is known.
+    /// Suggests what to do if only the fault itself is known.
     fn help(&self) -> Option<String> {
         let from = self.error.context.line;
         let help = match self.error.fault {
@@ -239,7 +240,7 @@ impl<'a> Nearby<'a> {
     }
 }
 
-/// The first line, in the order of the file, that `fits`.
+/// Returns the first line, in file order, that `fits`.
 pub(super) fn first_line(source: &str, fits: impl Fn(&str) -> bool) -> Option<(usize, &str)> {
     source.lines().enumerate().find(|(_, line)| fits(line)).map(|(i, line)| (i + 1, line))
 }
@@ -264,7 +265,8 @@ pub(super) fn at_part(
     Slip { at, length: part.chars().count(), message, help: help.to_owned() }
 }
 
-/// `--`, or dashes that only look like ours, alone on a line: three of ours part documents.
+/// Finds `--`, or dashes that only look like ours, alone on a line: three of ours separate
+/// documents.
 fn separator(nearby: &Nearby<'_>) -> Option<Slip> {
     let is_dash =
         |c: char| "-\u{2010}\u{2011}\u{2012}\u{2013}\u{2014}\u{2015}\u{2212}\u{ff0d}".contains(c);
@@ -281,7 +283,7 @@ fn markdown(nearby: &Nearby<'_>) -> Option<Slip> {
     let (line, text) = first_line(nearby.source, |line| {
         line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~")
     })?;
-    // Inside a block scalar such a line is text; there it is no cause.
+    // Inside a block scalar such a line is text, not a cause.
     if nearby.error.at.line < line && line > 1 && nearby.error.fault != Fault::NoColon {
         return None;
     }
@@ -289,12 +291,12 @@ fn markdown(nearby: &Nearby<'_>) -> Option<Slip> {
     Some(at_line(line, text, message, "keep only the lines between the fences"))
 }
 
-/// What was to be replaced in a line, and was not.
+/// Finds what should have been replaced in a line.
 fn unfilled(text: &str) -> Option<Placeholder<'_>> {
     placeholder::find(before_comment(text)).filter(|found| found.certain)
 }
 
-/// `{{ … }}` and `{% … %}`: the whole file is another tool's.
+/// Finds `{{ … }}` and `{% … %}`: the whole file is another tool's.
 fn template(nearby: &Nearby<'_>) -> Option<Slip> {
     let of_template = |text: &'_ str| {
         let found = unfilled(text)?;
@@ -327,7 +329,7 @@ fn template(nearby: &Nearby<'_>) -> Option<Slip> {
     Some(at_part(line, text, byte, part, format!("this is {what}, not a manifest yet"), how))
 }
 
-/// Any other placeholder where it breaks the YAML: `${NAME}`, `@IMAGE@`, `%TAG%`.
+/// Finds any other placeholder that breaks the YAML: `${NAME}`, `@IMAGE@`, `%TAG%`.
 fn placeholder(nearby: &Nearby<'_>) -> Option<Slip> {
     let (line, text, found) =
         nearby.lines.iter().find_map(|(line, text)| Some((*line, *text, unfilled(text)?)))?;
@@ -358,7 +360,7 @@ fn lookalike(nearby: &Nearby<'_>) -> Option<Slip> {
     })
 }
 
-/// A tab in the indentation, or where a value starts.
+/// Finds a tab in the indentation, or where a value starts.
 fn tab(nearby: &Nearby<'_>) -> Option<Slip> {
     let indents = |text: &str| {
         let blanks: String = text.chars().take_while(|c| matches!(c, ' ' | '\t' | '-')).collect();
@@ -375,7 +377,7 @@ fn tab(nearby: &Nearby<'_>) -> Option<Slip> {
     Some(at_part(line, text, byte, "\t", message, "write spaces in its place"))
 }
 
-/// The lines after `|` or `>`, not indented.
+/// Finds lines after `|` or `>` that are not indented.
 fn block_text(nearby: &Nearby<'_>) -> Option<Slip> {
     let (line, text) = nearby.lines.iter().min_by_key(|(line, _)| *line).copied()?;
     let at = nearby.error.at.line;
@@ -399,7 +401,7 @@ fn block_text(nearby: &Nearby<'_>) -> Option<Slip> {
     Some(at_line(next + 1, body, &message, &help))
 }
 
-/// A quote that opens and does not close on its line.
+/// Finds a quote that is opened but not closed on its line.
 fn open_quote(nearby: &Nearby<'_>) -> Option<Slip> {
     let quotes = matches!(
         nearby.error.fault,
@@ -430,7 +432,7 @@ fn open_quote(nearby: &Nearby<'_>) -> Option<Slip> {
     Some(at_part(index + 1, text, byte, part, message, &format!("close it: {part}{quote}")))
 }
 
-/// Text after a quote that is closed: `"a" b`.
+/// Finds text after a closing quote: `"a" b`.
 fn after_quote(nearby: &Nearby<'_>) -> Option<Slip> {
     if !matches!(nearby.error.fault, Fault::NoKey | Fault::NoDash) {
         return None;
@@ -453,7 +455,7 @@ fn after_quote(nearby: &Nearby<'_>) -> Option<Slip> {
     Some(at_part(line, text, byte, whole, message, &help))
 }
 
-/// `-key: value`, and a dash before one more key of a mapping.
+/// Finds `-key: value`, and a dash before another key of a mapping.
 fn dash(nearby: &Nearby<'_>) -> Option<Slip> {
     let mut lines = nearby.lines.clone();
     lines.sort_unstable();
@@ -489,7 +491,7 @@ fn dash(nearby: &Nearby<'_>) -> Option<Slip> {
     Some(at_part(line, text, byte, "-", message, "remove the dash and the space after it"))
 }
 
-/// `key:value`, or a key without a colon.
+/// Finds `key:value`, or a key without a colon.
 fn no_space(nearby: &Nearby<'_>) -> Option<Slip> {
     if !matches!(
         nearby.error.fault,
@@ -497,7 +499,7 @@ fn no_space(nearby: &Nearby<'_>) -> Option<Slip> {
     ) {
         return None;
     }
-    // Words at the end that are no key: "Thanks!"
+    // Words at the end that are not a key: "Thanks!"
     let last = nearby.source.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).last();
     if let Some((index, text)) = last
         && nearby.error.fault == Fault::NoColon
@@ -527,7 +529,7 @@ fn no_space(nearby: &Nearby<'_>) -> Option<Slip> {
             rest.strip_prefix(':').filter(|v| !v.is_empty() && !v.starts_with([' ', '\t', '/']));
         if let Some(value) = value {
             let value = value.trim();
-            // A number after the colon is a port or a time as likely.
+            // A number after the colon may just as well be a port or a time.
             let message =
                 "there is no space after the colon, so YAML takes all of it for text".to_owned();
             return Some(at_part(
@@ -586,7 +588,7 @@ fn no_space(nearby: &Nearby<'_>) -> Option<Slip> {
     })
 }
 
-/// Two keys on a line, or a value with a colon and space in it.
+/// Finds two keys on a line, or a value that contains a colon and a space.
 fn joined(nearby: &Nearby<'_>) -> Option<Slip> {
     if nearby.error.fault != Fault::ValueNotAllowed {
         return None;
@@ -597,7 +599,7 @@ fn joined(nearby: &Nearby<'_>) -> Option<Slip> {
     let before: String = text.chars().take(column.saturating_sub(1)).collect();
     let (key, value) = before.split_once(": ").unwrap_or(("", &before));
     if key.trim().is_empty() {
-        // The line before holds the key that this line is indented below.
+        // The line before holds the key that this line is indented under.
         let (above, previous) = nearby.lines.iter().find(|(l, _)| l + 1 == line).copied()?;
         let (_, value) = previous.split_once(": ")?;
         if value.trim().is_empty() {
@@ -609,7 +611,7 @@ fn joined(nearby: &Nearby<'_>) -> Option<Slip> {
         return Some(at_line(line, text, &message, "give both lines the same number of spaces"));
     }
     let byte = before.len() - value.len();
-    // An image and its tag have one colon, and no space.
+    // An image and its tag have one colon between them, and no space.
     if key.trim().trim_start_matches("- ") == "image" {
         let whole = before_comment(text.get(byte..).unwrap_or_default()).trim_end();
         let joined: String = whole.split_whitespace().collect();
@@ -627,7 +629,7 @@ fn joined(nearby: &Nearby<'_>) -> Option<Slip> {
     Some(at_part(line, text, byte, whole, message, &format!("quote it: {quote}{whole}{quote}")))
 }
 
-/// Comments of JavaScript in JSON.
+/// Finds JavaScript comments in JSON.
 fn json_comment(nearby: &Nearby<'_>) -> Option<Slip> {
     if !nearby.source.trim_start().starts_with(['{', '[']) {
         return None;
@@ -640,7 +642,7 @@ fn json_comment(nearby: &Nearby<'_>) -> Option<Slip> {
     })
 }
 
-/// A line without its comment, roughly: quotes may hide a `#`.
+/// Returns a line without its comment, roughly: quotes may hide a `#`.
 fn before_comment(text: &str) -> &str {
     let cut = text.find(" #").or_else(|| text.starts_with('#').then_some(0));
     cut.and_then(|at| text.get(..at)).unwrap_or(text)

@@ -1,4 +1,4 @@
-//! Seeded YAML that is made to be odd: what the readers of YAML disagree about.
+//! Generates odd YAML from a seed: what YAML readers disagree about.
 
 /// SplitMix64: small, and the same everywhere.
 pub(crate) struct Dice(u64);
@@ -24,13 +24,13 @@ impl Dice {
         of[self.below(of.len())]
     }
 
-    /// True once in `n` times.
+    /// Returns true once in `n` times.
     fn rarely(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
 }
 
-/// Plain scalars about whose type one can be wrong.
+/// Plain scalars with types that are easy to get wrong.
 const SCALARS: &[&str] = &[
     "y",
     "Y",
@@ -413,7 +413,7 @@ const ESCAPES: &[&str] = &[
     "\\u2028",
 ];
 
-/// One text.
+/// Generates one text.
 pub(crate) fn text(dice: &mut Dice, seeds: &[&str]) -> String {
     if dice.rarely(250) {
         return deep(dice);
@@ -453,7 +453,7 @@ pub(crate) fn text(dice: &mut Dice, seeds: &[&str]) -> String {
     }
 }
 
-/// Beyond the bound on depth, and few aliases that repeat much.
+/// Generates nesting beyond the depth limit, and a few aliases that repeat a lot.
 fn deep(dice: &mut Dice) -> String {
     let levels = 201 + dice.below(30);
     match dice.below(4) {
@@ -467,7 +467,7 @@ fn deep(dice: &mut Dice) -> String {
     }
 }
 
-/// A scalar as a value, key, entry; plain, tagged, quoted; in block and flow.
+/// Generates a scalar as a value, key or entry; plain, tagged or quoted; in block or flow.
 fn scalar_in_place(dice: &mut Dice) -> String {
     let scalar = match dice.below(5) {
         0 => number(dice),
@@ -585,7 +585,7 @@ fn mutate(dice: &mut Dice, text: String, times: usize) -> String {
                 characters.splice(start..start + blanks, other);
             }
             3 => {
-                // A line twice.
+                // Repeats a line.
                 let start = characters[..at].iter().rposition(|c| *c == '\n').map_or(0, |i| i + 1);
                 let length = characters[start..].iter().take_while(|c| **c != '\n').count();
                 let mut line = characters[start..start + length].to_vec();
@@ -713,7 +713,7 @@ fn json(dice: &mut Dice) -> String {
     out
 }
 
-/// A node in block or flow style, from the grammar, with something odd now and then.
+/// Generates a node in block or flow style, from the grammar, with something odd now and then.
 fn node(dice: &mut Dice, out: &mut String, indent: usize, depth: usize) {
     if dice.rarely(8) {
         *out += dice.one(&["&x ", "&y ", "&x &y ", "&x\n", "&é ", "& "]);

@@ -1,9 +1,9 @@
 //! YAML is read as kubectl reads it: accepted or refused alike, with equal values.
 //!
-//! `corpus.jsonl` holds recorded questions and kubectl's answers (`tools/judge/yaml` says which path
-//! of kubectl answers), replayed on every run. `make yaml` asks new questions: with `EDS_YAML_JUDGE`
-//! naming the judge's binary, `EDS_YAML_COUNT` and `EDS_YAML_SEED` how many and which. With
-//! `EDS_YAML_RECORD=FILE` it writes a corpus of the cases that differ most from each other.
+//! `corpus.jsonl` holds recorded questions and kubectl's answers (`tools/judge/yaml` says which
+//! code path of kubectl answers), replayed on every run. `make yaml` asks new questions:
+//! `EDS_YAML_JUDGE` names the judge's binary, `EDS_YAML_COUNT` and `EDS_YAML_SEED` say how many and
+//! which. With `EDS_YAML_RECORD=FILE` it writes a corpus of the most diverse cases.
 
 #![cfg(test)]
 #![allow(
@@ -23,7 +23,7 @@ use kube_schema::yaml::{self, Node, ProblemKind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What kubectl says to a text.
+/// kubectl's answer for a text.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Answer {
@@ -31,14 +31,14 @@ enum Answer {
     Error(String),
 }
 
-/// A question and every answer that was given to it.
+/// A question and all answers to it.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 struct Case {
     text: String,
     answers: Vec<Answer>,
 }
 
-/// Differences that are meant, each with the word by which `disagreements.txt` lists it.
+/// Returns the word by which `disagreements.txt` lists an intended difference.
 fn meant(kind: ProblemKind) -> Option<&'static str> {
     match kind {
         ProblemKind::DuplicateKey => Some("duplicate-key"),
@@ -48,7 +48,7 @@ fn meant(kind: ProblemKind) -> Option<&'static str> {
     }
 }
 
-/// The words of the differences that were met, or how we differ from all of kubectl's answers.
+/// Returns the words of the differences found, or how we differ from all of kubectl's answers.
 fn compare(case: &Case) -> Result<BTreeSet<&'static str>, String> {
     let stream = yaml::parse(&case.text);
     let ours: Vec<Value> = stream.documents.iter().map(Node::to_json).collect();
@@ -64,7 +64,7 @@ fn compare(case: &Case) -> Result<BTreeSet<&'static str>, String> {
     for answer in &case.answers {
         match (answer, refused) {
             (Answer::Error(_), Some(_)) => return Ok(BTreeSet::new()),
-            // What is refused for a reason of ours alone may have been refused anyway.
+            // What we refuse for a reason of our own might have been refused anyway.
             (Answer::Error(_), None) if limit => return Ok(BTreeSet::new()),
             (Answer::Documents(_), None) if limit => return Ok(words),
             (Answer::Documents(theirs), None) if *theirs == ours => return Ok(words),
@@ -87,7 +87,7 @@ fn compare(case: &Case) -> Result<BTreeSet<&'static str>, String> {
     ))
 }
 
-/// Compares all cases; the words of the differences that are meant must be those that are listed.
+/// Compares all cases; the intended differences found must be exactly those listed.
 fn check(cases: &[Case]) {
     let listed = include_str!("disagreements.txt");
     let listed: BTreeSet<&str> = listed
@@ -138,8 +138,8 @@ fn the_recorded_answers_are_ours() {
     check(&cases);
 }
 
-/// Slips that people make, each a file of `slips/`: `slips.txt` says where the cursor belongs and how
-/// the slip is named.
+/// Typical mistakes, each a file in `slips/`: `slips.txt` says where the cursor belongs and what
+/// the mistake is called.
 #[test]
 fn slips_are_named_where_they_are() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/yaml/slips");
@@ -174,7 +174,7 @@ fn slips_are_named_where_they_are() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Asks the judge, of whom one process answers everything.
+/// Asks the judge; a single process answers everything.
 fn ask(judge: &str, texts: Vec<String>) -> Vec<Case> {
     let mut child = Command::new(judge)
         .stdin(Stdio::piped())
@@ -195,7 +195,7 @@ fn ask(judge: &str, texts: Vec<String>) -> Vec<Case> {
     texts.into_iter().zip(answers).map(|(text, answers)| Case { text, answers }).collect()
 }
 
-/// serde_json reads 128 levels, so a document that is deeper has no value here.
+/// serde_json reads 128 levels, so a deeper document has no value here.
 fn too_deep(error: serde_json::Error) -> Vec<Answer> {
     assert!(error.to_string().contains("recursion limit"), "{error}");
     vec![Answer::Documents(Vec::new())]
@@ -229,7 +229,7 @@ fn new_questions_are_answered_alike() {
     let texts: BTreeSet<String> = std::iter::repeat_with(|| generate::text(&mut dice, &seeds))
         .take(count as usize * 2)
         .collect();
-    // Sorted, they would be all alike at the start.
+    // Sorted, they would all look alike at the start.
     let mut texts: Vec<String> = texts.into_iter().collect();
     for i in (1..texts.len()).rev() {
         texts.swap(i, dice.below(i + 1));
@@ -242,7 +242,7 @@ fn new_questions_are_answered_alike() {
     check(&cases);
 }
 
-/// Keeps some cases of each message of kubectl and of ours, the shortest of them, and some of those
+/// Keeps some cases for each message of kubectl and of ours, the shortest ones, and some of those
 /// that are accepted.
 fn record(path: &str, cases: &[Case]) {
     let mut groups: BTreeMap<String, Vec<&Case>> = BTreeMap::new();

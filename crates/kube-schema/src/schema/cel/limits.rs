@@ -1,22 +1,23 @@
 //! How large an expression may be.
 //!
-//! The parser, and all that walks what it makes, go down by recursion. Brackets within brackets the
-//! parser of the `cel` crate bounds by itself, at 96. It does not bound operators beside each other, each
-//! of which is one level more of what it makes.
+//! The parser, and everything that walks its output, recurses. The `cel` crate's parser itself
+//! limits nested brackets, to 96. It does not limit operators next to each other, each of which
+//! adds one level to its output.
 //!
-//! cel-go, which the API server parses with, takes 100,000 characters (`expressionSizeCodePointLimit`)
-//! and 250 levels of each rule of its grammar (`maxRecursionDepth`). [`MAX_LEVELS`] is for all rules
-//! together; `&&`, `||` and the entries of a list are balanced or beside each other, and count once.
+//! cel-go, which the API server parses with, accepts 100,000 characters
+//! (`expressionSizeCodePointLimit`) and 250 levels for each rule of its grammar
+//! (`maxRecursionDepth`). [`MAX_LEVELS`] covers all rules together; `&&`, `||` and the entries of a
+//! list are balanced or next to each other, and count once.
 
 use cel::Program;
 use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 
-/// Characters of an expression.
+/// The most characters in an expression.
 const MAX_CHARACTERS: usize = 100_000;
-/// Operators within each other.
+/// The most operators nested in each other.
 const MAX_LEVELS: usize = 250;
-/// Characters that may be a level each, wherever they stand, strings included. Ours: what the parser goes
-/// through before levels can be counted.
+/// The most characters that may add a level each, wherever they are, strings included. This limit
+/// is ours: it bounds what the parser does before levels can be counted.
 const MAX_OPERATORS: usize = 5_000;
 
 /// Says what is wrong with the size of an expression before it is parsed, and what to do.
@@ -38,14 +39,14 @@ pub(super) fn check(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The same of an API that is read, which the API server would refuse for it: an expression with so many operators
-/// that they may stand within each other is parsed at once.
+/// Does the same for an API that is read, which the API server would refuse for it: an expression
+/// with so many operators that they may be nested is parsed at once.
 pub(super) fn check_api(text: &str) -> Result<(), String> {
     check(text)?;
     if operators(text) <= MAX_LEVELS {
         return Ok(());
     }
-    // What else is wrong with it is said where it is used.
+    // Any other problem with it is reported where it is used.
     Program::compile(text).map_or(Ok(()), |program| check_levels(program.expression()))
 }
 
@@ -54,7 +55,7 @@ fn operators(text: &str) -> usize {
     signs + text.matches(" in ").count()
 }
 
-/// The same of an expression that has been parsed.
+/// Does the same for an expression that has been parsed.
 pub(super) fn check_levels(expression: &IdedExpr) -> Result<(), String> {
     if levels(expression) <= MAX_LEVELS {
         return Ok(());
@@ -101,7 +102,7 @@ mod tests {
     fn parsed(text: &str, words: Option<&str>) {
         let text = text.to_owned();
         let shown: String = text.chars().take(60).collect();
-        // In a debug build a level takes thousands of bytes of the stack.
+        // In a debug build a level uses thousands of bytes of stack.
         let parse = move || {
             check(&text)?;
             let program = cel::Program::compile(&text).map_err(|e| e.to_string())?;

@@ -1,14 +1,15 @@
-//! What rules may cost, counted while they run.
+//! The cost of rules, counted while they run.
 //!
-//! The `cel` crate has no budget and cannot be stopped. So calls of one function, [`PAY`], are written
-//! into what it parsed: around what a loop goes through, and around every operand that is read or copied.
-//! It pays for what is about to happen, and fails where that is more than what is left. A loop is paid for
-//! before it begins, so that no error that is swallowed (`false && error`) makes it go on for long.
+//! The `cel` crate has no budget and cannot be stopped. So calls of one function, [`PAY`], are
+//! inserted into what it parsed: around what a loop iterates over, and around every operand that is
+//! read or copied. It pays for what is about to happen, and fails if too little is left. A loop is
+//! paid for before it begins, so no swallowed error (`false && error`) lets it run on.
 //!
-//! The budgets are the API server's (`k8s.io/apiserver` 0.34 `pkg/apis/cel/config.go`: `PerCallLimit` and
-//! `RuntimeCELCostBudget`), and so is the measure: a step for a name, a field, an operator each time, and
-//! for ten characters that are read (`cel-go` 0.26 `interpreter/runtimecost.go`). Ours counts branches
-//! that are not taken, copies, and a loop that ends early as if it went through; and all objects of a run.
+//! The budgets are the API server's (`k8s.io/apiserver` 0.34 `pkg/apis/cel/config.go`:
+//! `PerCallLimit` and `RuntimeCELCostBudget`), and so is the unit: one step for each use of a name,
+//! field or operator, and for every ten characters that are read (`cel-go` 0.26
+//! `interpreter/runtimecost.go`). Unlike it, we also count branches not taken and copies, count a
+//! loop that ends early as complete, and limit all objects of a run together.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -19,16 +20,16 @@ use cel::common::value::{CowVal, Val};
 use cel::{Env, ExecutionError};
 use serde_json::Value;
 
-/// Steps of one rule on one value.
+/// Steps for one rule on one value.
 const RULE_BUDGET: u64 = 1_000_000;
-/// Steps of all rules, and of the schema, on one object.
+/// Steps for all rules and the schema on one object.
 const OBJECT_BUDGET: u64 = 10_000_000;
-/// Steps on all objects of a run, but for [`ORDINARY`] ones.
+/// Steps for all objects of a run, apart from [`ORDINARY`].
 const RUN_BUDGET: u64 = 30_000_000;
-/// Steps that each object has besides: ordinary ones need a few hundred.
+/// Steps that each object gets on top: ordinary ones need a few hundred.
 const ORDINARY: u64 = 2_000;
 
-/// What all objects of a run have cost.
+/// What all objects of a run have cost so far.
 #[derive(Debug, Default)]
 pub(super) struct Run(AtomicU64);
 
@@ -41,8 +42,8 @@ pub(in crate::schema) struct Meter<'r> {
 }
 
 thread_local! {
-    /// What is left of the rule that runs on this thread; less than nothing once it is spent. A function
-    /// of the crate gets nothing but its arguments.
+    /// What is left for the rule running on this thread; negative once it is spent. Functions of
+    /// the crate receive only their arguments.
     static LEFT: Cell<i64> = const { Cell::new(0) };
 }
 
@@ -53,19 +54,19 @@ impl<'r> Meter<'r> {
         Self { left: Cell::new(given), given, run }
     }
 
-    /// Takes so many steps; `false` where there are not so many left.
+    /// Takes this many steps; returns `false` if fewer are left.
     pub(in crate::schema) fn pay(&self, steps: usize) -> bool {
         let left = self.left.get().checked_sub(steps as u64);
         self.left.set(left.unwrap_or_default());
         left.is_some()
     }
 
-    /// Whether nothing is left.
+    /// Reports whether nothing is left.
     pub(in crate::schema) fn is_spent(&self) -> bool {
         self.left.get() == 0
     }
 
-    /// Why nothing is left, and what to do.
+    /// Says why nothing is left, and what to do.
     pub(in crate::schema) fn why(&self) -> String {
         match self.given {
             OBJECT_BUDGET => format!(
@@ -80,7 +81,7 @@ impl<'r> Meter<'r> {
         }
     }
 
-    /// Runs a rule that takes so many steps by itself. An error where it costs too much.
+    /// Runs a rule that costs `steps` by itself. Fails if it costs too much.
     pub(super) fn rule<T>(&self, steps: u64, run: impl FnOnce() -> T) -> Result<T, String> {
         let budget = self.left.get().min(RULE_BUDGET);
         LEFT.set(budget.cast_signed());
@@ -107,7 +108,7 @@ impl Drop for Meter<'_> {
     }
 }
 
-/// Takes steps from the rule that runs.
+/// Takes steps from the running rule.
 pub(super) fn take(steps: u64) -> Result<(), ExecutionError> {
     let left = LEFT.get();
     let after = left.saturating_sub(i64::try_from(steps).unwrap_or(i64::MAX));
@@ -118,15 +119,15 @@ pub(super) fn take(steps: u64) -> Result<(), ExecutionError> {
     }
 }
 
-/// `@pay(n, x)` is `x`, for `n` steps for each entry of it; for its whole size where `n` is 0, and for
-/// that of a text alone where it is less. The name cannot be written in CEL.
+/// `@pay(n, x)` is `x`, at `n` steps for each of its entries; if `n` is 0, for its whole size, and
+/// if less, for its size if it is a text. The name cannot be written in CEL.
 const PAY: &str = "@pay";
 const WHOLE: i64 = 0;
 const TEXT: i64 = -1;
 
 /// Declares the function.
 pub(super) fn declare(env: &mut Env) {
-    // The name is nobody else's, so none is there before.
+    // Nobody else uses the name, so it is not yet declared.
     let _ = env.add_overload(PAY, PAY, vec![DYN_TYPE, DYN_TYPE], pay);
 }
 
@@ -147,8 +148,8 @@ fn pay<'b, 'v>(mut arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, Exe
     Ok(value)
 }
 
-/// Adds the size of a value, in tenths of a step: what it takes to read it, and to hold a copy. Walks no
-/// further than can be paid for.
+/// Adds the size of a value in tenths of a step: the cost of reading it and of holding a copy.
+/// Walks no further than can be paid for.
 fn size(value: &dyn Val, tenths: &mut u64) -> bool {
     let texts = value.downcast_ref::<CelString<'_>>().map(|text| text.inner().len());
     let bytes = value.downcast_ref::<CelBytes<'_>>().map(|bytes| bytes.inner().len());
@@ -169,22 +170,22 @@ fn size(value: &dyn Val, tenths: &mut u64) -> bool {
     }
 }
 
-/// What is known of a value before a rule runs on it.
+/// What is known about a value before a rule runs on it.
 pub(super) struct Parts {
-    /// Names that stand for the value itself, or for a part of it.
+    /// Names that stand for the value itself or a part of it.
     names: Vec<String>,
-    /// Whether the value is so small that to read a part of it is no more than a step.
+    /// Whether the value is so small that reading a part of it costs no more than a step.
     small: bool,
 }
 
 impl Parts {
-    /// Of a rule on values that are small, or of any size.
+    /// Creates the parts for a rule on small values, or on values of any size.
     pub(super) fn of(small: bool) -> Self {
         Self { names: ["self", "object"].map(str::to_owned).to_vec(), small }
     }
 }
 
-/// Whether a value is small: of so many parts, and of so much text.
+/// Reports whether a value is small, by its number of parts and amount of text.
 pub(in crate::schema) fn is_small(value: &Value) -> bool {
     fn fits(value: &Value, left: &mut usize) -> bool {
         let size = 16 + value.as_str().map_or(0, str::len);
@@ -203,14 +204,14 @@ pub(in crate::schema) fn is_small(value: &Value) -> bool {
     fits(value, &mut SMALL.clone())
 }
 
-/// Writes the calls into an expression. Gives what it costs by itself: each of its names, fields and
-/// calls, but for what its loops repeat.
+/// Inserts the calls into an expression. Returns what it costs by itself: each of its names, fields
+/// and calls, apart from what its loops repeat.
 pub(super) fn metered(expression: &mut IdedExpr, parts: &mut Parts) -> u64 {
     match &mut expression.expr {
         Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => 1,
         Expr::Select(select) => {
             let steps = 1 + metered(&mut select.operand, parts);
-            // The crate takes `a.b` for the name of a variable first, and asks every scope for it.
+            // The crate first takes `a.b` for the name of a variable, and asks every scope for it.
             if is_part(&select.operand, parts) && matches!(select.operand.expr, Expr::Ident(_)) {
                 no_name(&mut select.operand);
             }
@@ -222,7 +223,8 @@ pub(super) fn metered(expression: &mut IdedExpr, parts: &mut Parts) -> u64 {
                 steps += metered(part, parts);
             }
             operands(call, parts);
-            // For `!x` the crate writes an error before it looks whether there is one; `x ? false : true` is the same.
+            // For `!x` the crate writes an error before it checks for one; `x ? false : true` is
+            // equivalent.
             if call.func_name == op::LOGICAL_NOT {
                 call.func_name = op::CONDITIONAL.to_owned();
                 call.args.extend([literal(false), literal(true)]);
@@ -237,7 +239,7 @@ pub(super) fn metered(expression: &mut IdedExpr, parts: &mut Parts) -> u64 {
             let once = metered(&mut a_loop.iter_range, parts)
                 + metered(&mut a_loop.accu_init, parts)
                 + metered(&mut a_loop.result, parts);
-            // What goes through something else may have the name of a part outside.
+            // A loop over something else may use the name of an outer part.
             let outside = parts.names.clone();
             parts.names.retain(|name| *name != a_loop.iter_var && *name != a_loop.accu_var);
             parts.names.extend(of_part.then(|| a_loop.iter_var.clone()));
@@ -258,7 +260,7 @@ fn entries<'e>(entries: impl Iterator<Item = &'e mut EntryExpr>, parts: &mut Par
     steps.sum()
 }
 
-/// Whether an expression is a part of the value that is judged, as it stands there.
+/// Reports whether an expression is an unmodified part of the value being validated.
 fn is_part(expression: &IdedExpr, parts: &Parts) -> bool {
     match &expression.expr {
         Expr::Ident(name) => parts.names.contains(name),
@@ -271,7 +273,7 @@ fn is_part(expression: &IdedExpr, parts: &Parts) -> bool {
     }
 }
 
-/// Puts `true ? x : false` in the place of a name, which is the same and no name.
+/// Replaces a name by `true ? x : false`, which is equivalent but not a name.
 fn no_name(expression: &mut IdedExpr) {
     let inner = std::mem::take(expression);
     let literal =
@@ -302,9 +304,9 @@ fn operands(call: &mut CallExpr, parts: &Parts) {
         op::LOGICAL_AND | op::LOGICAL_OR | op::LOGICAL_NOT | op::CONDITIONAL => return,
         op::NOT_STRICTLY_FALSE | op::INDEX | op::OPT_INDEX | op::OPT_SELECT => return,
         "dyn" | "type" | PAY => return,
-        // Pays for its text itself.
+        // It pays for its text itself.
         "matches" => return,
-        // To compare two values reads no more than the first, and nothing beside a literal.
+        // Comparing two values reads no more than the first, and nothing next to a literal.
         op::EQUALS | op::NOT_EQUALS => {
             let literal = |part: &IdedExpr| matches!(part.expr, Expr::Literal(_));
             if !call.args.iter().any(literal)
@@ -314,13 +316,14 @@ fn operands(call: &mut CallExpr, parts: &Parts) {
             }
             return;
         }
-        // A list that the rule writes out is as long as the rule.
+        // A list written out in the rule is no longer than the rule.
         op::IN if matches!(call.args.get(1), Some(IdedExpr { expr: Expr::List(_), .. })) => {
             call.args.iter_mut().take(1).for_each(|part| wrap(part, TEXT));
             return;
         }
         "size" => TEXT,
-        // A step of `map`, `filter` or `exists_one`: the crate knows its shape, and adds in place.
+        // A step of `map`, `filter` or `exists_one`: the crate knows its shape, and appends in
+        // place.
         op::ADD if call.args.first().is_some_and(|a| is_accumulator(&a.expr)) => return,
         _ => WHOLE,
     };
@@ -330,12 +333,12 @@ fn operands(call: &mut CallExpr, parts: &Parts) {
     target.into_iter().chain(&mut call.args).for_each(|part| wrap(part, how));
 }
 
-/// Names that no rule can write.
+/// Reports whether this is a name that no rule can write.
 fn is_accumulator(expression: &Expr) -> bool {
     matches!(expression, Expr::Ident(name) if name.starts_with('@'))
 }
 
-/// Puts `@pay(number, expression)` in the place of an expression, unless it is a literal.
+/// Replaces an expression by `@pay(number, expression)`, unless it is a literal.
 fn wrap(expression: &mut IdedExpr, number: i64) {
     if matches!(expression.expr, Expr::Literal(_)) {
         return;

@@ -1,12 +1,12 @@
 //! The API's CEL rules (`x-kubernetes-validations`) and admission expressions.
 //!
-//! The `cel` crate (0.15, successor of `cel-interpreter` under the same owners) parses and runs
-//! them: it is the kept one, follows cel-spec's conformance tests, and knows two-variable macros.
-//! What Kubernetes adds to CEL and rules use most is added here: the list library (`isSorted`,
-//! `sum`, `min`, `max`, `indexOf`, `lastIndexOf`). A rule with any other function is reported as
-//! not checked, never passed over in silence.
+//! The `cel` crate (0.15, successor of `cel-interpreter` by the same owners) parses and runs them:
+//! it is maintained, follows cel-spec's conformance tests, and supports two-variable macros. The
+//! Kubernetes extensions that rules use most are added here: the list library (`isSorted`, `sum`,
+//! `min`, `max`, `indexOf`, `lastIndexOf`). A rule with any other function is reported as not
+//! checked, never silently skipped.
 //!
-//! A rule may be anybody's: [`limits`] bounds what is parsed, [`meter`] what a rule costs.
+//! Rules may come from anybody: [`limits`] bounds what is parsed, [`meter`] what a rule costs.
 
 mod limits;
 mod meter;
@@ -31,19 +31,19 @@ pub(super) struct CelRule {
     pub(super) field_path: Option<String>,
     message: Option<String>,
     message_expression: Option<String>,
-    /// Compiled when a value is first judged by it: most files hold a small part of what an API
-    /// has rules for, and compiling is the dearest step of reading it.
+    /// Compiled when first applied to a value: most files use few of the rules that an API has, and
+    /// compiling them is the most expensive step of reading it.
     program: OnceLock<Result<Compiled, String>>,
-    /// The same of `message_expression`.
+    /// The same for `message_expression`.
     message_program: OnceLock<Result<Compiled, String>>,
 }
 
 /// An expression, ready to run.
 struct Compiled {
     expression: IdedExpr,
-    /// The same, for values of which no part is worth a count.
+    /// The same, for values so small that their parts need no counting.
     on_small: IdedExpr,
-    /// What it costs but for its loops.
+    /// Its cost apart from its loops.
     steps: u64,
     /// Whether it compares with an earlier state, which a file does not have.
     is_transition: bool,
@@ -55,7 +55,7 @@ impl Compiled {
     }
 }
 
-/// Parses an expression that is not too large for it.
+/// Parses an expression, unless it is too large.
 pub(super) fn parse(text: &str) -> Result<Program, String> {
     limits::check(text)?;
     let program = Program::compile(text).map_err(|errors| start(&errors))?;
@@ -83,7 +83,7 @@ impl std::fmt::Debug for CelRule {
     }
 }
 
-/// What a rule said.
+/// A rule's verdict.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Holds,
@@ -108,8 +108,8 @@ impl CelRule {
         })
     }
 
-    /// Whether the rule can see nothing of a variable but one of its fields: wherever the text has
-    /// the variable's name, the field follows.
+    /// Reports whether the rule reads only one field of a variable: wherever the text has the
+    /// variable's name, the field follows.
     pub(super) fn reads_only(&self, variable: &str, field: &str) -> bool {
         let texts = std::iter::once(self.rule.as_str()).chain(self.message_expression.as_deref());
         let mut uses = texts.flat_map(|text| text.split(variable).skip(1));
@@ -119,18 +119,19 @@ impl CelRule {
         })
     }
 
-    /// What is wrong with the size of its expressions, for which the API server would refuse the API.
+    /// Says what is wrong with the size of its expressions, for which the API server would refuse
+    /// the API.
     pub(super) fn check_size(&self) -> Result<(), String> {
         limits::check_api(&self.rule)?;
         self.message_expression.as_deref().map_or(Ok(()), limits::check_api)
     }
 
-    /// Characters of its expressions.
+    /// Returns the number of characters in its expressions.
     pub(super) fn len(&self) -> usize {
         self.rule.len() + self.message_expression.as_ref().map_or(0, String::len)
     }
 
-    /// The rule as a message names it.
+    /// Returns the rule as a message names it.
     pub(super) fn name(&self) -> String {
         let end = self.rule.floor_char_boundary(LONGEST_NAME);
         let more = if end < self.rule.len() { " …" } else { "" };
@@ -160,14 +161,14 @@ impl CelRule {
             Err(ExecutionError::UndeclaredReference(name)) => {
                 Verdict::Unknown(format!("{name} is not known here"))
             }
-            // The API server refuses what a rule fails on.
+            // The API server refuses an object that a rule fails on.
             Err(error) => {
                 Verdict::Broken(format!("{}: {}", self.message(scope, meter), start(&error)))
             }
         }
     }
 
-    /// `messageExpression` wins over `message`, if it gives a text.
+    /// Returns the message: `messageExpression` wins over `message`, if it yields a text.
     fn message(&self, scope: &Scope<'_>, meter: &Meter<'_>) -> String {
         let computed = self.message_expression.as_ref().and_then(|text| {
             let program = self.message_program.get_or_init(|| compile(text)).as_ref().ok()?;
@@ -183,16 +184,16 @@ impl CelRule {
     }
 }
 
-/// Bytes that a computed message may have (`MaxEvaluatedMessageExpressionSizeBytes`).
+/// The most bytes in a computed message (`MaxEvaluatedMessageExpressionSizeBytes`).
 const LONGEST_MESSAGE: usize = 5 * 1024;
 
-/// Bytes of a rule that a message quotes.
+/// The most bytes of a rule that a message quotes.
 const LONGEST_NAME: usize = 300;
 
-/// Bytes of a text from outside that a message quotes.
+/// The most bytes of a text from outside that a message quotes.
 const LONGEST_START: usize = 1024;
 
-/// The first line of what a value prints, as far as a message goes: an error may print all of a list.
+/// Returns the first line of a value's text, cut to fit a message: an error may print a whole list.
 fn start(value: &dyn std::fmt::Display) -> String {
     struct Start(String);
     impl Write for Start {
@@ -212,7 +213,8 @@ fn start(value: &dyn std::fmt::Display) -> String {
     start.0
 }
 
-/// The functions that rules may call. Making it costs more than running a rule, so it is made once.
+/// The functions that rules may call. Creating it costs more than running a rule, so it is created
+/// once.
 pub(super) struct Evaluator {
     context: Context<'static, 'static>,
     run: meter::Run,
@@ -224,19 +226,20 @@ impl std::fmt::Debug for Evaluator {
     }
 }
 
-/// What rules of one place see: one variable.
+/// What the rules of one place see: one variable.
 pub(super) struct Scope<'a> {
     context: Context<'a, 'a>,
     small: bool,
 }
 
 impl Evaluator {
-    /// The meter for one object.
+    /// Returns the meter for one object.
     pub(super) fn meter(&self) -> Meter<'_> {
         Meter::new(&self.run)
     }
 
-    /// A scope with one variable, for all rules that speak of it. Whether its value is [small](is_small).
+    /// Creates a scope with one variable, for all rules about it. `small` says whether its value is
+    /// [small](is_small).
     pub(super) fn scope<'a>(&'a self, variable: &str, value: View<'a>, small: bool) -> Scope<'a> {
         let parent: &'a Context<'a, 'a> = &self.context;
         let mut context = parent.new_inner_scope();
@@ -255,7 +258,7 @@ fn context() -> Context<'static, 'static> {
     let mut env = Env::stdlib();
     meter::declare(&mut env);
     let mut context = Context::with_env(Arc::new(env));
-    // A name that is taken by the crate itself keeps the crate's meaning.
+    // A name that the crate itself uses keeps the crate's meaning.
     let _ = context.add_function("matches", matches);
     let _ = context.add_function("isSorted", is_sorted);
     let _ = context.add_function("sum", sum);
@@ -264,7 +267,8 @@ fn context() -> Context<'static, 'static> {
     context
 }
 
-/// Go's patterns: each costs a step for ten steps of its own, whether it was compiled before or not.
+/// Matches Go's patterns: each costs one step per ten of its own, whether it was compiled before or
+/// not.
 #[allow(clippy::needless_pass_by_value, reason = "the crate hands arguments over by value")]
 fn matches(This(text): This<Arc<String>>, pattern: Arc<String>) -> Result<bool, ExecutionError> {
     meter::take(pattern.len() as u64)?;
@@ -374,7 +378,7 @@ mod tests {
         assert!(!CelRule::of(&message).unwrap().reads_only("object", "metadata"));
     }
 
-    /// What is shared behaves as what is copied: every rule gives the same with both.
+    /// Shared values behave like copied ones: every rule gives the same with both.
     #[test]
     fn shared_containers_are_containers() {
         let value = json!({"l": [1, {"a": "x"}, "s"], "m": {"a": "x", "n": null}, "e": []});

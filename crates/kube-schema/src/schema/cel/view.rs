@@ -1,8 +1,8 @@
 //! A claim as CEL sees it: texts are borrowed, lists and mappings are shared.
 //!
-//! The crate's own containers copy all that is in them whenever a rule steps into one, and rules of
-//! a list step into each entry many times. [`Shared`] is the same container behind a counter: every
-//! question goes to the container itself, so a rule cannot tell the difference.
+//! The crate's own containers copy all their contents whenever a rule steps into one, and rules on
+//! a list step into each entry many times. [`Shared`] is the same container behind a reference
+//! count: every call goes to the container itself, so a rule cannot tell the difference.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -20,8 +20,8 @@ use crate::schema::structural::{Kind, Schema};
 /// A value as CEL sees it.
 pub(in crate::schema) type View<'v> = Box<dyn Val + 'v>;
 
-/// The view of a value through its schema: a `number` is a double also where it is written without
-/// a fraction, and fields that the schema names are identifiers.
+/// Returns the view of a value through its schema: a `number` is a double even if written without a
+/// fraction, and fields named in the schema are identifiers.
 pub(in crate::schema) fn view<'v>(value: &'v Value, schema: Option<&Schema>) -> View<'v> {
     match value {
         Value::Null => Box::new(CelNull),
@@ -57,7 +57,7 @@ pub(in crate::schema) fn view<'v>(value: &'v Value, schema: Option<&Schema>) -> 
     }
 }
 
-/// The view of a mapping with one of its fields, without the others.
+/// Returns the view of a mapping with only one of its fields.
 pub(in crate::schema) fn view_of_field<'v>(value: &'v Value, field: &'v str) -> View<'v> {
     let field = value
         .get(field)
@@ -66,7 +66,7 @@ pub(in crate::schema) fn view_of_field<'v>(value: &'v Value, field: &'v str) -> 
     Box::new(CelMap::from(fields))
 }
 
-/// The view of a field, where its parent's is at hand.
+/// Returns the view of a field, given its parent's view.
 pub(in crate::schema) fn field<'b, 'v>(
     parent: &'b (dyn Val + 'v),
     key: &str,
@@ -79,7 +79,7 @@ pub(in crate::schema) fn field<'b, 'v>(
     }
 }
 
-/// The view of an item, where its list's is at hand.
+/// Returns the view of an item, given its list's view.
 pub(in crate::schema) fn item<'b, 'v>(
     parent: &'b (dyn Val + 'v),
     index: usize,
@@ -87,7 +87,7 @@ pub(in crate::schema) fn item<'b, 'v>(
     parent.downcast_ref::<CelList<'v>>()?.inner().get(index).map(AsRef::as_ref)
 }
 
-/// Names that the schema declares are written as CEL identifiers
+/// Escapes names declared in the schema as CEL identifiers
 /// (`k8s.io/apiserver/pkg/cel/escaping.go`).
 fn field_name<'a>(name: &'a str, schema: Option<&Schema>) -> Cow<'a, str> {
     const RESERVED: [&str; 19] = [

@@ -1,9 +1,9 @@
-//! What an editor shows for fields that no author of an XRD describes: Kubernetes' metadata, and what
+//! What an editor shows for fields that no XRD author describes: Kubernetes' metadata, and what
 //! Crossplane adds to every claim. A description in the schema wins.
 
 use serde_json::{Value, json};
 
-/// The field, list entries as `[]`, and what it is.
+/// The field, with `[]` for list entries, and its description.
 const TEXTS: &[(&str, &str)] = &[
     (
         "metadata.finalizers",
@@ -91,7 +91,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("status.claimConditionTypes", "Conditions of the composite that the claim shows too."),
 ];
 
-/// Describes the fields of a published schema that are not described yet.
+/// Describes the fields of a published schema that have no description yet.
 pub(super) fn fill(schema: &mut Value) {
     below(schema, "");
 }

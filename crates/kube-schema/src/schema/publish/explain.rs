@@ -1,4 +1,4 @@
-//! One field of the claim, or what stands in it, explained in a terminal.
+//! Explains one field of the claim, or the fields in it, in a terminal.
 
 use std::fmt::Write as _;
 
@@ -8,24 +8,24 @@ use super::super::{Definition, suggest};
 use super::descriptions;
 use super::reference::{bounds, flow, innermost, kind, requires, words};
 
-/// Columns of a line of prose.
+/// The width of a line of prose, in columns.
 const WIDTH: usize = 96;
 
 /// Why a path cannot be explained.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoSuchField {
-    /// The object that was reached; empty for the whole.
+    /// The object that was reached; empty for the whole claim.
     pub at: String,
-    /// What it has not.
+    /// The field that it does not have.
     pub name: String,
-    /// What was meant, if that is near.
+    /// The field that was probably meant, if one is near.
     pub nearest: Option<String>,
-    /// What it has; nothing where it is no object.
+    /// The fields that it has; none if it is not an object.
     pub fields: Vec<String>,
 }
 
-/// The field at a path such as `spec.nats.account`: type, default, bounds, what it is, and its own fields. Lists
-/// are passed through, with or without `[]`.
+/// Explains the field at a path such as `spec.nats.account`: its type, default, bounds, description
+/// and own fields. Paths lead through lists with or without `[]`.
 ///
 /// # Errors
 /// There is no such field.
@@ -97,7 +97,7 @@ fn text(title: &str, schema: &Value, needed: bool) -> String {
     text
 }
 
-/// The type in a word, and whether it may be left out.
+/// Summarizes the type in a word, and whether the field may be omitted.
 fn summary(schema: &Value, needed: bool) -> String {
     let kind = kind(schema, None);
     match schema.get("default") {
@@ -109,12 +109,12 @@ fn summary(schema: &Value, needed: bool) -> String {
     }
 }
 
-/// What stands in a table's cell, without Markdown.
+/// Strips the Markdown from a table cell.
 fn plain(cell: &str) -> String {
     cell.replace('`', "").replace(r"\|", "|")
 }
 
-/// Prose in lines of [`WIDTH`] columns at most.
+/// Wraps prose to at most [`WIDTH`] columns.
 fn wrapped(prose: &str, indent: &str) -> String {
     let mut text = String::new();
     let mut column = 0;

@@ -1,6 +1,6 @@
 //! The claim's schema as JSON Schema 2020-12, for editors and other validators.
 //!
-//! Kubernetes' own words are turned into what 2020-12 can say:
+//! Kubernetes' own keywords are translated into what 2020-12 can express:
 //!
 //! | Kubernetes | JSON Schema |
 //! |---|---|
@@ -14,8 +14,8 @@
 //! | CEL rules that speak of single values | `not`, `enum`, `anyOf`, `minItems` ([`rules`]) |
 //! | other CEL rules, maps by key | a `$comment`; `eds validate` and the API server check them |
 //!
-//! Not said: a null for an optional field, which the API server drops, is refused here, because
-//! an editor would offer `null` everywhere otherwise.
+//! One difference: a null for an optional field, which the API server drops, is refused here,
+//! because otherwise an editor would offer `null` everywhere.
 
 mod descriptions;
 mod explain;
@@ -30,7 +30,7 @@ use super::Definition;
 pub use explain::{NoSuchField, field as explain};
 pub use reference::markdown;
 
-/// The schema of whole objects of this kind.
+/// Returns the schema of whole objects of this kind.
 #[must_use]
 pub fn json_schema(definition: &Definition) -> Value {
     let Definition { group, version, kind, namespaced, schema, .. } = definition;
@@ -84,8 +84,8 @@ const COPIED: [&str; 13] = [
     "required",
 ];
 
-/// One schema. `closed`: unknown fields are refused, as they are everywhere but within the
-/// alternatives of `anyOf` and its kin, which only refine.
+/// Translates one schema. `closed` refuses unknown fields, which applies everywhere except within
+/// the alternatives of `anyOf` and the like, which only refine.
 fn part(schema: &Value, closed: bool) -> Value {
     let Value::Object(from) = schema else { return schema.clone() };
     let mut to = Map::new();
@@ -132,7 +132,7 @@ fn part(schema: &Value, closed: bool) -> Value {
         None => {}
     }
     match from.get("format").and_then(Value::as_str) {
-        // Assertions of format are optional in 2020-12, so the form is said by a pattern.
+        // Format assertions are optional in 2020-12, so a pattern states the format.
         Some("date-time") => {
             let time = r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$";
             to.insert("pattern".to_owned(), json!(time));
@@ -216,7 +216,7 @@ fn structure(from: &Map<String, Value>, to: &mut Map<String, Value>, closed: boo
     }
 }
 
-/// Whether an RE2 pattern means the same in ECMA 262, which JSON Schema asks for.
+/// Reports whether an RE2 pattern means the same in ECMA 262, which JSON Schema requires.
 fn is_ecma(pattern: &str) -> bool {
     let foreign = [
         "(?i", "(?s", "(?m", "(?U", "(?P", "(?-", "[[:", r"\z", r"\A", r"\Q", r"\a", r"\C", r"\pL",
@@ -225,7 +225,7 @@ fn is_ecma(pattern: &str) -> bool {
     !foreign.iter().any(|part| pattern.contains(part))
 }
 
-/// `metadata` as Kubernetes allows it.
+/// Returns the schema of `metadata` as Kubernetes allows it.
 fn metadata(own_name: Option<&Value>, namespaced: bool) -> Value {
     let label = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
     let name_part = r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)";
@@ -293,7 +293,7 @@ fn metadata(own_name: Option<&Value>, namespaced: bool) -> Value {
     })
 }
 
-/// A definition whose objects have this spec.
+/// Creates a definition with this spec.
 #[cfg(test)]
 fn thing(spec: &Value) -> Definition {
     Definition {

@@ -1,4 +1,5 @@
-//! What the patterns of the project's own API ask for, in words: a regular expression is no documentation.
+//! What the patterns of the project's own API require, in words: a regular expression is not
+//! documentation.
 
 const WORDS: &[(&str, &str)] = &[
     (
@@ -28,7 +29,8 @@ const WORDS: &[(&str, &str)] = &[
     ),
 ];
 
-/// The words for a pattern, where it is one of ours: the same, or so long that its beginning tells.
+/// Returns the words for a pattern if it is one of ours: the same, or so long that its beginning
+/// identifies it.
 pub(super) fn in_words(pattern: &str) -> Option<&'static str> {
     let same =
         |known: &str| pattern == known || (!known.ends_with('$') && pattern.starts_with(known));

@@ -1,4 +1,4 @@
-//! The claim's fields as a page for people: a table for each object, with what is refused below it.
+//! The claim's fields as a page for people: a table for each object, followed by what is refused.
 
 use kube_object::object::Fields;
 use std::fmt::Write as _;
@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use super::super::{AdmissionPolicy, Definition, crd};
 use super::{descriptions, patterns};
 
-/// The page, as GitHub renders it. Of `policies`, those that hold for this kind: what they say stands with
-/// the metadata, because that is what admission policies are for here.
+/// Renders the page for GitHub. Uses those of `policies` that apply to this kind: their messages
+/// appear with the metadata, which is what admission policies are for here.
 #[must_use]
 pub fn markdown(definition: &Definition, policies: &[Value]) -> String {
     let Definition { group, version, kind, schema, .. } = definition;
@@ -82,7 +82,7 @@ struct Page {
 }
 
 impl Page {
-    /// An object: a table of its fields, what is refused, then the objects below it.
+    /// Renders an object: a table of its fields, what is refused, then the objects below it.
     fn object(&mut self, path: &str, schema: &Value, required: bool) {
         let empty = Map::new();
         let fields = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
@@ -101,7 +101,8 @@ impl Page {
             if has_section {
                 below.push((inner, needed(name)));
             }
-            // An object without a table says here what is refused; a list says so of the whole list.
+            // An object without a table says here what is refused; a list says so for the whole
+            // list.
             if !has_section || field.get("type").and_then(Value::as_str) == Some("array") {
                 rules.extend(rule_messages(field, Some(name)));
             }
@@ -139,13 +140,13 @@ impl Page {
     }
 }
 
-/// Whether an object must have a field.
+/// Reports whether an object requires a field.
 pub(super) fn requires(schema: &Value, name: &str) -> bool {
     let list = schema.get("required").and_then(Value::as_array);
     list.is_some_and(|list| list.iter().any(|needed| needed == name))
 }
 
-/// What a list holds in the end, and its path; the schema itself where it is no list.
+/// Returns what a list ultimately holds, and its path; the schema itself if it is not a list.
 pub(super) fn innermost<'a>(schema: &'a Value, path: &str) -> (String, &'a Value) {
     match schema.get("items") {
         Some(items) => innermost(items, &format!("{path}[]")),
@@ -153,7 +154,7 @@ pub(super) fn innermost<'a>(schema: &'a Value, path: &str) -> (String, &'a Value
     }
 }
 
-/// The messages of a schema's rules.
+/// Returns the messages of a schema's rules.
 fn rule_messages(schema: &Value, of: Option<&str>) -> Vec<String> {
     let rules = schema.get("x-kubernetes-validations").and_then(Value::as_array);
     let message = |rule: &Value| match words(rule, "message") {
@@ -173,7 +174,7 @@ fn refused(text: &mut String, messages: impl ExactSizeIterator<Item = String>) {
     }
 }
 
-/// The type in a word; `target` is the section that says more.
+/// Returns the type in a word; `target` is the section that says more.
 pub(super) fn kind(schema: &Value, target: Option<&str>) -> String {
     let linked = |word: &str| target.map_or(word.to_owned(), |target| link(word, target));
     let plural = |schema: &Value| match words(schema, "type") {
@@ -199,7 +200,7 @@ pub(super) fn kind(schema: &Value, target: Option<&str>) -> String {
     }
 }
 
-/// Bounds of a value in words; of a list, those of its texts too.
+/// Returns the bounds of a value in words; for a list, also those of its texts.
 pub(super) fn bounds(schema: &Value) -> Vec<String> {
     let number = |key: &str| schema.get(key).and_then(Value::as_i64);
     let mut all = Vec::new();
@@ -232,7 +233,7 @@ pub(super) fn words<'a>(schema: &'a Value, key: &str) -> &'a str {
     schema.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// What a field is, with its example.
+/// Returns a field's description with its example.
 fn cell(schema: &Value, example: Option<&Value>) -> String {
     let mut text = prose(words(schema, "description"));
     if let Some(example) = example {
@@ -241,7 +242,7 @@ fn cell(schema: &Value, example: Option<&Value>) -> String {
     text.trim().to_owned()
 }
 
-/// A value as YAML's flow style shows it.
+/// Writes a value in YAML's flow style, as code.
 fn code(value: &Value) -> String {
     raw(&flow(value))
 }
@@ -263,7 +264,7 @@ pub(super) fn flow(value: &Value) -> String {
     }
 }
 
-/// Text as code in a table: its own bars are no borders, its own backticks end no code.
+/// Writes text as code in a table: its bars are not borders, and its backticks do not end the code.
 fn raw(text: &str) -> String {
     let text = text.replace('|', r"\|").replace(['\n', '\r'], " ");
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
@@ -273,10 +274,10 @@ fn raw(text: &str) -> String {
     }
 }
 
-/// A sentence whose characters mean nothing to Markdown, in a table or out of one.
+/// Escapes a sentence for Markdown, in a table or not.
 fn prose(text: &str) -> String {
     let mut out = String::new();
-    // What the author marked as code already is code.
+    // What the author marked as code is code already.
     for (i, part) in text.split('`').enumerate() {
         if i % 2 == 1 {
             out.push_str(&raw(part));
@@ -296,7 +297,7 @@ fn prose(text: &str) -> String {
     out
 }
 
-/// A link to a section, by the anchor that GitHub gives its title.
+/// Links to a section by the anchor that GitHub gives its title.
 fn link(word: &str, title: &str) -> String {
     let anchor: String = title
         .to_lowercase()
@@ -313,7 +314,7 @@ mod tests {
 
     use super::*;
 
-    /// A field of a definition's spec, and its row.
+    /// Checks the row of a field in a definition's spec.
     #[track_caller]
     fn check(field: &Value, expected: &str) {
         let spec = json!({"type": "object", "properties": {"field": field}});

@@ -1,16 +1,16 @@
-//! CEL rules that JSON Schema can say.
+//! CEL rules that JSON Schema can express.
 //!
 //! `&&`, `||`, `!` over: `has(self.f)`, `self.f` (a boolean), `size(self.f)` or `size(self)`
-//! against a number, `self in […]`, `self.f in […]`, `self.matches('…')`, and comparisons of a field
-//! with a constant.
-//! Anything else gives `None`, and the whole rule is left to those who know CEL.
+//! against a number, `self in […]`, `self.f in […]`, `self.matches('…')`, and comparisons of a
+//! field with a constant.
+//! Anything else gives `None`, and the whole rule is left to tools that know CEL.
 
 use cel::common::ast::{Expr, LiteralValue};
 use serde_json::{Value, json};
 
 use crate::schema::cel::parse;
 
-/// The schema that says the same as a rule, for a value of the schema `of`.
+/// Returns the schema equivalent to a rule, for a value of the schema `of`.
 pub(super) fn translate(rule: &str, of: &Value) -> Option<Value> {
     let program = parse(rule).ok()?;
     expression(&program.expression().expr, of)
@@ -33,7 +33,8 @@ fn expression(expr: &Expr, of: &Value) -> Option<Value> {
                     if !super::is_ecma(pattern.as_str()?) {
                         return None;
                     }
-                    // For a value that is no string it would hold; what stands around says the type.
+                    // For a value that is not a string it would hold; the surrounding schema states
+                    // the type.
                     place(&call.target.as_ref()?.expr, json!({"pattern": pattern}))
                 }
                 ("_&&_", [a, b]) => {
@@ -69,7 +70,7 @@ fn is_self(expr: &Expr) -> bool {
     matches!(expr, Expr::Ident(name) if name == "self")
 }
 
-/// A schema for `self`, or for one of its fields, which must then be there.
+/// Returns a schema for `self`, or for one of its fields, which is then required.
 fn place(what: &Expr, schema: Value) -> Option<Value> {
     match what {
         expr if is_self(expr) => Some(schema),
@@ -81,7 +82,7 @@ fn place(what: &Expr, schema: Value) -> Option<Value> {
     }
 }
 
-/// The `type` of `self` or of one of its fields.
+/// Returns the `type` of `self` or of one of its fields.
 fn type_of<'a>(what: &Expr, of: &'a Value) -> Option<&'a str> {
     let schema = match what {
         expr if is_self(expr) => of,
@@ -100,7 +101,7 @@ fn sizes(operator: &str, bound: u64, kind: &str) -> Option<Value> {
         "object" => ("minProperties", "maxProperties"),
         _ => return None,
     };
-    // The type is said again for validators that want it beside the keyword.
+    // The type is repeated for validators that want it next to the keyword.
     match operator {
         "_>_" => Some(json!({"type": kind, least: bound + 1})),
         "_>=_" => Some(json!({"type": kind, least: bound})),
