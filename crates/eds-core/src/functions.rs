@@ -1,16 +1,16 @@
-//! Which function answers a request: chosen by the API version and kind of its input.
+//! Selects the function that answers a request, by the API version and kind of its input.
 //!
-//! `eds render` and the gRPC server ask the same table, so they cannot decide differently.
+//! `eds render` and the gRPC server use the same table, so they cannot decide differently.
 
 use crate::event_driven_service;
 use patch_and_transform::protocol::{GoOn, Object, RunFunctionRequest, RunFunctionResponse};
 
-/// A composition function: pure, total, and it never panics. It may be told to stop.
+/// A composition function: pure, total, and free of panics. It can be told to stop.
 pub type Function = fn(RunFunctionRequest, GoOn<'_>) -> RunFunctionResponse;
 
-/// A function and what it answers.
+/// A function and its input.
 struct Known {
-    /// Its name, as a Composition's `functionRef` usually spells it.
+    /// Its name, as usually spelled in a Composition's `functionRef`.
     name: &'static str,
     api_version: &'static str,
     kind: &'static str,
@@ -33,26 +33,26 @@ const FUNCTIONS: &[Known] = &[
     },
 ];
 
-/// Objects deeper than this are refused, with the place. The engine's own limit; Kubernetes' schemas
-/// end near twenty levels, Go's JSON reader gives up at 10,000.
+/// Objects deeper than this are refused, and the place is named. This is the engine's own limit;
+/// Kubernetes' schemas have at most about twenty levels, and Go's JSON reader gives up at 10,000.
 pub const MAX_DEPTH: usize = patch_and_transform::fieldpath::MAX_DEPTH;
 
-/// Bytes of stack that are plenty to run a function over objects of [`MAX_DEPTH`] levels, also in a
-/// build without optimisation. Untouched stack costs no memory.
+/// Plenty of stack, in bytes, to run a function over objects of [`MAX_DEPTH`] levels, even in an
+/// unoptimised build. Untouched stack costs no memory.
 pub const STACK_SIZE: usize = 64 * 1024 * 1024;
 
-/// Run the function that the request's input names.
+/// Runs the function that the request's input names.
 ///
 /// An input that names none goes to patch-and-transform, and so does a missing one: upstream's
-/// function does not look at the API version and kind of what it gets. A request whose input is
-/// plainly another function's, or with parts that are no JSON object, gets one fatal result that
+/// function ignores its input's API version and kind. A request whose input clearly belongs to
+/// another function, or that contains something other than JSON objects, gets one fatal result that
 /// names what came and what is accepted.
 #[must_use]
 pub fn run(request: RunFunctionRequest) -> RunFunctionResponse {
     run_while(request, &|| true)
 }
 
-/// [`run`], for as long as `go_on` says so.
+/// [`run`], for as long as `go_on` returns true.
 #[must_use]
 pub fn run_while(request: RunFunctionRequest, go_on: GoOn<'_>) -> RunFunctionResponse {
     if let Some(problem) = request.problems.first() {
@@ -70,8 +70,9 @@ pub fn run_while(request: RunFunctionRequest, go_on: GoOn<'_>) -> RunFunctionRes
     }
 }
 
-/// The function that a pipeline step calls: the one that answers the step's input or, where the
-/// step has none, the one of that name. A Function's name in a cluster is free, its input is not.
+/// Returns the function that a pipeline step calls: the one that answers the step's input or, if
+/// the step has none, the one with that name. A Function can have any name in a cluster, but not
+/// any input.
 #[must_use]
 pub fn select(name: &str, input: Option<&Object>) -> Option<Function> {
     if input.is_some() {
@@ -80,7 +81,7 @@ pub fn select(name: &str, input: Option<&Object>) -> Option<Function> {
     FUNCTIONS.iter().find(|known| name.ends_with(known.name)).map(|known| known.function)
 }
 
-/// The functions that are here, for a person.
+/// Lists the available functions for people.
 #[must_use]
 pub fn accepted() -> String {
     let names: Vec<String> = FUNCTIONS
@@ -98,8 +99,8 @@ fn by_input(input: Option<&Object>) -> Option<Function> {
         .map(|known| known.function)
 }
 
-/// Whether the input says that it is for a function other than patch-and-transform: its API version
-/// has a group, and a different one.
+/// Reports whether the input is for a function other than patch-and-transform: its API version has
+/// a group, and a different one.
 fn names_another(input: Option<&Object>) -> bool {
     let group = text(input, "apiVersion").split_once('/').map(|(group, _)| group);
     group.is_some_and(|group| group != "pt.fn.crossplane.io")

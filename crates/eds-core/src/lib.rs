@@ -1,7 +1,7 @@
 //! What a claim becomes: our step, the table of functions, and the pipeline around them.
 //!
-//! In: a composite, a Composition, what is observed. Out: manifests, results, conditions. It must
-//! not know a schema, a file, or a cluster.
+//! Takes a composite, a Composition and what is observed. Returns manifests, results and
+//! conditions. It must not know about schemas, files or clusters.
 //!
 //! ```text
 //! composition           what Crossplane's reconciler does around the functions

@@ -1,6 +1,6 @@
-//! Whatever JSON or text comes in, there is an answer: no panic, the same answer twice, and one that
-//! Crossplane can use. Most cases are good ones with a few places changed, which reach deeper than
-//! noise.
+//! Whatever JSON or text comes in, there is an answer: without a panic, the same every time, and
+//! usable by Crossplane. Most cases are good ones with a few places changed, which reach deeper
+//! than noise.
 
 #![cfg(test)]
 
@@ -24,7 +24,7 @@ fn document(text: &str) -> Value {
     yaml::parse(text).documents[0].to_json()
 }
 
-/// Words that decide something here, and some that do not.
+/// Generates words that matter here, and some that do not.
 fn word() -> impl Strategy<Value = String> {
     let known = select(vec![
         "",
@@ -79,14 +79,14 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// One change: the place, and what comes there; nothing means that the place goes.
+/// One change: the place, and the new value; `None` removes it.
 type Change = (Index, Option<Value>);
 
 fn changes() -> impl Strategy<Value = Vec<Change>> {
     prop::collection::vec((any::<Index>(), prop::option::of(value())), 0..6)
 }
 
-/// Makes the changes, each somewhere in what the one before has left.
+/// Applies the changes, each somewhere in what the one before left.
 fn change(mut whole: Value, changes: &[Change]) -> Value {
     for (index, new) in changes {
         let mut places = Vec::new();
@@ -108,7 +108,7 @@ fn change(mut whole: Value, changes: &[Change]) -> Value {
     whole
 }
 
-/// JSON pointers of everything inside a value.
+/// Collects the JSON pointers of everything inside a value.
 fn collect(value: &Value, at: String, places: &mut Vec<String>) {
     let children: Vec<(String, &Value)> = match value {
         Value::Object(map) => {
@@ -143,7 +143,7 @@ fn named(value: &Value) -> std::collections::BTreeMap<String, Resource> {
         .collect()
 }
 
-/// A service in trouble, with every part that our step looks at.
+/// Returns a service in trouble, with every part that our step looks at.
 fn world() -> Value {
     let claim = document(CLAIM).as_object().unwrap().clone();
     let composite = composite_of(&claim, "XEventDrivenService");
@@ -221,7 +221,7 @@ fn request(world: &Value) -> RunFunctionRequest {
     }
 }
 
-/// A fatal result and nothing changed, or one verdict on everything.
+/// Checks that the answer is a fatal result with nothing changed, or one verdict on everything.
 fn check_answer(request: &RunFunctionRequest) -> Result<(), TestCaseError> {
     let response = functions::run(request.clone());
     prop_assert_eq!(&response, &functions::run(request.clone()));
@@ -231,8 +231,8 @@ fn check_answer(request: &RunFunctionRequest) -> Result<(), TestCaseError> {
         prop_assert_eq!(&response.desired, &request.desired);
         return Ok(());
     }
-    // What exists is kept, or Crossplane would delete it; what does not waits for the answer to what
-    // is in the way.
+    // What exists is kept, or Crossplane would delete it; what does not exist waits for the answer
+    // about what is in the way.
     for name in response.desired.resources.keys() {
         prop_assert!(request.desired.resources.contains_key(name), "{}", name);
     }
@@ -314,7 +314,7 @@ proptest! {
         let rendered = render(&composition, &inputs);
         prop_assert_eq!(format!("{rendered:?}"), format!("{:?}", render(&composition, &inputs)));
         if let Ok(rendered) = rendered {
-            // Less only with a word about it: a required field that is missing leaves out a manifest.
+            // Fewer only with a message about it: a missing required field leaves out a manifest.
             let composed = rendered.objects().count();
             prop_assert!(composed == 4 || !rendered.results.is_empty());
             prop_assert_eq!(rendered.manifests().count(), composed);
@@ -351,7 +351,7 @@ proptest! {
     }
 }
 
-/// Text of pieces that mean something in YAML.
+/// Generates text from pieces that mean something in YAML.
 fn yaml_text() -> impl Strategy<Value = String> {
     let pieces = select(vec![
         "a",
@@ -433,8 +433,8 @@ proptest! {
         check_yaml(&String::from_utf8_lossy(&bytes))?;
     }
 
-    /// JSON is YAML. Left out: characters that break lines in YAML, and the merge key. In a list,
-    /// because a null alone is an empty document.
+    /// JSON is YAML, except for characters that break lines in YAML, and the merge key. Inside a
+    /// list, because a null on its own is an empty document.
     #[test]
     fn json_is_read_as_json(value in value().prop_map(|value| json!([value]))) {
         let text = value.to_string();

@@ -1,6 +1,6 @@
-//! Replays requests that the Go function-patch-and-transform was asked, and compares our answers
-//! with the ones it gave. No network: the corpus was recorded with
-//! `eds-parity --record crates/eds-core/tests/corpus/parity.jsonl`.
+//! Replays requests that the Go function-patch-and-transform answered, and compares our answers
+//! with its own. Needs no network: the corpus was recorded with `eds-parity --record
+//! crates/eds-core/tests/corpus/parity.jsonl`.
 #![cfg(test)]
 #![allow(
     clippy::disallowed_methods,
@@ -16,7 +16,7 @@ use eds_core::functions;
 use patch_and_transform::protocol_json::{differences, request_from_json, response_to_json};
 use serde_json::Value;
 
-/// Where our answer to one case differs from every answer of the Go function.
+/// Reports where our answer to a case differs from every answer of the Go function.
 fn check(case: &Value) -> Result<(), String> {
     let name = case["name"].as_str().unwrap_or("unnamed");
     let request = request_from_json(&case["request"])

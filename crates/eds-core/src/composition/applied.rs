@@ -1,7 +1,7 @@
 //! What Crossplane adds to the functions' desired state before it applies it.
 //!
-//! The rules are those of Crossplane 2.3.4's composite reconciler, read off what
-//! `crossplane composition render` prints.
+//! The rules are those of Crossplane 2.3.4's composite reconciler, as seen in the output of
+//! `crossplane composition render`.
 
 use kube_object::object::Fields;
 use std::collections::BTreeMap;
@@ -16,13 +16,14 @@ use patch_and_transform::protocol::{
 };
 
 /// The time of every condition: rendering has no clock, and `crossplane composition render` prints
-/// this one too.
+/// the same one.
 const TIME: &str = "2024-01-01T00:00:00Z";
 
-/// Characters of the composite's name in a generated name: 63 without `-` and the hash.
+/// How many characters of the composite's name go into a generated name: 63 without `-` and the
+/// hash.
 const MAX_NAME_HEAD: usize = 50;
 
-/// The plain manifest of a composed resource.
+/// Returns the plain manifest of a composed resource.
 pub(super) fn manifest(resource: &Object) -> Object {
     let is_object = resource.get("kind").and_then(Value::as_str) == Some("Object");
     let wrapped = resource.get("spec").and_then(|s| s.get("forProvider")?.get("manifest"));
@@ -32,7 +33,7 @@ pub(super) fn manifest(resource: &Object) -> Object {
     }
 }
 
-/// Every desired resource with the metadata that ties it to the composite.
+/// Returns every desired resource with the metadata that ties it to the composite.
 pub(super) fn composed(
     composite: &Object,
     observed: &BTreeMap<String, Resource>,
@@ -67,8 +68,8 @@ impl<'a> Owner<'a> {
                 .unwrap_or_default()
         };
         let name = meta("name");
-        // The render engine's stand-in for the UID a cluster would give: a version 5 UUID in the
-        // nil namespace over kind, namespace and name.
+        // The render engine's stand-in for the UID that a cluster would assign: a version 5 UUID in
+        // the nil namespace over kind, namespace and name.
         let gvk = format!("{}, Kind={}", text("apiVersion"), text("kind"));
         let uid = uuid_v5(&format!("{gvk}\0{}\0{name}", meta("namespace")));
         Self { composite, name, uid }
@@ -107,9 +108,9 @@ impl<'a> Owner<'a> {
         });
     }
 
-    /// An existing resource keeps its name; a new one gets the composite's name and twelve hex
+    /// Keeps the name of an existing resource; gives a new one the composite's name and twelve hex
     /// digits of a hash over the composite's UID and the name in the pipeline. The composite's part
-    /// is cut, without a look at where, so that the whole has 63 characters at most.
+    /// is cut, wherever that falls, so that the whole has at most 63 characters.
     fn name_it(&self, metadata: &mut Object, resource_name: &str, observed: Option<&Object>) {
         if let Some(seen) = observed.and_then(|o| o.get("metadata")) {
             for key in ["name", "namespace", "generateName"] {
@@ -128,7 +129,8 @@ impl<'a> Owner<'a> {
     }
 }
 
-/// The composite with references to what it composes, the functions' status, and conditions.
+/// Returns the composite with references to what it composes, the functions' status, and
+/// conditions.
 pub(super) fn composite(
     before: &Object,
     composed: &BTreeMap<String, Object>,
@@ -168,7 +170,7 @@ pub(super) fn composite(
     composite
 }
 
-/// Sorted by API version, kind and name run together, as Crossplane sorts them.
+/// Sorts by API version, kind and name run together, as Crossplane does.
 fn references(composed: &BTreeMap<String, Object>) -> Value {
     let mut references: Vec<(String, Value)> = composed
         .values()
@@ -188,8 +190,8 @@ fn references(composed: &BTreeMap<String, Object>) -> Value {
     references.into_iter().map(|(_, reference)| reference).collect()
 }
 
-/// Crossplane's own condition: the functions' word on the composite, or else all composed
-/// resources together.
+/// Returns Crossplane's own condition: what the functions say about the composite, or else all
+/// composed resources together.
 fn ready(desired: &State) -> Value {
     let said = desired.composite.as_ref().map(|c| c.ready).unwrap_or_default();
     let unready: Vec<&str> = desired
@@ -214,7 +216,7 @@ fn ready(desired: &State) -> Value {
     }
 }
 
-/// The first three names and how many more.
+/// Lists the first three names, and how many more there are.
 fn some_of(names: &[&str]) -> String {
     match names {
         [a, b, c] => format!("{a}, {b}, and {c}"),
@@ -238,7 +240,7 @@ fn condition(type_: &str, status: &str, reason: &str, message: Option<&str>) -> 
     condition
 }
 
-/// Changes the object under a key, made where it is absent or something else.
+/// Changes the object under a key, creating it if it is absent or something else.
 fn within(object: &mut Object, key: &str, change: impl FnOnce(&mut Object)) {
     let mut child = match object.remove(key) {
         Some(Value::Object(child)) => child,
@@ -248,7 +250,7 @@ fn within(object: &mut Object, key: &str, change: impl FnOnce(&mut Object)) {
     object.insert(key.to_owned(), Value::Object(child));
 }
 
-/// A version 5 UUID in the nil namespace (RFC 9562).
+/// Returns a version 5 UUID in the nil namespace (RFC 9562).
 fn uuid_v5(name: &str) -> String {
     let digest = Sha1::new_with_prefix([0_u8; 16]).chain_update(name).finalize();
     let mut bytes = [0_u8; 16];

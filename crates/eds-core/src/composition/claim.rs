@@ -1,4 +1,4 @@
-//! The composite that Crossplane makes of a claim.
+//! The composite that Crossplane makes from a claim.
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 use super::{LABEL_CLAIM_NAME, LABEL_CLAIM_NAMESPACE, LABEL_COMPOSITE};
 use patch_and_transform::protocol::Object;
 
-/// Fields of a claim's spec that stay with the claim
-/// (Crossplane `internal/controller/apiextensions/claim`, `internal/xcrd` `PropagateSpecProps`).
+/// Fields of a claim's spec that are not copied to the composite (Crossplane
+/// `internal/controller/apiextensions/claim`, `internal/xcrd` `PropagateSpecProps`).
 const CLAIM_ONLY: [&str; 4] = [
     "compositeDeletePolicy",
     "publishConnectionDetailsTo",
@@ -18,10 +18,9 @@ const CLAIM_ONLY: [&str; 4] = [
 /// The alphabet of Kubernetes' generated names (`k8s.io/apimachinery/pkg/util/rand`).
 const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
-/// The composite of a claim: its spec, its labels and annotations without Kubernetes' own, and the
-/// reference back. `kind` is the composite's kind; the API version is the claim's.
-///
-/// Crossplane ends the composite's name with five random characters. Here they come from the
+/// Returns the composite of a claim: its spec, its labels and annotations other than Kubernetes'
+/// own, and the reference back. `kind` is the composite's kind; the API version is the claim's.
+/// Crossplane ends the composite's name with five random characters. Here they are derived from the
 /// claim's namespace and name, so that rendering is deterministic.
 #[must_use]
 pub fn composite_of(claim: &Object, kind: &str) -> Object {
@@ -67,8 +66,8 @@ pub fn composite_of(claim: &Object, kind: &str) -> Object {
     composite
 }
 
-/// Labels or annotations that travel from the claim to its composite: all but those whose domain
-/// ends in `kubernetes.io` or `k8s.io`.
+/// Returns the labels or annotations that a claim passes on to its composite: all except those with
+/// a domain that ends in `kubernetes.io` or `k8s.io`.
 fn propagated(claim: &Object, field: &str) -> Object {
     let entries = claim.get("metadata").and_then(|m| m.get(field)).and_then(Value::as_object);
     entries

@@ -1,4 +1,4 @@
-//! A Composition, read for its pipeline.
+//! A Composition's pipeline.
 
 use kube_object::object::Fields;
 use serde_json::Value;
@@ -6,12 +6,12 @@ use serde_json::Value;
 use crate::functions::{self, Function};
 use patch_and_transform::protocol::{Object, normalize};
 
-/// A Composition in Pipeline mode, every step of which has a function here.
+/// A Composition in Pipeline mode, with a function here for every step.
 #[derive(Debug, Clone)]
 pub struct Composition {
     /// `metadata.name`.
     pub name: String,
-    /// API version and kind of the composites it is for.
+    /// API version and kind of the composites that it applies to.
     pub composite_type: (String, String),
     /// Its steps, in order.
     pub steps: Vec<Step>,
@@ -30,8 +30,7 @@ pub struct Step {
 }
 
 impl Composition {
-    /// Reads a Composition. Errors name the field, and for a function that is not here, the
-    /// function.
+    /// Reads a Composition. Errors name the field or, if a function is missing here, the function.
     pub fn parse(composition: &Value) -> Result<Self, String> {
         let text = |value: &Value, path: &str| -> Result<String, String> {
             value.at(path).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
@@ -85,8 +84,8 @@ impl Composition {
         })
     }
 
-    /// Names of the composed resources in the order in which the steps' inputs list them, which is
-    /// the order a person expects to read them in.
+    /// Returns the names of the composed resources in the order in which the steps' inputs list
+    /// them, which is the order a person expects.
     pub(super) fn order(&self) -> impl Iterator<Item = &str> {
         self.steps
             .iter()

@@ -6,8 +6,8 @@
 //!       -> applied     names, labels, owner; the composite's references, status, conditions
 //! ```
 //!
-//! The measure is Crossplane's own reconciler, as `crossplane composition render` runs it
-//! (Crossplane 2.3.4): what comes out here is equal to what comes out there, object for object.
+//! The reference is Crossplane's own reconciler, as run by `crossplane composition render`
+//! (Crossplane 2.3.4): the results are equal, object for object.
 
 mod applied;
 mod claim;

@@ -13,23 +13,23 @@ use patch_and_transform::protocol::{
     RunFunctionResponse, Severity, State,
 };
 
-/// How often a step may ask for further resources before the pipeline gives up
-/// (Crossplane `internal/xfn`, `MaxRequirementsIterations`).
+/// How often a step may ask for additional resources before the pipeline gives up (Crossplane
+/// `internal/xfn`, `MaxRequirementsIterations`).
 const MAX_REQUIREMENTS_ITERATIONS: usize = 5;
 
-/// What a pipeline starts from.
+/// The input of a pipeline.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs {
     /// The composite as it is before the pipeline runs.
     pub composite: Object,
-    /// Composed resources that exist already. Each carries the annotation
+    /// Composed resources that already exist. Each has the annotation
     /// `crossplane.io/composition-resource-name`.
     pub observed: Vec<Object>,
-    /// Further resources that a function may ask for, such as pods.
+    /// Additional resources that a function may ask for, such as pods.
     pub required: Vec<Object>,
 }
 
-/// What a pipeline desires.
+/// The output of a pipeline.
 #[derive(Debug, Clone)]
 pub struct Rendered {
     /// Composed resources as Crossplane applies them, by their names in the pipeline.
@@ -43,7 +43,7 @@ pub struct Rendered {
     manifests: BTreeMap<String, Object>,
 }
 
-/// One result with the step that gave it.
+/// A result, and the step that produced it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepResult {
     /// Name of the step.
@@ -52,14 +52,14 @@ pub struct StepResult {
     pub result: FunctionResult,
 }
 
-/// Why a pipeline gave nothing.
+/// Why a pipeline produced nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
-    /// A step said that it failed. Crossplane composes nothing then.
+    /// A step reported that it failed. Crossplane then composes nothing.
     Fatal {
         /// Name of the step.
         step: String,
-        /// What the function said.
+        /// The function's message.
         message: String,
     },
     /// A step kept asking for other resources.
@@ -95,20 +95,19 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl Rendered {
-    /// The plain manifests, in the Composition's order: an Object's manifest where the composed
-    /// resource is a provider-kubernetes Object, the resource as the functions desired it
-    /// otherwise.
+    /// Returns the plain manifests in the Composition's order: the manifest inside a
+    /// provider-kubernetes Object, or else the resource as the functions desired it.
     pub fn manifests(&self) -> impl Iterator<Item = &Object> {
         self.order.iter().filter_map(|name| self.manifests.get(name))
     }
 
-    /// The composed resources as Crossplane applies them, in the Composition's order.
+    /// Returns the composed resources as Crossplane applies them, in the Composition's order.
     pub fn objects(&self) -> impl Iterator<Item = &Object> {
         self.order.iter().filter_map(|name| self.composed.get(name))
     }
 }
 
-/// Runs the pipeline over one composite. `inputs` carries numbers as the wire would.
+/// Runs the pipeline for one composite. `inputs` has numbers as the wire would carry them.
 pub fn render(composition: &Composition, inputs: &Inputs) -> Result<Rendered, Error> {
     let observed = observed_state(inputs)?;
     let mut desired = State::default();
@@ -156,7 +155,7 @@ pub fn render(composition: &Composition, inputs: &Inputs) -> Result<Rendered, Er
     Ok(Rendered { composed, composite, results, order, manifests })
 }
 
-/// Runs one step until it asks for no other resources than those it was given.
+/// Runs one step until it asks for no resources other than those it was given.
 fn run_step(
     step: &Step,
     request: RunFunctionRequest,

@@ -1,10 +1,10 @@
-//! What to do about what Kubernetes says: from a message to the fix of its cause.
+//! What to do about Kubernetes' messages: from a message to the fix for its cause.
 //!
-//! The messages are those of Kubernetes 1.34, containerd and runc; a table a place where they come
-//! from. The first line whose words are in the message is taken, so a nearer cause stands above a
-//! farther one.
+//! The messages are those of Kubernetes 1.34, containerd and runc, with one table for each place
+//! they come from. The first entry whose words are all in the message wins, so a more specific
+//! cause is above a more general one.
 
-/// Words of a message, and the fix. All words of one alternative must be there, in lower case.
+/// Words in a message, and the fix. All words of one alternative must occur, in lower case.
 type Table = [(&'static [&'static str], &'static str)];
 
 fn look_up(table: &Table, message: &str, otherwise: &'static str) -> &'static str {
@@ -13,7 +13,7 @@ fn look_up(table: &Table, message: &str, otherwise: &'static str) -> &'static st
     found.map_or(otherwise, |(_, fix)| fix)
 }
 
-/// Why an image cannot be pulled (`pkg/kubelet/images`, containerd's resolver).
+/// Explains why an image cannot be pulled (`pkg/kubelet/images`, containerd's resolver).
 pub(super) fn pull(message: &str) -> &'static str {
     look_up(
         &[
@@ -43,7 +43,7 @@ pub(super) fn pull(message: &str) -> &'static str {
                 "the node's disk is full: a platform engineer makes room, or adds a node",
             ),
             (
-                // Docker Hub says so of what is not there, and of what is private.
+                // Docker Hub says this about what does not exist, and about what is private.
                 &["pull access denied", "insufficient_scope"],
                 "the registry has no such image, or it is private: is spec.image spelled right? A \
                  private one needs spec.imagePullSecrets",
@@ -95,7 +95,7 @@ pub(super) fn pull(message: &str) -> &'static str {
     )
 }
 
-/// Why a pod may not even be created (the API server's admission).
+/// Explains why a pod cannot even be created (the API server's admission).
 pub(super) fn creation(message: &str) -> &'static str {
     look_up(
         &[
@@ -170,7 +170,8 @@ pub(super) fn creation(message: &str) -> &'static str {
     )
 }
 
-/// Why no node takes a pod (`pkg/scheduler`): a fix for each cause that the message counts.
+/// Explains why no node accepts a pod (`pkg/scheduler`): a fix for each cause that the message
+/// counts.
 pub(super) fn scheduling(message: &str) -> String {
     const CAUSES: &[(&[&str], &str)] = &[
         (
@@ -227,18 +228,18 @@ pub(super) fn scheduling(message: &str) -> String {
     }
 }
 
-/// `{key: value}` of each `untolerated taint`.
+/// Returns `{key: value}` of each `untolerated taint`.
 fn taints(message: &str) -> impl Iterator<Item = &str> {
     message.split("taint {").skip(1).filter_map(|rest| rest.split('}').next())
 }
 
-/// Whether the message is about room, and nothing else.
+/// Reports whether the message is about room, and nothing else.
 pub(super) fn is_about_room(message: &str) -> bool {
     ["Insufficient ", "Too many pods"].iter().any(|words| message.contains(words))
         && taints(message).next().is_none()
 }
 
-/// Why a container cannot be configured (`pkg/kubelet/kuberuntime`).
+/// Explains why a container cannot be configured (`pkg/kubelet/kuberuntime`).
 pub(super) fn configuration(message: &str) -> &'static str {
     look_up(
         &[
@@ -266,7 +267,7 @@ pub(super) fn configuration(message: &str) -> &'static str {
     )
 }
 
-/// Why a container cannot be started (containerd and runc), or ends at once.
+/// Explains why a container cannot be started (containerd and runc), or ends at once.
 pub(super) fn start(message: &str, what: &str) -> String {
     let field = if what == "init container" {
         "spec.initContainer.command"
@@ -312,7 +313,7 @@ pub(super) fn start(message: &str, what: &str) -> String {
     if fix.ends_with(' ') { format!("{fix}{field}") } else { fix.to_owned() }
 }
 
-/// What an exit code means by custom, where the log may say nothing (shells, signals).
+/// Returns what an exit code conventionally means (shells, signals), for when the log says nothing.
 pub(super) fn exit(code: i64, reason: &str) -> Option<&'static str> {
     if reason == "OOMKilled" {
         return Some(
@@ -345,8 +346,8 @@ pub(super) fn exit(code: i64, reason: &str) -> Option<&'static str> {
     })
 }
 
-/// What a failed probe of the kubelet (`pkg/probe/http`) means. `message` is its event's; `path` and
-/// the port are read from it, and are 8080 where it has none.
+/// Explains a failed probe of the kubelet (`pkg/probe/http`). `message` is that of its event; it
+/// may lack the path and the port, which is then 8080.
 pub(super) fn probe(message: &str) -> (String, &'static str) {
     let url = message.split('"').nth(1).unwrap_or_default();
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
@@ -401,11 +402,11 @@ pub(super) fn probe(message: &str) -> (String, &'static str) {
     (message.trim().to_owned(), NOT_READY)
 }
 
-/// What to do about a worker that runs and says that it is not ready.
+/// What to do about a worker that runs but reports that it is not ready.
 pub(super) const NOT_READY: &str = "the worker answers /ready once it is connected to NATS and its \
     consumer exists: its log says what it waits for";
 
-/// A cause that a log shows, where the exit code does not.
+/// Returns a cause that a log shows and the exit code does not.
 pub(super) fn log(text: &str) -> Option<&'static str> {
     const TABLE: &[(&[&str], &str)] = &[
         (

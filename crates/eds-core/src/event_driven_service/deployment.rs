@@ -11,7 +11,7 @@ const MAIN: &str = "main";
 /// Name of the container that `spec.initContainer` becomes.
 const INIT: &str = "init";
 
-/// Completes the Deployment of step 1. Fields that the composite does not ask for stay absent.
+/// Completes step 1's Deployment. Fields that the composite does not ask for stay absent.
 pub(super) fn complete(deployment: &mut Object, spec: &Spec) -> Result<(), String> {
     let pod = object_mut(deployment, &["spec", "template", "spec"])?;
 
@@ -23,8 +23,8 @@ pub(super) fn complete(deployment: &mut Object, spec: &Spec) -> Result<(), Strin
     if let Some(init) = &spec.init_container {
         let mut container = Object::new();
         container.insert("name".to_owned(), json!(INIT));
-        // Same image, environment, size and restrictions as the worker. Its size costs nothing: a
-        // pod asks for the larger of its init containers and its containers.
+        // The same image, environment, size and restrictions as the worker. Its size costs nothing:
+        // a pod requests the maximum of its init containers and its containers.
         for key in ["image", "imagePullPolicy", "env", "envFrom", "resources", "securityContext"] {
             if let Some(value) = main.get(key) {
                 container.insert(key.to_owned(), value.clone());
@@ -55,8 +55,8 @@ fn main_container(pod: &mut Object) -> Result<&mut Object, String> {
         .ok_or_else(|| format!("spec.template.spec.containers: has no container named {MAIN}"))
 }
 
-/// Single keys of secrets, then plain variables. In this order a plain variable may refer to a key
-/// with `$(NAME)`: Kubernetes expands what stands before.
+/// Returns single keys of secrets, then plain variables. In this order a plain variable can refer
+/// to a key with `$(NAME)`: Kubernetes expands variables defined earlier.
 fn environment(spec: &Spec) -> Vec<Value> {
     let secrets = spec.secret_refs.iter().flat_map(|secret| {
         secret.env.iter().map(|env| {
@@ -68,7 +68,7 @@ fn environment(spec: &Spec) -> Vec<Value> {
     secrets.chain(plain).collect()
 }
 
-/// Whole secrets, in the claim's order: a later one wins where two share a key.
+/// Returns whole secrets in the claim's order: a later one wins if two share a key.
 fn environment_sources(spec: &Spec) -> Vec<Value> {
     spec.secret_refs
         .iter()
@@ -77,7 +77,7 @@ fn environment_sources(spec: &Spec) -> Vec<Value> {
         .collect()
 }
 
-/// Appends to a list, which appears only when there is something to append.
+/// Appends to a list, which is only created if there is something to append.
 fn extend(object: &mut Object, key: &str, items: Vec<Value>) -> Result<(), String> {
     if items.is_empty() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Why a service is not ready, in one sentence, from everything that was observed together.
+//! Why a service is not ready, in one sentence, from everything observed together.
 
 use kube_object::object::Fields;
 use kube_object::pods;
@@ -13,10 +13,10 @@ use super::readiness::{self, Verdict};
 use super::spec::Spec;
 use patch_and_transform::protocol::{Match, Object, Resource, ResourceSelector};
 
-/// Key under which the service's pods are asked for.
+/// The key under which the service's pods are requested.
 pub(super) const PODS: &str = "pods";
 
-/// Reason of the condition while an object that the claim did not make is in the way.
+/// The condition's reason while an object that the claim did not create is in the way.
 pub const NAME_TAKEN: &str = "NameTaken";
 
 /// The service as a whole.
@@ -25,22 +25,22 @@ pub(super) struct Diagnosis {
     pub(super) is_ready: bool,
     /// PascalCase reason of the condition.
     pub(super) reason: &'static str,
-    /// One sentence; absent when all is well.
+    /// One sentence; absent if all is well.
     pub(super) message: Option<String>,
     /// Pods, once the Deployment exists.
     pub(super) replicas: Option<Replicas>,
-    /// The pods to look at in the next run, while something is not settled.
+    /// The pods to look at in the next run, until everything is settled.
     pub(super) wants_pods: Option<ResourceSelector>,
     not_ready: BTreeSet<String>,
 }
 
 impl Diagnosis {
-    /// Whether the composed resource of this name does its work.
+    /// Reports whether the composed resource with this name works.
     pub(super) fn ready(&self, name: &str) -> bool {
         !self.not_ready.contains(name)
     }
 
-    /// Objects that are somebody else's come before everything else that is wrong.
+    /// Puts foreign objects before everything else that is wrong.
     pub(super) fn refuse(
         &mut self,
         message: String,
@@ -58,7 +58,7 @@ impl Diagnosis {
         }
     }
 
-    /// Judges every desired manifest, and lets the pods say why the Deployment is not ready.
+    /// Judges every desired manifest, and lets the pods explain why the Deployment is not ready.
     pub(super) fn of(
         spec: &Spec,
         desired: &BTreeMap<String, Resource>,
@@ -73,7 +73,7 @@ impl Diagnosis {
             wants_pods: None,
             not_ready: BTreeSet::new(),
         };
-        // The worst that was found: the smaller, the nearer to the cause.
+        // The worst problem found: the smaller the rank, the nearer to the cause.
         let mut worst: Option<(u8, &'static str, String)> = None;
         let mut blame = |rank: u8, reason: &'static str, message: String| {
             if worst.as_ref().is_none_or(|(r, ..)| rank < *r) {
@@ -110,7 +110,7 @@ impl Diagnosis {
                         ));
                     }
                     if let Some(Failure { reason, message, .. }) = trouble {
-                        // A service with enough pods does its work although one more fails.
+                        // A service with enough pods works even if an additional one fails.
                         let idle =
                             replicas.available < replicas.desired.min(spec.min_replicas).max(1);
                         if verdict != Verdict::Ready || idle {
@@ -125,7 +125,7 @@ impl Diagnosis {
                 && let Some(live) = seen.and_then(objects::live)
                 && let Some(found) = Paused::of(live)
             {
-                // KEDA looks at nothing meanwhile, so what else it says is old.
+                // KEDA pays no attention while paused, so whatever else it says is outdated.
                 if found.stops_scaling() {
                     verdict = Verdict::Ready;
                 }
@@ -163,8 +163,8 @@ impl Diagnosis {
     }
 }
 
-/// A cause outranks a symptom: what cannot be applied, then pods that fail, then the scaler, then
-/// what merely takes its time.
+/// Ranks causes above symptoms: what cannot be applied, then pods that fail, then the scaler, then
+/// what merely takes time.
 fn rank(reason: &str, kind: Kind) -> u8 {
     match (reason, kind) {
         ("ApplyFailed", _) => 0,
@@ -175,10 +175,10 @@ fn rank(reason: &str, kind: Kind) -> u8 {
     }
 }
 
-/// Nothing of a service that is paused at no pod is a cause, but what cannot be applied.
+/// For a service paused at zero pods nothing is a cause, except what cannot be applied.
 const RANK_OF_PAUSED: u8 = 1;
 
-/// Whether every ServiceAccount that is wanted is there.
+/// Reports whether every desired ServiceAccount exists.
 fn has_account(
     desired: &BTreeMap<String, Resource>,
     observed: &BTreeMap<String, Resource>,

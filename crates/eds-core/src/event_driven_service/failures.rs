@@ -1,7 +1,7 @@
-//! Why a service's pod does not do its work. Which pods count is [`kube_object::pods`]' to say.
+//! Why a service's pod does not work. [`kube_object::pods`] decides which pods count.
 //!
-//! The one home of this. The sentence on the claim and the line of `eds doctor` come from here; doctor
-//! knows more than the step (events, logs, what time it is), so its [`Evidence`] is fuller.
+//! The sentence on the claim and the line of `eds doctor` both come from here; doctor knows more
+//! than the step (events, logs, the time), so its [`Evidence`] is fuller.
 
 use kube_object::object::{Fields, Object};
 use serde_json::Value;
@@ -26,14 +26,14 @@ impl Failure {
     }
 }
 
-/// What is known of a pod beside its status.
+/// What is known about a pod beyond its status.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence<'a> {
     /// Reason and message of its events, oldest first.
     pub events: Vec<(&'a str, &'a str)>,
     /// The end of its failed container's log.
     pub log: &'a str,
-    /// Seconds since 1970.
+    /// The time, in seconds since 1970.
     pub now: Option<i64>,
 }
 
@@ -43,9 +43,9 @@ impl<'a> Evidence<'a> {
     }
 }
 
-/// The first failure among the pods, by kind of failure and then by name, so that the same pods
-/// always give the same sentence. `image` is what the claim wants, for a container that does not know
-/// its own yet. None where they run, or are on their way.
+/// Returns the first failure among the pods, by kind of failure and then by name, so that the same
+/// pods always give the same sentence. `image` is what the claim wants, for a container that does
+/// not know its own yet. Returns `None` if the pods run or are starting.
 pub(super) fn first_failure(pods: &[&Object], image: &str) -> Option<Failure> {
     let nothing = Evidence::default();
     [init as fn(&dyn Fields, &str, &Evidence<'_>) -> Option<Failure>, main, scheduling]
@@ -53,7 +53,7 @@ pub(super) fn first_failure(pods: &[&Object], image: &str) -> Option<Failure> {
         .find_map(|kind| pods.iter().find_map(|pod| kind(*pod, image, &nothing)))
 }
 
-/// Why one pod fails; none where it runs, or is on its way.
+/// Returns why one pod fails, or `None` if it runs or is starting.
 #[must_use]
 pub fn failure(pod: &dyn Fields, image: &str, evidence: &Evidence<'_>) -> Option<Failure> {
     init(pod, image, evidence)
@@ -61,7 +61,7 @@ pub fn failure(pod: &dyn Fields, image: &str, evidence: &Evidence<'_>) -> Option
         .or_else(|| scheduling(pod, image, evidence))
 }
 
-/// Why a pod of any workload fails.
+/// Returns why a pod of any workload fails.
 #[must_use]
 pub fn failure_of_any(pod: &dyn Fields) -> Option<Failure> {
     const ROLE: Role = Role { name: "container", crashing: "Crashing" };
@@ -92,7 +92,7 @@ fn scheduling(pod: &dyn Fields, _: &str, _: &Evidence<'_>) -> Option<Failure> {
     Some(Failure::new("Unschedulable", cause, causes::scheduling(message)))
 }
 
-/// What a container is to the service.
+/// A container's role in the service.
 struct Role {
     name: &'static str,
     crashing: &'static str,
@@ -101,7 +101,7 @@ struct Role {
 const INIT: Role = Role { name: "init container", crashing: "InitContainerFailed" };
 const WORKER: Role = Role { name: "worker", crashing: "WorkerCrashing" };
 
-/// Reasons as kubelet gives them: `pkg/kubelet/images/types.go` and
+/// Explains a container, by the kubelet's reasons: `pkg/kubelet/images/types.go` and
 /// `pkg/kubelet/container/sync_result.go`.
 fn container(
     pod: &dyn Fields,
@@ -126,7 +126,7 @@ fn container(
                 "" => image,
                 image => image,
             };
-            // An older kubelet that backs off has forgotten why; its event has not.
+            // An older kubelet that backs off has forgotten the reason; its event has not.
             let before = evidence.last("Failed").filter(|m| m.contains("pull"));
             let known = format!("{reason} {message} {}", before.unwrap_or_default());
             let of = if image.is_empty() { "its image" } else { "image " };
@@ -147,7 +147,7 @@ fn container(
     }
 }
 
-/// A container that has ended, and why.
+/// Explains why a container has ended.
 fn ended(
     pod: &dyn Fields,
     container: &Value,
@@ -156,11 +156,11 @@ fn ended(
     evidence: &Evidence<'_>,
 ) -> Option<Failure> {
     let Role { name: what, crashing } = *role;
-    // Between two tries the container is terminated, or waits with its last end kept.
+    // Between two attempts the container is terminated, or waits with its last termination kept.
     let state = |state| container.at(&format!("/{state}/terminated")).and_then(Value::as_object);
     let killed = || evidence.last("Killing").filter(|m| m.contains("failed liveness probe"));
     let is_ready = container.at("/ready").and_then(Value::as_bool) == Some(true);
-    // One that runs again may well become ready; who looks closer knows better.
+    // One that runs again may well become ready; a closer look knows better.
     let again = || !is_ready && (evidence.now.is_some() && killed().is_some() || is_oom(container));
     let last = state("state").or_else(|| {
         (waiting == "CrashLoopBackOff" || what == "init container" || again())
@@ -175,7 +175,7 @@ fn ended(
     let why = last.text("/reason");
     let said = last.text("/message");
     if matches!(why, "StartError" | "ContainerCannotRun") {
-        // The command is not there, or not executable: nothing ran, so there is no log.
+        // The command does not exist or is not executable: nothing ran, so there is no log.
         let cause = format!("the {what} cannot be started: {said}");
         return Some(Failure::new("ContainerCannotStart", cause, causes::start(said, what)));
     }
@@ -210,7 +210,7 @@ fn ended(
         _ if code == 137 || code == 139 || code == 126 || code == 127 => causes::exit(code, why),
         _ => None,
     };
-    // What the log shows is nearer than what a code means by custom.
+    // What the log shows is more specific than what a code conventionally means.
     let fix = match why {
         "OOMKilled" => fix,
         _ => causes::log(evidence.log).or(fix),
@@ -227,12 +227,12 @@ fn ended(
     ))
 }
 
-/// Its last end was for want of memory.
+/// Reports whether it was last killed for lack of memory.
 fn is_oom(container: &Value) -> bool {
     container.text("/lastState/terminated/reason") == "OOMKilled"
 }
 
-/// What the newest failed probe of this kind says.
+/// Explains the latest failed probe of this kind.
 fn probe(evidence: &Evidence<'_>, kind: &str) -> (String, String) {
     let mut newest = evidence.events.iter().rev();
     let found = newest.find(|(reason, m)| *reason == "Unhealthy" && m.starts_with(kind));
@@ -245,8 +245,8 @@ fn probe(evidence: &Evidence<'_>, kind: &str) -> (String, String) {
     }
 }
 
-/// Why a pod that has not failed is not ready: what its init container, its node, its probes or its
-/// newest event say. `otherwise` is what is known already.
+/// Explains why a pod that has not failed is not ready, by its init container, its node, its probes
+/// or its latest event. `otherwise` is what is already known.
 #[must_use]
 pub fn not_ready(pod: &dyn Fields, evidence: &Evidence<'_>, otherwise: &str) -> Failure {
     let name = pod.text("/metadata/name");
@@ -301,7 +301,7 @@ pub fn not_ready(pod: &dyn Fields, evidence: &Evidence<'_>, otherwise: &str) -> 
     Failure::new("Progressing", cause, fix)
 }
 
-/// Why the pods of a ReplicaSet are not even created, from the API server's refusal.
+/// Explains why the pods of a ReplicaSet are not even created, from the API server's refusal.
 #[must_use]
 pub fn creation_failure(message: &str) -> Failure {
     let reason =
@@ -309,9 +309,10 @@ pub fn creation_failure(message: &str) -> Failure {
     Failure::new(reason, format!("pods cannot be created: {message}"), causes::creation(message))
 }
 
-/// The same, where the ReplicaSet's status keeps a reason that is over: its controller writes the first
-/// message and keeps it as long as it fails (`pkg/controller/replicaset/replica_set_utils.go`), so a
-/// pod that once came before its ServiceAccount hides what is in its way now.
+/// Explains the same if the reason in the ReplicaSet's status is outdated: its controller writes
+/// the first message and keeps it for as long as it fails
+/// (`pkg/controller/replicaset/replica_set_utils.go`), so a pod that once came before its
+/// ServiceAccount hides what is in its way now.
 pub(super) fn stale_failure() -> Failure {
     Failure::new(
         "PodsNotCreated",
@@ -321,7 +322,7 @@ pub(super) fn stale_failure() -> Failure {
     )
 }
 
-/// Whether a refusal is for want of the ServiceAccount.
+/// Reports whether a refusal is due to a missing ServiceAccount.
 #[must_use]
 pub fn wants_service_account(message: &str) -> bool {
     message.contains("error looking up service account")

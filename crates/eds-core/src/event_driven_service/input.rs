@@ -13,8 +13,8 @@ pub const KIND: &str = "Input";
 /// What the Composition asks of this step.
 #[derive(Debug, Default)]
 pub(super) struct Input {
-    /// Name of the provider-kubernetes ProviderConfig. Present: each manifest is wrapped into an
-    /// Object. Absent: Crossplane composes the manifests directly.
+    /// Name of the provider-kubernetes ProviderConfig. If present, each manifest is wrapped in an
+    /// Object; if absent, Crossplane composes the manifests directly.
     pub(super) provider_config: Option<String>,
 }
 
@@ -43,7 +43,7 @@ struct RawRef {
 }
 
 impl Input {
-    /// Decodes the input. An absent input is the empty one. Errors name the field.
+    /// Decodes the input. A missing input is an empty one. Errors name the field.
     pub(super) fn parse(input: Option<&Object>) -> Result<Self, String> {
         let Some(input) = input else { return Ok(Self::default()) };
         let raw: Raw = super::spec::decode(input)?;

@@ -1,11 +1,11 @@
-//! The kinds of manifests that this step knows, and how it changes them.
+//! The kinds of manifests that this step knows, and helpers to change them.
 
 use kube_object::object::Fields;
 use serde_json::{Map, Value};
 
 use patch_and_transform::protocol::Object;
 
-/// The kinds this step treats in their own way.
+/// The kinds that this step treats specially.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Deployment,
@@ -25,7 +25,7 @@ impl Kind {
     }
 }
 
-/// The object at a path, made where it is absent. An error where something else is in the way.
+/// Returns the object at a path, creating it if absent. Fails if something else is in the way.
 pub(super) fn object_mut<'a>(
     object: &'a mut Object,
     path: &[&str],

@@ -1,4 +1,4 @@
-//! Step 2 of the Composition: what patches cannot say.
+//! Step 2 of the Composition: what patches cannot express.
 //!
 //! ```text
 //! desired manifests of step 1
@@ -12,12 +12,12 @@
 //!   -> objects      each manifest into a provider-kubernetes Object, if the input asks for it
 //! ```
 //!
-//! What this claim did not make is not touched: nothing new is composed beside it, and the claim
-//! says what it is. That is no fatal result, because one would also stop what runs already from
-//! being looked after, and would leave the claim's status without the sentence.
+//! What this claim did not create is left alone: nothing new is composed next to it, and the claim
+//! names it. This is not a fatal result, because that would also stop looking after what already
+//! runs, and would leave the sentence out of the claim's status.
 //!
-//! A composite that this step cannot understand gives a fatal result that names the field; nothing
-//! is composed from it then.
+//! If this step cannot understand a composite, a fatal result names the field, and nothing is
+//! composed from it.
 
 mod causes;
 mod deployment;
@@ -54,14 +54,15 @@ use ownership::{Composer, Ownership};
 use placing::Placing;
 use spec::Spec;
 
-/// Type of the condition this step puts on the composite and the claim. `Ready` and `Synced` are
-/// Crossplane's own; this one says why.
+/// The type of the condition that this step sets on the composite and the claim. `Ready` and
+/// `Synced` are Crossplane's own; this one says why.
 pub const CONDITION: &str = "WorkerAvailable";
 
-/// The next look at a service that is not ready. Pods are not watched, so this bounds how late the
-/// cause of a failure appears.
+/// When to look again at a service that is not ready. Pods are not watched, so this limits how late
+/// the cause of a failure appears.
 const TTL_NOT_READY: Duration = Duration::from_secs(5);
-/// The next look at a service that is ready: its manifests are watched, so this is only a backstop.
+/// When to look again at a service that is ready: its manifests are watched, so this is only a
+/// backstop.
 const TTL_READY: Duration = Duration::from_secs(60);
 
 /// Runs the step. Failures are fatal results, as with every Crossplane function.
@@ -88,7 +89,7 @@ pub fn run(req: RunFunctionRequest) -> RunFunctionResponse {
         Err(message) => return fatal(rsp, format!("invalid composite: {message}")),
     };
 
-    // Work on a copy of the map: a fatal result returns what earlier steps desired, untouched.
+    // Work on a copy of the map: a fatal result returns what earlier steps desired, unchanged.
     let mut desired = rsp.desired.resources.clone();
     for (name, resource) in &mut desired {
         let Some(manifest) = resource.resource.as_mut() else { continue };
@@ -130,7 +131,7 @@ pub fn run(req: RunFunctionRequest) -> RunFunctionResponse {
     rsp.desired.resources = desired;
     say(&mut rsp, &diagnosis);
     if placing.holds_back() {
-        // What is held back is not among the resources whose readiness Crossplane adds up.
+        // What is held back is not among the resources whose readiness Crossplane sums up.
         if let Some(composite) = rsp.desired.composite.as_mut() {
             composite.ready = Ready::False;
         }
@@ -146,7 +147,7 @@ pub fn run(req: RunFunctionRequest) -> RunFunctionResponse {
     rsp
 }
 
-/// Adds what needs a loop or a condition to one manifest of step 1.
+/// Adds to one manifest of step 1 whatever needs a loop or a condition.
 fn complete(manifest: &mut Object, spec: &Spec) -> Result<(), String> {
     if let Some(version) = spec.image.version_label() {
         manifest::label(manifest, &["metadata"], "app.kubernetes.io/version", &version)?;
@@ -161,7 +162,7 @@ fn complete(manifest: &mut Object, spec: &Spec) -> Result<(), String> {
     }
 }
 
-/// Puts the diagnosis on the composite and its claim: status fields, one condition, and the pods
+/// Adds the diagnosis to the composite and its claim: status fields, one condition, and the pods
 /// that the next run wants to see.
 fn say(rsp: &mut RunFunctionResponse, diagnosis: &Diagnosis) {
     let composite = rsp.desired.composite.get_or_insert_with(Resource::default);

@@ -9,7 +9,7 @@ use patch_and_transform::protocol::{Object, Resource};
 const API_VERSION: &str = "kubernetes.crossplane.io/v1alpha2";
 const KIND: &str = "Object";
 
-/// Whether a manifest is an Object already, of whichever version.
+/// Reports whether a manifest is already an Object, of any version.
 pub(super) fn is_object(manifest: &Object) -> bool {
     manifest.text("/kind") == KIND
         && manifest.text("/apiVersion").starts_with("kubernetes.crossplane.io/")
@@ -20,9 +20,9 @@ pub(super) fn is_object(manifest: &Object) -> bool {
 pub(super) enum Management {
     /// Everything: the provider's default.
     Full,
-    /// Everything but delete it. The Object goes without a look at it.
+    /// Everything except deleting it. The Object is removed without touching it.
     Keep,
-    /// Look at it. The Object goes without a look at it.
+    /// Only observing it. The Object is removed without touching it.
     Observe,
 }
 
@@ -38,7 +38,7 @@ impl Management {
 
 /// Wraps the manifest of a desired resource. Crossplane names the Object.
 ///
-/// `watch` makes the provider report changes within seconds, where it would look every ten minutes.
+/// `watch` makes the provider report changes within seconds, instead of polling every ten minutes.
 /// `SuccessfulCreate` is the provider's own readiness: `DeriveFromObject` waits for a `Ready`
 /// condition, which a Deployment never has. The readiness that counts is this step's.
 pub(super) fn wrap(resource: &mut Resource, provider_config: &str, management: Management) {
@@ -67,8 +67,8 @@ pub(super) fn wrap(resource: &mut Resource, provider_config: &str, management: M
     }
 }
 
-/// The manifest as it lives in the cluster: that of an observed Object, or the observed resource
-/// itself. None where it does not exist yet.
+/// Returns the manifest as it is in the cluster: that of an observed Object, or the observed
+/// resource itself. Returns `None` if it does not exist yet.
 pub(super) fn live(observed: &Object) -> Option<&Object> {
     if !is_object(observed) {
         return Some(observed);

@@ -1,6 +1,6 @@
-//! Whose an object is that stands where this step would compose one.
+//! Who owns an object that already exists where this step would compose one.
 //!
-//! A claim touches what it made, and nothing else. What a name or a label says proves nothing:
+//! A claim touches what it created, and nothing else. A name or a label proves nothing, because
 //! anybody can write one. The proofs are records that tie an object to this very composite:
 //!
 //! - composed directly: the controller in its owner references is the composite, by uid;
@@ -9,8 +9,8 @@
 //!   `provider-kubernetes/{Object}` (its `ssaFieldOwner`), and an Object's name is made of the
 //!   composite's uid.
 //!
-//! What was composed before shows its record in the observed state. Only where that proves nothing
-//! is the object asked for, as a required resource, so a service that runs costs no second call.
+//! The observed state shows the record of what was composed before. Only if that proves nothing is
+//! the object requested, as a required resource, so a running service costs no second call.
 
 use kube_object::object::{Fields, escaped};
 use serde_json::Value;
@@ -22,26 +22,26 @@ use super::spec::ClaimRef;
 use kube_object::words;
 use patch_and_transform::protocol::{Match, Object, Resource, ResourceSelector};
 
-/// On an object that a claim did not make: the name of the claim that may take it over.
+/// On an object that a claim did not create: the name of the claim that may take it over.
 pub const ADOPT: &str = "platform.bizmatters.io/adopt";
-/// On an object: `keep` leaves it where it is when its claim goes.
+/// On an object: `keep` leaves it in place when its claim is deleted.
 pub const ON_DELETE: &str = "platform.bizmatters.io/on-delete";
 
-/// What begins the keys under which objects are asked for.
+/// The prefix of the keys under which objects are requested.
 const ASKED: &str = "existing-";
-/// Key under which the autoscaler is asked for that KEDA would make.
+/// The key under which to request the autoscaler that KEDA would create.
 const AUTOSCALER: &str = "existing-autoscaler";
 
-/// Who composes, and how.
+/// What is composing, and how.
 #[derive(Debug)]
 pub(super) struct Composer<'a> {
     pub(super) claim: &'a ClaimRef,
-    /// uid of the composite; empty where there is no cluster.
+    /// The composite's uid; empty without a cluster.
     pub(super) uid: &'a str,
-    /// Whether an API server has made the composite. The Crossplane CLI gives one that it renders a uid,
-    /// but no time of creation.
+    /// Whether an API server created the composite. The Crossplane CLI gives one that it renders a
+    /// uid, but no creation time.
     pub(super) in_cluster: bool,
-    /// Whether manifests are wrapped into Objects.
+    /// Whether manifests are wrapped in Objects.
     pub(super) objects: bool,
 }
 
@@ -57,11 +57,11 @@ pub(super) struct Foreign {
 /// Where a composed resource may go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It was asked whether something is there, and the answer is not here yet.
+    /// It was requested, and the answer is not here yet.
     Unknown,
-    /// Nothing is there, or what is there is ours, or has been handed over.
+    /// Nothing is there, or it is ours, or it has been handed over.
     Open {
-        /// It stays when the claim goes.
+        /// Whether it stays when the claim is deleted.
         keep: bool,
     },
     Foreign(Foreign),
@@ -90,7 +90,7 @@ impl Ownership {
             let seen = observed.get(name).and_then(|r| r.resource.as_ref());
             let standing = match seen.and_then(|seen| composer.recorded(manifest, seen)) {
                 Some(live) => open(live),
-                // Crossplane gives it a name of its own.
+                // Crossplane names it.
                 None if manifest.text("/metadata/name").is_empty() => {
                     Standing::Open { keep: false }
                 }
@@ -111,7 +111,8 @@ impl Ownership {
         ownership
     }
 
-    /// KEDA makes a HorizontalPodAutoscaler of the claim's name, and overwrites one that is there.
+    /// Checks the HorizontalPodAutoscaler that KEDA creates with the claim's name, overwriting an
+    /// existing one.
     fn autoscaler(
         &mut self,
         composer: &Composer<'_>,
@@ -149,7 +150,7 @@ impl Ownership {
         self.standings.get(name)
     }
 
-    /// Whether everything that was asked has been answered.
+    /// Reports whether everything that was requested has been answered.
     pub(super) fn known(&self) -> bool {
         !self.standings.values().any(|s| *s == Standing::Unknown)
     }
@@ -163,7 +164,7 @@ impl Ownership {
 }
 
 impl Composer<'_> {
-    /// The live manifest behind an observed resource, where its record proves that it is ours.
+    /// Returns the live manifest behind an observed resource, if its record proves that it is ours.
     fn recorded<'o>(&self, desired: &Object, seen: &'o Object) -> Option<&'o Object> {
         let live = objects::live(seen)?;
         let is_same_text = |place: &str| live.text(place) == desired.text(place);
@@ -171,15 +172,15 @@ impl Composer<'_> {
             let target = is_same_text("/kind")
                 && is_same_text("/metadata/name")
                 && is_same_text("/metadata/namespace");
-            // An API server records every writer. Without any record there was no API server, as
-            // in a rendering of what a file says.
+            // An API server records every writer. If there is no record at all, there was no API
+            // server, as when rendering from files.
             let recorded = live.list("/metadata/managedFields").next().is_some();
             return (target && (!recorded || applied_by(live, seen))).then_some(live);
         }
         (self.uid.is_empty() || self.controls(live)).then_some(live)
     }
 
-    /// What stands at the manifest's name, as Crossplane has just looked it up.
+    /// Returns the existing object with the manifest's name, as Crossplane has just looked it up.
     fn standing(
         &self,
         desired: &Object,
@@ -215,8 +216,8 @@ impl Composer<'_> {
         annotation(live, ADOPT) == self.claim.name
     }
 
-    /// Why an object could not become the claim's, whoever allowed it: a merge of both would be
-    /// neither.
+    /// Returns why an object could not become the claim's, no matter who allowed it: a merge of
+    /// both would be neither.
     fn obstacle(&self, desired: &Object, live: &Object) -> Option<String> {
         if live.at("/metadata/deletionTimestamp").is_some() {
             return Some("is still being deleted; the claim goes on when it is gone".to_owned());
@@ -235,7 +236,8 @@ impl Composer<'_> {
     }
 }
 
-/// Why an object could not become the claim's, whoever allowed it: what its own text says against it.
+/// Returns why an object could not become the claim's, no matter who allowed it, judging by its own
+/// text.
 #[must_use]
 pub fn obstacle(desired: &Object, live: &Object) -> Option<String> {
     match Kind::of(desired) {
@@ -257,7 +259,7 @@ fn foreign(live: &Object, obstacle: Option<String>) -> Foreign {
     }
 }
 
-/// Whether the API server's record says that this Object's provider has applied the manifest.
+/// Reports whether the API server's record says that this Object's provider applied the manifest.
 fn applied_by(live: &Object, object: &Object) -> bool {
     let name = object.text("/metadata/name");
     !name.is_empty()
@@ -267,7 +269,7 @@ fn applied_by(live: &Object, object: &Object) -> bool {
         })
 }
 
-/// A Deployment's selector cannot be changed, and containers are joined by name.
+/// Checks a Deployment: its selector cannot be changed, and containers are merged by name.
 fn deployment_obstacle(desired: &Object, live: &Object) -> Option<String> {
     let selector = |o: &Object| o.at("/spec/selector").cloned().unwrap_or_default();
     let (wanted, has) = (selector(desired), selector(live));
@@ -293,8 +295,8 @@ fn deployment_obstacle(desired: &Object, live: &Object) -> Option<String> {
     None
 }
 
-/// The keys of a Service's selector are joined: one that the worker's pods do not carry selects
-/// nothing any more.
+/// Checks a Service: its selector's keys are merged, and one that the worker's pods do not carry
+/// makes it select nothing.
 fn service_obstacle(desired: &Object, live: &Object) -> Option<String> {
     let wanted = desired.object("/spec/selector")?;
     let has = live.object("/spec/selector")?;
@@ -335,7 +337,7 @@ fn selector(manifest: &Object) -> ResourceSelector {
     }
 }
 
-/// One sentence about everything that is in the way, and what to do.
+/// Writes one sentence about everything that is in the way, and what to do.
 pub(super) fn sentence<'a>(
     claim: &ClaimRef,
     foreign: impl Iterator<Item = &'a Foreign>,

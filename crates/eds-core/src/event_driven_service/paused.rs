@@ -1,32 +1,32 @@
-//! Whether somebody has paused a service's scaling, and who.
+//! Whether a service's scaling is paused, and by whom.
 
 use kube_object::object::{Fields, Object};
 
-/// An annotation by which somebody has told KEDA to leave a service alone
-/// (KEDA 2.21 `apis/keda/v1alpha1/scaledobject_types.go`).
+/// An annotation that tells KEDA to leave a service alone (KEDA 2.21
+/// `apis/keda/v1alpha1/scaledobject_types.go`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paused {
     /// Its key.
     pub annotation: &'static str,
     /// Its value.
     pub value: String,
-    /// Who wrote it and when, as `metadata.managedFields` knows.
+    /// Who wrote it and when, according to `metadata.managedFields`.
     pub by: Option<String>,
 }
 
-/// All of scaling; its own number of replicas comes first.
+/// All scaling; the one with a number of replicas takes precedence.
 const PAUSE: [&str; 2] = ["autoscaling.keda.sh/paused-replicas", "autoscaling.keda.sh/paused"];
 /// One direction only.
 const PAUSE_ONE_WAY: [&str; 2] =
     ["autoscaling.keda.sh/paused-scale-out", "autoscaling.keda.sh/paused-scale-in"];
 
 impl Paused {
-    /// The annotation of a live ScaledObject that counts; none where KEDA is free.
+    /// Returns the annotation of a live ScaledObject that applies, or `None` if KEDA is not paused.
     #[must_use]
     pub fn of(scaled_object: &Object) -> Option<Self> {
         PAUSE.into_iter().chain(PAUSE_ONE_WAY).find_map(|annotation| {
             let value = scaled_object.annotation(annotation)?.to_owned();
-            // As Go's strconv.ParseBool; what is neither counts as true.
+            // As in Go's strconv.ParseBool; what is neither counts as true.
             let is_off = ["0", "f", "F", "false", "False", "FALSE"].contains(&value.as_str());
             let counts = annotation == PAUSE[0] || !is_off;
             let by = writer(scaled_object, annotation);
@@ -34,13 +34,14 @@ impl Paused {
         })
     }
 
-    /// KEDA does not scale at all: there is no autoscaler meanwhile, and nothing wakes the service.
+    /// Reports whether KEDA does not scale at all: it has no autoscaler meanwhile, and nothing
+    /// wakes the service.
     #[must_use]
     pub fn stops_scaling(&self) -> bool {
         PAUSE.contains(&self.annotation)
     }
 
-    /// One sentence. `replicas` are those that the Deployment has.
+    /// Writes one sentence. `replicas` is how many the Deployment has.
     #[must_use]
     pub fn says(&self, replicas: Option<i64>) -> String {
         let by = self.by.as_ref().map(|by| format!(", written by {by}")).unwrap_or_default();
@@ -61,7 +62,7 @@ impl Paused {
     }
 }
 
-/// The manager that owns an annotation, and when it wrote last.
+/// Returns the manager that owns an annotation, and when it last wrote.
 fn writer(object: &Object, annotation: &str) -> Option<String> {
     let key = format!("f:{annotation}");
     let field = object.list("/metadata/managedFields").find(|field| {

@@ -1,14 +1,16 @@
-//! What of the desired manifests is composed, given whose the objects are that stand there.
+//! Which of the desired manifests are composed, depending on who owns the existing objects.
 //!
 //! - Nothing in the way: everything.
-//! - A new service with anything in the way, or not known yet: nothing. Half a service beside
-//!   somebody else's objects is worth nothing, and its scaler would scale their Deployment.
-//! - A new service whose ServiceAccount is not there yet: all but what runs by it. A ReplicaSet that
-//!   comes before its ServiceAccount writes that down as its failure, and keeps it for as long as it
-//!   fails, whatever is in its way by then (a quota, a policy): the claim could not say the cause.
-//! - A service that runs, one of whose objects was replaced by somebody else's: its own are kept,
-//!   nothing new is made, and the Object of the foreign one may only look at it. Left out, it would
-//!   be garbage to Crossplane, and the provider would delete the foreign object with it.
+//! - A new service with anything in the way, or not known yet: nothing. Half a service next to
+//!   somebody else's objects is useless, and its scaler would scale their Deployment.
+//! - A new service whose ServiceAccount does not exist yet: everything except what runs under it. A
+//!   ReplicaSet that comes before its ServiceAccount records that as its failure, and keeps it for
+//!   as long as it fails, whatever is in its way by then (a quota, a policy): the claim could not
+//!   name the cause.
+//! - A running service with one of its objects replaced by somebody else's: its own are kept,
+//!   nothing new is created, and the foreign one's Object may only observe it. If it were left out,
+//!   Crossplane would consider it garbage, and the provider would delete the foreign object with
+//!   it.
 
 use kube_object::object::Fields;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,10 +25,10 @@ use patch_and_transform::protocol::Resource;
 pub(super) struct Placing {
     /// What is in the way, and what to do, for the claim.
     pub(super) refusal: Option<String>,
-    /// The Deployment of the claim's name is somebody else's.
+    /// Whether the Deployment with the claim's name is somebody else's.
     pub(super) deployment_is_foreign: bool,
-    /// Crossplane counts a foreign object among those it composed: with any answer it would apply or
-    /// delete it.
+    /// Whether Crossplane counts a foreign object among those it composed: whatever the answer, it
+    /// would apply or delete it.
     pub(super) impossible: bool,
     left_out: BTreeSet<String>,
     management: BTreeMap<String, Management>,
@@ -78,19 +80,19 @@ impl Placing {
             left_out.extend(before_its_account(desired, observed));
         }
         if deployment_is_foreign {
-            // By the Deployment's name, our scaler would scale it.
+            // It goes by the Deployment's name, so our scaler would scale the foreign one.
             let ours = of_kind(Kind::ScaledObject).filter(|(name, _)| !is_foreign(name));
             left_out.extend(ours.map(|(name, _)| name.clone()));
         }
         Self { refusal, deployment_is_foreign, impossible, left_out, management }
     }
 
-    /// Whether anything desired is not composed.
+    /// Reports whether anything desired is not composed.
     pub(super) fn holds_back(&self) -> bool {
         self.refusal.is_some() || !self.left_out.is_empty()
     }
 
-    /// Leaves out what is not composed, and wraps the rest where a ProviderConfig is named.
+    /// Leaves out what is not composed, and wraps the rest if a ProviderConfig is given.
     pub(super) fn apply(
         &self,
         desired: &mut BTreeMap<String, Resource>,
@@ -105,8 +107,8 @@ impl Placing {
     }
 }
 
-/// The Deployment that is not composed yet, nor its scaler, because the ServiceAccount that this claim
-/// brings is not there.
+/// Returns the Deployment that is not composed yet, and its scaler, because the ServiceAccount that
+/// this claim brings does not exist.
 fn before_its_account(
     desired: &BTreeMap<String, Resource>,
     observed: &BTreeMap<String, Resource>,

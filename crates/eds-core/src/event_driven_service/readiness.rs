@@ -1,4 +1,4 @@
-//! Whether one composed manifest does its work, from its live state.
+//! Whether a composed manifest works, judging by its live state.
 
 use super::failures::{self, Failure};
 use super::manifest::Kind;
@@ -8,7 +8,7 @@ use kube_object::object::Fields;
 use kube_object::rollout::Replicas;
 use patch_and_transform::protocol::Object;
 
-/// What is known of one manifest.
+/// What is known about one manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
     Ready,
@@ -43,7 +43,7 @@ pub(super) fn judge(
     }
 }
 
-/// Why provider-kubernetes could not write the manifest, from its Object.
+/// Returns why provider-kubernetes could not write the manifest, from its Object.
 fn apply_error(observed: &Object) -> Option<String> {
     if !objects::is_object(observed) {
         return None;
@@ -61,7 +61,7 @@ fn deployment(live: &Object, spec: &Spec) -> Verdict {
         return Verdict::Ready;
     }
     let Replicas { desired, total, updated, available, .. } = replicas;
-    // Past `progressDeadlineSeconds` the controller says that it does not get on.
+    // After `progressDeadlineSeconds` the controller reports that it makes no progress.
     let (reason, stalled) = match live.condition("Progressing").filter(|c| c.status == "False") {
         Some(progressing) => ("RolloutStalled", format!(": {}", progressing.message)),
         None => ("Progressing", String::new()),
@@ -78,8 +78,8 @@ fn deployment(live: &Object, spec: &Spec) -> Verdict {
         };
         return Verdict::NotReady(reason, message);
     }
-    // KEDA owns the number above minReplicas: a service that is scaling up still does its work, and
-    // one that may sleep is well while it wakes up, unless it has failed to.
+    // KEDA owns the number above minReplicas: a service that is scaling up still works, and one
+    // that may sleep is fine while it wakes up, unless it has failed to.
     let waking_up = stalled.is_empty();
     if available >= desired.min(spec.min_replicas) && (available > 0 || waking_up) {
         return Verdict::Ready;
@@ -87,8 +87,8 @@ fn deployment(live: &Object, spec: &Spec) -> Verdict {
     Verdict::NotReady(reason, format!("{available} of {desired} pods are available{stalled}"))
 }
 
-/// Why the Deployment's pods are not even created, as its controller says it. `has_account`: their
-/// ServiceAccount is there.
+/// Returns why the Deployment's pods are not even created, according to its controller.
+/// `has_account` says whether their ServiceAccount exists.
 pub(super) fn replica_failure(live: &Object, has_account: bool) -> Option<Failure> {
     let failure = live.condition("ReplicaFailure").filter(|c| c.status == "True")?;
     let message = failure.message;
@@ -98,7 +98,7 @@ pub(super) fn replica_failure(live: &Object, has_account: bool) -> Option<Failur
     if has_account {
         return Some(failures::stale_failure());
     }
-    // It has been deleted, and comes again.
+    // It was deleted, and is being recreated.
     Some(Failure {
         reason: "Progressing",
         message: "the ServiceAccount has not been created yet".to_owned(),
@@ -106,10 +106,11 @@ pub(super) fn replica_failure(live: &Object, has_account: bool) -> Option<Failur
     })
 }
 
-/// KEDA sets `Ready` to False with reason `TriggerError` when a trigger's scaler fails, and says no
-/// more; the trigger tells what it asked for. Each reconcile of its operator sets it back to True until the
-/// next look at the trigger, up to a polling interval later: measured on a cluster, a claim on a wrong endpoint
-/// was Ready every other half minute. The autoscaler, which asks for the same lag, has not forgotten.
+/// Judges a ScaledObject. KEDA sets `Ready` to False with reason `TriggerError` when a trigger's
+/// scaler fails, without details; the trigger tells what it asked for. Each reconcile of its
+/// operator sets it back to True until the trigger is next checked, up to a polling interval later:
+/// measured on a cluster, a claim with a wrong endpoint was Ready every other half minute. The
+/// autoscaler, which asks for the same lag, does not forget.
 fn scaled_object(live: &Object) -> Verdict {
     let ready = live.condition("Ready");
     let autoscaler = live.condition("HPAActive");
@@ -124,7 +125,7 @@ fn scaled_object(live: &Object) -> Verdict {
         ("False", _) if !message.is_empty() => {
             Verdict::NotReady("ScalerFailed", format!("KEDA cannot scale this service: {message}"))
         }
-        // KEDA begins with Unknown, and says False without a reason while it makes the HPA.
+        // KEDA starts with Unknown, and reports False without a reason while it creates the HPA.
         _ => Verdict::NotReady("Scaler", "KEDA has not looked at the ScaledObject yet".to_owned()),
     }
 }

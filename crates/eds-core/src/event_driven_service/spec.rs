@@ -1,8 +1,8 @@
 //! The composite's spec, as this step reads it.
 //!
-//! The API server has validated it already. It is checked again where a mistake would compose a
-//! wrong manifest in silence, because a composite can also be written by hand, or be older than
-//! the rule.
+//! The API server has validated it already. It is checked again wherever a mistake would silently
+//! compose a wrong manifest, because a composite can also be written by hand, or be older than the
+//! rule.
 
 use std::collections::BTreeSet;
 
@@ -12,14 +12,15 @@ use serde::de::DeserializeOwned;
 use kube_object::image::Image;
 use patch_and_transform::protocol::Object;
 
-/// The longest claim name: KEDA uses `{claim}-scaler` as a label value, which ends at 63.
+/// The longest claim name: KEDA uses `{claim}-scaler` as a label value, which is limited to 63
+/// characters.
 pub(super) const MAX_CLAIM_NAME: usize = 56;
 
-/// Names that Kubernetes gives to objects of its own.
+/// Names that Kubernetes gives to its own objects.
 const TAKEN: [&str; 2] = ["default", "kubernetes"];
 
-/// Where no claim's service may run, beside all namespaces that begin with `kube-`: who writes a claim there
-/// would act with the rights of the system.
+/// Namespaces where no claim's service may run, apart from all that begin with `kube-`: the author
+/// of a claim there would act with the system's rights.
 const SYSTEM: [&str; 2] = ["crossplane-system", "keda"];
 
 /// Variables that come from `spec.nats`.
@@ -33,7 +34,7 @@ pub(super) struct Spec {
     pub(super) env: Vec<EnvVar>,
     pub(super) image_pull_secrets: Vec<LocalRef>,
     pub(super) init_container: Option<InitContainer>,
-    /// `spec.scaling.minReplicas`; 1 where the composite does not say.
+    /// `spec.scaling.minReplicas`; 1 if the composite does not set it.
     pub(super) min_replicas: i64,
 }
 
@@ -76,7 +77,7 @@ pub(super) struct SecretRef {
     pub(super) env_from: bool,
 }
 
-/// One key of a secret and the variable it becomes.
+/// A key of a secret, and the variable it becomes.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SecretEnv {
@@ -91,7 +92,7 @@ pub(super) struct EnvVar {
     pub(super) value: String,
 }
 
-/// A reference by name in the same namespace.
+/// A reference by name within the same namespace.
 #[derive(Debug, Deserialize)]
 pub(super) struct LocalRef {
     pub(super) name: String,
@@ -227,7 +228,7 @@ fn once<'a>(seen: &mut BTreeSet<&'a str>, name: &'a str, path: &str) -> Result<(
     Err(format!("{path}: {name} is set from two places; keep one of them"))
 }
 
-/// Decodes a JSON object, with the path of the field in the error.
+/// Decodes a JSON object, naming the field in errors.
 pub(super) fn decode<T: DeserializeOwned>(object: &Object) -> Result<T, String> {
     serde_path_to_error::deserialize(object).map_err(|e| {
         let path = e.path().to_string();

@@ -1,10 +1,10 @@
-//! What the step adds to the manifests of step 1.
+//! What the step adds to step 1's manifests.
 
 use serde_json::{Value, json};
 
 use super::{manifests, object, request, resource, run};
 
-/// The pod that a spec gives, directly and inside an Object; both must be the same.
+/// Returns the pod for a spec, directly and inside an Object; both must be the same.
 #[track_caller]
 fn pod(spec: &Value) -> Value {
     let deployment = |objects: bool| {
@@ -17,7 +17,8 @@ fn pod(spec: &Value) -> Value {
     direct["spec"]["template"]["spec"].clone()
 }
 
-/// Every variable of the main container as `NAME=value` or `NAME=secret/key`, then whole secrets.
+/// Checks every variable of the main container as `NAME=value` or `NAME=secret/key`, then whole
+/// secrets.
 #[track_caller]
 fn check_environment(spec: &Value, expect: &[&str]) {
     let main = &pod(spec)["containers"][0];
@@ -68,7 +69,7 @@ fn the_environment_in_the_claims_order() {
         ]}),
         &[NATS, "B=both/k", "A=a/k", "*=z", "*=both"],
     );
-    // One key may become two variables.
+    // One key can become two variables.
     check_environment(
         &json!({"secretRefs": [{"name": "s", "env": [
             {"secretKey": "k", "envName": "A"}, {"secretKey": "k", "envName": "B"},
@@ -133,12 +134,12 @@ fn the_version_is_on_every_manifest_and_on_pods() {
         assert_eq!(manifest["metadata"]["labels"], version, "{name}");
         let pod = &manifest["spec"]["template"]["metadata"]["labels"];
         assert_eq!(*pod, if name == "deployment" { version } else { Value::Null });
-        // The selector must stay as it is: it cannot be changed, and the version will be.
+        // The selector must stay as it is: it cannot be changed, and the version will change.
         if name == "deployment" {
             assert_eq!(manifest["spec"]["selector"], manifests()["deployment"]["spec"]["selector"]);
         }
     }
-    // A tag with nothing that may stand in a label gives none.
+    // A tag with nothing that is allowed in a label gives none.
     let response = run(request(&json!({"image": "worker:___"}), false));
     let service = response.desired.resources["service"].resource.clone().unwrap();
     assert_eq!(Value::Object(service), manifests()["service"]);

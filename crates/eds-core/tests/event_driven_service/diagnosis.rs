@@ -1,5 +1,6 @@
-//! What is said of a service in every state. Each state is checked twice, with manifests that
-//! Crossplane composes itself and with provider-kubernetes Objects: the verdict must be the same.
+//! What is reported about a service in every state. Each state is checked twice, with manifests
+//! that Crossplane composes itself and with provider-kubernetes Objects: the verdict must be the
+//! same.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use super::pods::{waiting, worker};
 use super::{lay, manifests, request, resource, run};
 
-/// What exists of a service. Manifests are laid over those that step 1 desires.
+/// What exists of a service. Manifests are merged over those that step 1 desires.
 #[derive(Clone)]
 pub(super) struct World {
     pub(super) spec: Value,
@@ -50,7 +51,7 @@ impl World {
     }
 }
 
-/// A Deployment: asked for, existing, of the current revision, available.
+/// Returns a Deployment with these counts: desired, existing, of the current revision, available.
 pub(super) fn counts([desired, total, updated, available]: [i64; 4]) -> Option<Value> {
     Some(json!({
         "metadata": {"generation": 3},
@@ -66,7 +67,7 @@ fn conditions(conditions: &Value) -> Value {
     json!({"status": {"conditions": conditions}})
 }
 
-/// A service with one pod that does its work.
+/// Returns a service with one pod that works.
 fn well() -> World {
     World {
         spec: json!({}),
@@ -83,7 +84,7 @@ pub(super) fn with(replicas: [i64; 4], conditions_: &Value) -> World {
     World { deployment: Some(deployment), ..well() }
 }
 
-/// `True Reason` or `False Reason: message (names of what is not ready)`.
+/// Returns `True Reason` or `False Reason: message (names of what is not ready)`.
 fn verdict(response: &RunFunctionResponse) -> String {
     assert_eq!(response.results, []);
     let [condition] = &response.conditions[..] else { panic!("{:?}", response.conditions) };
@@ -160,7 +161,7 @@ fn deployments() {
     check([3, 3, 3, 3], "True Available");
     check([1, 1, 1, 0], "False Progressing: 0 of 1 pods are available (deployment)");
     check([1, 0, 0, 0], "False Progressing: 0 of 1 pods are available (deployment)");
-    // A new revision beside the old one, and alone.
+    // A new revision next to the old one, and alone.
     check(
         [1, 2, 1, 1],
         "False Progressing: 1 pod of an older revision must still end (deployment)",
@@ -172,7 +173,7 @@ fn deployments() {
     check([9, 1, 1, 1], "True Available");
     check([9, 9, 9, 0], "False Progressing: 0 of 9 pods are available (deployment)");
     check([1, 4, 4, 4], "True Available");
-    // By hand, or by an autoscaler that is paused: nothing is asked for, nothing is missing.
+    // By hand, or by a paused autoscaler: nothing is asked for, so nothing is missing.
     check([0, 0, 0, 0], "True ScaledToZero");
 }
 
@@ -182,7 +183,7 @@ fn a_deployment_that_its_controller_has_not_seen() {
     lay(world.deployment.as_mut().unwrap(), &json!({"metadata": {"generation": 4}}));
     check(&world, "False Progressing: the Deployment has just been changed (deployment)");
 
-    // A step of scaling is no change of the pods: Ready all along, up, down, to none and back.
+    // A step of scaling does not change the pods: Ready throughout, up, down, to none and back.
     let check = |min, replicas, expect| {
         let mut world =
             World { spec: json!({"scaling": {"minReplicas": min}}), ..with(replicas, &json!([])) };
@@ -195,7 +196,7 @@ fn a_deployment_that_its_controller_has_not_seen() {
     check(0, [0, 4, 4, 4], "True ScaledToZero");
     check(1, [4, 2, 1, 2], "False Progressing: 1 of 4 pods run the current revision (deployment)");
 
-    // Created, and not yet looked at.
+    // Created, but not yet looked at.
     let mut world = well();
     world.deployment = Some(json!({"metadata": {"generation": 1}, "spec": {"replicas": 1}}));
     super::diagnosis::check(
@@ -206,7 +207,7 @@ fn a_deployment_that_its_controller_has_not_seen() {
 
 #[test]
 fn a_deployment_without_the_counts_that_are_zero() {
-    // At zero replicas the controller leaves all counts out.
+    // At zero replicas the controller omits all counts.
     let mut world = well();
     world.deployment = Some(json!({"spec": {"replicas": 0}, "status": {"observedGeneration": 1}}));
     check(&world, "True ScaledToZero");
@@ -218,7 +219,7 @@ fn minimum_replicas() {
         let spec = json!({"scaling": {"minReplicas": min}});
         check(&World { spec, ..with(replicas, &json!([])) }, expect);
     };
-    // A service that may sleep is well asleep, and while it wakes up.
+    // A service that may sleep is fine asleep, and while it wakes up.
     check(0, [0, 0, 0, 0], "True ScaledToZero");
     check(0, [1, 1, 1, 0], "True Available");
     check(
@@ -228,7 +229,7 @@ fn minimum_replicas() {
     );
     check(3, [9, 9, 9, 2], "False Progressing: 2 of 9 pods are available (deployment)");
     check(3, [9, 9, 9, 3], "True Available");
-    // KEDA has not raised it to the minimum yet.
+    // KEDA has not yet raised it to the minimum.
     check(3, [1, 1, 1, 1], "True Available");
 }
 
@@ -252,7 +253,7 @@ fn a_rollout_that_does_not_get_on() {
     check(&never, &expect);
     // Not even a service that may sleep: this one has failed to wake up.
     check(&World { spec: json!({"scaling": {"minReplicas": 0}}), ..never }, &expect);
-    // A deadline that was missed and made up for.
+    // A deadline that was missed but made up for.
     check(&with([1, 1, 1, 1], &late), "True Available");
     check(&with([9, 9, 9, 3], &late), "True Available");
     let fine = json!([{"type": "Progressing", "status": "True", "message": "is progressing"}]);
@@ -268,7 +269,7 @@ fn pods_that_cannot_be_created() {
         "pods cannot be created: pods \"w\" is forbidden: exceeded quota: q, requested: cpu=1";
     check(&with([1, 0, 0, 0], &quota), &format!("False QuotaExceeded: {said} (deployment)"));
     check(&with([1, 1, 0, 1], &quota), &format!("False QuotaExceeded: {said} (deployment)"));
-    // A service that only cannot grow does its work, and says what is in the way.
+    // A service that merely cannot grow works, and says what is in the way.
     check(&with([9, 3, 3, 3], &quota), &format!("True Available: {said}"));
     check(
         &World { spec: json!({"scaling": {"minReplicas": 4}}), ..with([9, 3, 3, 3], &quota) },
@@ -373,7 +374,7 @@ fn a_cause_outranks_a_symptom() {
 fn pods_are_asked_for_while_something_is_not_settled() {
     let check = |world: &World, expect: bool| {
         let mut asked = run(world.request(true)).required_resources;
-        // What else it asks for is ownership's.
+        // The other requests are about ownership.
         asked.retain(|key, _| !key.starts_with("existing-"));
         let labels = BTreeMap::from([("app.kubernetes.io/name".to_owned(), "worker".to_owned())]);
         let pods = ResourceSelector {
@@ -407,7 +408,7 @@ fn counts_on_the_composite() {
     check(None, json!([null, null]));
 }
 
-/// An observed Object as provider-kubernetes leaves it.
+/// Returns an observed Object as provider-kubernetes leaves it.
 fn observed_object(status: &Value) -> RunFunctionRequest {
     let mut request = well().request(true);
     let object = request.observed.resources["deployment"].resource.clone().unwrap();
@@ -444,8 +445,8 @@ fn objects_that_the_provider_could_not_apply() {
     assert_eq!(verdict(&run(request)), failed.replace("(deployment)", "(deployment, service)"));
 }
 
-/// A ReplicaSet's status keeps the first message of its failure for as long as it fails: one that came
-/// before its ServiceAccount hides a quota.
+/// A ReplicaSet's status keeps the first message of its failure for as long as it fails: one from
+/// before its ServiceAccount existed hides a quota.
 #[test]
 fn a_reason_that_is_over() {
     let message = "pods \"worker-b-\" is forbidden: error looking up service account \
@@ -469,7 +470,7 @@ fn a_reason_that_is_over() {
     );
 }
 
-/// KEDA leaves a paused service alone: at no pod it does nothing, else what it did before.
+/// KEDA leaves a paused service alone: with no pods it does nothing, otherwise what it did before.
 #[test]
 fn a_scaler_that_is_paused() {
     let check = |annotation: &str, value: &str, min: i64, replicas, expect: &str| {
@@ -485,7 +486,7 @@ fn a_scaler_that_is_paused() {
                 "fieldsV1": {"f:metadata": {"f:annotations": {(format!("f:{key}")): {}}}},
             },
         ]);
-        // Paused from the start, KEDA never says more.
+        // If it was paused from the start, KEDA never says more.
         scaled_object["status"]["conditions"] = json!([{"type": "Ready", "status": "Unknown"}]);
         let by = format!(
             "KEDA is paused by the ScaledObject's annotation {key}={value}, written by \

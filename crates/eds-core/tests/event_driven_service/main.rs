@@ -1,5 +1,5 @@
-//! The step of our own, through its one door: what is composed, what is refused, and what is said
-//! of a service in every state it can be in.
+//! Our own step, through its only entry point: what is composed, what is refused, and what is
+//! reported about a service in every possible state.
 
 #![cfg(test)]
 
@@ -17,7 +17,7 @@ use patch_and_transform::protocol::{
 };
 use serde_json::{Value, json};
 
-/// Lays one JSON value over another: objects are joined, anything else is replaced.
+/// Merges one JSON value over another: objects are joined, anything else is replaced.
 fn lay(under: &mut Value, over: &Value) {
     match (under, over) {
         (_, Value::Null) => {}
@@ -42,7 +42,7 @@ fn resources(values: &BTreeMap<&str, Value>) -> BTreeMap<String, Resource> {
     values.iter().map(|(name, value)| ((*name).to_owned(), resource(value))).collect()
 }
 
-/// A composite of claim `worker` in namespace `workers`; `spec` is laid over its own.
+/// Returns a composite of claim `worker` in namespace `workers`; `spec` is merged over its own.
 fn composite(spec: &Value) -> Value {
     let mut composite = json!({
         "apiVersion": "platform.bizmatters.io/v1alpha1",
@@ -57,7 +57,7 @@ fn composite(spec: &Value) -> Value {
     composite
 }
 
-/// What step 1 hands over, as far as this step looks at it.
+/// Returns what step 1 hands over, as far as this step looks at it.
 fn manifests() -> BTreeMap<&'static str, Value> {
     let labels = json!({"app.kubernetes.io/name": "worker"});
     BTreeMap::from([
@@ -110,7 +110,7 @@ fn input(objects: bool) -> Object {
     object(&input)
 }
 
-/// The first run for a composite: nothing exists yet.
+/// Returns the first request for a composite: nothing exists yet.
 fn request(spec: &Value, objects: bool) -> RunFunctionRequest {
     RunFunctionRequest {
         tag: "t".to_owned(),
@@ -122,7 +122,7 @@ fn request(spec: &Value, objects: bool) -> RunFunctionRequest {
 }
 
 /// Runs the step as Crossplane does: again with what it asks for, until it asks for nothing else.
-/// Asked by name, it is shown what of `cluster` has it; the answer for pods comes with the request.
+/// What it asks for by name comes from `cluster`; the pods come with the request.
 fn run_beside(request: &RunFunctionRequest, cluster: &[Value]) -> RunFunctionResponse {
     let mut next = request.clone();
     for _ in 0..5 {
@@ -148,12 +148,12 @@ fn run_beside(request: &RunFunctionRequest, cluster: &[Value]) -> RunFunctionRes
     panic!("it does not come to rest");
 }
 
-/// The same where nothing else is in the cluster.
+/// Does the same with nothing else in the cluster.
 fn run(request: RunFunctionRequest) -> RunFunctionResponse {
     run_beside(&request, &[])
 }
 
-/// The one fatal result. What earlier steps desired comes back untouched.
+/// Checks the one fatal result. What earlier steps desired comes back unchanged.
 #[track_caller]
 fn fatal(request: &RunFunctionRequest) -> String {
     let response = run(request.clone());

@@ -1,4 +1,4 @@
-//! Nothing that the claim did not make is touched, whatever says that it is the claim's.
+//! Nothing that the claim did not create is touched, whatever suggests that it is the claim's.
 
 use patch_and_transform::protocol::{
     ConditionStatus, Ready, RunFunctionRequest, RunFunctionResponse, Severity,
@@ -11,7 +11,7 @@ const UID: &str = "6f9619ff-8b86-d011-b42d-00c04fc964ff";
 const DIRECT: bool = false;
 const OBJECTS: bool = true;
 
-/// A request for a composite that lives in a cluster, whose scaler names its autoscaler.
+/// Returns a request for a composite in a cluster, whose scaler names its autoscaler.
 fn of_a_cluster(objects: bool) -> RunFunctionRequest {
     let mut request = request(&json!({}), objects);
     let composite = request.observed.composite.as_mut().unwrap().resource.as_mut().unwrap();
@@ -22,7 +22,8 @@ fn of_a_cluster(objects: bool) -> RunFunctionRequest {
     request
 }
 
-/// What stands at the name of a desired manifest: the same, with something laid over it.
+/// Returns an existing object with the name of a desired manifest: the same, with something merged
+/// over it.
 fn there(name: &str, over: &Value) -> Value {
     let mut live = manifests()[name].clone();
     lay(&mut live, &json!({"metadata": {"uid": "foreign"}}));
@@ -58,7 +59,7 @@ fn applied_by(manager: &str, operation: &str) -> Value {
     json!({"metadata": {"managedFields": [{"manager": manager, "operation": operation}]}})
 }
 
-/// The Object of a name, as observed with this live manifest.
+/// Returns the Object with a name, observed with this live manifest.
 fn object_of(name: &str, live: &Value) -> Value {
     json!({
         "apiVersion": "kubernetes.crossplane.io/v1alpha2", "kind": "Object",
@@ -67,7 +68,7 @@ fn object_of(name: &str, live: &Value) -> Value {
     })
 }
 
-/// A manifest that was composed for this composite.
+/// Returns a manifest that was composed for this composite.
 fn made(name: &str, objects: bool) -> Value {
     let record = if objects {
         applied_by(&format!("provider-kubernetes/worker-abcde-{name}"), "Apply")
@@ -77,7 +78,7 @@ fn made(name: &str, objects: bool) -> Value {
     there(name, &record)
 }
 
-/// A service that runs: everything is observed, each with its record.
+/// Returns a running service: everything is observed, each with its record.
 fn running(objects: bool) -> RunFunctionRequest {
     let mut request = of_a_cluster(objects);
     for name in manifests().keys() {
@@ -88,7 +89,7 @@ fn running(objects: bool) -> RunFunctionRequest {
     request
 }
 
-/// What is composed: each name, with what the provider may do where that is not everything.
+/// Returns what is composed: each name, with what the provider may do unless that is everything.
 fn composed(response: &RunFunctionResponse) -> Vec<String> {
     let policies = |value: &Value| -> Option<String> {
         let list = value["spec"]["managementPolicies"].as_array()?;
@@ -105,7 +106,8 @@ fn composed(response: &RunFunctionResponse) -> Vec<String> {
 
 const ALL: [&str; 3] = ["deployment", "scaled-object", "service"];
 
-/// What is composed beside what is there, and the claim's sentence; empty where nothing is in the way.
+/// Checks what is composed next to what exists, and the claim's sentence; empty if nothing is in
+/// the way.
 #[track_caller]
 fn check(request: &RunFunctionRequest, cluster: &[Value], compose: &[&str], sentence: &str) {
     let response = run_beside(request, cluster);
@@ -150,7 +152,7 @@ fn nothing_is_composed_before_it_is_known_what_is_there() {
         ];
         assert_eq!(asked, wanted);
         check(&request, &[], &ALL, "");
-        // What is in another namespace, or has another name, is not in the way.
+        // What is in another namespace or has another name is not in the way.
         let elsewhere = there("service", &json!({"metadata": {"namespace": "elsewhere"}}));
         let other = there("service", &json!({"metadata": {"name": "other"}}));
         check(&request, &[elsewhere, other], &ALL, "");
@@ -199,17 +201,17 @@ fn a_deployment_waits_for_its_service_account() {
         if objects {
             let made = object_of("account", &live);
             assert_eq!(observed(&made), ["account", "deployment", "scaled-object", "service"]);
-            // The Object is there, what it shall make is not.
+            // The Object exists, but not what it should create.
             assert_eq!(observed(&object_of("account", &json!({}))), ["account", "service"]);
         } else {
             assert_eq!(observed(&live), ["account", "deployment", "scaled-object", "service"]);
         }
 
-        // Of a service that runs, nothing is taken away because its account is.
+        // Nothing of a running service is taken away because its account is gone.
         let all = ["account", "deployment", "scaled-object", "service"];
         assert_eq!(composed(&run_beside(&with_account(running(objects)), &[])), all);
     }
-    // A rendering without a cluster shows everything at once, also where it makes up a uid.
+    // A rendering without a cluster shows everything at once, even if it makes up a uid.
     let mut offline = with_account(of_a_cluster(DIRECT));
     let composite = offline.observed.composite.as_mut().unwrap().resource.as_mut().unwrap();
     composite["metadata"].as_object_mut().unwrap().remove("creationTimestamp");
@@ -247,7 +249,7 @@ fn a_foreign_object_leaves_the_claim_with_nothing() {
         &[],
         "nothing is composed: ScaledObject worker-scaler in namespace workers exists and was",
     );
-    // The one that KEDA would write over.
+    // The one that KEDA would overwrite.
     both(
         &[autoscaler(&json!({}))],
         &[],
@@ -255,7 +257,7 @@ fn a_foreign_object_leaves_the_claim_with_nothing() {
     );
     let other = controlled_by("ScaledObject", "theirs", "u");
     both(&[autoscaler(&other)], &[], "nothing is composed: HorizontalPodAutoscaler worker in");
-    // The leftover of a scaler of ours that has just gone.
+    // What is left of a scaler of ours that has just been deleted.
     both(&[autoscaler(&controlled_by("ScaledObject", "worker-scaler", "u"))], &ALL, "");
 }
 
@@ -272,7 +274,7 @@ fn what_anybody_can_write_proves_nothing() {
             "crossplane.io/composition-resource-name": "service",
             "crossplane.io/external-name": "worker",
         }}}),
-        // Not the controller, not this composite, another's field.
+        // Not the controller, not this composite, another one's field.
         json!({"metadata": {"ownerReferences": [
             {"kind": "XEventDrivenService", "name": "worker-abcde", "uid": UID},
         ]}}),
@@ -293,10 +295,10 @@ fn what_anybody_can_write_proves_nothing() {
     for over in forged {
         both(&[there("service", &over)], &[], "nothing is composed: Service worker");
     }
-    // The right record of the other form.
+    // The right record in the other form.
     check(&of_a_cluster(DIRECT), &[made("service", OBJECTS)], &[], "nothing is composed: Service");
     check(&of_a_cluster(OBJECTS), &[made("service", DIRECT)], &[], "nothing is composed: Service");
-    // The name of an Object of ours that is not there.
+    // The name of an Object of ours that does not exist.
     check(&of_a_cluster(OBJECTS), &[made("service", OBJECTS)], &[], "nothing is composed: Service");
 }
 
@@ -306,7 +308,7 @@ fn what_was_just_made_is_ours_before_its_object_says_so() {
     let object = object_of("service", &json!({}));
     request.observed.resources.insert("service".to_owned(), resource(&object));
     check(&request, &[made("service", OBJECTS)], &ALL, "");
-    // Not made yet; somebody was faster.
+    // Not created yet; somebody was faster.
     check(
         &request,
         &[there("service", &json!({}))],
@@ -326,7 +328,7 @@ fn handed_over_by_whoever_may_write_it() {
         &[],
         "nothing is composed: Deployment worker in namespace workers exists and was",
     );
-    // It stays: the provider may not delete it. Crossplane itself cannot leave anything.
+    // It stays: the provider may not delete it. Crossplane itself cannot leave anything behind.
     let mut kept = adopted("service");
     lay(&mut kept, &annotated("on-delete", "keep"));
     let all = ["deployment", "scaled-object", "service:Observe+Create+Update"];
@@ -338,7 +340,7 @@ fn handed_over_by_whoever_may_write_it() {
         "nothing is composed: Service worker in namespace workers was not made by this claim and \
             is to be kept (platform.bizmatters.io/on-delete), but Crossplane deletes",
     );
-    // And it is still kept when it has become the claim's.
+    // And it is still kept once it has become the claim's.
     let mut request = running(OBJECTS);
     let mut live = made("service", OBJECTS);
     lay(&mut live, &annotated("on-delete", "keep"));
@@ -355,7 +357,7 @@ fn what_cannot_be_taken_over_says_why() {
             "service" => ("Service", "worker"),
             _ => ("ScaledObject", "worker-scaler"),
         };
-        // Whether it was handed over or not: the advice must not be to hand it over.
+        // Handed over or not, the advice must not be to hand it over.
         for mut live in [there(name, &json!({})), adopted(name)] {
             lay(&mut live, over);
             let sentence = format!(
@@ -422,7 +424,7 @@ fn a_foreign_object_that_appears_later_is_only_looked_at() {
         &["deployment", "scaled-object", "service:Observe"],
         "left alone: Service worker in namespace workers exists and was not made by this claim",
     );
-    // Gone again: the Object's record is of yesterday, and the service is made again.
+    // Deleted since: the Object's record is outdated, and the service is created again.
     check(&request, &[], &ALL, "");
     check(&request, &[adopted("service")], &ALL, "");
     // By the Deployment's name, our scaler would scale a foreign one.
@@ -440,7 +442,7 @@ fn a_foreign_object_that_appears_later_is_only_looked_at() {
         &["deployment", "scaled-object:Observe", "service"],
         "left alone: ScaledObject worker-scaler in",
     );
-    // Its pods are not ours to count.
+    // We must not count its pods.
     let (mut request, mut live) = replaced("deployment");
     lay(&mut live, &json!({"status": {"replicas": 7, "readyReplicas": 7}}));
     let object_ = object_of("deployment", &live);
@@ -452,12 +454,12 @@ fn a_foreign_object_that_appears_later_is_only_looked_at() {
 
 #[test]
 fn composed_directly_and_replaced() {
-    // Controlled by somebody else, it is not among what Crossplane observes.
+    // If somebody else controls it, it is not among what Crossplane observes.
     let mut request = running(DIRECT);
     request.observed.resources.remove("service");
     let live = there("service", &controlled_by("Rollout", "theirs", "u"));
     check(&request, &[live], &["deployment", "scaled-object"], "left alone: Service worker in");
-    // Controlled by nobody it is, and Crossplane would apply it or delete it.
+    // If nobody controls it, it is, and Crossplane would apply or delete it.
     let live = there(
         "service",
         &json!({"metadata": {"annotations": {

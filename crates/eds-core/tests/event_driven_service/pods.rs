@@ -1,16 +1,16 @@
-//! What pods say of a Deployment that is not ready, and when they are listened to.
+//! What pods say about a Deployment that is not ready, and when they are considered.
 
 use serde_json::{Value, json};
 
 use super::diagnosis::{World, check, counts, with};
 use super::lay;
 
-/// A pod with one worker container, or one init container.
+/// Returns a pod with one worker container, or one init container.
 fn pod(name: &str, statuses: &str, container: &Value) -> Value {
     of_revision("b", json!({"metadata": {"name": name}, "status": {statuses: [container]}}))
 }
 
-/// A pod that a ReplicaSet of the Deployment's has made; the template's hash names it.
+/// Returns a pod created by a ReplicaSet of the Deployment; the template's hash names it.
 fn of_revision(hash: &str, mut pod: Value) -> Value {
     let owner = json!({"kind": "ReplicaSet", "name": format!("worker-{hash}"), "uid": "u",
         "controller": true});
@@ -33,7 +33,7 @@ pub(super) fn waiting(reason: &str, message: &str) -> Value {
     json!({"state": {"waiting": {"reason": reason, "message": message}}})
 }
 
-/// The cause that these pods give for a service whose one pod is not available.
+/// Checks the cause that these pods give for a service whose only pod is unavailable.
 #[track_caller]
 fn check_pods(pods: &[Value], expect: &str) {
     let world = World { pods: pods.to_vec(), ..with([1, 1, 1, 0], &json!([])) };
@@ -42,7 +42,7 @@ fn check_pods(pods: &[Value], expect: &str) {
         expect => expect,
     };
     check(&world, &format!("False {expect} (deployment)"));
-    // Nor is it well because it may sleep, if there is a cause.
+    // Nor is it fine because it may sleep, if there is a cause.
     if !expect.starts_with("Progressing") {
         let spec = json!({"scaling": {"minReplicas": 0}});
         check(&World { spec, ..world }, &format!("False {expect} (deployment)"));
@@ -68,7 +68,7 @@ fn images_that_cannot_be_pulled() {
         &[worker(&waiting("ErrImagePull", ""))],
         "ImagePullFailed: image registry.example.com/worker:1 cannot be pulled",
     );
-    // The image that the pod asks for, should the Deployment be behind the claim.
+    // The image that the pod asks for, if the Deployment is behind the claim.
     let mut other = waiting("ErrImagePull", "m");
     other["image"] = json!("worker:typo");
     check_pods(&[worker(&other)], "ImagePullFailed: image worker:typo cannot be pulled: m");
@@ -91,7 +91,7 @@ fn containers_that_cannot_be_started() {
             "ContainerCannotStart: the worker cannot be started: m",
         );
     }
-    // A command that is not there never ran: there is no log to look into.
+    // A command that does not exist never ran: there is no log to look at.
     for reason in ["StartError", "ContainerCannotRun"] {
         let ended = json!({"exitCode": 128, "reason": reason, "message": "exec: no such file"});
         let expect =
@@ -131,14 +131,14 @@ fn containers_that_end() {
         "WorkerCrashing: the worker of pod p ended with exit code 137 (ContainerStatusUnknown); \
             its log says why",
     );
-    // A worker must not end, not even well.
+    // A worker must not end, not even successfully.
     check_pods(
         &[worker(&backing_off(ended(0, "Completed"), 3))],
         "WorkerCrashing: the worker of pod p ended with exit code 0 and was restarted 3 times; its \
          log says why",
     );
     let running = json!({"running": {}});
-    // An init container that is tried again; a worker that runs again may well become ready.
+    // An init container that is retried; a worker that runs again may well become ready.
     let again = json!({"state": running, "lastState": ended(3, "Error"), "restartCount": 2});
     check_pods(
         &[init(&again)],
@@ -146,7 +146,7 @@ fn containers_that_end() {
          2 times; its log says why",
     );
     check_pods(&[worker(&again)], "");
-    // An init container that ended well, at the first try or the second.
+    // An init container that succeeded, at the first attempt or the second.
     check_pods(&[init(&json!({"state": ended(0, "Completed")}))], "");
     check_pods(
         &[init(&json!({"state": ended(0, "Completed"), "lastState": ended(1, "Error")}))],
@@ -180,7 +180,7 @@ fn of_many_failures_the_nearest_to_the_cause() {
     let expect = |name: &str| {
         format!("ImagePullFailed: image registry.example.com/worker:1 cannot be pulled: {name}")
     };
-    // By name, in whichever order they come.
+    // By name, in whatever order they come.
     check_pods(&[failed("b"), failed("a"), failed("c")], &expect("a"));
     check_pods(&[failed("c"), failed("a"), failed("b")], &expect("a"));
     // An init container comes before the worker that waits for it.
@@ -188,7 +188,7 @@ fn of_many_failures_the_nearest_to_the_cause() {
         &[failed("a"), pod("b", "initContainerStatuses", &crashed)],
         "InitContainerFailed: the init container of pod b ended with exit code 1; its log says why",
     );
-    // A pod that is being deleted is of no account.
+    // A pod that is being deleted does not count.
     let mut gone = failed("a");
     gone["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
     check_pods(&[gone.clone()], "");
@@ -201,7 +201,7 @@ fn of_many_failures_the_nearest_to_the_cause() {
     check_pods(&[old.clone(), new.clone()], "");
     check_pods(&[new, old.clone()], "");
     check_pods(&[old], &expect("a"));
-    // What cannot be read is passed over.
+    // What cannot be read is skipped.
     check_pods(&[json!({}), json!({"status": []}), json!({"metadata": 1})], "");
 }
 
@@ -216,16 +216,16 @@ fn one_pod_of_many_that_fails_is_a_hint() {
         &World { spec, ..scaling_up.clone() },
         &format!("False ImagePullFailed: {message} (deployment)"),
     );
-    // In a rollout it is the reason, although the old revision does its work.
+    // During a rollout it is the reason, although the old revision works.
     check(
         &World { deployment: counts([1, 2, 1, 1]), ..scaling_up.clone() },
         &format!("False ImagePullFailed: {message} (deployment)"),
     );
-    // Pods are not looked at once all is well: they were given for an older question.
+    // Pods are not considered once all is well: they were requested for an earlier question.
     check(&World { deployment: counts([1, 1, 1, 1]), ..scaling_up }, "True Available");
 }
 
-/// The labels are anybody's to write; only pods of the Deployment's newest ReplicaSet count, and only
+/// Anybody can write the labels; only pods of the Deployment's newest ReplicaSet count, and only
 /// those that are not over.
 #[test]
 fn pods_that_do_not_count() {
@@ -245,7 +245,7 @@ fn pods_that_do_not_count() {
     check(|p| p["metadata"]["ownerReferences"][0]["name"] = json!("worker-canary-b"), "");
     check(|p| p["metadata"]["ownerReferences"][0]["name"] = json!("other-b"), "");
     check(|p| p["metadata"]["labels"] = json!({}), "");
-    // An older revision's pod may be the youngest: one that was evicted while a rollout stands still.
+    // An older revision's pod may be the youngest: one that was evicted while a rollout was stuck.
     let progressing = |name: &str| {
         json!([{"type": "Progressing", "status": "True",
                 "message": format!("ReplicaSet \"{name}\" is progressing.")}])

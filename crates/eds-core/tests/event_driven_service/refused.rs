@@ -1,4 +1,4 @@
-//! Composites and inputs that nothing is composed from. The sentence names the field.
+//! Composites and inputs from which nothing is composed. The sentence names the field.
 
 use serde_json::{Value, json};
 
@@ -85,7 +85,7 @@ fn what_would_compose_a_wrong_manifest() {
             ),
         );
     }
-    // Characters are counted, not bytes.
+    // Counts characters, not bytes.
     let name = "ä".repeat(57);
     check(
         &json!({"claimRef": {"name": name}}),
