@@ -1,6 +1,7 @@
 //! Claims that may be composed.
 
 use eds_cluster::claims::LiveClaim;
+use kube_object::object::Fields;
 use kube_schema::schema::ValidClaim;
 use patch_and_transform::protocol::{Object, normalize};
 use serde_json::{Value, json};
@@ -31,7 +32,7 @@ impl Claim {
 
     /// The same claim, in this namespace where it names none.
     pub(crate) fn or_in_namespace(self, namespace: &str) -> Self {
-        if self.0.pointer("/metadata/namespace").is_some() {
+        if self.0.at("/metadata/namespace").is_some() {
             return self;
         }
         self.in_namespace(namespace)
@@ -44,7 +45,7 @@ impl Claim {
 
     /// A string of the claim; empty where there is none.
     pub(crate) fn text(&self, pointer: &str) -> &str {
-        self.0.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+        self.0.text(pointer)
     }
 
     /// With numbers as a function's request carries them.

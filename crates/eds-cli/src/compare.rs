@@ -5,6 +5,7 @@
 //! what is still left over, a claim that is gone and a new one are the same under another name where they
 //! have something in common that says so: see [`FEATURES`].
 
+use kube_object::object::Fields;
 use std::collections::HashMap;
 use std::hash::Hash;
 
@@ -66,7 +67,7 @@ pub(crate) fn file(before: Option<CheckedFile>, now: &CheckedFile) -> (Vec<Findi
     let old = before.into_iter().flat_map(|before| before.claims);
     let mut old: Vec<Value> = old.map(|(claim, _)| claim.effective).collect();
     // What had no name was never applied.
-    old.retain(|claim| claim.pointer("/metadata/name").is_some());
+    old.retain(|claim| claim.at("/metadata/name").is_some());
     let mut places: HashMap<Key, Vec<usize>> = HashMap::new();
     for (i, claim) in old.iter().enumerate().rev() {
         places.entry(key(claim)).or_default().push(i);
@@ -182,19 +183,19 @@ fn extend(found: &mut [Vec<Finding>], i: usize, findings: impl IntoIterator<Item
 
 /// What a claim under another name still has, strongest first. Two that share none of it are two services.
 const FEATURES: [fn(&Value) -> Option<Value>; 4] = [
-    |claim| claim.pointer("/metadata/name").cloned(),
+    |claim| claim.at("/metadata/name").cloned(),
     |claim| {
-        let nats = |field: &str| claim.pointer(&format!("/spec/nats/{field}")).cloned();
+        let nats = |field: &str| claim.at(&format!("/spec/nats/{field}")).cloned();
         Some(Value::Array(vec![nats("stream")?, nats("consumer")?]))
     },
     |claim| {
-        let image = claim.pointer("/spec/image")?.as_str()?;
+        let image = claim.at("/spec/image")?.as_str()?;
         let image = image.split('@').next().unwrap_or(image);
         let name = image.rfind('/').map_or(0, |slash| slash + 1);
         let tag = image.get(name..).and_then(|name| name.find(':')).map(|colon| name + colon);
         Some(image.get(..tag.unwrap_or(image.len()))?.into())
     },
-    |claim| claim.pointer("/spec/nats/stream").cloned(),
+    |claim| claim.at("/spec/nats/stream").cloned(),
 ];
 
 /// New claims that no claim before is found for yet.
@@ -245,6 +246,6 @@ fn hidden(claim: &Value, how: &str) -> Finding {
 }
 
 pub(crate) fn key(claim: &Value) -> Key {
-    let text = |field: &str| claim.pointer(&format!("/metadata/{field}")).cloned();
+    let text = |field: &str| claim.at(&format!("/metadata/{field}")).cloned();
     (text("namespace"), text("name"))
 }

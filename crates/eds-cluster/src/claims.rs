@@ -1,5 +1,6 @@
 //! A claim in a run: what it needs before it can work, what it made, and what is left of it.
 
+use kube_object::object::Fields;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -33,7 +34,7 @@ impl Run {
                 _ => {}
             }
         }
-        let text = |pointer| claim.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let text = |pointer| claim.text(pointer);
         let url = text("/spec/nats/url");
         if Endpoint::parse(url, &self.namespace, 4222).is_none() {
             return Ok(());
@@ -65,7 +66,7 @@ impl Run {
 
 /// The Secrets that a claim names. Values say which key they are of.
 fn secrets(claim: &Value, namespace: &str) -> Vec<Value> {
-    let items = |pointer| claim.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+    let items = |pointer| claim.list(pointer);
     let text = |value: &Value, key: &str| -> String {
         value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
     };
@@ -105,7 +106,7 @@ fn secrets(claim: &Value, namespace: &str) -> Vec<Value> {
 pub async fn live(cluster: &Cluster, rendered: &[Value]) -> Result<Vec<Value>> {
     let mut found = Vec::new();
     for manifest in rendered {
-        let text = |pointer| manifest.pointer(pointer).and_then(Value::as_str);
+        let text = |pointer| manifest.at(pointer).and_then(Value::as_str);
         let Some(kind) = Kind::of(manifest) else { continue };
         let name = text("/metadata/name").unwrap_or_default();
         found.extend(cluster.get(kind, text("/metadata/namespace"), name).await?);
@@ -133,11 +134,11 @@ pub async fn left(cluster: &Cluster, namespace: &str, name: &str) -> Result<(Vec
         places.chain([&kinds::COMPOSITE, &kinds::OBJECT].map(|kind| (kind, None, owner.as_str())));
     for (kind, namespace, selector) in places {
         for object in cluster.list(kind, namespace, selector).await? {
-            if kind == &kinds::POD && object.pointer("/metadata/deletionTimestamp").is_some() {
+            if kind == &kinds::POD && object.at("/metadata/deletionTimestamp").is_some() {
                 ending += 1;
                 continue;
             }
-            let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+            let name = object.text("/metadata/name");
             left.push(format!("{} {name}", kind.kind));
         }
     }
@@ -210,7 +211,7 @@ pub async fn claim(cluster: &Cluster, namespace: &str, name: &str) -> Result<Liv
         Err(_) => cluster.list(&kinds::CLAIM, Some(namespace), "").await.unwrap_or_default(),
     };
     let place = |claim: &Value| {
-        let text = |pointer| claim.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let text = |pointer| claim.text(pointer);
         (text("/metadata/namespace").to_owned(), text("/metadata/name").to_owned())
     };
     let others: Vec<(String, String)> = others.iter().map(place).collect();
@@ -246,18 +247,9 @@ pub async fn is_ready(
     limit: Duration,
 ) -> Result<bool> {
     let ready = cluster.watch_until(kind, Some(namespace), name, limit, |object| {
-        condition_is(object?, "Ready", "True").then_some(())
+        object?.is("Ready").then_some(())
     });
     Ok(ready.await?.is_some())
-}
-
-/// Whether a condition of an object has this status.
-#[must_use]
-pub fn condition_is(object: &Value, type_: &str, status: &str) -> bool {
-    let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
-    let is = |c: &&Value| c.get("type").and_then(Value::as_str) == Some(type_);
-    let found = conditions.into_iter().flatten().find(is);
-    found.is_some_and(|c| c.get("status").and_then(Value::as_str) == Some(status))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What is kept of a run that failed: objects, events and logs, as files.
 
+use kube_object::object::Fields;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -72,9 +73,9 @@ async fn logs(
     write: &impl Fn(&str, &str) -> Result<()>,
 ) -> Result<()> {
     for pod in pods {
-        let name = pod.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        let name = pod.text("/metadata/name");
         let containers = ["/spec/initContainers", "/spec/containers"];
-        let containers = containers.iter().filter_map(|path| pod.pointer(path)?.as_array());
+        let containers = containers.iter().filter_map(|path| pod.at(path)?.as_array());
         for container in containers.flatten().filter_map(|c| c.get("name")?.as_str()) {
             for (previous, suffix) in [(false, "log"), (true, "previous.log")] {
                 let log = cluster.logs(namespace, name, container, lines, previous).await;

@@ -1,5 +1,6 @@
 //! Port-forwards: a port of a pod, on a port of the loopback interface.
 
+use kube_object::object::Fields;
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result, anyhow};
@@ -82,21 +83,20 @@ async fn carry(pods: &Api<Pod>, pod: &str, port: u16, mut local: TcpStream) {
 
 /// The name of a Service's port, empty where it has none; none where there is no such port.
 fn port_name(service: &Value, port: u16) -> Option<String> {
-    let ports = service.pointer("/spec/ports")?.as_array()?;
+    let ports = service.at("/spec/ports")?.as_array()?;
     let found = ports.iter().find(|p| p.get("port") == Some(&Value::from(port)))?;
-    Some(found.get("name").and_then(Value::as_str).unwrap_or_default().to_owned())
+    Some(found.text("/name").to_owned())
 }
 
 /// A ready pod of an EndpointSlice, and its number for the port of this name.
 fn ready_pod(slice: &Value, port_name: &str) -> Option<(String, u16)> {
     let ports = slice.get("ports")?.as_array()?;
-    let named = |p: &&Value| p.get("name").and_then(Value::as_str).unwrap_or_default() == port_name;
+    let named = |p: &&Value| p.text("/name") == port_name;
     let port = ports.iter().find(named)?.get("port")?.as_u64()?;
     let endpoints = slice.get("endpoints")?.as_array()?;
     // Absent means ready (`discovery/v1` EndpointConditions).
-    let ready = |e: &&Value| e.pointer("/conditions/ready") != Some(&Value::Bool(false));
-    let pod =
-        endpoints.iter().filter(ready).find_map(|e| e.pointer("/targetRef/name")?.as_str())?;
+    let ready = |e: &&Value| e.at("/conditions/ready") != Some(&Value::Bool(false));
+    let pod = endpoints.iter().filter(ready).find_map(|e| e.at("/targetRef/name")?.as_str())?;
     Some((pod.to_owned(), u16::try_from(port).ok()?))
 }
 

@@ -1,6 +1,7 @@
 //! What the pods of a claim print, kept beyond the pods: those that scaling removes take their logs
 //! with them.
 
+use kube_object::object::Fields;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -47,8 +48,8 @@ impl Lines {
     pub async fn look(&mut self) -> Result<()> {
         let here = Some(self.namespace.as_str());
         for pod in self.cluster.list(&kinds::POD, here, &self.selector).await? {
-            let name = pod.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-            let begun = pod.pointer("/status/phase").and_then(Value::as_str) != Some("Pending");
+            let name = pod.text("/metadata/name");
+            let begun = pod.at("/status/phase").and_then(Value::as_str) != Some("Pending");
             if begun && !self.followers.contains_key(name) {
                 let follower = follow(
                     self.cluster.clone(),
@@ -126,7 +127,7 @@ async fn follow(
 }
 
 fn restarts(pod: &Value, container: &str) -> Option<u64> {
-    let statuses = pod.pointer("/status/containerStatuses")?.as_array()?;
+    let statuses = pod.at("/status/containerStatuses")?.as_array()?;
     let is_containers = |s: &&Value| s.get("name").and_then(Value::as_str) == Some(container);
     statuses.iter().find(is_containers)?.get("restartCount")?.as_u64()
 }

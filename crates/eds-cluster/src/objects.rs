@@ -5,6 +5,7 @@ use kube::api::{
     ApiResource, DeleteParams, DynamicObject, GetParams, ListParams, Patch, PatchParams, PostParams,
 };
 use kube::core::{Request, Resource};
+use kube_object::object::Fields;
 use serde_json::{Value, json};
 
 use crate::client::{Cluster, if_there};
@@ -101,7 +102,7 @@ impl Cluster {
     pub async fn events(&self, namespace: &str) -> Result<Vec<Value>> {
         let mut events = self.list(&kinds::EVENT, Some(namespace), "").await?;
         let time = |event: &Value| {
-            let text = |at: &str| event.pointer(at).and_then(Value::as_str).unwrap_or_default();
+            let text = |at: &str| event.text(at);
             let times = ["/series/lastObservedTime", "/lastTimestamp", "/eventTime"].map(text);
             // Times of this form sort as text; only one of them may be there.
             times.into_iter().max().unwrap_or_default().to_owned()
@@ -138,7 +139,7 @@ impl Cluster {
     /// A kind that is not in [`kinds`], a [`Refused`](crate::Refused), or no answer.
     pub async fn create(&self, object: &Value) -> Result<Value> {
         let kind = Kind::of(object).ok_or_else(|| anyhow!("this kind is not known here"))?;
-        let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str);
+        let namespace = object.at("/metadata/namespace").and_then(Value::as_str);
         let how =
             PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         let create = kind.requests(namespace).create(&how, serde_json::to_vec(object)?);
@@ -185,7 +186,7 @@ impl Cluster {
         let create = create.create(&PostParams::default(), serde_json::to_vec(&review)?);
         let answer = self.ask(create).await;
         let answer = answer.context("cannot ask what others may do (SubjectAccessReview)")?;
-        Ok(answer.pointer("/status/allowed").and_then(Value::as_bool) == Some(true))
+        Ok(answer.at("/status/allowed").and_then(Value::as_bool) == Some(true))
     }
 }
 
@@ -195,7 +196,7 @@ fn address(object: &Value) -> Result<(&'static Kind, Option<&str>, &str)> {
         let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
         bail!("{} ({}) is no kind that is known here", text("kind"), text("apiVersion"));
     };
-    let name = object.pointer("/metadata/name").and_then(Value::as_str);
+    let name = object.at("/metadata/name").and_then(Value::as_str);
     let name = name.ok_or_else(|| anyhow!("a {} without metadata.name", kind.kind))?;
-    Ok((kind, object.pointer("/metadata/namespace").and_then(Value::as_str), name))
+    Ok((kind, object.at("/metadata/namespace").and_then(Value::as_str), name))
 }

@@ -1,6 +1,7 @@
 //! A command that runs once, in a pod like those of a Deployment: same image, environment and rights,
 //! so it sees what they see.
 
+use kube_object::object::Fields;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -53,7 +54,7 @@ pub async fn run(
 
 /// The pod: without what keeps a service running, and without the labels that make a pod part of it.
 fn pod(deployment: &Value, name: &str, args: &[&str]) -> Option<Value> {
-    let mut spec = deployment.pointer("/spec/template/spec")?.as_object()?.clone();
+    let mut spec = deployment.object("/spec/template/spec")?.clone();
     let mut container = spec.get("containers")?.get(0)?.as_object()?.clone();
     for key in ["command", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "ports"]
     {
@@ -64,7 +65,7 @@ fn pod(deployment: &Value, name: &str, args: &[&str]) -> Option<Value> {
     spec.insert("containers".to_owned(), json!([container]));
     spec.insert("restartPolicy".to_owned(), json!("Never"));
     spec.remove("initContainers");
-    let namespace = deployment.pointer("/metadata/namespace")?;
+    let namespace = deployment.at("/metadata/namespace")?;
     let labels = json!({"app.kubernetes.io/managed-by": "eds"});
     Some(json!({
         "apiVersion": "v1", "kind": "Pod",
@@ -75,13 +76,13 @@ fn pod(deployment: &Value, name: &str, args: &[&str]) -> Option<Value> {
 
 /// Whether a pod's one container ended well, and how; none while it has not.
 fn how(pod: &Value) -> Option<(bool, String)> {
-    let succeeded = match pod.pointer("/status/phase")?.as_str()? {
+    let succeeded = match pod.at("/status/phase")?.as_str()? {
         "Succeeded" => true,
         "Failed" => false,
         _ => return None,
     };
-    let code = pod.pointer("/status/containerStatuses/0/state/terminated/exitCode");
-    let reason = pod.pointer("/status/reason").and_then(Value::as_str).unwrap_or("was ended");
+    let code = pod.at("/status/containerStatuses/0/state/terminated/exitCode");
+    let reason = pod.at("/status/reason").and_then(Value::as_str).unwrap_or("was ended");
     let how = code.map_or_else(|| reason.to_owned(), |code| format!("ended with status {code}"));
     Some((succeeded, how))
 }

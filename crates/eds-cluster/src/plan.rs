@@ -2,6 +2,7 @@
 //! what others have written, are what they are.
 
 use anyhow::{Result, anyhow};
+use kube_object::object::Fields;
 use serde_json::{Map, Value, json};
 
 use crate::client::{Cluster, Refused};
@@ -31,8 +32,7 @@ const ASKER: &str = "eds-diff";
 /// Where the object cannot be read, or the API server does not answer.
 pub async fn plan(cluster: &Cluster, manifest: &Value) -> Result<Plan> {
     let kind = Kind::of(manifest).ok_or_else(|| anyhow!("this kind is not known here"))?;
-    let text =
-        |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let text = |pointer: &str| manifest.text(pointer);
     let live = cluster.get(kind, Some(text("/metadata/namespace")), text("/metadata/name")).await?;
     let Some(live) = live else {
         return Ok(Plan { live: None, after: manifest.clone(), is_claims: false, refused: None });
@@ -54,7 +54,7 @@ pub async fn plan(cluster: &Cluster, manifest: &Value) -> Result<Plan> {
 
 /// Who has applied an object for a claim.
 pub(crate) fn applier(live: &Value) -> Option<&str> {
-    let records = live.pointer("/metadata/managedFields").and_then(Value::as_array);
+    let records = live.at("/metadata/managedFields").and_then(Value::as_array);
     let applied =
         records.into_iter().flatten().filter(|r| r.get("operation") == Some(&json!("Apply")));
     let mut managers = applied.filter_map(|record| record.get("manager")?.as_str());
@@ -68,12 +68,12 @@ fn as_composed(manifest: &Value, live: &Value) -> Value {
         return composed;
     };
     for field in ["generateName", "ownerReferences"] {
-        if let Some(value) = live.pointer(&format!("/metadata/{field}")) {
+        if let Some(value) = live.at(&format!("/metadata/{field}")) {
             metadata.insert(field.to_owned(), value.clone());
         }
     }
     for field in ["labels", "annotations"] {
-        let there = live.pointer(&format!("/metadata/{field}")).and_then(Value::as_object);
+        let there = live.object(&format!("/metadata/{field}"));
         let own = there.into_iter().flatten().filter(|(key, _)| key.starts_with("crossplane.io/"));
         let own: Map<String, Value> =
             own.map(|(key, value)| (key.clone(), value.clone())).collect();

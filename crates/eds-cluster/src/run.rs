@@ -7,6 +7,7 @@
 //! The body may end well, fail, panic, or be ended by SIGINT, SIGTERM or SIGHUP; what comes after it
 //! is the same. A second signal ends the cleaning up, too, and says what is left.
 
+use kube_object::object::Fields;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use futures_util::FutureExt;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 
@@ -166,7 +167,7 @@ impl Run {
     async fn delete_claims(&self) -> Result<()> {
         let namespace = Some(self.namespace.as_str());
         for claim in self.cluster.list(&kinds::CLAIM, namespace, "").await? {
-            let name = claim.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+            let name = claim.text("/metadata/name");
             self.cluster.delete(&kinds::CLAIM, namespace, name).await?;
         }
         let of_claims = format!("crossplane.io/claim-namespace={}", self.namespace);

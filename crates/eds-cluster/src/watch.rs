@@ -1,5 +1,6 @@
 //! Waits: for what becomes of one object, and for anything that is asked for again and again.
 
+use kube_object::object::Fields;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -54,10 +55,10 @@ impl Cluster {
         let look = requests.list(&ListParams::default().fields(&field));
         let list = if_there(self.ask(look).await).with_context(what)?;
         let Some(list) = list else { return Ok(judge(None)) };
-        if let Some(found) = judge(list.pointer("/items/0")) {
+        if let Some(found) = judge(list.at("/items/0")) {
             return Ok(Some(found));
         }
-        let version = list.pointer("/metadata/resourceVersion").and_then(Value::as_str);
+        let version = list.at("/metadata/resourceVersion").and_then(Value::as_str);
         let how = WatchParams::default().fields(&field).timeout(60).disable_bookmarks();
         let watch = requests.watch(&how, version.unwrap_or_default())?;
         let events = self.client.request_events::<Value>(watch).await;

@@ -1,6 +1,7 @@
 //! The manifests of workers that run in a namespace. Secrets are read by name only.
 
 use anyhow::Result;
+use kube_object::object::Fields;
 use serde_json::Value;
 
 use crate::client::{Cluster, Refused};
@@ -42,7 +43,7 @@ pub async fn workers(cluster: &Cluster, namespace: &str, name: Option<&str>) -> 
     let mut made = 0;
     for kind in WORKLOADS {
         for object in found.read(kind, cluster.list(kind, Some(namespace), "").await)? {
-            let own = object.pointer("/metadata/name").and_then(Value::as_str);
+            let own = object.at("/metadata/name").and_then(Value::as_str);
             if name.is_some_and(|name| own != Some(name)) {
                 continue;
             }

@@ -1,5 +1,6 @@
 //! `eds render`: what a claim becomes, without a cluster.
 
+use kube_object::object::Fields;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
@@ -128,7 +129,7 @@ fn is_plainly_fine(api: &Api, checked: &CheckedFile, results: &[Result<Shown>]) 
     let names_server = |claim: &Value| {
         ["url", "monitoringEndpoint"].iter().any(|field| {
             let default = format!("/properties/spec/properties/nats/properties/{field}/default");
-            claim.pointer(&format!("/spec/nats/{field}")) != schema.pointer(&default)
+            claim.at(&format!("/spec/nats/{field}")) != schema.at(&default)
         })
     };
     !checked.findings.iter().any(is_error)

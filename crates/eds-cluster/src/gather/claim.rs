@@ -3,6 +3,7 @@
 use anyhow::Result;
 use eds_verify::claim::secrets::{Found, Secret};
 use eds_verify::claim::{ClaimFacts, Log};
+use kube_object::object::Fields;
 use serde_json::Value;
 
 use super::reader::Reader;
@@ -77,7 +78,7 @@ pub async fn claim(
 async fn secrets(cluster: &Cluster, claim: &Value, namespace: &str) -> Result<Vec<Secret>> {
     let mut names: Vec<&str> = ["/spec/secretRefs", "/spec/imagePullSecrets"]
         .iter()
-        .filter_map(|pointer| claim.pointer(pointer)?.as_array())
+        .filter_map(|pointer| claim.at(pointer)?.as_array())
         .flatten()
         .map(|secret| at(secret, "/name"))
         .collect();
@@ -107,13 +108,13 @@ async fn logs(cluster: &Cluster, namespace: &str, pods: &[Value]) -> Vec<Log> {
     let mut logs = Vec::new();
     for pod in pods {
         let statuses = ["/status/initContainerStatuses", "/status/containerStatuses"];
-        let statuses = statuses.iter().filter_map(|pointer| pod.pointer(pointer)?.as_array());
+        let statuses = statuses.iter().filter_map(|pointer| pod.at(pointer)?.as_array());
         for status in statuses.flatten() {
-            let number = |pointer| status.pointer(pointer).and_then(Value::as_i64);
+            let number = |pointer| status.integer(pointer);
             let ended = number("/state/terminated/exitCode");
             let before = number("/lastState/terminated/exitCode");
-            let waits = status.pointer("/state/waiting").is_some();
-            let runs = status.pointer("/state/running").is_some();
+            let waits = status.at("/state/waiting").is_some();
+            let runs = status.at("/state/running").is_some();
             let is_ready = status.get("ready") == Some(&Value::Bool(true));
             let previous = ended.is_none() && waits && before.is_some();
             let failed = ended.is_some_and(|code| code != 0) || previous || (runs && !is_ready);

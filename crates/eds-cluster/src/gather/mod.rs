@@ -9,6 +9,7 @@ pub use platform::{NatsAddress, platform};
 
 use anyhow::Result;
 use eds_verify::{Endpoint, composition, scaler};
+use kube_object::object::Fields;
 use serde_json::{Value, json};
 
 use crate::client::Cluster;
@@ -44,7 +45,7 @@ pub async fn compositions(
 
 /// The string at a JSON pointer; empty where there is none.
 fn at<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    object.text(pointer)
 }
 
 /// What KEDA will see for a claim, asked of the live NATS. `claim` has its defaults.
@@ -52,9 +53,7 @@ fn at<'a>(object: &'a Value, pointer: &str) -> &'a str {
 /// # Errors
 /// When something cannot be read. What NATS answers is a fact, also where it is a refusal.
 pub async fn scaler(cluster: &Cluster, claim: &Value) -> Result<scaler::ScalerFacts> {
-    let text = |value: &Value, pointer: &str| -> String {
-        value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
-    };
+    let text = |value: &Value, pointer: &str| -> String { value.text(pointer).to_owned() };
     let namespace = text(claim, "/metadata/namespace");
     let name = text(claim, "/metadata/name");
     let here = Some(namespace.as_str());
@@ -88,9 +87,7 @@ pub async fn scaler(cluster: &Cluster, claim: &Value) -> Result<scaler::ScalerFa
         events,
         ..scaler::ScalerFacts::default()
     };
-    if let Some(trigger) =
-        scaled_object.as_ref().and_then(|s| s.pointer("/spec/triggers/0/metadata"))
-    {
+    if let Some(trigger) = scaled_object.as_ref().and_then(|s| s.at("/spec/triggers/0/metadata")) {
         let endpoint = text(trigger, "/natsServerMonitoringEndpoint");
         if let Some(endpoint) = Endpoint::parse(&endpoint, "keda", 80) {
             ask(&reader, &endpoint, trigger, &mut facts).await?;
@@ -124,7 +121,7 @@ async fn ask(
     facts.service = reader.get(&kinds::SERVICE, Some(namespace), service).await?;
     let question = nats::jsz(account);
     let Some(asked) = reader.monitoring(endpoint, &question).await? else { return Ok(()) };
-    let servers = asked.pointer("/body/meta_cluster/cluster_size").and_then(Value::as_i64);
+    let servers = asked.integer("/body/meta_cluster/cluster_size");
     let is_answer = asked.get("code").and_then(Value::as_u64) == Some(200);
     let body = asked.get("body").cloned().unwrap_or_default();
     facts.asked = Some(asked);
@@ -152,7 +149,7 @@ async fn nodes(
     server: &Value,
 ) -> Result<Vec<Value>> {
     let list = |pointer: &str| -> Vec<String> {
-        let items = server.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+        let items = server.list(pointer);
         items.filter_map(Value::as_str).map(str::to_owned).collect()
     };
     let advertised = list("/connect_urls");
@@ -165,7 +162,7 @@ async fn nodes(
         let label = host.split('.').next().unwrap_or_default();
         // An advertised address is a pod's own; any other is its name under the headless Service.
         let pod = pods.iter().find_map(|pod| {
-            let text = |pointer| pod.pointer(pointer).and_then(Value::as_str);
+            let text = |pointer| pod.at(pointer).and_then(Value::as_str);
             let name = text("/metadata/name")?;
             (name == label || text("/status/podIP") == Some(&host)).then(|| name.to_owned())
         });

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use eds_verify::{Endpoint, platform};
+use kube_object::object::Fields;
 use platform::packages::Right;
 use serde_json::{Value, json};
 
@@ -98,7 +99,7 @@ async fn nats_facts(cluster: &Cluster, address: &NatsAddress) -> Result<platform
     }
     facts.pods = pods(&reader, &facts).await?;
     // Without a ready pod nobody answers, and the proxy would only say so late.
-    let is_up = facts.pods.iter().any(|pod| crate::claims::condition_is(pod, "Ready", "True"));
+    let is_up = facts.pods.iter().any(|pod| pod.is("Ready"));
     let is_known = !reader.has_refused(kinds::POD.plural);
     if let (Some(_), Some(endpoint), true) = (&facts.headless, &facts.monitor, is_up || !is_known) {
         facts.health = reader.monitoring(endpoint, "/healthz").await?;
@@ -119,7 +120,7 @@ async fn pods(reader: &Reader<'_>, facts: &platform::nats::NatsFacts) -> Result<
     }
     let mut pods: Vec<Value> = Vec::new();
     for (endpoint, service) in wanted {
-        let labels = service.pointer("/spec/selector").and_then(Value::as_object);
+        let labels = service.object("/spec/selector");
         let pair = |(key, value): (&String, &Value)| Some(format!("{key}={}", value.as_str()?));
         let selector: Vec<String> = labels.into_iter().flatten().filter_map(pair).collect();
         if selector.is_empty() {
@@ -176,7 +177,7 @@ async fn rights(
         all(at(provider, "/metadata/name"), &account(pod, pod));
     }
     let crossplane = platform::crossplane::core(deployments);
-    let crossplane = crossplane.map(|d| account(d, d.pointer("/spec/template").unwrap_or(d)));
+    let crossplane = crossplane.map(|d| account(d, d.at("/spec/template").unwrap_or(d)));
     if let Some(who) = &crossplane {
         let is_direct = compositions.ours().any(|c| !by_provider(c));
         if is_direct {

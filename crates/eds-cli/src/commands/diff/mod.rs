@@ -2,6 +2,7 @@
 
 mod given;
 
+use kube_object::object::Fields;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -193,15 +194,14 @@ fn live(args: &Args, after: &[Value]) -> Result<Diff> {
     })?;
     let mut all = Diff::default();
     for (Plan { live, after: would_be, is_claims, refused }, manifest) in plans.iter().zip(after) {
-        let text =
-            |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let text = |pointer: &str| manifest.text(pointer);
         let what =
             format!("{} {}/{}", text("/kind"), text("/metadata/namespace"), text("/metadata/name"));
         let base = if refused.is_some() { Base::Manifests } else { Base::Live };
         if let Some(live) = live.as_ref().filter(|_| !is_claims) {
             let obstacle = manifest.as_object().zip(live.as_object());
             let obstacle = obstacle.and_then(|(manifest, live)| obstacle_of(manifest, live));
-            let annotation = live.pointer("/metadata/annotations").and_then(|a| a.get(ADOPT));
+            let annotation = live.at("/metadata/annotations").and_then(|a| a.get(ADOPT));
             let handed_over = annotation.and_then(Value::as_str) == Some(claim_of(manifest));
             match (obstacle, handed_over) {
                 (Some(why), _) => {
@@ -225,7 +225,7 @@ fn live(args: &Args, after: &[Value]) -> Result<Diff> {
 
 /// The claim that a manifest is of.
 fn claim_of(manifest: &Value) -> &str {
-    let label = manifest.pointer("/metadata/labels/app.kubernetes.io~1name");
+    let label = manifest.at("/metadata/labels/app.kubernetes.io~1name");
     label.and_then(Value::as_str).unwrap_or_default()
 }
 

@@ -1,5 +1,7 @@
 //! `eds verify deployment`: a claim becomes its four manifests in the cluster, and goes again.
 
+use kube_object::object::Fields;
+use kube_object::rollout::Replicas;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -157,7 +159,7 @@ impl Verification<'_> {
             Some(namespace),
             self.name(),
             limit,
-            |deployment| is_rolled_out(deployment?).then_some(()),
+            |deployment| Replicas::of(deployment?).are_rolled_out().then_some(()),
         );
         if pods.await?.is_none() {
             let cause = format!("not after {} s{}", limit.as_secs(), self.claim_message().await);
@@ -225,18 +227,9 @@ impl Verification<'_> {
     async fn claim_message(&self) -> String {
         let here = Some(self.run.namespace.as_str());
         let claim = self.run.cluster.get(&kinds::CLAIM, here, self.name()).await.ok().flatten();
-        let message = claim.as_ref().and_then(|c| c.pointer("/status/message")?.as_str());
+        let message = claim.as_ref().and_then(|c| c.at("/status/message")?.as_str());
         message.map_or_else(String::new, |message| format!("; the claim says: {message}"))
     }
-}
-
-/// All pods are of the current revision and available.
-fn is_rolled_out(deployment: &Value) -> bool {
-    let number = |pointer| deployment.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
-    let wanted = deployment.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
-    let counts = ["/status/replicas", "/status/updatedReplicas", "/status/availableReplicas"];
-    number("/status/observedGeneration") >= number("/metadata/generation")
-        && counts.iter().all(|pointer| number(pointer) == wanted)
 }
 
 fn seconds(time: Duration) -> String {

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use eds_cluster::{Cluster, Run, claims, gather, kinds};
 use eds_verify::{Check, Report, scaler};
+use kube_object::object::Fields;
 
 use crate::Outcome;
 use crate::cluster::{ClusterArgs, RunArgs};
@@ -60,10 +61,7 @@ async fn example(run: &Run, given: Given, args: &Args) -> Result<Report> {
     // The autoscaler looks at the metric some seconds after KEDA has made it.
     let settled = Cluster::until(limit, std::time::Duration::from_secs(1), async || {
         let facts = gather::scaler(cluster, claim.value()).await?;
-        let has_spoken = facts
-            .hpa
-            .as_ref()
-            .is_some_and(|hpa| claims::condition_is(hpa, "ScalingActive", "True"));
+        let has_spoken = facts.hpa.as_ref().is_some_and(|hpa| hpa.is("ScalingActive"));
         Ok(has_spoken.then_some(facts))
     });
     let facts = match settled.await? {

@@ -1,5 +1,6 @@
 //! The reference worker as a claim of a run's own: what the functional and the autoscaling test share.
 
+use kube_object::object::Fields;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -128,7 +129,7 @@ impl<'a> Worker<'a> {
             ));
         }
         let claim = cluster.get(&kinds::CLAIM, Some(namespace), CLAIM).await?;
-        let said = claim.as_ref().and_then(|claim| claim.pointer("/status/message")?.as_str());
+        let said = claim.as_ref().and_then(|claim| claim.at("/status/message")?.as_str());
         let said = said.unwrap_or("the claim does not say why");
         let cause = format!("not within {} s: {said}", limit.as_secs());
         Ok(Check::failed(
@@ -164,13 +165,13 @@ impl<'a> Worker<'a> {
         let deployment =
             self.run.cluster.get(&kinds::DEPLOYMENT, here, CLAIM).await?.unwrap_or_default();
         let claim = self.run.cluster.get(&kinds::CLAIM, here, CLAIM).await?.unwrap_or_default();
-        let number = |pointer| deployment.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+        let number = |pointer| u64::try_from(deployment.number(pointer)).unwrap_or(0);
         let sample = Sample {
             seconds: self.published.elapsed().as_secs_f64(),
             lag: info.num_pending + info.num_ack_pending as u64,
             replicas: number("/spec/replicas"),
             ready: number("/status/readyReplicas"),
-            claim_ready: claims::condition_is(&claim, "Ready", "True"),
+            claim_ready: claim.is("Ready"),
         };
         self.facts.samples.push(sample.clone());
         Ok(sample)
