@@ -1,8 +1,8 @@
-//! Requests whose messages are on their way: how many there may be, and which one goes when there is
-//! one too many, or when others wait for the memory that it holds.
+//! Requests whose messages are still arriving: how many there may be, and which one is ended when
+//! there is one too many, or when others are waiting for the memory that it holds.
 //!
-//! A client that is served sends its message in milliseconds. Whoever fills the places with streams
-//! that are never finished loses the oldest of them.
+//! A well-behaved client sends its message in milliseconds. A client that fills the places with
+//! unfinished streams loses the oldest of them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,32 +10,32 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-/// On all connections together. A stream takes some 10 KiB.
+/// On all connections together. A stream uses some 10 KiB.
 pub(crate) const MAX: usize = 1000;
 
-/// For so long a message may arrive while others wait for its memory.
+/// How long a message may keep arriving while others wait for its memory.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 struct Entry {
-    /// Whose memory it holds, the large lane's or the other's, and since when.
+    /// Whether it holds memory of the large lane or of the other one, and since when.
     holds: Option<(bool, Instant)>,
-    /// Dropped, it ends the request.
+    /// Dropping it ends the request.
     _end: oneshot::Sender<()>,
 }
 
 #[derive(Debug, Default)]
 struct Open {
     next: u64,
-    /// By age.
+    /// Ordered by age.
     entries: BTreeMap<u64, Entry>,
 }
 
-/// The requests that arrive.
+/// The arriving requests.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Arrivals(Arc<Mutex<Open>>);
 
-/// One of them, until it is dropped.
+/// One of them, until dropped.
 #[derive(Debug)]
 pub(crate) struct Arrival {
     arrivals: Arrivals,
@@ -49,7 +49,7 @@ impl Arrivals {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a new request, if need be the oldest one's.
+    /// Returns a place for a new request, taking the oldest one's if necessary.
     pub(crate) fn enter(&self) -> Arrival {
         let (end, ended) = oneshot::channel();
         let mut open = self.open();
@@ -63,7 +63,8 @@ impl Arrivals {
         Arrival { arrivals: self.clone(), number, ended }
     }
 
-    /// Somebody waits for a lane's memory: the oldest that holds some has had its time.
+    /// Ends the oldest request that holds memory of a lane, if its time is up, because others are
+    /// waiting for it.
     pub(crate) fn give_way(&self, large: bool) {
         let mut open = self.open();
         let slow = open.entries.iter().find(|(_, entry)| {
@@ -76,7 +77,7 @@ impl Arrivals {
 }
 
 impl Arrival {
-    /// It holds memory of this lane from now on.
+    /// Records that it now holds memory of this lane.
     pub(crate) fn holds(&self, large: bool) {
         if let Some(entry) = self.arrivals.open().entries.get_mut(&self.number) {
             entry.holds = Some((large, Instant::now()));

@@ -1,9 +1,9 @@
-//! A request's body, read only as fast as its message may take memory.
+//! A request's body, read only as fast as there is memory for its message.
 //!
-//! gRPC sends a message's length before the message. It is looked at here, before any more is read:
-//! a message that is too large is refused, and one that does not fit at the moment waits in the
-//! client and in HTTP/2's window. A body that does not arrive in time is given up, and sooner when
-//! others wait for its memory.
+//! gRPC sends a message's length before the message. It is checked here, before any more is read: a
+//! message that is too large is refused, and one that does not fit at the moment waits in the
+//! client and in HTTP/2's window. A body that does not arrive in time is given up, sooner if others
+//! are waiting for its memory.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,17 +20,17 @@ use crate::arrivals::{Arrival, GRACE};
 use crate::limits::{ORDINARY, Taken};
 use crate::runner::Shared;
 
-/// How long a client may take to send a message, the wait for memory not counted.
+/// How long a client may take to send a message, not counting the wait for memory.
 const ARRIVAL: Duration = Duration::from_secs(30);
 
-/// Messages up to this size take memory when they are there: what is on its way is bounded by the number
-/// of arrivals. So they wait for nobody who sends slowly.
+/// Messages up to this size take memory only once they have arrived: the number of arrivals bounds
+/// how much can be in transit. So they never wait for a slow sender.
 const SMALL: usize = 8 << 10;
 
 /// A compression flag and four bytes of length.
 const PREFIX: usize = 5;
 
-/// The memory of a message, from its first byte until whoever holds this is done with it.
+/// The memory of a message, from its first byte until the holder is done with it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ticket(Arc<Mutex<Option<Taken>>>);
 
@@ -39,7 +39,7 @@ impl Ticket {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(taken);
     }
 
-    /// What was taken for the message.
+    /// Returns what was taken for the message.
     pub(crate) fn take(&self) -> Option<Taken> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -54,12 +54,12 @@ pub(crate) struct Gated {
     max_message: usize,
     ticket: Ticket,
     prefix: Vec<u8>,
-    /// Bytes of the message, and how many of them are still to come.
+    /// The length of the message, and how many of its bytes are still to come.
     length: usize,
     missing: usize,
-    /// Until the whole message is there.
+    /// Present until the whole message has arrived.
     arrival: Option<Arrival>,
-    /// Read, but not to be passed on before the memory is there.
+    /// Data that has been read, but not passed on until there is memory.
     held: Option<Bytes>,
     taking: Option<Taking>,
     overdue: Pin<Box<Sleep>>,
@@ -90,7 +90,7 @@ impl Gated {
         }
     }
 
-    /// Look at data before it is passed on.
+    /// Inspects data before it is passed on.
     fn look(&mut self, data: &Bytes) -> Result<(), Status> {
         let mut rest = data.len();
         if self.prefix.len() < PREFIX {
@@ -107,7 +107,7 @@ impl Gated {
         Ok(())
     }
 
-    /// Take the message's memory; who holds some for too long gives way.
+    /// Takes the message's memory; whoever has held some for too long gives way.
     fn take(&mut self) {
         let (length, shared) = (self.length, self.shared.clone());
         let messages = shared.limits.lane(length).messages.clone();
@@ -126,7 +126,7 @@ impl Gated {
         }));
     }
 
-    /// Look at the beginning of the message.
+    /// Inspects the beginning of the message.
     fn begin(&mut self, data: &Bytes) -> Result<(), Status> {
         let missing = PREFIX - self.prefix.len();
         self.prefix.extend(data.iter().take(missing));
@@ -196,7 +196,7 @@ impl Body for Gated {
     }
 
     fn size_hint(&self) -> SizeHint {
-        // A promise of the client's would only be believed.
+        // A size promised by the client would be believed without proof.
         SizeHint::default()
     }
 }

@@ -1,4 +1,5 @@
-//! A service that answers so many requests at once on all connections together, and refuses the next.
+//! A service that answers a limited number of requests at once, across all connections, and refuses
+//! the next.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -12,7 +13,7 @@ use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service, http};
 use tonic::server::NamedService;
 
-/// The service inside, and its places.
+/// The inner service and its places.
 #[derive(Debug, Clone)]
 pub(crate) struct Bounded<S> {
     inner: S,
@@ -52,7 +53,7 @@ where
     }
 }
 
-/// An answer's body, with what is held until it is sent or given up.
+/// An answer's body, with what is held until it has been sent or given up.
 pub(crate) struct Held<T> {
     inner: Body,
     _held: T,

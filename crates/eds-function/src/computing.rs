@@ -1,11 +1,12 @@
-//! Where functions are computed: on threads of their own, so that whatever a request costs, the
-//! threads that talk to clients stay free for health checks, signals and other connections. Only what
-//! takes no more than a [`MOMENT`] is computed where it arrived, because to wake a thread would cost as
-//! much again.
+//! Where functions are computed: on threads of their own, so that, whatever a request costs, the
+//! threads that talk to clients stay free for health checks, signals and other connections. Only
+//! what takes no more than a [`MOMENT`] is computed where it arrived, because waking a thread would
+//! cost as much again.
 //!
-//! A request that cannot start at once waits its turn. One whose client has gone is never started, or
-//! stopped. One that is not done after a [`SLICE`] leaves its place to those who wait, and goes on among
-//! its like, who take turns: what is quickly answered is quickly answered, whatever else is computed.
+//! A request that cannot start at once waits its turn. If its client has gone, it is never started,
+//! or stopped. One that is not done after a [`SLICE`] gives its place to those waiting, and
+//! continues among others like it, which take turns: quick requests stay quick, whatever else is
+//! being computed.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -21,34 +22,35 @@ use tonic::Status;
 use crate::limits::{Bytes, Taken};
 
 /// How many requests may wait for a thread. The next one is refused with UNAVAILABLE, which clients
-/// take for "again, later".
+/// take to mean "try again later".
 const WAITING: usize = 1000;
 
 /// How long a request is computed before it takes turns with others. Most take a millisecond.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// How long a request may keep the thread that talks to its client. One that takes longer is begun again
-/// on another, and until it is done nothing is computed where it arrives.
+/// How long a request may occupy the thread that talks to its client. One that takes longer is
+/// restarted on another thread, and until it is done nothing is computed where it arrives.
 const MOMENT: Duration = Duration::from_millis(4);
 
-/// How many may be begun and wait for their next turn.
+/// How many requests may have been started and be waiting for their next turn.
 const BEGUN: usize = 64;
 
-/// The places of one kind of requests, shared by all clones.
+/// The places for one kind of request, shared by all clones.
 #[derive(Debug, Clone)]
 pub struct Computing {
-    /// One permit for each request that is computed or waits.
+    /// One permit for each request that is being computed or waiting.
     entrance: Arc<Semaphore>,
     /// One permit for each thread.
     threads: Arc<Semaphore>,
     /// How many threads there are.
     places: usize,
-    /// What a thread needs besides for each slice; `None`: the first slice is free, and the last.
+    /// What a thread also needs for each slice; if `None`, the first slice is free, and also the
+    /// last.
     turns: Option<Arc<Semaphore>>,
     waiting: Arc<AtomicUsize>,
 }
 
-/// Where a request goes on that is not done after its first slice, and what it takes there.
+/// Where a request continues if it is not done after its first slice, and what it takes there.
 #[derive(Debug)]
 pub(crate) struct Onward {
     pub(crate) computing: Computing,
@@ -60,7 +62,7 @@ pub(crate) struct Onward {
 #[derive(Debug)]
 pub(crate) enum Computed<T> {
     Done(T),
-    /// It would have to go on where there is no room at the moment; it must be begun again there.
+    /// It would have to continue where there is no room at the moment, and must be restarted there.
     NoRoom,
 }
 
@@ -81,12 +83,12 @@ impl Drop for Waiting<'_> {
 }
 
 impl Computing {
-    /// As many computations at once as said, a slice each.
+    /// Runs up to `places` computations at once, for one slice each.
     pub(crate) fn quick(places: usize) -> Self {
         Self::new(places, None)
     }
 
-    /// Computations that take turns, all that are made with the same semaphore.
+    /// Runs computations that take turns with all others created with the same semaphore.
     pub(crate) fn in_turns(turns: &Arc<Semaphore>) -> Self {
         Self::new(BEGUN, Some(Arc::clone(turns)))
     }
@@ -101,18 +103,19 @@ impl Computing {
         }
     }
 
-    /// How many requests wait for a thread.
+    /// Returns how many requests are waiting for a thread.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// Is nothing computed on a thread?
+    /// Reports whether nothing is being computed on a thread.
     pub(crate) fn idle(&self) -> bool {
         self.threads.available_permits() == self.places
     }
 
-    /// Compute on this thread. `None`: it was stopped because it takes longer than a [`MOMENT`].
+    /// Computes on this thread. Returns `None` if stopped because it takes longer than a
+    /// [`MOMENT`].
     pub(crate) fn at_once<T>(work: impl FnOnce(GoOn<'_>) -> T) -> Option<T> {
         let end = Instant::now() + MOMENT;
         let stopped = Cell::new(false);
@@ -123,11 +126,12 @@ impl Computing {
         (!stopped.get()).then_some(computed)
     }
 
-    /// Compute on a thread that may block. Dropped while it waits, nothing is computed; dropped
-    /// later, the work is told. `memory` is held until the end, or until other is taken `onward`.
+    /// Computes on a thread that may block. If dropped while waiting, nothing is computed; if
+    /// dropped later, the work is told. `memory` is held until the end, or until other memory is
+    /// taken `onward`.
     ///
     /// # Errors
-    /// UNAVAILABLE when too many wait already, or the server is going down.
+    /// UNAVAILABLE if too many are already waiting, or the server is shutting down.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         memory: Taken,
@@ -155,21 +159,21 @@ impl Computing {
 /// A computation's way through its slices.
 struct Slices {
     client: oneshot::Sender<()>,
-    /// The place in which it was begun, and its memory.
+    /// The place in which it was started, and its memory.
     held: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit, Taken)>,
     turns: Option<Arc<Semaphore>>,
     turn: Option<OwnedSemaphorePermit>,
-    /// The slice's end.
+    /// When the slice ends.
     end: Instant,
     onward: Option<Onward>,
 }
 
 impl Slices {
-    /// `None`: nobody wants the answer any more.
+    /// Returns `None` if nobody wants the answer any more.
     fn compute<T>(mut self, work: impl FnOnce(GoOn<'_>) -> T) -> Option<Computed<T>> {
         let begun = if self.turns.is_none() {
             self.end = Instant::now() + SLICE;
-            // A client that has left since may have queued behind the runtime's own threads.
+            // A client that has since left may have been queued behind the runtime's own threads.
             !self.client.is_closed()
         } else {
             self.next_turn()
@@ -198,7 +202,7 @@ impl Slices {
         self.next_turn()
     }
 
-    /// To the end of the queue; false when the client leaves it.
+    /// Goes to the end of the queue; returns false if the client leaves it.
     fn next_turn(&mut self) -> bool {
         self.turn = None;
         if let Some(turns) = &self.turns {

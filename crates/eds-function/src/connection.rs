@@ -1,12 +1,12 @@
-//! One accepted connection, encrypted or not, that is closed with patience.
+//! One accepted connection, encrypted or not, that is closed patiently.
 //!
 //! A socket that is closed while bytes from the peer are unread is reset, and a reset discards what
 //! the peer has not read yet: the end of an answer. HTTP/2 clients send window updates while they
-//! read, so this happens in a drain. Therefore the close says that nothing more will be sent, then
-//! reads until the peer closes too, for [`LINGER`] at most.
+//! read, so this happens while draining. Therefore closing says that nothing more will be sent,
+//! then reads until the peer closes too, for at most [`LINGER`].
 //!
-//! It ends by itself when its place is given to another, when its client does not begin to speak
-//! HTTP/2 in time, or floods it with frames that nobody asked for.
+//! It ends by itself if its place is given to another, or if its client does not start to speak
+//! HTTP/2 in time or floods it with unsolicited frames.
 
 use std::io;
 use std::pin::Pin;
@@ -26,7 +26,7 @@ use crate::frames::Frames;
 /// How long a client may take to send its first frame.
 const BEGINNING: Duration = Duration::from_secs(10);
 
-/// How long a peer may take to close after we did.
+/// How long a peer may take to close after us.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// A connection of the server.
@@ -35,10 +35,10 @@ pub(crate) struct Connection {
     stream: Stream,
     place: Place,
     frames: Frames,
-    /// Until the first frame.
+    /// Present until the first frame.
     beginning: Option<Pin<Box<Sleep>>>,
     ended: bool,
-    /// Set when our side is closed.
+    /// Set once our side is closed.
     linger: Option<Pin<Box<Sleep>>>,
 }
 
@@ -63,7 +63,7 @@ impl Connection {
         Self::new(Stream::Tls(Box::new(stream)), place)
     }
 
-    /// Whether it must end now.
+    /// Returns why it must end now, if it must.
     fn must_end(&mut self, context: &mut Context<'_>) -> Option<io::Error> {
         self.ended = self.ended || Pin::new(&mut self.place.closed).poll(context).is_ready();
         if self.ended {

@@ -1,7 +1,7 @@
-//! All open connections: how many there may be, and which one goes when there is one too many.
+//! All open connections: how many there may be, and which one is closed when there is one too many.
 //!
-//! A client that is served gets through in milliseconds. Whoever fills the places with connections
-//! that do nothing, half-open handshakes before all, loses the oldest of them.
+//! A well-behaved client gets through in milliseconds. A client that fills the places with
+//! connections that do nothing, above all half-open handshakes, loses the oldest of them.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -10,22 +10,22 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-/// Open connections, TLS handshakes included. Crossplane opens one or two.
+/// How many connections may be open, including TLS handshakes. Crossplane opens one or two.
 pub(crate) const MAX: usize = 256;
 
-/// A connection on which no answer was taken for so long, although there are some, is closed: its client
-/// does not read, or is gone.
+/// A connection is closed if it has answers and none was read for this long: its client does not
+/// read, or is gone.
 pub(crate) const STALLED: Duration = Duration::from_secs(120);
 
-/// What is known of a connection.
+/// What is known about a connection.
 #[derive(Debug)]
 pub(crate) struct Activity {
     opened: Instant,
-    /// Requests under way.
+    /// Requests in progress.
     requests: AtomicUsize,
     /// Bytes read and written.
     bytes: AtomicU64,
-    /// Answers that are not taken, and when one was taken last or there was none, in seconds since the
+    /// Unread answers, and when one was last read or there were none, in seconds since the
     /// connection was opened.
     answers: AtomicUsize,
     taken: AtomicU64,
@@ -45,7 +45,7 @@ impl Activity {
         self.taken.store(self.opened.elapsed().as_secs(), Ordering::Relaxed);
     }
 
-    /// For how long no answer was taken.
+    /// Returns how long no answer has been read.
     fn stalled(&self) -> Duration {
         if self.answers.load(Ordering::Relaxed) == 0 {
             return Duration::ZERO;
@@ -55,11 +55,11 @@ impl Activity {
     }
 }
 
-/// One request of a connection, under way while this lives.
+/// One request of a connection, in progress while this lives.
 #[derive(Debug)]
 pub(crate) struct Request(Arc<Activity>);
 
-/// A request whose answer is there, until that is sent or given up.
+/// A request that has its answer, until that is sent or given up.
 #[derive(Debug)]
 pub(crate) struct Answer(Request);
 
@@ -94,14 +94,14 @@ impl Drop for Request {
 #[derive(Debug)]
 struct Entry {
     activity: Arc<Activity>,
-    /// Dropped, it ends the connection.
+    /// Dropping it ends the connection.
     _close: oneshot::Sender<()>,
 }
 
 #[derive(Debug, Default)]
 struct Open {
     next: u64,
-    /// By age.
+    /// Ordered by age.
     entries: BTreeMap<u64, Entry>,
 }
 
@@ -109,7 +109,7 @@ struct Open {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Connections(Arc<Mutex<Open>>);
 
-/// A connection's place among them, until it is dropped.
+/// A connection's place among them, until dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
     connections: Connections,
@@ -124,8 +124,8 @@ impl Connections {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a new connection. If there is none left, the oldest that does nothing is closed,
-    /// or else the oldest.
+    /// Returns a place for a new connection. If none is left, closes the oldest idle one or, if
+    /// there is none, the oldest.
     pub(crate) fn enter(&self) -> Place {
         let (close, closed) = oneshot::channel();
         let activity = Arc::new(Activity::new());
@@ -146,12 +146,13 @@ impl Connections {
         Place { connections: self.clone(), number, activity, closed }
     }
 
-    /// Close connections whose clients do not take their answers for so long.
+    /// Closes connections whose clients have read no answer for `limit`.
     pub(crate) fn close_stalled(&self, limit: Duration) {
         self.open().entries.retain(|_, entry| entry.activity.stalled() <= limit);
     }
 
-    /// How many requests are under way, and how many bytes have moved on the open connections.
+    /// Returns how many requests are in progress, and how many bytes the open connections have
+    /// transferred.
     pub(crate) fn under_way(&self) -> (usize, u64) {
         let open = self.open();
         let requests = |entry: &Entry| entry.activity.requests.load(Ordering::Relaxed);

@@ -1,7 +1,8 @@
-//! Between the generated messages and the plain protocol of [`patch_and_transform::protocol`].
+//! Converts between the generated messages and the plain protocol of
+//! [`patch_and_transform::protocol`].
 //!
 //! The server reads requests and writes responses; a client, such as a test, does the reverse.
-//! Credentials are not carried on: no function here uses them.
+//! Credentials are not passed on: no function here uses them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,12 +16,12 @@ use patch_and_transform::protocol::{
 use crate::proto::v1;
 use crate::structs::Struct;
 
-/// Read a request. What is no JSON object is named in [`RunFunctionRequest::problems`].
+/// Reads a request. What is not a JSON object is listed in [`RunFunctionRequest::problems`].
 #[must_use]
 pub fn request_from_wire(wire: v1::RunFunctionRequest) -> RunFunctionRequest {
     let mut reader = Reader::default();
     let meta = wire.meta.unwrap_or_default();
-    // In the order in which upstream reads them, so that the first problem is the one it reports.
+    // In upstream's order, so that the first problem is the one it reports.
     let input = reader.object(wire.input, || "input".to_owned());
     let observed = reader.state(wire.observed, "observed");
     let desired = reader.state(wire.desired, "desired");
@@ -50,10 +51,10 @@ pub fn request_from_wire(wire: v1::RunFunctionRequest) -> RunFunctionRequest {
     }
 }
 
-/// Read a response, as a client does.
+/// Reads a response, as a client does.
 ///
 /// # Errors
-/// The first place that is no JSON object, or an enum value this protocol does not know.
+/// The first place that is not a JSON object, or an enum value unknown to this protocol.
 pub fn response_from_wire(wire: v1::RunFunctionResponse) -> Result<RunFunctionResponse, String> {
     let mut reader = Reader::default();
     let meta = wire.meta.unwrap_or_default();
@@ -84,7 +85,7 @@ pub fn response_from_wire(wire: v1::RunFunctionResponse) -> Result<RunFunctionRe
     }
 }
 
-/// Write a response.
+/// Writes a response.
 #[must_use]
 pub fn response_to_wire(response: RunFunctionResponse) -> v1::RunFunctionResponse {
     let ttl = response.ttl.and_then(|ttl| prost_types::Duration::try_from(ttl).ok());
@@ -112,7 +113,7 @@ pub fn response_to_wire(response: RunFunctionResponse) -> v1::RunFunctionRespons
     }
 }
 
-/// Write a request, as a client does. Problems have no wire form.
+/// Writes a request, as a client does. Problems have no wire form.
 #[must_use]
 pub fn request_to_wire(request: RunFunctionRequest) -> v1::RunFunctionRequest {
     #[allow(deprecated, reason = "Crossplane before 1.20 sends extra_resources")]
@@ -295,7 +296,7 @@ fn target_to_wire(target: Target) -> i32 {
     }
 }
 
-/// A selector that matches neither by name nor by labels selects all: no labels.
+/// A selector that matches neither by name nor by labels selects everything: no labels.
 fn selectors_from_wire(
     wire: BTreeMap<String, v1::ResourceSelector>,
 ) -> BTreeMap<String, ResourceSelector> {

@@ -1,16 +1,16 @@
 //! HTTP/2 frames that cost the server more than the client, counted.
 //!
-//! Each PING and SETTINGS is answered, each reset undoes work. A client that sends such frames
-//! without need is disconnected, as grpc-go does (ENHANCE_YOUR_CALM, "too_many_pings").
+//! Each PING and SETTINGS is answered, and each reset undoes work. A client that sends such frames
+//! needlessly is disconnected, as in grpc-go (ENHANCE_YOUR_CALM, "too_many_pings").
 
 use std::time::Instant;
 
 const PREFACE: usize = 24;
 const HEADER: usize = 9;
 
-/// Frames without a request that a connection may send at once.
+/// How many frames without a request a connection may send at once.
 const BURST: f64 = 100.0;
-/// And after that, a second. Keep-alive needs one in ten.
+/// And after that, per second. Keep-alive needs one every ten seconds.
 const PER_SECOND: f64 = 10.0;
 /// What a request allows: its client may measure the round trip, cancel it, and open windows.
 const PER_REQUEST: f64 = 3.0;
@@ -26,7 +26,7 @@ pub(crate) struct Frames {
     filled: usize,
     allowance: f64,
     refilled: Instant,
-    /// Whether a first frame has come.
+    /// Whether the first frame has arrived.
     pub(crate) begun: bool,
 }
 
@@ -36,7 +36,7 @@ impl Frames {
         Self { skip: PREFACE, header, filled: 0, allowance: BURST, refilled: now, begun: false }
     }
 
-    /// Look at received bytes; false means that it is enough.
+    /// Inspects received bytes; returns false when it is too much.
     pub(crate) fn read(&mut self, mut bytes: &[u8], now: impl Fn() -> Instant) -> bool {
         while !bytes.is_empty() {
             if self.skip > 0 {
@@ -80,7 +80,7 @@ impl Frames {
             4 | 6 if ack => 0.0,
             // WINDOW_UPDATE
             8 => UPDATE,
-            // PRIORITY, RST_STREAM, SETTINGS, PING, CONTINUATION, and what nobody knows.
+            // PRIORITY, RST_STREAM, SETTINGS, PING, CONTINUATION, and unknown ones.
             _ => 1.0,
         };
         self.allowance -= cost;
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// How many of `count` equal rounds of frames, one each `gap`, are taken.
+    /// Checks how many of `count` equal rounds of frames, one every `gap`, are accepted.
     fn check(round: &[(u8, u8, usize)], count: usize, gap: Duration, expect: usize) {
         let start = Instant::now();
         let mut frames = Frames::new(start);
@@ -110,7 +110,7 @@ mod tests {
             round.iter().all(|&(kind, flags, length)| {
                 let mut bytes = vec![0, 0, u8::try_from(length).unwrap(), kind, flags, 0, 0, 0, 1];
                 bytes.resize(HEADER + length, 0);
-                // In two parts, at every place.
+                // Split in two, at every offset.
                 let (a, b) = bytes.split_at(i % bytes.len());
                 frames.read(a, || now) && frames.read(b, || now)
             })
@@ -130,7 +130,7 @@ mod tests {
         check(&[(9, 0, 10)], 1000, NONE, 100);
         check(&[(2, 0, 5)], 1000, NONE, 100);
         check(&[ping], 1000, second, 1000);
-        // A request with its message, a ping, a cancellation and updates of two windows.
+        // A request with its message, a ping, a cancellation, and updates of two windows.
         check(&[headers, (0, 1, 200), ping, reset, (8, 0, 4), (8, 0, 4)], 1000, NONE, 1000);
         check(&[headers, reset, reset, reset, reset], 1000, NONE, 97);
     }

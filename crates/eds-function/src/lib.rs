@@ -1,4 +1,5 @@
-//! Crossplane's FunctionRunnerService over the pure engine. Of what ships, the only crate that names tonic.
+//! Crossplane's FunctionRunnerService over the pure engine. The only shipped crate that depends on
+//! tonic.
 //!
 //! ```text
 //! bytes -> structs (JSON values) -> convert (plain protocol) -> eds_core::functions::run -> back
@@ -34,7 +35,7 @@ pub mod tls;
     reason = "generated"
 )]
 pub mod proto {
-    /// The messages and services as protobuf describes them, for gRPC's reflection.
+    /// The messages and services as protobuf describes them, for gRPC reflection.
     pub(crate) const DESCRIPTORS: &[u8] = include_bytes!("generated/descriptors.bin");
     /// `apiextensions.fn.proto.v1`: messages, server and client.
     pub mod v1 {

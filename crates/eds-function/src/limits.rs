@@ -1,9 +1,9 @@
-//! What requests may take together, so that a pod holds whatever is asked of it: what does not fit
-//! waits, and what never could is refused.
+//! What requests may use together, so that the pod holds up whatever is asked of it: what does not
+//! fit waits, and what never could is refused.
 //!
-//! Two lanes: ordinary requests never wait behind a few that are huge, and those of them that take long
-//! go on in a third. In each lane the bytes of messages that are read or wait are counted, then what
-//! their objects take while they are computed.
+//! There are two lanes, so that ordinary requests never wait behind a few huge ones; ordinary ones
+//! that take long continue in a third. In each lane, the bytes of messages being read or waiting
+//! are counted, then what their objects use while they are computed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,27 +13,28 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::computing::Computing;
 
-/// Messages up to this size go through the lane for ordinary requests. What Crossplane sends for a
-/// claim is a tenth of it.
+/// Messages up to this size use the lane for ordinary requests. What Crossplane sends for a claim
+/// is a tenth of it.
 pub const ORDINARY: usize = 64 << 10;
 
-/// Ordinary requests that are computed at once. More than processors: the kernel divides their time.
+/// How many ordinary requests are computed at once. More than processors: the kernel divides their
+/// time.
 const PLACES: usize = 32;
 
-/// Permits are counted in these, since a semaphore holds no more than a `u32` of them at once.
+/// The unit of permits, since a semaphore hands out at most a `u32` of them at once.
 const UNIT: usize = 1 << 10;
 
-/// What is taken where the kernel sets no limit.
+/// The limit to assume if the kernel sets none.
 const DEFAULT: usize = 2 << 30;
 
-/// Bytes that can be taken and come back.
+/// Bytes that can be taken and are returned later.
 #[derive(Debug, Clone)]
 pub struct Bytes {
     free: Arc<Semaphore>,
     all: usize,
 }
 
-/// Bytes that are taken until this is dropped.
+/// Bytes taken until this is dropped.
 pub type Taken = OwnedSemaphorePermit;
 
 impl Bytes {
@@ -41,7 +42,7 @@ impl Bytes {
         Self { free: Arc::new(Semaphore::new(all / UNIT)), all }
     }
 
-    /// Take bytes, after those who asked before. More than there are is all of them.
+    /// Takes bytes, after those who asked before. Asking for more than exist takes all of them.
     ///
     /// # Errors
     /// Never: nobody closes the semaphore.
@@ -49,7 +50,7 @@ impl Bytes {
         Arc::clone(&self.free).acquire_many_owned(self.units(bytes)).await
     }
 
-    /// Take bytes if nobody else needs them.
+    /// Takes bytes if nobody else needs them.
     #[must_use]
     pub fn try_take(&self, bytes: usize) -> Option<Taken> {
         Arc::clone(&self.free).try_acquire_many_owned(self.units(bytes)).ok()
@@ -60,7 +61,7 @@ impl Bytes {
         u32::try_from(units).unwrap_or(u32::MAX)
     }
 
-    /// All bytes that there are.
+    /// Returns the total number of bytes.
     #[must_use]
     pub fn all(&self) -> usize {
         self.all
@@ -72,23 +73,23 @@ impl Bytes {
 pub struct Lane {
     /// Encoded messages.
     pub messages: Bytes,
-    /// Decoded objects, and what is made of them.
+    /// Decoded objects, and what is made from them.
     pub objects: Bytes,
     /// Threads.
     pub computing: Computing,
-    /// Where those that take long go on, if not here. Its `messages` are not taken besides but a share
-    /// of this lane's.
+    /// Where requests that take long continue, if not here. Its `messages` are not additional, but
+    /// a share of this lane's.
     pub long: Option<Box<Lane>>,
 }
 
 impl Lane {
-    /// Is this the lane of what is quickly computed, and nothing takes long at the moment?
+    /// Reports whether this is the lane for quick requests, and none is taking long at the moment.
     pub(crate) fn is_idle(&self) -> bool {
         self.long.as_ref().is_some_and(|long| self.computing.idle() && long.computing.idle())
     }
 }
 
-/// All that is shared.
+/// Everything that is shared.
 #[derive(Debug, Clone)]
 pub struct Limits {
     ordinary: Lane,
@@ -96,7 +97,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Limits for a process that may take so many bytes, and compute so many ordinary requests at once.
+    /// Returns the limits for a process that may use `memory` bytes and compute `places` ordinary
+    /// requests at once.
     #[must_use]
     pub fn new(memory: usize, places: usize) -> Self {
         // A tenth for the process itself, the rest for connections and what the allocator keeps.
@@ -115,32 +117,33 @@ impl Limits {
         }
     }
 
-    /// Limits for so much memory, or what the kernel lets this process have.
+    /// Returns the limits for this much memory, or for what the kernel lets this process have.
     #[must_use]
     pub fn of_this_process(memory: Option<usize>) -> Self {
         Self::new(memory.or_else(memory_limit).unwrap_or(DEFAULT), PLACES)
     }
 
-    /// The lane for a message of this size.
+    /// Returns the lane for a message of this size.
     #[must_use]
     pub fn lane(&self, message: usize) -> &Lane {
         if message <= ORDINARY { &self.ordinary } else { &self.large }
     }
 }
 
-/// The least memory limit of the control groups that this process is in, version 2 or 1. In a container
-/// its own group is what it sees as the root.
+/// Returns the smallest memory limit of the control groups that this process is in, version 2 or 1.
+/// In a container, its own group appears as the root.
 fn memory_limit() -> Option<usize> {
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     limit_files(&groups)
         .iter()
         .filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok())
-        // Version 1 writes a number near 2^63 for none.
+        // Version 1 writes a number near 2^63 for no limit.
         .filter(|limit| (16 << 20..1 << 40).contains(limit))
         .min()
 }
 
-/// Where limits may stand, by the lines of `/proc/self/cgroup`: the process's groups and all around them.
+/// Returns where limits may be found, given the lines of `/proc/self/cgroup`: the process's groups
+/// and all around them.
 fn limit_files(groups: &str) -> Vec<PathBuf> {
     let of_line = |line: &str| {
         let (_, rest) = line.split_once(':')?;

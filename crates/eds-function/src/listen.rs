@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Connections that may wait to be accepted. A client that finds no room tries again after a second. As
-/// many as Go asks for; the kernel lowers it to its own limit (`net.core.somaxconn`).
+/// How many connections may wait to be accepted. A client that finds no room retries after a
+/// second. The same as Go requests; the kernel lowers it to its own limit (`net.core.somaxconn`).
 const BACKLOG: i32 = 65_535;
 
 /// Which IP versions to listen on: Go's network names.
@@ -20,7 +20,8 @@ pub enum Network {
     Tcp6,
 }
 
-/// Listen at `address`: `HOST:PORT`, `:PORT`, or port 0 for a free one. The listener does not block.
+/// Listens at `address`: `HOST:PORT`, `:PORT`, or port 0 for a free one. The listener does not
+/// block.
 ///
 /// # Errors
 /// The address does not parse or resolve, or the system refuses it.
@@ -37,7 +38,7 @@ pub fn listen(network: Network, address: &str) -> io::Result<TcpListener> {
     }))
 }
 
-/// The addresses to try, best first.
+/// Returns the addresses to try, best first.
 fn resolve(network: Network, address: &str) -> io::Result<Vec<SocketAddr>> {
     let allowed = |address: &SocketAddr| match network {
         Network::Tcp => true,
@@ -49,7 +50,7 @@ fn resolve(network: Network, address: &str) -> io::Result<Vec<SocketAddr>> {
             let port = port.parse().map_err(|_| {
                 io::Error::new(io::ErrorKind::InvalidInput, format!("{port:?} is no port"))
             })?;
-            // Dual-stack first; a kernel without IPv6 gets IPv4.
+            // Dual-stack first; without IPv6 in the kernel, IPv4.
             vec![(Ipv6Addr::UNSPECIFIED, port).into(), (Ipv4Addr::UNSPECIFIED, port).into()]
         }
         None => address.to_socket_addrs()?.collect(),
@@ -62,7 +63,7 @@ fn bind(network: Network, address: SocketAddr) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         socket.set_only_v6(network == Network::Tcp6)?;
     }
-    // A restarted function must not wait for connections of the one before to time out.
+    // A restarted function must not wait for its predecessor's connections to time out.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

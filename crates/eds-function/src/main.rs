@@ -1,6 +1,6 @@
-//! `eds-function`: flags as Crossplane's function SDKs have them, then [`eds_function::server`].
+//! `eds-function`: the flags of Crossplane's function SDKs, then [`eds_function::server`].
 //!
-//! Exit codes: 0 after SIGTERM or SIGINT, 2 when the server could not do its work.
+//! Exit codes: 0 after SIGTERM or SIGINT, 2 if the server could not work.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -95,8 +95,8 @@ fn run(flags: Flags) -> Result<(), String> {
     let limits = Limits::of_this_process(memory);
     let metrics = listen_for_metrics(flags.network, flags.metrics_address.as_deref())?;
     let options = Options { certificates, max_message, limits, metrics };
-    // They compute what takes a moment, too: as many as processors would wait for each other's memory and
-    // wake each other. What takes longer has threads of its own.
+    // These threads also compute short requests: one per processor would wait for each other's
+    // memory and wake each other. Longer requests have threads of their own.
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(processors.div_ceil(2))
@@ -131,13 +131,13 @@ fn run(flags: Flags) -> Result<(), String> {
         tracing::info!("stopped");
         Ok(())
     });
-    // The time to drain is over: what is still computed has nobody to answer.
+    // The time to drain is over: nobody is waiting for what is still being computed.
     runtime.shutdown_background();
     served
 }
 
-/// Where Prometheus asks; `None` if it is not to. An address that nobody named may be taken: where there is no
-/// cluster, several functions run on one machine.
+/// Listens for Prometheus, unless told not to. The default address may be taken: without a cluster,
+/// several functions run on one machine.
 fn listen_for_metrics(
     network: Network,
     address: Option<&str>,

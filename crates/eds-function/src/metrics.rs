@@ -1,9 +1,9 @@
-//! What Prometheus reads of the server: requests that were begun, how they ended, how long they took.
+//! The server's Prometheus metrics: requests started, how they ended, and how long they took.
 //!
-//! The names, labels and buckets are those of Go's functions (go-grpc-middleware, which function-sdk-go
-//! serves), so that one dashboard shows all functions. The labels are known when the server starts: what a
-//! client sends never becomes one. Every way in which a request may end is counted once: an answer by its
-//! status, whoever leaves before it as `Canceled`.
+//! Names, labels and buckets are those of Go functions (go-grpc-middleware, which function-sdk-go
+//! uses), so that one dashboard shows all functions. All labels are known when the server starts:
+//! nothing a client sends becomes one. However a request ends, it is counted once: by the status of
+//! its answer, or as `Canceled` if the client leaves first.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -22,7 +22,7 @@ use tonic::codegen::{BoxFuture, Service, http};
 use tonic::server::NamedService;
 use tonic::{Code, Status};
 
-/// gRPC's statuses in Go's words, by their numbers.
+/// gRPC's statuses in Go's spelling, by number.
 const CODES: [&str; 17] = [
     "OK",
     "Canceled",
@@ -43,7 +43,7 @@ const CODES: [&str; 17] = [
     "Unauthenticated",
 ];
 
-/// All that is counted. Clones count together.
+/// Everything that is counted. Clones share their counts.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
     registry: Registry,
@@ -55,7 +55,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Nothing is counted yet.
+    /// Creates metrics with nothing counted yet.
     ///
     /// # Errors
     /// Never: the names below are right.
@@ -84,15 +84,15 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// The text that Prometheus scrapes, format 0.0.4.
+    /// Returns the text that Prometheus scrapes, format 0.0.4.
     ///
     /// # Errors
-    /// Never: what is registered can be written.
+    /// Never: registered metrics can always be written.
     pub(crate) fn text(&self) -> Result<String, prometheus::Error> {
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 
-    /// The counters of a method that takes one message and answers with one, all at zero.
+    /// Returns the counters of a method with one message in each direction, all at zero.
     fn unary(&self, service: &str, name: &str) -> Result<Method, prometheus::Error> {
         let labels = [name, service, "unary"];
         let mut handled = Vec::with_capacity(CODES.len());
@@ -115,7 +115,7 @@ impl Metrics {
 struct Method {
     path: String,
     started: IntCounter,
-    /// By the numbers of [`CODES`].
+    /// In the order of [`CODES`].
     handled: Vec<IntCounter>,
     received: IntCounter,
     sent: IntCounter,
@@ -125,7 +125,7 @@ struct Method {
 /// What both halves of a request know.
 struct Shared {
     method: Arc<Method>,
-    /// The message broke off.
+    /// Whether the message was cut off.
     left: AtomicBool,
 }
 
@@ -140,11 +140,11 @@ impl Call {
     fn begin(method: Arc<Method>) -> Self {
         method.started.inc();
         let shared = Arc::new(Shared { method, left: AtomicBool::new(false) });
-        // Until there is an answer: who does not wait for it has cancelled.
+        // Until there is an answer: a client that does not wait for it has cancelled.
         Self { shared, begun: Instant::now(), code: Code::Cancelled }
     }
 
-    /// The status in headers or trailers, if it is there.
+    /// Reads the status from headers or trailers, if it is there.
     fn look(&mut self, headers: &http::HeaderMap) {
         if let Some(status) = headers.get(Status::GRPC_STATUS) {
             self.code = Code::from_bytes(status.as_bytes());
@@ -155,7 +155,7 @@ impl Call {
 impl Drop for Call {
     fn drop(&mut self) {
         let Shared { method, left } = self.shared.as_ref();
-        // What is answered to a message that broke off, nobody gets.
+        // Nobody receives an answer to a message that was cut off.
         let code = if left.load(Ordering::Relaxed) { Code::Cancelled } else { self.code };
         let number = usize::try_from(i32::from(code)).unwrap_or_default();
         if let Some(handled) = method.handled.get(number) {
@@ -176,7 +176,7 @@ pub(crate) struct Counted<S> {
 }
 
 impl<S: NamedService> Counted<S> {
-    /// Count these unary methods of the service; without metrics, none.
+    /// Counts these unary methods of the service; without metrics, none.
     pub(crate) fn new(
         inner: S,
         metrics: Option<&Metrics>,
@@ -226,7 +226,7 @@ where
     }
 }
 
-/// A flag for compression and four bytes of length stand before a message.
+/// A compression flag and four bytes of length precede a message.
 const PREFIX: usize = 5;
 
 /// The body of a request: one message. A client that cancels ends it early, without an error.
@@ -234,7 +234,7 @@ struct Question {
     inner: Body,
     shared: Arc<Shared>,
     prefix: Vec<u8>,
-    /// Bytes of the prefix or, once that is there, of the message.
+    /// How many bytes of the prefix are missing or, once that is complete, of the message.
     missing: usize,
 }
 
@@ -290,7 +290,7 @@ impl http_body::Body for Question {
     }
 }
 
-/// An answer's body; its status stands in its trailers.
+/// An answer's body; its status is in its trailers.
 struct Answer {
     inner: Body,
     call: Call,

@@ -1,5 +1,5 @@
-//! What a message takes decoded, apart from the objects in it: resources, credentials and details
-//! that are empty need no byte on the wire, and a hundred in memory.
+//! The size of a decoded message apart from its objects: empty resources, credentials and details
+//! may take no bytes on the wire, but a hundred in memory.
 
 use prost::DecodeError;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
@@ -7,12 +7,12 @@ use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_f
 /// An entry of a map or list with its message, decoded and converted.
 const ENTRY: usize = 400;
 
-/// About how many bytes a `RunFunctionRequest` takes without its objects.
+/// Estimates how many bytes a `RunFunctionRequest` uses without its objects.
 pub(crate) fn outline(message: &[u8]) -> usize {
     let mut bytes = 0;
     each(message, |tag, field| match tag {
         2 | 3 => bytes += state(field),
-        // Maps of resources, credentials and schemas: the value is field 2.
+        // Maps of resources, credentials and schemas, where the value is field 2.
         6..=9 => {
             bytes += ENTRY;
             each(field, |tag, value| {
@@ -45,7 +45,7 @@ fn state(message: &[u8]) -> usize {
     bytes
 }
 
-/// Connection details; the object is counted when it is decoded.
+/// Counts connection details; the object is counted when it is decoded.
 fn resource(message: &[u8]) -> usize {
     let mut bytes = 0;
     each(message, |tag, field| {
@@ -56,7 +56,8 @@ fn resource(message: &[u8]) -> usize {
     bytes
 }
 
-/// Each length-delimited field, up to the first that is malformed: decoding will say what is wrong.
+/// Visits each length-delimited field, up to the first malformed one: decoding will report what is
+/// wrong.
 fn each(mut message: &[u8], mut found: impl FnMut(u32, &[u8])) {
     let mut next = || -> Result<bool, DecodeError> {
         if message.is_empty() {

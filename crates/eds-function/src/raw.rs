@@ -1,5 +1,5 @@
-//! Messages as bytes: our server decodes them where that may take its time, and a client that measures
-//! others should do little itself.
+//! Messages as bytes: our server decodes them where that may take its time, and a client that
+//! measures others should do little work itself.
 
 use bytes::{Buf, BufMut, Bytes};
 use tonic::Status;

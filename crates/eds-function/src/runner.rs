@@ -1,5 +1,5 @@
-//! RunFunction below the generated code: messages stay bytes until a thread for computing decodes
-//! them, because decoding is work too, and takes the most memory.
+//! RunFunction below the generated code: messages stay bytes until a computing thread decodes them,
+//! because decoding is work too, and uses the most memory.
 
 use std::convert::Infallible;
 use std::marker::PhantomData;
@@ -26,10 +26,10 @@ use crate::raw::Raw;
 use crate::service::Service;
 use crate::structs::measured;
 
-/// What an encoded byte usually takes decoded.
+/// How much memory an encoded byte usually uses once decoded.
 const USUAL: usize = 12;
 
-/// What the smallest request takes, its thread's stack counted.
+/// How much the smallest request uses, including its thread's stack.
 const LEAST: usize = 16 << 10;
 
 /// What all requests share.
@@ -40,7 +40,7 @@ pub(crate) struct Shared {
     pub(crate) connections: Connections,
 }
 
-/// One version of FunctionRunnerService; `N` has its name.
+/// One version of FunctionRunnerService; `N` provides its name.
 #[derive(Debug)]
 pub(crate) struct Runner<N> {
     service: Service,
@@ -93,7 +93,7 @@ impl<N: NamedService> TowerService<http::Request<Body>> for Runner<N> {
         Box::pin(async move {
             let mut grpc = Grpc::new(Raw).max_decoding_message_size(max_message);
             let response = grpc.unary(unary, request).await;
-            // The answer takes about as much as the message did, until the client has it.
+            // The answer uses about as much as the message did, until the client has it.
             let held = (under_way.map(connections::Request::answered), ticket.take());
             Ok(response.map(|body| Held::body(body, held)))
         })
@@ -117,7 +117,7 @@ impl UnaryService<Bytes> for Unary {
     }
 }
 
-/// Compute in the message's lane, or begin again where there is room for what takes long.
+/// Computes in the message's lane, or restarts where there is room for long requests.
 async fn compute(service: &Service, lane: &Lane, message: Bytes) -> Result<Bytes, Status> {
     if let Some(answer) = compute_in(service, lane, message.clone()).await? {
         return Ok(answer);
@@ -128,8 +128,8 @@ async fn compute(service: &Service, lane: &Lane, message: Bytes) -> Result<Bytes
     compute_in(service, lane, message).await?.ok_or_else(busy)
 }
 
-/// Decode, run, encode. Objects that turn out to take more than usual are decoded again once as much
-/// as there is for one request is free. `None`: it takes long.
+/// Decodes, runs and encodes. Objects that turn out to use more than usual are decoded again once
+/// as much as is available to one request is free. Returns `None` if it takes long.
 async fn compute_in(
     service: &Service,
     lane: &Lane,
@@ -142,7 +142,7 @@ async fn compute_in(
         let taken = lane.objects.take(budget_now).await.map_err(stopping)?;
         let (service, message) = (*service, message.clone());
         let work = move |go_on: GoOn<'_>| -> Result<Option<Vec<u8>>, Status> {
-            // Half of what was taken is for what the function makes of the objects.
+            // Half of what was taken is for what the function makes from the objects.
             let Some(budget) = (budget_now / 2).checked_sub(outline(&message)) else {
                 return Ok(None);
             };

@@ -1,7 +1,8 @@
-//! `GET /metrics` over HTTP, for Prometheus: on a thread of its own, so that whoever asks there, however
-//! often, takes no thread from gRPC's clients.
+//! `GET /metrics` over HTTP, for Prometheus: on a thread of its own, so that no client there,
+//! however busy, takes a thread from gRPC's clients.
 //!
-//! Whoever holds a connection without asking loses it, after [`PATIENCE`] or when the places are full.
+//! A client that holds a connection without a request loses it, after [`PATIENCE`] or when the
+//! places are full.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -23,16 +24,16 @@ use tokio::time::{sleep, timeout};
 
 use crate::metrics::Metrics;
 
-/// Connections that are open at once; for the next one the oldest is closed.
+/// How many connections may be open at once; for the next one the oldest is closed.
 const MAX: usize = 16;
 
-/// What a connection may take, from its first byte to its last. It serves one request.
+/// How long a connection may take, from its first byte to its last. It serves one request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A request's headers are some hundred bytes; hyper takes no less than this.
+/// A request's headers are a few hundred bytes; hyper accepts no smaller buffer than this.
 const BUFFER: usize = 8 << 10;
 
-/// Serve until the process ends.
+/// Serves until the process ends.
 ///
 /// # Errors
 /// The thread cannot be started.
@@ -52,7 +53,7 @@ async fn accept(listener: &tokio::net::TcpListener, metrics: &Metrics) {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                // Most likely no file descriptors are left; they come back as connections close.
+                // Most likely no file descriptors are left; they return as connections close.
                 tracing::warn!(%error, "cannot accept a connection for metrics");
                 sleep(Duration::from_millis(100)).await;
                 continue;
@@ -78,7 +79,7 @@ async fn answer(stream: TcpStream, metrics: Metrics) {
         .max_buf_size(BUFFER)
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), service);
-    // A client that goes away is no news.
+    // A client that disconnects is not worth a log line.
     let _ = timeout(PATIENCE, connection).await;
 }
 

@@ -1,4 +1,5 @@
-//! The server: accepts connections, serves the function, gRPC's health and reflection services, drains.
+//! The server: accepts connections, serves the function and gRPC's health and reflection services,
+//! drains.
 
 use std::error::Error;
 use std::io;
@@ -26,43 +27,44 @@ use crate::scrape;
 use crate::service::Service;
 use crate::tls::{Certificates, handshake_timeout};
 
-/// A client that does not finish its handshake in this time is dropped.
+/// How long a client may take to finish its handshake before it is dropped.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// Requests take milliseconds. Kubernetes kills the process 30 s after its SIGTERM.
+/// How long to drain. Requests take milliseconds; Kubernetes kills the process 30 s after its
+/// SIGTERM.
 const DRAIN: Duration = Duration::from_secs(20);
 
-/// Requests that one connection may have under way; Crossplane's reconcilers are fewer.
+/// How many requests one connection may have in progress; Crossplane has fewer reconcilers.
 const STREAMS: u32 = 100;
 
-/// Questions after our health that are answered or watched at once.
+/// How many health requests are answered or watched at once.
 const HEALTH: usize = 256;
 
-/// Streams of questions after our services' descriptors that are answered at once.
+/// How many reflection streams are answered at once.
 const REFLECTION: usize = 16;
 
-/// Bytes of a question after our health or a descriptor: a name.
+/// The most bytes of a health or reflection request, which is a name.
 const NAME: usize = 4 << 10;
 
-/// Requests that are reset before they were looked at, on one connection.
+/// How many requests of one connection may be reset before being handled.
 const RESET: usize = 20;
 
-/// What a stream and a connection may send before somebody reads it. A message of 4 MiB takes 32
-/// round trips; within a cluster that is milliseconds.
+/// How much a stream and a connection may send before somebody reads it. A message of 4 MiB takes
+/// 32 round trips, which within a cluster is milliseconds.
 const STREAM_WINDOW: u32 = 128 << 10;
 const CONNECTION_WINDOW: u32 = 256 << 10;
 
-/// Bytes of a request's headers; gRPC's take some hundred.
+/// The most bytes of a request's headers; gRPC's have a few hundred.
 const HEADERS: u32 = 16 << 10;
 
-/// A request is given up after this, or when its client says so (`grpc-timeout`, which Crossplane sends):
-/// Crossplane gives all of a reconcile as long.
+/// A request is given up after this, or when its client says so (`grpc-timeout`, which Crossplane
+/// sends): Crossplane allows the same for a whole reconcile.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// A connection that is not heard of is asked, and closed if it does not answer.
+/// A silent connection is pinged after this, and closed if it does not answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
-/// Nothing is under way, and no byte has moved for so long: whatever is still open is idle.
+/// If nothing is in progress and no byte has moved for this long, whatever is still open is idle.
 const QUIET: Duration = Duration::from_millis(40);
 
 type NameV1 = v1::function_runner_service_server::FunctionRunnerServiceServer<()>;
@@ -73,15 +75,15 @@ type NameV1Beta1 = v1beta1::function_runner_service_server::FunctionRunnerServic
 pub struct Options {
     /// Certificates for mutual TLS; `None` serves plain text.
     pub certificates: Option<Certificates>,
-    /// Bytes of the largest request accepted.
+    /// The most bytes in an accepted request.
     pub max_message: usize,
-    /// What requests may take together.
+    /// What requests may use together.
     pub limits: Limits,
-    /// Where Prometheus asks; without it nothing is counted. It must not block.
+    /// Where Prometheus scrapes; without it nothing is counted. It must not block.
     pub metrics: Option<std::net::TcpListener>,
 }
 
-/// Serve until `stop` says so, then finish what is being answered.
+/// Serves until `stop` says so, then finishes what is being answered.
 ///
 /// # Errors
 /// The transport failed for good, or there is no thread for the metrics.
@@ -137,7 +139,7 @@ pub async fn serve(
             health.set_service_status("", ServingStatus::NotServing).await;
         });
     let overdue = async {
-        // An error means that the sender is gone, which is a stop too.
+        // An error means that the sender is gone, which also means stop.
         let _ = stop.wait_for(|stop| *stop).await;
         let idle = async {
             let mut last = u64::MAX;
@@ -170,7 +172,7 @@ pub async fn serve(
     }
 }
 
-/// Accept for ever. Handshakes run beside each other, so a slow client holds up nobody.
+/// Accepts forever. Handshakes run concurrently, so a slow client holds up nobody.
 async fn accept(
     listener: TcpListener,
     certificates: Option<Arc<Certificates>>,
@@ -181,7 +183,7 @@ async fn accept(
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                // Most likely no file descriptors are left; they come back as connections close.
+                // Most likely no file descriptors are left; they return as connections close.
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
@@ -207,7 +209,7 @@ async fn accept(
     }
 }
 
-/// The handshake ends in time, or when its place is given to another.
+/// Ends the handshake in time, or when its place is given to another.
 async fn shake_hands(
     acceptor: TlsAcceptor,
     stream: TcpStream,

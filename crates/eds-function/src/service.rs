@@ -23,21 +23,21 @@ impl Default for Service {
 }
 
 impl Service {
-    /// A service that answers with another function than [`functions::run_while`].
+    /// Creates a service that answers with a function other than [`functions::run_while`].
     #[must_use]
     pub fn new(function: Function) -> Self {
         Self { function }
     }
 
-    /// Answer one request, for as long as `go_on` says so. What goes wrong is a fatal result, as upstream answers,
-    /// not a status: Crossplane shows results to people.
+    /// Answers one request, for as long as `go_on` returns true. As upstream, reports failures as
+    /// fatal results, not as a status: Crossplane shows results to people.
     #[must_use]
     pub fn answer(&self, wire: v1::RunFunctionRequest, go_on: GoOn<'_>) -> v1::RunFunctionResponse {
         let request = request_from_wire(wire);
         let tag = shortened(&request.tag).into_owned();
         let whole_tag = request.tag.clone();
         tracing::debug!(tag, "running function");
-        // The engine has no panic in it; should one slip in, it must cost this request only.
+        // The engine contains no panic; should one slip in, it must only cost this request.
         let response = catch_unwind(AssertUnwindSafe(|| (self.function)(request, go_on)))
             .unwrap_or_else(|panic| {
                 let why = panic_text(panic.as_ref());
@@ -58,13 +58,13 @@ impl Service {
     }
 }
 
-/// Results of one response that are logged; Crossplane shows them all.
+/// How many results of one response to log; Crossplane shows them all.
 const LOGGED: usize = 20;
 
-/// Characters of a text that are logged.
+/// How many characters of a text to log.
 const LENGTH: usize = 1000;
 
-/// The beginning and the end of a text that is too long for a log.
+/// Returns the beginning and the end of a text that is too long for a log.
 fn shortened(text: &str) -> Cow<'_, str> {
     let cut = |at: usize| (at..text.len()).find(|at| text.is_char_boundary(*at));
     let (Some(start), Some(end)) = (cut(LENGTH), text.len().checked_sub(LENGTH).and_then(cut))

@@ -1,8 +1,9 @@
-//! `google.protobuf.Struct`, read from the wire straight into JSON values and written straight back.
+//! `google.protobuf.Struct`, read from the wire straight into JSON values and written straight
+//! back.
 //!
-//! The generated types of `prost-types` would build a tree of their own first, double the memory,
-//! and refuse objects of about 33 levels (prost's recursion limit is 100 messages, and a level takes
-//! three). Here one level is one call, up to [`MAX_DEPTH`] levels.
+//! The generated types of `prost-types` would first build a tree of their own, double the memory,
+//! and refuse objects of about 33 levels (prost's recursion limit is 100 messages, and a level
+//! takes three). Here one level is one call, up to [`MAX_DEPTH`] levels.
 //!
 //! Field numbers are those of `google/protobuf/struct.proto`:
 //! `Struct.fields = 1` (map entries: key 1, value 2), `ListValue.values = 1`, and in `Value` null 1,
@@ -25,8 +26,8 @@ pub struct Struct {
     fault: Option<Fault>,
 }
 
-/// Requests are read into objects, responses are encoded once when they are made: prost asks for
-/// the length of a message once for every message around it, and a `Vec` knows its own.
+/// Requests are read into objects; responses are encoded once when they are created. prost asks for
+/// a message's length once for every message around it, and a `Vec` knows its own.
 #[derive(Debug, Clone, PartialEq)]
 enum Content {
     Object(Object),
@@ -39,7 +40,7 @@ impl Default for Content {
     }
 }
 
-/// Why a well-formed Struct is no JSON object, and where.
+/// Why a well-formed Struct is not a JSON object, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// Path in the object, e.g. `.spec.list[3]`; the middle of a long path is left out.
@@ -49,10 +50,10 @@ pub struct Fault {
 }
 
 impl Struct {
-    /// The object, or what is wrong with it.
+    /// Returns the object, or what is wrong with it.
     ///
     /// # Errors
-    /// The first [`Fault`] met while it was read.
+    /// The first [`Fault`] found while reading it.
     pub fn into_object(self) -> Result<Object, Fault> {
         if let Some(fault) = self.fault {
             return Err(fault);
@@ -135,11 +136,11 @@ impl Message for Struct {
 }
 
 thread_local! {
-    /// Bytes that objects decoded on this thread may still take; `None`: not measured.
+    /// How many bytes objects decoded on this thread may still use; `None` if not measured.
     static LEFT: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-/// Decode with objects that take no more than so many bytes; `None` if they would.
+/// Decodes with objects that use at most `budget` bytes; returns `None` if they would use more.
 pub(crate) fn measured<T>(budget: usize, decode: impl FnOnce() -> T) -> Option<T> {
     let outer = LEFT.replace(Some(budget));
     let decoded = decode();
@@ -148,11 +149,11 @@ pub(crate) fn measured<T>(budget: usize, decode: impl FnOnce() -> T) -> Option<T
     (left != Some(0)).then_some(decoded)
 }
 
-/// A value in a list, and the room that a growing list keeps.
+/// A value in a list, with the room that a growing list keeps.
 const ITEM: usize = 2 * size_of::<Value>();
 /// The first field of an object: a node of its tree has room for eleven.
 const NODE: usize = 700;
-/// A further field, as full as nodes are.
+/// Another field, given how full nodes are.
 const FIELD: usize = 96;
 
 fn spend(bytes: usize) -> Result<(), Stop> {
@@ -163,9 +164,9 @@ fn spend(bytes: usize) -> Result<(), Stop> {
 
 /// Why reading stopped.
 enum Stop {
-    /// The bytes are no protobuf: the whole call fails, as it does in every gRPC server.
+    /// The bytes are not protobuf: the whole call fails, as in every gRPC server.
     Malformed(DecodeError),
-    /// The bytes are fine, the value is not. Segments are innermost first.
+    /// The bytes are fine, but the value is not. Segments are innermost first.
     Fault { segments: Vec<Segment>, message: String },
 }
 
@@ -193,13 +194,13 @@ impl Stop {
     }
 }
 
-/// The error of a length beyond the end of the message.
+/// Returns the error for a length beyond the end of the message.
 #[allow(deprecated, reason = "prost 0.14 offers no other constructor")]
 fn malformed() -> DecodeError {
     DecodeError::new("google.protobuf.Struct: a field ends beyond the message")
 }
 
-/// Cut a length-delimited field off the front.
+/// Cuts a length-delimited field off the front.
 fn delimited<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], Stop> {
     let length = usize::try_from(decode_varint(bytes)?).unwrap_or(usize::MAX);
     let (field, rest) = bytes.split_at_checked(length).ok_or_else(malformed)?;
@@ -207,7 +208,7 @@ fn delimited<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], Stop> {
     Ok(field)
 }
 
-/// A string field after its key; prost checks that it is UTF-8.
+/// Reads a string field after its key; prost checks that it is UTF-8.
 fn string(bytes: &mut &[u8]) -> Result<String, Stop> {
     let mut text = String::new();
     let wire_type = WireType::LengthDelimited;
@@ -216,7 +217,7 @@ fn string(bytes: &mut &[u8]) -> Result<String, Stop> {
     Ok(text)
 }
 
-/// A map entry: `key = 1`, `value = 2`. The last entry of a key wins.
+/// Reads a map entry: `key = 1`, `value = 2`. The last entry with a key wins.
 fn merge_entry(object: &mut Object, mut bytes: &[u8], depth: usize) -> Result<(), Stop> {
     let mut key = String::new();
     let mut value = None;
@@ -247,13 +248,13 @@ fn merge_entry(object: &mut Object, mut bytes: &[u8], depth: usize) -> Result<()
     Ok(())
 }
 
-/// The complaint about a `Value` without a kind, which JSON cannot say.
+/// Reports a `Value` without a kind, which JSON cannot express.
 fn unset() -> Stop {
     Stop::fault("the value has no kind".to_owned())
 }
 
-/// Merge an encoded `Value` into what was read of it before: the last kind wins, a struct on a
-/// struct and a list on a list are joined, as protobuf joins messages.
+/// Merges an encoded `Value` into what was read of it before: the last kind wins, but two structs
+/// or two lists are joined, as protobuf joins messages.
 fn merge_value(value: &mut Option<Value>, mut bytes: &[u8], depth: usize) -> Result<(), Stop> {
     while !bytes.is_empty() {
         let (tag, wire_type) = decode_key(&mut bytes)?;
@@ -324,7 +325,7 @@ fn deeper(depth: usize) -> Result<usize, Stop> {
     }
 }
 
-/// The path as a person writes it. Of a long one the first and last eight steps are kept.
+/// Writes the path as a person would, keeping the first and last eight steps of a long one.
 fn path_text(mut segments: Vec<Segment>) -> String {
     const ENDS: usize = 8;
     segments.reverse();
@@ -348,8 +349,8 @@ fn path_text(mut segments: Vec<Segment>) -> String {
     out
 }
 
-/// The wire form of an object. Written back to front, so that every length is known when it is
-/// written and the object is walked once, whatever its depth.
+/// Returns an object's wire form. It is written back to front, so that every length is known when
+/// it is written and the object is walked once, whatever its depth.
 fn encode(object: &Object) -> Vec<u8> {
     let mut out = Backwards(Vec::with_capacity(256));
     out.object(object);
@@ -399,7 +400,8 @@ impl Backwards {
         self.header(tag, end);
     }
 
-    /// Length and key of the length-delimited field whose content was written since `end`.
+    /// Writes the length and key of the length-delimited field with the content written since
+    /// `end`.
     fn header(&mut self, tag: u8, end: usize) {
         let mut varint = [0; 10];
         let mut rest = varint.as_mut_slice();

@@ -1,8 +1,8 @@
 //! Mutual TLS: our certificate, and the CA that client certificates are verified against.
 //!
-//! Crossplane mounts `tls.crt`, `tls.key` and `ca.crt` and may renew them. They are looked at again
-//! when a connection arrives, so a renewed certificate needs no restart. Until the new files fit
-//! together, the old ones stay in use.
+//! Crossplane mounts `tls.crt`, `tls.key` and `ca.crt` and may renew them. They are checked again
+//! when a connection arrives, so a renewed certificate needs no restart. Until the new files match
+//! each other, the old ones stay in use.
 
 use std::fs;
 use std::io;
@@ -18,7 +18,7 @@ use rustls::{RootCertStore, ServerConfig};
 /// The files are read at most this often.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The three files of a certificate directory and what was last made of them.
+/// The three files of a certificate directory, and the last configuration made from them.
 #[derive(Debug)]
 pub struct Certificates {
     directory: PathBuf,
@@ -40,7 +40,7 @@ struct Files {
 }
 
 impl Certificates {
-    /// Read `tls.crt`, `tls.key` and `ca.crt` in a directory.
+    /// Reads `tls.crt`, `tls.key` and `ca.crt` in a directory.
     ///
     /// # Errors
     /// A file is missing or unusable; the message names it.
@@ -51,7 +51,7 @@ impl Certificates {
         Ok(Self { directory: directory.to_owned(), current })
     }
 
-    /// The configuration for a new connection, renewed if the files changed.
+    /// Returns the configuration for a new connection, renewed if the files changed.
     pub fn config(&self) -> Arc<ServerConfig> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.looked.elapsed() >= INTERVAL {
@@ -82,7 +82,8 @@ impl Files {
         Ok(Self { certificate: read("tls.crt")?, key: read("tls.key")?, ca: read("ca.crt")? })
     }
 
-    /// TLS 1.2 and 1.3, HTTP/2, a verified client certificate required.
+    /// Builds a configuration for TLS 1.2 and 1.3 and HTTP/2 that requires a verified client
+    /// certificate.
     fn config(&self) -> Result<Arc<ServerConfig>, String> {
         let chain = certificates(&self.certificate, "tls.crt")?;
         let key = PrivateKeyDer::from_pem_slice(&self.key)
@@ -116,7 +117,7 @@ fn certificates(pem: &[u8], name: &str) -> Result<Vec<CertificateDer<'static>>, 
     Ok(list)
 }
 
-/// An [`io::Error`] for a failed handshake that took too long.
+/// Returns an [`io::Error`] for a handshake that took too long.
 pub(crate) fn handshake_timeout() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long")
 }

@@ -1,4 +1,4 @@
-//! The real binary against clients that mean no good: what is bounded, and what goes on meanwhile.
+//! The real binary against malicious clients: what is bounded, and what keeps working meanwhile.
 #![cfg(test)]
 
 mod support;
@@ -32,7 +32,7 @@ async fn connect(function: &Function) -> Channel {
     endpoint.connect().await.unwrap()
 }
 
-/// The next frame: kind, flags, payload; `None` when the connection is closed.
+/// Reads the next frame: kind, flags, payload; returns `None` if the connection is closed.
 fn frame(stream: &mut TcpStream) -> Option<(u8, u8, Vec<u8>)> {
     let mut header = [0; 9];
     match stream.read_exact(&mut header) {
@@ -61,7 +61,7 @@ fn streams_are_limited() {
     assert!(settings.contains(&(6, 16 << 10)), "{settings:?}");
 }
 
-/// Frames that nobody asked for end their connection, and no other.
+/// Unsolicited frames end their connection, and no other.
 #[test]
 fn floods_are_cut_off() {
     let function = Function::start(&["--insecure"]);
@@ -72,7 +72,7 @@ fn floods_are_cut_off() {
     ] {
         let mut stream = open(&function);
         let mut answered = 0;
-        // The connection may be closed while this writes.
+        // The connection may be closed during this write.
         let _ = stream.write_all(&flood.repeat(2000));
         while let Some((kind, flags, _)) = frame(&mut stream) {
             answered += u32::from(flags & 1 == 1 && (kind == PING || kind == SETTINGS));
@@ -83,7 +83,7 @@ fn floods_are_cut_off() {
     while frame(&mut other).expect("open").0 != PING {}
 }
 
-/// A stop waits for requests, not for connections that do nothing.
+/// A stop waits for requests, not for idle connections.
 #[test]
 fn idle_connections_do_not_hold_up_a_stop() {
     let mut function = Function::start(&["--insecure"]);
@@ -97,7 +97,7 @@ fn idle_connections_do_not_hold_up_a_stop() {
     drop((silent, spoken));
 }
 
-/// Objects that would take more memory than there is are refused, and the next request is answered.
+/// Objects that would use more memory than there is are refused, and the next request is answered.
 #[tokio::test]
 async fn what_can_never_fit_is_refused() {
     let function = Function::start(&["--insecure", "--memory-limit", "128"]);

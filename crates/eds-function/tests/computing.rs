@@ -1,7 +1,7 @@
-//! A request that computes for long holds up nobody, and one whose client has gone is not begun.
+//! A long computation holds up nobody, and a request whose client has gone is not started.
 //!
-//! The function here waits at a gate, so that no test needs a time: what must be answered meanwhile
-//! is answered before the gate opens.
+//! The function here waits at a gate, so that no test depends on timing: what must be answered
+//! meanwhile is answered before the gate opens.
 #![cfg(test)]
 
 use std::collections::BTreeSet;
@@ -22,8 +22,8 @@ use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-/// Where requests whose tag begins with `slow` or `stuck` wait, and which requests were begun. The stuck
-/// ones do not ask whether to go on.
+/// Where requests whose tag begins with `slow` or `stuck` wait, and which requests were started.
+/// The stuck ones do not ask whether to go on.
 struct Gate {
     state: Mutex<(BTreeSet<String>, bool)>,
     changed: Condvar,
@@ -48,7 +48,7 @@ impl Gate {
         *self.state() = (BTreeSet::new(), false);
     }
 
-    /// Those of one test; what the others left may still end.
+    /// Returns those of one test; what the others left may still end.
     fn begun(&self, test: &str) -> Vec<String> {
         self.state().0.iter().filter(|tag| tag.contains(test)).cloned().collect()
     }
@@ -57,7 +57,7 @@ impl Gate {
 fn function(request: RunFunctionRequest, go_on: GoOn<'_>) -> RunFunctionResponse {
     // Here the threads that talk to clients are the tests' own, which have names.
     if std::thread::current().name() != Some("tokio-rt-worker") {
-        // It would wait at the gate: what takes long is stopped here, and begun again elsewhere.
+        // It would wait at the gate: what takes long is stopped here, and restarted elsewhere.
         while request.tag.contains(", ") && go_on() {}
         return RunFunctionResponse { tag: request.tag, ..Default::default() };
     }
@@ -68,7 +68,7 @@ fn function(request: RunFunctionRequest, go_on: GoOn<'_>) -> RunFunctionResponse
     }
     while request.tag.starts_with("slow") && !state.1 {
         state = GATE.changed.wait_timeout(state, Duration::from_millis(5)).unwrap().0;
-        // Others may go through the gate meanwhile.
+        // Others may pass the gate meanwhile.
         drop(state);
         let goes_on = go_on();
         state = GATE.state();
@@ -80,7 +80,7 @@ fn function(request: RunFunctionRequest, go_on: GoOn<'_>) -> RunFunctionResponse
     RunFunctionResponse { tag: request.tag, ..Default::default() }
 }
 
-/// A server with two places for computing.
+/// A server with two computing places.
 struct Server {
     uri: String,
     channel: Channel,
@@ -115,7 +115,7 @@ impl Server {
     }
 }
 
-/// Ask in the background.
+/// Asks in the background.
 fn ask(channel: &Channel, tag: &str) -> JoinHandle<String> {
     let mut client = Client::new(channel.clone());
     let meta = Some(v1::RequestMeta { tag: tag.to_owned(), capabilities: Vec::new() });
@@ -126,7 +126,7 @@ fn ask(channel: &Channel, tag: &str) -> JoinHandle<String> {
     })
 }
 
-/// Until `done`, or the test fails.
+/// Waits until `done`, or fails the test.
 async fn until(what: &str, done: impl Fn() -> bool) {
     let wait = async {
         while !done() {
@@ -136,7 +136,7 @@ async fn until(what: &str, done: impl Fn() -> bool) {
     tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap_or_else(|_| panic!("{what}"));
 }
 
-/// What is computed for a client that has gone ends before it is done.
+/// A computation for a client that has gone ends before it is done.
 #[tokio::test]
 async fn what_nobody_waits_for_any_more_is_stopped() {
     let _turn = TURN.lock().await;
@@ -172,13 +172,13 @@ async fn a_slow_request_holds_up_nobody() {
     soon("the end", server.serving).await.unwrap();
 }
 
-/// However many requests take long, they leave their places to those that do not, and all are answered.
+/// However many requests take long, they give way to those that do not, and all are answered.
 #[tokio::test]
 async fn many_slow_requests_hold_up_nobody() {
     let _turn = TURN.lock().await;
     GATE.close();
     let server = Server::start().await;
-    // More than there are places here, and than may take turns.
+    // More than there are places here, and than can take turns.
     let tags: Vec<String> = (0..180).map(|number| format!("slow, many {number}")).collect();
     let mut slow = Vec::new();
     for tags in tags.chunks(90) {
@@ -199,7 +199,7 @@ async fn many_slow_requests_hold_up_nobody() {
     }
 }
 
-/// A client that says how long it waits is not computed for any longer.
+/// A request is computed for no longer than its client says it will wait.
 #[tokio::test]
 async fn a_deadline_stops_what_is_computed() {
     let _turn = TURN.lock().await;

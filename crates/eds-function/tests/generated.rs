@@ -1,5 +1,6 @@
-//! The generated protocol code and descriptors are committed, so that a build needs no code generator. This
-//! test fails when they differ from what the `.proto` files say; `EDS_WRITE=1` writes them anew.
+//! The generated protocol code and descriptors are committed, so that building needs no code
+//! generator. This test fails if they differ from the `.proto` files; `EDS_WRITE=1` regenerates
+//! them.
 #![cfg(test)]
 
 use std::path::Path;
@@ -22,7 +23,7 @@ fn generated_code_is_current() {
         .out_dir(&out)
         .compile_fds(descriptors.clone())
         .expect("code is generated");
-    // Comments and lines of the .proto files are nothing for the wire.
+    // Comments and lines of the .proto files do not matter on the wire.
     for file in &mut descriptors.file {
         file.source_code_info = None;
     }

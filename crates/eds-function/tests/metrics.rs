@@ -42,7 +42,7 @@ async fn connect(function: &Function) -> Channel {
     endpoint.connect().await.unwrap()
 }
 
-/// Send a request's head as it is; the whole answer.
+/// Sends a request's head as it is; returns the whole answer.
 fn ask(address: &str, head: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("metrics are served");
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -52,7 +52,7 @@ fn ask(address: &str, head: &str) -> String {
     String::from_utf8(answer).unwrap()
 }
 
-/// All samples, by name and labels.
+/// Returns all samples, by name and labels.
 fn scrape(address: &str) -> BTreeMap<String, f64> {
     let answer = ask(address, "GET /metrics HTTP/1.1\r\nHost: function:8080\r\n\r\n");
     let (head, text) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
@@ -65,7 +65,7 @@ fn scrape(address: &str) -> BTreeMap<String, f64> {
     text.lines().filter(|line| !line.starts_with('#')).map(sample).collect()
 }
 
-/// Send these bytes as the beginning of a body, and leave.
+/// Sends these bytes as the beginning of a body, and leaves.
 async fn leave(mut channel: Channel, bytes: &'static [u8]) {
     let beginning = tokio_stream::once(Ok::<_, Status>(Frame::data(Bytes::from_static(bytes))));
     let body = Body::new(StreamBody::new(beginning.chain(tokio_stream::pending())));
@@ -75,7 +75,8 @@ async fn leave(mut channel: Channel, bytes: &'static [u8]) {
     tokio::time::timeout(Duration::from_millis(300), asked).await.expect_err("it waits");
 }
 
-/// A request that takes seconds: a pattern of a thousand letters, sought at each of many.
+/// Returns a request that takes seconds: a pattern of a thousand letters, searched for at each of
+/// many.
 fn slow() -> RunFunctionRequest {
     let mut slow = request("slow");
     let composite = slow.observed.composite.as_mut().unwrap().resource.as_mut().unwrap();
@@ -91,7 +92,7 @@ fn slow() -> RunFunctionRequest {
 async fn requests_are_counted_however_they_end() {
     let (function, address) = start();
     let before = scrape(&address);
-    // For each of three methods 17 codes, three more counters, 12 buckets, sum and count.
+    // For each of three methods: 17 codes, three more counters, 12 buckets, sum and count.
     assert_eq!(before.len(), 3 * (17 + 3 + 12 + 2), "every method is there from the beginning");
     assert_eq!(before.values().sum::<f64>(), 0.0, "at zero");
 
@@ -106,7 +107,7 @@ async fn requests_are_counted_however_they_end() {
     large.context = Some([("text".to_owned(), text)].into_iter().collect());
     v1.run_function(request_to_wire(large)).await.expect_err("2 MB are over 1 MB");
 
-    // What is no RunFunctionRequest, and what there is not.
+    // What is not a RunFunctionRequest, and what does not exist.
     let mut raw = Grpc::new(channel.clone());
     let mut send = async |path: String, message: &'static [u8]| {
         raw.ready().await.unwrap();
@@ -127,7 +128,7 @@ async fn requests_are_counted_however_they_end() {
         let _ = health.check(HealthCheckRequest { service: service.to_owned() }).await;
     }
 
-    // Clients that leave: before their message, in the midst of it, and before their answer.
+    // Clients that leave: before their message, in the middle of it, and before their answer.
     leave(channel.clone(), &[]).await;
     leave(channel.clone(), &[0, 0, 0, 0, 100, 1, 2, 3]).await;
     let asked = v1.run_function(request_to_wire(slow()));
@@ -200,7 +201,7 @@ fn only_metrics_are_served() {
     assert!(!scrape(&address).is_empty(), "and the next one is answered");
 }
 
-/// Connections that say nothing are bounded, and hold up neither Prometheus nor Crossplane.
+/// Silent connections are limited, and hold up neither Prometheus nor Crossplane.
 #[tokio::test]
 async fn idle_connections_are_bounded() {
     let (function, address) = start();
@@ -217,10 +218,10 @@ async fn idle_connections_are_bounded() {
     assert_eq!(open, 15, "of 16 places one was the scrape's");
 }
 
-/// Where nobody has asked for an address and the default is taken, the function serves all the same.
+/// If no address was requested and the default is taken, the function serves anyway.
 #[tokio::test]
 async fn a_taken_default_is_a_warning() {
-    // If this fails, somebody else has it: that will do too.
+    // If this fails, somebody else has it, which will also do.
     let _taken = std::net::TcpListener::bind("0.0.0.0:8080");
     let function = Function::start_as_it_is(&["--insecure"]);
     assert!(function.metrics.is_none());

@@ -25,7 +25,7 @@ fn authority() -> Authority {
     CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a CA")
 }
 
-/// A certificate and its key as PEM.
+/// Returns a certificate and its key as PEM.
 fn leaf(authority: &Authority, name: &str) -> (String, String) {
     let key = KeyPair::generate().expect("a key");
     let params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
@@ -47,8 +47,8 @@ fn directory(name: &str) -> PathBuf {
     directory
 }
 
-/// Shake hands and exchange HTTP/2's first frames: TLS 1.3 tells a client that it is refused only
-/// when it reads.
+/// Shakes hands and exchanges HTTP/2's first frames: TLS 1.3 only tells a client that it is refused
+/// when the client reads.
 async fn greet(
     address: &str,
     trusted: &Authority,
@@ -125,7 +125,7 @@ async fn renewed_certificates_are_picked_up() {
     let client = || Some(leaf(&first, "crossplane"));
     assert_eq!(greet(&function.address, &first, client(), "first.example").await, Ok(()));
 
-    // Half a renewal: the certificate does not fit the key, so the old pair stays.
+    // Half a renewal: the certificate does not match the key, so the old pair stays.
     let (certificate, _) = leaf(&second, "second.example");
     fs::write(directory.join("tls.crt"), certificate).expect("tls.crt");
     tokio::time::sleep(Duration::from_millis(1100)).await;

@@ -81,7 +81,7 @@ async fn health_is_served() {
     assert_eq!(status.code(), tonic::Code::NotFound);
 }
 
-/// gRPC's reflection describes what is served, down to the messages, without a .proto file at hand.
+/// gRPC reflection describes what is served, down to the messages, without any .proto file.
 #[tokio::test]
 async fn reflection_describes_the_services() {
     let function = Function::start(&["--insecure"]);
@@ -117,7 +117,7 @@ async fn reflection_describes_the_services() {
     let request = file.message_type.iter().find(|it| it.name() == "RunFunctionRequest").unwrap();
     let fields: Vec<_> = request.field.iter().map(|it| (it.name(), it.number())).collect();
     assert!(fields.contains(&("required_schemas", 9)), "{fields:?}");
-    // A question that is longer than any name is refused.
+    // A request longer than any name is refused.
     let long = ServerReflectionRequest {
         host: "x".repeat(5 << 10),
         message_request: Some(MessageRequest::ListServices(String::new())),
@@ -128,7 +128,7 @@ async fn reflection_describes_the_services() {
     assert!(!matches!(answer, Ok(Some(_))), "{answer:?}");
 }
 
-/// What cannot be worked on is a fatal result that says what and where.
+/// What cannot be processed is a fatal result that says what and where.
 #[test]
 fn refusals_name_the_place() {
     on_large_stack(refusals);
@@ -168,7 +168,7 @@ async fn refusals() {
     .await;
 }
 
-/// 490 levels go through the engine and come back.
+/// 490 levels pass through the engine and come back.
 #[test]
 fn deep_objects_are_answered() {
     on_large_stack(deep_objects);
@@ -191,7 +191,7 @@ async fn deep_objects() {
     assert_eq!(levels, 490);
 }
 
-/// An object of this many levels under the key `k`.
+/// Returns an object with this many levels under the key `k`.
 fn deep(levels: usize) -> Value {
     (0..levels).fold(json!(1), |inner, _| {
         let mut object = Object::new();
@@ -237,14 +237,14 @@ async fn signals_end_it_with_zero() {
         let mut function = Function::start(&["--insecure"]);
         let channel = connect(&function).await;
         assert_eq!(ask(channel.clone(), request("t")).await["meta"]["tag"], "t");
-        // The idle connection stays open: it must not hold up the end.
+        // The idle connection stays open: it must not delay the end.
         let status = function.stop(signal);
         assert_eq!(status.code(), Some(0), "SIG{signal}");
         drop(channel);
     }
 }
 
-/// Requests that are under way when SIGTERM comes are answered.
+/// Requests in progress when SIGTERM comes are answered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_finishes_what_is_being_answered() {
     let mut function = Function::start(&["--insecure", "--max-recv-message-size", "64"]);

@@ -1,4 +1,4 @@
-//! The wire: what the messages mean, byte by byte, and that no bytes bring the function down.
+//! The wire: what the messages mean, byte by byte, and that no bytes crash the function.
 #![cfg(test)]
 
 use eds_function::convert::{
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use prost::Message;
 use serde_json::{Value, json};
 
-/// A length-delimited field.
+/// Encodes a length-delimited field.
 fn field(number: u8, content: &[u8]) -> Vec<u8> {
     let mut out = vec![number << 3 | 2];
     prost::encoding::encode_varint(content.len() as u64, &mut out);
@@ -21,7 +21,7 @@ fn field(number: u8, content: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A map entry of a Struct: the key, and fields of its Value.
+/// Encodes a map entry of a Struct: the key, and fields of its Value.
 fn entry(key: &str, value: &[u8]) -> Vec<u8> {
     field(1, &[field(1, key.as_bytes()), field(2, value)].concat())
 }
@@ -49,13 +49,13 @@ fn structs_are_read_as_protobuf_means_them() {
     check(&entry("b", &[4 << 3, 1]), json!({ "b": true }));
     check(&entry("o", &field(5, &entry("x", &[1 << 3, 0]))), json!({ "o": { "x": null } }));
     check(&entry("l", &field(6, &field(1, &double(2.0)))), json!({ "l": [2] }));
-    // The last of two entries with one key, and the last of two kinds in one value.
+    // The last of two entries with the same key, and the last of two kinds in one value.
     check(&[entry("k", &double(1.0)), entry("k", &double(2.0))].concat(), json!({ "k": 2 }));
     check(&entry("k", &[double(1.0), field(3, b"last")].concat()), json!({ "k": "last" }));
     // Two structs in one value are merged, as messages are.
     let (x, y) = (field(5, &entry("x", &double(1.0))), field(5, &entry("y", &double(2.0))));
     check(&entry("k", &[x, y].concat()), json!({ "k": { "x": 1, "y": 2 } }));
-    // The value before its key, no key, unknown fields.
+    // A value before its key, no key, unknown fields.
     let swapped = field(1, &[field(2, &double(1.0)), field(1, b"k")].concat());
     check(&swapped, json!({ "k": 1 }));
     check(&field(1, &field(2, &double(1.0))), json!({ "": 1 }));
@@ -136,8 +136,8 @@ fn any_object() -> impl Strategy<Value = Object> {
         .prop_map(|map| map.into_iter().collect())
 }
 
-/// Bytes of a request for patch-and-transform or for our own function, whose other parts are
-/// arbitrary JSON, changed at some places.
+/// Generates the bytes of a request for patch-and-transform or for our own function, with arbitrary
+/// JSON in its other parts, changed in some places.
 fn any_request() -> impl Strategy<Value = Vec<u8>> {
     let kinds = prop_oneof![
         Just(("pt.fn.crossplane.io/v1beta1", "Resources")),
@@ -168,8 +168,8 @@ fn any_request() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
-/// Whatever can be read is answered, with the request's tag, and without a panic: those would be
-/// answered too, as internal errors, so they are looked for.
+/// Whatever can be read is answered, with the request's tag and without a panic. Panics would also
+/// be answered, as internal errors, so this looks for those.
 fn answered(bytes: &[u8]) -> Result<(), TestCaseError> {
     let Ok(wire) = v1::RunFunctionRequest::decode(bytes) else { return Ok(()) };
     let tag = wire.meta.clone().unwrap_or_default().tag;
@@ -237,7 +237,7 @@ proptest! {
     }
 }
 
-/// A function that panics costs its own request only, and the answer says so.
+/// A function that panics only costs its own request, and the answer says so.
 #[test]
 fn a_panic_is_a_fatal_result() {
     let service = Service::new(|_, _| panic!("on purpose"));

@@ -4,11 +4,11 @@
 //! desired manifests of step 1
 //!   -> deployment   secrets, plain environment, init container, pull secrets, pull policy
 //!   -> the image's version as a label on every manifest
-//!   -> ownership    whose the objects are that stand there already
+//!   -> ownership    who owns the objects that already exist
 //!   -> readiness    ready or not, from the observed manifests
 //!   -> diagnosis    why not, in one sentence, from the Deployment, its pods and the ScaledObject
 //!                   (failures, causes: why its pods fail, and what to do about it)
-//!   -> placing      what may not be touched is left out, or only looked at
+//!   -> placing      what must not be touched is left out, or only observed
 //!   -> objects      each manifest into a provider-kubernetes Object, if the input asks for it
 //! ```
 //!

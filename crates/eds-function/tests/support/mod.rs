@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 pub struct Function {
     child: Child,
     pub address: String,
-    /// Where its metrics are read, if they are.
+    /// Where to read its metrics, if it has any.
     pub metrics: Option<String>,
     logs: Receiver<String>,
 }
 
 impl Function {
-    /// Start with these flags at a free loopback port and wait until it serves; without metrics, unless the
-    /// flags say where.
+    /// Starts with these flags at a free loopback port and waits until it serves; without metrics,
+    /// unless the flags say where.
     pub fn start(flags: &[&str]) -> Self {
         if flags.contains(&"--metrics-address") {
             return Self::start_as_it_is(flags);
@@ -30,7 +30,7 @@ impl Function {
         Self::start_as_it_is(&[flags, &["--metrics-address", ""]].concat())
     }
 
-    /// The same, with no other flag than the address.
+    /// Does the same, with no flag added but the address.
     pub fn start_as_it_is(flags: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_eds-function"))
             .args(["--address", "127.0.0.1:0"])
@@ -63,7 +63,7 @@ impl Function {
         }
     }
 
-    /// The next log line that contains `text`.
+    /// Returns the next log line that contains `text`.
     pub fn log(&self, text: &str) -> String {
         let deadline = Instant::now() + Duration::from_secs(20);
         let mut seen = Vec::new();
@@ -77,12 +77,12 @@ impl Function {
         panic!("no log line with {text}; seen: {seen:#?}");
     }
 
-    /// The log lines that are left of a function that has ended.
+    /// Returns the remaining log lines of a function that has ended.
     pub fn rest(&self) -> Vec<String> {
         self.logs.iter().collect()
     }
 
-    /// Send a signal by its name and wait for the end.
+    /// Sends a signal by name and waits for the end.
     pub fn stop(&mut self, signal: &str) -> ExitStatus {
         self.signal(signal);
         self.wait()
@@ -113,7 +113,7 @@ impl Drop for Function {
     }
 }
 
-/// Run a test whose objects are too deep for the stack of a test's thread.
+/// Runs a test with objects too deep for a test thread's stack.
 pub fn on_large_stack<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -125,7 +125,7 @@ pub fn on_large_stack<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 
     }
 }
 
-/// A small request for patch-and-transform: one template, one patch.
+/// Returns a small request for patch-and-transform: one template, one patch.
 pub fn request(tag: &str) -> RunFunctionRequest {
     let json = json!({
         "meta": { "tag": tag },
