@@ -71,14 +71,10 @@ argocd_environment() {
   unset KUBECONFIG
 }
 
-# git_url NAME: where the git daemon serves the repository.
-git_url() { echo "git://$NODE_IP/$1.git"; }
-
-# git_serve NAME DIRECTORY: commits the directory, as it is, as the newest state of the repository.
-git_serve() {
-  local repository=$ARGOCD_HOME/git/$1.git
-  [ -d "$repository" ] || git init --quiet --bare --initial-branch=main "$repository"
-  local git=(git --git-dir="$repository" --work-tree="$2" -c user.name=testbed -c user.email=testbed@localhost)
-  "${git[@]}" add --all
-  "${git[@]}" commit --quiet --allow-empty --message "as it is now"
+# argocd_runs: all of it does, and answers.
+argocd_runs() {
+  local service
+  for service in "${ARGOCD_SERVICES[@]}"; do
+    service_pid "$service" >/dev/null && ready_one "$service" >/dev/null 2>&1 || return 1
+  done
 }

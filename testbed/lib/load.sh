@@ -21,8 +21,6 @@ lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$lib/api.sh"
 # shellcheck source=testbed/lib/argocd.sh
 . "$lib/argocd.sh"
-# shellcheck source=testbed/lib/nats.sh
-. "$lib/nats.sh"
 
 # One up or down at a time. The lock ends with the process that holds it.
 take_lock() {

@@ -1,12 +1,13 @@
 # shellcheck shell=bash
-# Debian's PostgreSQL as one more process of the node's network, where pods reach it, for as long as a
-# proof runs. It syncs to disk, so that a restart is worth something.
+# Debian's PostgreSQL as one more process of the node's network. It syncs to disk, so that a restart is
+# worth something.
+
+PG_BIN=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+PG_DATA=$STATE/postgres
 
 # postgres_start: an empty database with a user of its own; DATABASE is its URL.
 postgres_start() {
-  PG_BIN=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
   [ -x "$PG_BIN/initdb" ] || die "PostgreSQL is not installed: apt-get install postgresql"
-  PG_DATA=$STATE/postgres
   local password
   password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
   postgres_stop
@@ -21,12 +22,9 @@ postgres_start() {
   export DATABASE
 }
 
-# postgres_restart: as after a crash; it recovers from its log.
-postgres_restart() { pg_ctl restart --mode=immediate; }
-
 postgres_stop() {
-  [ ! -f "${PG_DATA:-}/data/postmaster.pid" ] || pg_ctl stop --mode=immediate || true
-  [ -z "${PG_DATA:-}" ] || rm -rf "$PG_DATA"
+  [ ! -f "$PG_DATA/data/postmaster.pid" ] || pg_ctl stop --mode=immediate || true
+  rm -rf "$PG_DATA"
 }
 
 # It refuses to run as root.

@@ -108,6 +108,7 @@ impl RunArgs {
             prefix: format!("eds-{what}"),
             keep: self.keep,
             evidence: self.evidence.clone(),
+            namespace: None,
             note: output::note,
         }
     }

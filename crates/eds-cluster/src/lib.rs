@@ -1,4 +1,4 @@
-//! A live cluster, seen through the API server: the only crate that names `kube`.
+//! A live cluster, seen through the API server: the only crate that ships which names `kube`.
 //!
 //! ```text
 //! client   the connection, and what answers and refusals come to

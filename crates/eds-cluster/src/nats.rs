@@ -257,8 +257,11 @@ impl Connection {
         Ok(self.ask(format!("STREAM.INFO.{stream}"), &[10059]).await?.is_some())
     }
 
-    /// A question to JetStream's API; none for the errors of these codes.
-    async fn ask(&self, subject: String, absent: &[u64]) -> Result<Option<Value>> {
+    /// A question to JetStream's API, such as `STREAM.INFO.ORDERS`; none for the errors of these codes.
+    ///
+    /// # Errors
+    /// NATS refusing, or no answer.
+    pub async fn ask(&self, subject: String, absent: &[u64]) -> Result<Option<Value>> {
         let answer = self.client.request(format!("$JS.API.{subject}"), Bytes::new()).await;
         let answer =
             answer.with_context(|| format!("JetStream does not answer $JS.API.{subject}"))?;

@@ -1,7 +1,7 @@
 //! A namespace of one's own for a test, gone again on every exit.
 //!
 //! ```text
-//! namespace made -> body -> (failed: evidence kept) -> undo, last first -> claims deleted -> namespace deleted
+//! namespace made -> body -> (failed: evidence kept) -> put back -> claims deleted -> undo -> namespace deleted
 //! ```
 //!
 //! The body may end well, fail, panic, or be ended by SIGINT, SIGTERM or SIGHUP; what comes after it
@@ -34,6 +34,8 @@ pub struct Options {
     /// Where evidence goes when the run fails; a directory of the run's name in the temporary
     /// directory where none is named.
     pub evidence: Option<PathBuf>,
+    /// The namespace's name, where it is not to be one of its own. It must not be there yet.
+    pub namespace: Option<String>,
     /// Told what happens, a line each.
     pub note: fn(&str),
 }
@@ -44,6 +46,7 @@ pub struct Run {
     pub cluster: Cluster,
     /// The namespace, which enforces Pod Security `restricted`.
     pub namespace: String,
+    disturbed: RefCell<Vec<(String, Undo)>>,
     undo: RefCell<Vec<(String, Undo)>>,
 }
 
@@ -65,7 +68,7 @@ impl Run {
         body: impl AsyncFnOnce(&Self) -> Result<T>,
     ) -> Result<T> {
         let mut signals = Signals::listen()?;
-        let namespace = name(&options.prefix)?;
+        let namespace = options.namespace.clone().map_or_else(|| name(&options.prefix), Ok)?;
         cluster
             .create(&json!({
                 "apiVersion": "v1",
@@ -79,7 +82,8 @@ impl Run {
                 },
             }))
             .await?;
-        let run = Self { cluster: cluster.clone(), namespace, undo: RefCell::default() };
+        let (disturbed, undo) = Default::default();
+        let run = Self { cluster: cluster.clone(), namespace, disturbed, undo };
         let result = tokio::select! {
             result = AssertUnwindSafe(body(&run)).catch_unwind() => result,
             name = signals.next() => {
@@ -126,6 +130,16 @@ impl Run {
         self.undo.borrow_mut().push((what.into(), Box::pin(undo)));
     }
 
+    /// Has something put back that the run has disturbed, after the body and before claims are deleted: without it
+    /// they might not go. What was registered last is put back first.
+    pub fn put_back(
+        &self,
+        what: impl Into<String>,
+        undo: impl Future<Output = Result<()>> + 'static,
+    ) {
+        self.disturbed.borrow_mut().push((what.into(), Box::pin(undo)));
+    }
+
     async fn keep_evidence(&self, options: &Options) {
         let directory = options.evidence.clone();
         let directory = directory.unwrap_or_else(|| std::env::temp_dir().join(&self.namespace));
@@ -139,22 +153,18 @@ impl Run {
     }
 
     async fn clean(&self, note: fn(&str)) {
+        let mut left = Vec::new();
+        let disturbed = std::mem::take(&mut *self.disturbed.borrow_mut());
+        all(disturbed, &mut left).await;
         let undo = std::mem::take(&mut *self.undo.borrow_mut());
         // Claims first: what they made goes by Crossplane's hand, also what stands outside of the
         // namespace.
-        let mut left = Vec::new();
         if let Err(error) = timeout(CLEANING, self.delete_claims()).await.unwrap_or_else(|_| {
             Err(anyhow!("its claims were not gone within {} s", CLEANING.as_secs()))
         }) {
             left.push(format!("{error:#}"));
         }
-        for (what, undo) in undo.into_iter().rev() {
-            match timeout(CLEANING, undo).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => left.push(format!("{what}: {error:#}")),
-                Err(_) => left.push(format!("{what}: not within {} s", CLEANING.as_secs())),
-            }
-        }
+        all(undo, &mut left).await;
         if let Err(error) = self.cluster.delete(&kinds::NAMESPACE, None, &self.namespace).await {
             left.push(format!("namespace {}: {error:#}", self.namespace));
         }
@@ -182,6 +192,17 @@ impl Run {
             Ok(Some(()))
         });
         gone.await?.with_context(|| format!("claims in {} are still there", self.namespace))
+    }
+}
+
+/// Undoes all of it, the last first; what could not be is `left`.
+async fn all(undo: Vec<(String, Undo)>, left: &mut Vec<String>) {
+    for (what, undo) in undo.into_iter().rev() {
+        match timeout(CLEANING, undo).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => left.push(format!("{what}: {error:#}")),
+            Err(_) => left.push(format!("{what}: not within {} s", CLEANING.as_secs())),
+        }
     }
 }
 

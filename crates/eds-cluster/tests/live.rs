@@ -20,6 +20,7 @@ fn options() -> run::Options {
         prefix: "eds-cluster-test".to_owned(),
         keep: false,
         evidence: None,
+        namespace: None,
         note: |_| {},
     }
 }

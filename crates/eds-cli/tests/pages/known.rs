@@ -17,10 +17,10 @@ pub(crate) const HERE: &[&str] = &["eds ", "diff "];
 /// Of those, the ones for which exit status 1 is no failure.
 pub(crate) const ANSWERS: &[&str] = &["eds adopt ", "eds diff "];
 /// What carries out the steps of the page on migration.
-pub(crate) const STEPS: &str = "testbed/proofs/migration";
+pub(crate) const STEPS: &str = "e2e/src/proofs/migration.rs";
 
 /// What types the other commands as they stand on the pages.
-pub(crate) const GUIDE: &str = "testbed/proofs/guide";
+pub(crate) const GUIDE: &str = "e2e/src/proofs/guide/mod.rs";
 
 const HELD: &[Held] = &[
     held_by("kubectl apply -f orders-claim.yaml", GUIDE),

@@ -246,12 +246,7 @@ impl Block {
             }
             Some(("step", name)) => {
                 let proof = read(known::STEPS);
-                // One that differs by the form of the Composition is taken by it.
-                let by_form = name.rsplit_once('-').map(|(step, _)| format!("{step}-$1"));
-                let names = [Some(name.to_owned()), by_form];
-                let taken = |word: &str| names.iter().flatten().any(|name| word == name);
-                let step = proof.split_whitespace().any(|word| taken(word.trim_matches('"')));
-                return match step {
+                return match proof.contains(&format!("\"{name}\"")) {
                     true => Ok(()),
                     false => because(format!("{} takes no step {name}", known::STEPS)),
                 };
