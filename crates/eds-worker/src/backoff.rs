@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// The wait before attempt `attempt + 1`, attempts counted from 1: `base`, doubled by each further
-/// one, at most `max`.
+/// Returns the wait before attempt `attempt + 1`, counting from 1: `base`, doubled for each further
+/// attempt, but at most `max`.
 pub(crate) fn exponential(base: Duration, max: Duration, attempt: u32) -> Duration {
     let factor = 1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
     base.saturating_mul(factor.max(1)).min(max)

@@ -1,11 +1,11 @@
-//! The settings, all from the environment: what the claim gives, and optional ones.
+//! The settings, all from the environment: what the claim provides, and optional ones.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// What `agent-executor --help` says of the environment.
+/// What `agent-executor --help` says about the environment.
 pub(crate) const HELP: &str = "\
 Environment that the claim gives:
   NATS_URL                           spec.nats.url
@@ -40,16 +40,16 @@ Exit codes: 0 fine (also after SIGTERM), 1 the database refused, 2 wrong setting
 /// How to log in to NATS.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Credentials {
-    /// What the URL says, if anything.
+    /// Whatever the URL contains, if anything.
     Url,
     UserPassword(String, String),
     Token(String),
-    /// The text of a .creds file.
+    /// The contents of a .creds file.
     Creds(String),
     CredsFile(String),
 }
 
-/// Names the kind alone: secrets are not for logs.
+/// Shows only the kind: secrets do not belong in logs.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -91,7 +91,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Reads variables and keeps every complaint, so that one start names them all.
+/// Reads variables and collects every problem, so that one start reports them all.
 pub(crate) struct Reader<F> {
     variable: F,
     problems: Vec<String>,
@@ -102,7 +102,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         Self { variable, problems: Vec::new() }
     }
 
-    /// An empty variable counts as absent: that is what an empty secret key gives.
+    /// Reads a variable. An empty one counts as absent: that is what an empty secret key gives.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         (self.variable)(name).filter(|value| !value.is_empty())
     }
@@ -122,10 +122,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         })
     }
 
-    /// `name` in seconds, fractions allowed.
+    /// Reads `name` in seconds, fractions allowed.
     pub(crate) fn seconds(&mut self, name: &str, default: f64) -> Duration {
         let seconds = self.parsed(name, default, "a number of seconds");
-        // A day bounds what a typing error can do, and keeps sums of durations small.
+        // Limiting it to a day catches typing errors, and keeps sums of durations small.
         if (0.0..=86400.0).contains(&seconds) {
             return Duration::from_secs_f64(seconds);
         }
@@ -134,17 +134,17 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 
     /// # Errors
-    /// Every problem found so far, a line each.
+    /// Every problem found so far, one per line.
     pub(crate) fn finish<T>(self, value: T) -> Result<T, String> {
         if self.problems.is_empty() { Ok(value) } else { Err(self.problems.join("\n")) }
     }
 }
 
 impl Config {
-    /// Read the settings.
+    /// Reads the settings.
     ///
     /// # Errors
-    /// Everything that is missing or wrong, a line each, with its fix.
+    /// Everything that is missing or wrong, one per line, with its fix.
     pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let mut from = Reader::new(variable);
         let nats_url = from.required("NATS_URL", "the claim's spec.nats.url gives it");

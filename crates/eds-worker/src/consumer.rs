@@ -1,4 +1,4 @@
-//! The durable consumer, which an operator makes: is it there, and what does it promise?
+//! The durable consumer, which an operator creates: does it exist, and what does it promise?
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,28 +17,28 @@ use crate::state::State;
 /// How often to look while something is missing, and while all is well.
 const LOOK: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 
-/// What the fetch loop must know of the consumer. Another value means: fetch anew.
+/// What the fetch loop must know about the consumer. If it changes, fetching starts over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Consumer {
-    /// Connections made so far: pull requests end with the connection.
+    /// How many connections have been made so far: pull requests end with the connection.
     connects: u64,
-    /// When it was made; one that was deleted and made again is another.
+    /// When it was created; one that was deleted and recreated is a different consumer.
     pub(crate) created: i128,
-    /// Say this often that a message is still being worked on.
+    /// How often to report that a message is still being worked on.
     pub(crate) keep_alive: Duration,
-    /// The server gives a message up after this many deliveries; `None` is never.
+    /// The server gives up on a message after this many deliveries; `None` means never.
     pub(crate) max_deliver: Option<i64>,
-    /// The server's bounds on one pull request; `None` is unbounded.
+    /// The server's limits on one pull request; `None` is unlimited.
     pub(crate) max_batch: Option<usize>,
     pub(crate) max_expires: Option<Duration>,
-    /// Subjects it delivers; empty is all of the stream.
+    /// The subjects that it delivers; if empty, all of the stream's.
     pub(crate) filters: Vec<String>,
 }
 
 /// The consumer as the fetch loop sees it; `None` while it cannot be used.
 pub(crate) type Watched = watch::Receiver<Option<Arc<Consumer>>>;
 
-/// Look for ever, and at once when `poke` says so.
+/// Looks forever, and immediately when `poke` says so.
 pub(crate) async fn watch(
     client: Client,
     config: Config,
@@ -100,8 +100,8 @@ async fn look(
     }
 }
 
-/// The cause, and whether the consumer certainly cannot be used: a question without an answer says
-/// nothing of the consumer.
+/// Returns the cause, and whether the consumer certainly cannot be used: an unanswered request says
+/// nothing about the consumer.
 async fn info(jetstream: &Context, config: &Config) -> Result<Info, (String, bool)> {
     let Config { stream, consumer, .. } = config;
     let unnamed =
@@ -161,8 +161,8 @@ async fn info(jetstream: &Context, config: &Config) -> Result<Info, (String, boo
 
 fn describe(info: &Info, connects: u64) -> Consumer {
     let config = &info.config;
-    // The shortest time after which the server delivers an unanswered message again. A backoff
-    // replaces ack_wait.
+    // The shortest time after which the server redelivers an unanswered message. A backoff replaces
+    // ack_wait.
     let patience = config.backoff.iter().min().copied().unwrap_or(config.ack_wait);
     let mut filters = config.filter_subjects.clone();
     filters.extend((!config.filter_subject.is_empty()).then(|| config.filter_subject.clone()));
@@ -188,7 +188,7 @@ fn advise(config: &ConsumerConfig) {
     }
 }
 
-/// Does a message on `subject` match `filter`, as NATS matches them?
+/// Reports whether `subject` matches `filter` by NATS's rules.
 pub(crate) fn matches(filter: &str, subject: &str) -> bool {
     let mut subject = subject.split('.');
     for token in filter.split('.') {

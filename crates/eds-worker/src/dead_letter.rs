@@ -1,4 +1,4 @@
-//! Messages that are given up: published where somebody will look, then taken from the consumer.
+//! Messages that are given up: published where somebody will look, then removed from the consumer.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -16,29 +16,30 @@ use crate::consumer::{Consumer, matches};
 use crate::delivery::Delivery;
 use crate::task::Shared;
 
-/// One attempt to publish takes no longer.
+/// How long one attempt to publish may take.
 const PUBLISH: Duration = Duration::from_secs(5);
 
-/// While nothing takes dead letters, ask this often only: each question may take as long as `PUBLISH`, and
-/// the messages that are not dead wait for it.
+/// How often to try while nothing accepts dead letters: each attempt may take as long as `PUBLISH`,
+/// and messages that are not dead wait for it.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 
-/// Header blocks up to this size fit into one header of ours, as base64, below NATS's limit of 64 KiB.
+/// Header blocks up to this size fit in one header of ours, as base64, below NATS's limit of 64
+/// KiB.
 const ONE_HEADER: usize = 32 * 1024;
 
-/// Room for the headers that we write.
+/// Room for the headers that we add.
 const OURS: usize = 16 * 1024;
 
-/// A stream that does not take a piece this small takes no message.
+/// A stream that does not accept a piece this small accepts no message.
 const SMALLEST: usize = 1024;
 
-/// The longest reason.
+/// The maximum length of a reason.
 const REASON: usize = 1024;
 
 /// The headers of a message that is given up.
 pub(crate) enum Headers {
     Read(HeaderMap),
-    /// The bytes, which nobody could read.
+    /// The raw bytes, which could not be read.
     Raw(Bytes),
 }
 
@@ -49,7 +50,7 @@ pub(crate) struct Letter {
     pub(crate) subject: String,
     pub(crate) stream: String,
     pub(crate) sequence: u64,
-    /// `None` where nobody counted.
+    /// `None` if nobody counted.
     pub(crate) deliveries: Option<i64>,
     pub(crate) headers: Headers,
     pub(crate) payload: Bytes,
@@ -70,7 +71,7 @@ impl From<&Delivery> for Letter {
     }
 }
 
-/// Why nothing takes dead letters, and since when we know.
+/// Why nothing accepts dead letters, and since when we have known.
 #[derive(Debug, Default)]
 pub(crate) struct Closed(Mutex<Option<(Instant, String)>>);
 
@@ -87,15 +88,16 @@ impl Closed {
     }
 }
 
-/// Why a part is not published.
+/// Why a part was not published.
 enum Unpublished {
-    /// This part is too large; smaller ones may do.
+    /// This part is too large; smaller ones may work.
     TooLarge(String),
-    /// No letter would be published.
+    /// No letter could be published.
     Closed(String),
 }
 
-/// Publish `letter`, in parts if it is too large for one. Returns the stream that took it.
+/// Publishes `letter`, in parts if it is too large for one message. Returns the stream that took
+/// it.
 ///
 /// # Errors
 /// No stream has it, and why.
@@ -150,8 +152,8 @@ async fn try_publish(
     }
 }
 
-/// The header block first, then the payload, in pieces of `size` at most. A part that was stored before
-/// is stored once: its message id is the same.
+/// Publishes the header block first, then the payload, in pieces of at most `size`. A part that was
+/// already stored is not stored again: its message id is the same.
 async fn in_parts(
     jetstream: &Context,
     config: &Config,
@@ -237,7 +239,8 @@ fn too_large(error: &PublishError) -> bool {
         )
 }
 
-/// Would the dead letter be delivered to this very consumer? Where NATS does not let us ask, no.
+/// Reports whether the dead letter would be delivered to this very consumer. If NATS does not let
+/// us ask, assumes not.
 async fn comes_back(jetstream: &Context, config: &Config, consumer: &Consumer) -> bool {
     let subject = config.dead_letter_subject.as_str();
     if !consumer.filters.is_empty()
@@ -249,8 +252,8 @@ async fn comes_back(jetstream: &Context, config: &Config, consumer: &Consumer) -
     matches!(asked, Ok(Ok(stream)) if stream == config.stream)
 }
 
-/// The original's headers, without those that tell the server what to do with it, and ours; `None` if
-/// they do not fit into one message.
+/// Returns the original's headers, without those that tell the server what to do with it, together
+/// with ours; `None` if they do not fit in one message.
 fn whole(original: &Headers, ours: &HeaderMap) -> Option<HeaderMap> {
     let mut headers = HeaderMap::new();
     match original {
@@ -276,7 +279,7 @@ fn whole(original: &Headers, ours: &HeaderMap) -> Option<HeaderMap> {
     Some(headers)
 }
 
-/// What we say of the message. Each is one line of bounded length.
+/// Returns what we say about the message. Each header is one line of bounded length.
 fn ours(config: &Config, letter: &Letter, reason: &str) -> HeaderMap {
     let line = |text: &str| -> String {
         text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
@@ -296,7 +299,7 @@ fn ours(config: &Config, letter: &Letter, reason: &str) -> HeaderMap {
     headers
 }
 
-/// Headers as NATS writes them.
+/// Encodes headers as NATS does.
 fn block(headers: &HeaderMap) -> Vec<u8> {
     if headers.is_empty() {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! One delivery of one message, and the four things that can be said to the server about it.
+//! One delivery of a message, and the four things that can be said to the server about it.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use tokio::time::{Instant, sleep};
 
 use crate::task::Shared;
 
-/// How long one question for a confirmation waits.
+/// How long one request for a confirmation waits.
 const CONFIRM: Duration = Duration::from_secs(2);
 
-/// A message id has at most this many bytes. It goes into rows, logs and headers.
+/// The most bytes in a message id. It goes into rows, logs and headers.
 const LONGEST_ID: usize = 1024;
 
 /// A message as it was delivered.
@@ -26,16 +26,17 @@ pub(crate) struct Delivery {
     pub(crate) payload: Bytes,
     pub(crate) stream: String,
     pub(crate) sequence: u64,
-    /// Which delivery this is, from 1.
+    /// Which delivery this is, counting from 1.
     pub(crate) count: i64,
     /// When it was stored in the stream, in nanoseconds since 1970.
     pub(crate) published: i128,
     /// What people call it: the publisher's `Nats-Msg-Id`, or else `key`.
     pub(crate) id: String,
-    /// The same for every delivery of a message, and for no other message: publishers may use an id
-    /// twice, and a stream that is deleted and made again counts from 1 again, at another time.
+    /// Identical for every delivery of a message, and different for any other message: publishers
+    /// may reuse an id, and a stream that is deleted and recreated counts from 1 again, but at
+    /// another time.
     pub(crate) key: String,
-    /// Why nobody can work on it, whatever the number of attempts.
+    /// Why nobody can work on it, however often it is tried.
     pub(crate) unusable: Option<String>,
 }
 
@@ -72,11 +73,12 @@ impl Delivery {
         })
     }
 
-    /// Say `kind` until the server confirms it, or until our patience is over. Returns whether it did.
+    /// Says `kind` until the server confirms it, or until our patience runs out. Returns whether it
+    /// was confirmed.
     ///
-    /// A server that was killed may not know of its last deliveries when it is back: it never answers
-    /// what is said of them (`processAckMsg` in nats-server's consumer.go), and will deliver them again.
-    /// To insist would only keep the places that they are to come to.
+    /// A server that was killed may not know about its last deliveries when it is back: it never
+    /// answers what is said about them (`processAckMsg` in nats-server's consumer.go), and will
+    /// redeliver them. Insisting would only occupy the places that they need.
     pub(crate) async fn tell(&self, kind: AckKind, shared: &Shared) -> bool {
         let patience = shared.patience();
         let until = Instant::now() + patience;
@@ -106,23 +108,24 @@ impl Delivery {
         }
     }
 
-    /// Does the server hold that it never delivered this message?
+    /// Reports whether the server thinks that it never delivered this message.
     async fn forgotten(&self, shared: &Shared) -> bool {
         let info = shared.consumer_info().await;
         info.is_ok_and(|info| info.delivered.stream_sequence < self.sequence)
     }
 
-    /// Say every `interval` that the work goes on, so that nobody else gets the message. Never ends.
+    /// Reports every `interval` that the work continues, so that nobody else gets the message.
+    /// Never ends.
     pub(crate) async fn keep(&self, interval: Duration) {
         loop {
             sleep(interval).await;
-            // Unconfirmed: the next one comes soon.
+            // Not confirmed: the next one follows soon.
             let _ = self.client.publish(self.reply.clone(), AckKind::Progress.into()).await;
         }
     }
 }
 
-/// Why `id` cannot be used.
+/// Returns why `id` cannot be used.
 fn wrong_id(id: &str) -> Option<String> {
     if id.len() > LONGEST_ID {
         return Some(format!("its Nats-Msg-Id has {} bytes, more than {LONGEST_ID}", id.len()));

@@ -1,14 +1,14 @@
-//! The reference work. A service of your own replaces this file.
+//! The reference work. Your own service replaces this file.
 //!
 //! A message's payload may be JSON such as `{"task": "summarise", "work_ms": 200, "fail": 2}`:
-//! `task` is stored with the result, `work_ms` is how long the work takes, `fail` is the number of
-//! deliveries that fail, or `true` for all. Any other payload takes no time and succeeds.
+//! `task` is stored with the result, `work_ms` is how long the work takes, and `fail` is the number
+//! of deliveries that fail, or `true` for all. Any other payload takes no time and succeeds.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
-/// The fields of a payload that the reference work looks at.
+/// The fields of a payload that the reference work uses.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Work {
@@ -30,19 +30,19 @@ impl Default for Fail {
     }
 }
 
-/// What the work has to say: stored beside the payload.
+/// The outcome of the work, stored next to the payload.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Done {
     pub(crate) task: Option<String>,
 }
 
-/// Do the work of one message. `delivery` counts from 1.
+/// Does the work for one message. `delivery` counts from 1.
 ///
-/// It runs on the thread that also keeps the message and answers the probes, so work that computes
-/// for long belongs in `tokio::task::spawn_blocking`.
+/// It runs on the thread that also keeps the message alive and answers the probes, so long
+/// computations belong in `tokio::task::spawn_blocking`.
 ///
 /// # Errors
-/// Why this attempt failed; the message is tried again later.
+/// Why this attempt failed; the message is retried later.
 pub(crate) async fn execute(payload: &[u8], delivery: i64) -> Result<Done, String> {
     let work: Work = serde_json::from_slice(payload).unwrap_or_default();
     if work.work_ms > 0 {

@@ -17,16 +17,16 @@ use tokio::net::TcpListener;
 
 use crate::state::State;
 
-/// A client that sends no whole request head in this time is dropped.
+/// How long a client may take to send a complete request head before it is dropped.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Serve for ever.
+/// Serves forever.
 pub(crate) async fn serve(listener: TcpListener, state: Arc<State>) {
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                // Most likely no file descriptors are left; they come back as connections close.
+                // Most likely no file descriptors are left; they return as connections close.
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
@@ -38,7 +38,7 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<State>) {
                 let response = answer(&request, &state);
                 async { Ok::<_, Infallible>(response) }
             });
-            // A client that goes away is no news.
+            // A client that disconnects is not worth a log line.
             let _ = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADER_TIMEOUT)

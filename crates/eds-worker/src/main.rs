@@ -1,8 +1,8 @@
 //! `agent-executor`: the reference worker of an `EventDrivenService`.
 //!
-//! `worker` fetches messages and starts a `task` for each; `consumer` and `nats` say whether there is
-//! anything to fetch from; `results` is the effect; `http` tells the kubelet what `state` knows.
-//! `handler` is the work itself, and what a service of your own replaces.
+//! `worker` fetches messages and starts a `task` for each; `consumer` and `nats` say whether there
+//! is anything to fetch from; `results` is the effect; `http` tells the kubelet what `state` knows.
+//! `handler` is the work itself, which your own service replaces.
 
 mod backoff;
 mod config;
@@ -63,7 +63,7 @@ enum Command {
     Results,
 }
 
-/// Why the process ends otherwise than asked.
+/// Why the process ends other than as asked.
 enum Failure {
     /// Exit code 1.
     Refused(String),
@@ -74,14 +74,14 @@ enum Failure {
 fn main() -> ExitCode {
     let flags = Flags::parse();
     let ended = log_level().and_then(|level| {
-        // Our own words alone: the libraries log what they send and read, passwords too.
+        // Only our own messages: the libraries log what they send and read, including passwords.
         let ours = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
         let lines = tracing_subscriber::fmt::layer()
             .json()
             .flatten_event(true)
             .with_writer(std::io::stderr);
         tracing_subscriber::registry().with(lines.with_filter(ours)).init();
-        // One thread: the work waits far more than it computes, and memory is what a pod costs.
+        // One thread: the work waits far more than it computes, and a pod's cost is its memory.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -102,7 +102,8 @@ fn main() -> ExitCode {
     for line in message.lines() {
         eprintln!("agent-executor: error: {line}");
     }
-    // Kubernetes shows this as the container's termination message; elsewhere the file is not there.
+    // Kubernetes shows this as the container's termination message; elsewhere the file does not
+    // exist.
     if let Ok(mut file) = std::fs::OpenOptions::new().write(true).open("/dev/termination-log") {
         let _ = std::io::Write::write_all(&mut file, message.as_bytes());
     }
@@ -124,7 +125,7 @@ fn log_level() -> Result<LevelFilter, Failure> {
     })
 }
 
-/// The database of the commands that are only about it, and how long to wait for it.
+/// Returns the database for the commands that only need it, and how long to wait for it.
 fn database() -> Result<(Secret, Duration), Failure> {
     let mut from = Reader::new(variable);
     let url = from.required(
@@ -152,7 +153,7 @@ async fn results_command() -> Result<(), Failure> {
 async fn work() -> Result<(), Failure> {
     let config = Config::read(variable).map_err(Failure::Settings)?;
     let settings = |message: String| Failure::Settings(message);
-    // Kubernetes names the pod's host after the pod.
+    // Kubernetes sets the pod's host name to the pod's name.
     let worker = variable("HOSTNAME").unwrap_or_else(|| format!("pid-{}", std::process::id()));
     let results = Arc::new(Results::new(&config, &worker).map_err(settings)?);
     let stop =

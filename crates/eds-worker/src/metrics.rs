@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// Upper bounds of the histogram's buckets, in seconds.
 const BUCKETS: [f64; 12] = [0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
 
-/// What the worker counts since it started.
+/// What the worker has counted since it started.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     pub(crate) processed: AtomicU64,
@@ -18,7 +18,7 @@ pub(crate) struct Metrics {
     pub(crate) handed_back: AtomicU64,
     pub(crate) acks_unconfirmed: AtomicU64,
     pub(crate) nats_connects: AtomicU64,
-    /// A setting, so that it can be compared with the pod's own grace period.
+    /// A setting, exported so that it can be compared with the pod's own grace period.
     pub(crate) shutdown_grace_ms: AtomicU64,
     last_success_ms: AtomicU64,
     buckets: [AtomicU64; BUCKETS.len()],
@@ -26,13 +26,13 @@ pub(crate) struct Metrics {
     handler_us: AtomicU64,
 }
 
-/// Add one.
+/// Adds one.
 pub(crate) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
 impl Metrics {
-    /// A handler took `duration`, whatever came of it.
+    /// Records that a handler took `duration`, whatever the outcome.
     pub(crate) fn handled(&self, duration: Duration) {
         for (bucket, bound) in self.buckets.iter().zip(BUCKETS) {
             if duration.as_secs_f64() <= bound {
@@ -44,7 +44,7 @@ impl Metrics {
         self.handler_us.fetch_add(us, Ordering::Relaxed);
     }
 
-    /// A message was acknowledged just now.
+    /// Records that a message was acknowledged just now.
     pub(crate) fn succeeded(&self) {
         count(&self.processed);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -52,7 +52,7 @@ impl Metrics {
             .store(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// The text that Prometheus scrapes. `in_flight` messages are being worked on.
+    /// Renders the text that Prometheus scrapes. `in_flight` messages are being worked on.
     pub(crate) fn render(&self, in_flight: usize, ready: bool) -> String {
         let mut text = String::with_capacity(4096);
         let mut metric = |name: &str, kind: &str, help: &str, value: f64| {
@@ -132,7 +132,7 @@ impl Metrics {
     }
 }
 
-/// Prometheus' numbers are doubles.
+/// Prometheus's numbers are doubles.
 fn float(value: u64) -> f64 {
     value as f64
 }

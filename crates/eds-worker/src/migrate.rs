@@ -13,10 +13,10 @@ use crate::config::Secret;
 use crate::results::{cause, options};
 use crate::sqlstate::wrong_address;
 
-/// One attempt to connect takes no longer.
+/// How long one attempt to connect may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Our own: the database may belong to other programs that are migrated the same way.
+/// A table of our own: other programs may use the database and the same kind of migrations.
 const TABLE: &str = "agent_executor_migrations";
 
 fn migrator() -> Migrator {
@@ -33,16 +33,16 @@ fn migrator() -> Migrator {
         ),
     ]);
     migrator.dangerous_set_table_name(TABLE);
-    // A release that is rolled back meets the newer one's migrations, and can live with them.
+    // A release that is rolled back finds the newer one's migrations, and can live with them.
     migrator.set_ignore_missing(true);
     migrator
 }
 
-/// Wait for the database, at most `limit` altogether, and bring it up to date. Safe beside others
-/// that do the same: an advisory lock lets one at a time.
+/// Waits for the database, at most `limit` in total, and brings it up to date. Safe to run
+/// concurrently: an advisory lock admits one at a time.
 ///
 /// # Errors
-/// One sentence that says why, with the fix where there is one.
+/// One sentence that says why, with the fix if there is one.
 pub(crate) async fn migrate(url: &Secret, limit: Duration) -> Result<(), String> {
     let options = options(url)?;
     let until = Instant::now() + limit;
@@ -70,8 +70,8 @@ pub(crate) async fn migrate(url: &Secret, limit: Duration) -> Result<(), String>
     Ok(())
 }
 
-/// A connection, as soon as the database gives one, before `until`; `limit` is what the wait is called
-/// when it fails.
+/// Returns a connection as soon as the database accepts one before `until`; `limit` is how errors
+/// name the wait.
 ///
 /// # Errors
 /// One sentence that says why.
@@ -104,7 +104,7 @@ pub(crate) async fn connect(
     }
 }
 
-/// Waiting would not mend it, and the kubelet starts us again anyway.
+/// Reports whether waiting would not help; the kubelet restarts us anyway.
 fn final_answer(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => error.code().is_some_and(|code| wrong_address(&code)),

@@ -1,4 +1,4 @@
-//! The connection to NATS, kept for ever, and the log lines that say why there is none.
+//! The connection to NATS, kept forever, and the log lines that say why there is none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use crate::config::{Config, Credentials, Secret};
 use crate::metrics::count;
 use crate::state::State;
 
-/// First and longest wait between two attempts to connect.
+/// The first and longest wait between two attempts to connect.
 const RECONNECT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// A dead peer is noticed after the third of these goes unanswered.
+/// How often to ping. A dead peer is noticed after the third unanswered one.
 const PING: Duration = Duration::from_secs(10);
 
-/// Start connecting. The client is returned at once and connects in the background, again and again;
-/// `connected` is notified each time it succeeds.
+/// Starts connecting. Returns the client immediately; it connects in the background, as often as
+/// necessary, and notifies `connected` each time it succeeds.
 ///
 /// # Errors
-/// The URL or the credentials cannot be read: wrong settings, which no retry mends.
+/// The URL or the credentials cannot be read: wrong settings, which no retry fixes.
 pub(crate) async fn connect(
     config: &Config,
     worker: &str,
@@ -41,7 +41,7 @@ pub(crate) async fn connect(
                 exponential(RECONNECT.0, RECONNECT.1, attempt)
             }
         })
-        // Asked before every attempt; it only looks why the one before failed.
+        // Called before every attempt; it only checks why the previous one failed.
         .reconnect_to_server_callback(move |servers, _| {
             if let Some(cause) = last_failure(&servers) {
                 lost(&on_attempt, cause);
@@ -59,10 +59,10 @@ pub(crate) async fn connect(
         .map_err(|error| format!("cannot start to connect to NATS: {error}"))
 }
 
-/// A connection for messages alone, and whether it is lost: it is never made again by itself.
+/// Returns a connection for messages only, and whether it is lost: it never reconnects by itself.
 ///
 /// # Errors
-/// It cannot be made now.
+/// It cannot connect now.
 pub(crate) async fn fetching(
     config: &Config,
     worker: &str,
@@ -90,8 +90,8 @@ fn options(name: &str) -> ConnectOptions {
         .ping_interval(PING)
 }
 
-/// The servers of NATS_URL. A URL holds a password, and where one of its characters is not encoded,
-/// anything else may be a part of it; so no complaint repeats any of it.
+/// Parses the servers in NATS_URL. A URL contains a password, and if one of its characters is not
+/// encoded, anything else may be part of it; so no error repeats any of it.
 fn servers(urls: &Secret) -> Result<Vec<ServerAddr>, String> {
     let server = |url: &str| {
         let server: ServerAddr = url.trim().parse().ok()?;
@@ -111,7 +111,7 @@ async fn with(
     credentials: &Credentials,
     options: ConnectOptions,
 ) -> Result<ConnectOptions, String> {
-    // The library's own words may repeat what it read.
+    // The library's message may repeat what it read.
     let unreadable = |error: std::io::Error| {
         format!("{credentials:?} cannot be read as a .creds file: {}", error.kind())
     };
@@ -153,8 +153,8 @@ fn happened(state: &State, connected: &Notify, event: &Event) {
             connected.notify_one();
         }
         Event::Disconnected => lost(state, "the connection was lost".to_owned()),
-        // The cause of a failed attempt comes with the next one; this is what has no other place,
-        // such as a name that cannot be resolved.
+        // The cause of a failed attempt comes with the next one; this is what would be reported
+        // nowhere else, such as a name that cannot be resolved.
         Event::ClientError(ClientError::Other(cause)) if state.unready().is_some() => {
             tracing::debug!(%cause, "an attempt to connect failed");
         }

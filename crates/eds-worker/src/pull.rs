@@ -1,14 +1,15 @@
-//! Pull requests: never more messages asked for than there are free places.
+//! Pull requests: never asks for more messages than there are free places.
 //!
-//! The requests live on the server for a short time only. That is what makes a clean stop possible:
-//! once the last of them has ended, which the server says, nothing more can arrive, and whatever did
-//! arrive was handed back. (Unsubscribing instead could drop a message that is on its way, and it
-//! would come back only after ack_wait.)
+//! The requests only live on the server for a short time. That makes a clean stop possible: once
+//! the last of them has ended, which the server reports, nothing more can arrive, and whatever did
+//! arrive has been handed back. (Unsubscribing instead could drop a message in transit, which would
+//! only come back after ack_wait.)
 //!
-//! Messages come over a connection of their own, which nothing else uses. A message whose headers the
-//! client library cannot read ends its connection (`unreadable`); acknowledgements, dead letters and
-//! questions to the server must not end with it. After such an end, and at the start, one message is
-//! asked for at a time, so that none but the unreadable one is lost with the connection until `ack_wait`.
+//! Messages come over a separate connection that nothing else uses. A message whose headers the
+//! client library cannot read ends its connection (`unreadable`); acknowledgements, dead letters
+//! and requests to the server must not end with it. After that, and at the start, messages are
+//! requested one at a time, so that only the unreadable one is lost with the connection until
+//! `ack_wait`.
 
 use std::time::Duration;
 
@@ -24,28 +25,29 @@ use crate::delivery::Delivery;
 use crate::nats;
 use crate::task::Shared;
 
-/// How long the server keeps a request that it cannot fill: what an idle worker needs to stop.
+/// How long the server keeps a request that it cannot fill, and so how long an idle worker takes to
+/// stop.
 const EXPIRES: Duration = Duration::from_secs(1);
 
-/// A request's end comes this much later than promised at worst, or it never comes.
+/// How much later than promised a request can end; after that it never will.
 const LATE: Duration = Duration::from_secs(3);
 
-/// What a pull request brings.
+/// What a pull request yields.
 pub(crate) enum Pulled {
     Message(Box<Delivery>),
-    /// Requests ended, or some other news that leaves nothing to do but to ask again.
+    /// Requests ended, or something else happened that requires nothing except asking again.
     Nothing,
-    /// A request ended because no more messages wait.
+    /// A request ended because no more messages are waiting.
     Empty,
-    /// The connection is gone, perhaps by a message that was to come over it.
+    /// The connection is gone, perhaps because of a message that was being delivered.
     Lost,
-    /// These requests are over: ask whether the consumer is still there, and begin anew.
+    /// These requests are over: check whether the consumer still exists, and start over.
     Broken(String),
 }
 
-/// The requests of one connection to one consumer.
+/// The requests of one connection for one consumer.
 pub(crate) struct Pull {
-    /// The connection that answers go over.
+    /// The connection for acknowledgements.
     answers: Client,
     client: Client,
     lost: watch::Receiver<bool>,
@@ -54,15 +56,15 @@ pub(crate) struct Pull {
     subject: String,
     expires: Duration,
     max_batch: usize,
-    /// Messages asked for and neither come nor refused.
+    /// How many requested messages have neither come nor been refused.
     outstanding: usize,
-    /// When the last of the requests must have ended.
+    /// When the last request must have ended.
     ends: Instant,
 }
 
 impl Pull {
     /// # Errors
-    /// No connection can be made.
+    /// The connection cannot be made.
     pub(crate) async fn open(shared: &Shared, consumer: &Consumer) -> Result<Self, String> {
         let config = &shared.config;
         let (client, lost) = nats::fetching(config, &shared.worker).await?;
@@ -83,12 +85,12 @@ impl Pull {
         })
     }
 
-    /// Is anything asked for that has not come?
+    /// Reports whether anything that was requested has not come.
     pub(crate) fn asked(&self) -> bool {
         self.outstanding > 0
     }
 
-    /// Ask for as many as make `free`.
+    /// Requests as many messages as bring the total to `free`.
     ///
     /// # Errors
     /// The client is closed.
@@ -108,7 +110,7 @@ impl Pull {
         Ok(())
     }
 
-    /// The next thing that comes. Cancelling it loses nothing.
+    /// Returns the next thing that comes. Cancelling it loses nothing.
     pub(crate) async fn next(&mut self) -> Pulled {
         let ends = if self.outstanding > 0 {
             self.ends
@@ -131,8 +133,8 @@ impl Pull {
     }
 
     fn came(&mut self, message: Message) -> Pulled {
-        // The server's own words have no reply subject. What has one is a message, whatever status a
-        // publisher wrote into its headers.
+        // The server's own status messages have no reply subject. Whatever has one is a message,
+        // whatever status a publisher wrote into its headers.
         match message.status.filter(|_| message.reply.is_none()) {
             None => {
                 self.outstanding = self.outstanding.saturating_sub(1);
@@ -143,7 +145,7 @@ impl Pull {
             }
             Some(StatusCode::IDLE_HEARTBEAT) => Pulled::Nothing,
             Some(StatusCode::TIMEOUT | StatusCode::NOT_FOUND) => {
-                // 408 says how much of its request is left; one request at a time may end.
+                // 408 says how much of its request is left; one request may end at a time.
                 let left = message.headers.as_ref().and_then(pending).unwrap_or(self.outstanding);
                 self.outstanding = self.outstanding.saturating_sub(left);
                 Pulled::Empty
@@ -157,8 +159,8 @@ impl Pull {
         }
     }
 
-    /// Ask no more, wait until the requests have ended, and return what they still brought. Handed
-    /// back any earlier, a message would come straight to the requests that still wait.
+    /// Stops asking, waits until the requests have ended, and returns what they still yielded. If
+    /// handed back any earlier, a message would go straight to the requests that are still waiting.
     pub(crate) async fn close(mut self) -> Vec<Delivery> {
         let mut came = Vec::new();
         let left = self.ends.saturating_duration_since(Instant::now());
@@ -172,7 +174,8 @@ impl Pull {
             }
         })
         .await;
-        // Messages beyond the count should not be, but would be lost for ack_wait if they were.
+        // There should be no messages beyond the count, but they would be lost for ack_wait if
+        // there were.
         while let Ok(Some(message)) = timeout(Duration::ZERO, self.subscriber.next()).await {
             if let Pulled::Message(delivery) = self.came(message) {
                 came.push(*delivery);
@@ -183,7 +186,7 @@ impl Pull {
 }
 
 async fn ended(lost: &mut watch::Receiver<bool>) {
-    // An error is an end, too: the connection's task is gone.
+    // An error also means the end: the connection's task is gone.
     let _ = lost.wait_for(|lost| *lost).await;
 }
 

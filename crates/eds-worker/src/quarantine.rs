@@ -1,9 +1,9 @@
-//! Messages that broke the connection they were delivered on: found, dead-lettered, and taken from the
-//! consumer, without ever being delivered to us.
+//! Messages that broke the connection they were delivered on: found, dead-lettered, and removed
+//! from the consumer, without ever being delivered to us.
 //!
-//! The library tells neither why a connection ended nor by which message. But the consumer knows what it
-//! delivered and what is unanswered, the stream gives any message as JSON, in which headers are only
-//! bytes, and an answer needs no more than the message's sequence number.
+//! The library does not say why a connection ended, nor which message caused it. But the consumer
+//! knows what it delivered and what is unanswered, the stream returns any message as JSON, where
+//! headers are just bytes, and an answer only needs the message's sequence number.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -23,22 +23,23 @@ use crate::metrics::count;
 use crate::task::Shared;
 use crate::unreadable::unreadable;
 
-/// The server answers one question in this time, or not at all.
+/// How long the server may take to answer one request.
 const ANSWER: Duration = Duration::from_secs(3);
 
-/// So many messages are looked at after one broken connection, and so many at once.
+/// How many messages are examined after one broken connection, and how many at once.
 const LOOK: (usize, usize) = (1000, 16);
 
-/// So many messages that were looked at are remembered.
+/// How many examined messages are remembered.
 const REMEMBER: usize = 100_000;
 
-/// Messages that were looked at and are none of ours.
+/// Messages that were examined and found harmless.
 #[derive(Debug, Default)]
 pub(crate) struct Seen(Mutex<(i128, BTreeSet<u64>)>);
 
 impl Seen {
-    /// What is not seen yet of the sequence numbers above `low` and up to `high`, the highest first. A
-    /// consumer that was made again may belong to a stream that was made again, and counts anew.
+    /// Returns the sequence numbers above `low` and up to `high` that have not been seen, the
+    /// highest first. A recreated consumer may belong to a recreated stream, which counts from 1
+    /// again.
     fn unseen(&self, created: i128, low: u64, high: u64) -> Vec<u64> {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.0 != created || seen.1.len() > REMEMBER {
@@ -54,7 +55,7 @@ impl Seen {
     }
 }
 
-/// A message as the stream holds it.
+/// A message as stored in the stream.
 #[derive(Debug, Deserialize)]
 struct Stored {
     subject: String,
@@ -78,8 +79,8 @@ struct Refusal {
     description: String,
 }
 
-/// Look at what the consumer delivered and nobody answered, and take out what cannot be read. Returns how
-/// many those were.
+/// Examines what the consumer delivered and nobody answered, and removes what cannot be read.
+/// Returns how many messages that was.
 ///
 /// # Errors
 /// NATS does not let us look.
@@ -102,7 +103,8 @@ pub(crate) async fn sweep(shared: &Shared, consumer: &Consumer) -> Result<usize,
     Ok(found)
 }
 
-/// The message as a letter, and why it cannot be read; `None` if it can, or is gone or another consumer's.
+/// Returns the message as a letter and why it cannot be read; `None` if it can be read, is gone, or
+/// is another consumer's.
 async fn look(
     shared: &Shared,
     consumer: &Consumer,
@@ -154,7 +156,7 @@ async fn look(
     Ok(Some((letter, reason)))
 }
 
-/// The letter, and then its end in the consumer; without the letter, a pause.
+/// Publishes the letter, then ends it in the consumer; if it cannot be published, pauses.
 async fn bury(shared: &Shared, consumer: &Consumer, letter: &Letter, reason: &str, delivered: u64) {
     let sequence = letter.sequence;
     let kind = match dead_letter::publish(shared, consumer, letter, reason).await {
@@ -168,8 +170,8 @@ async fn bury(shared: &Shared, consumer: &Consumer, letter: &Letter, reason: &st
             AckKind::Nak(Some(shared.config.dead_letter_retry))
         }
     };
-    // The server looks at the stream's sequence number, and that the consumer's is one of those that it
-    // gave out (`processAck` in nats-server's consumer.go).
+    // The server checks the stream's sequence number, and that the consumer's is one of those that
+    // it assigned (`processAck` in nats-server's consumer.go).
     let (stream, name) = (&shared.config.stream, &shared.config.consumer);
     let reply = format!("$JS.ACK.{stream}.{name}.1.{sequence}.{delivered}.0.0");
     let request = Request::new().payload(kind.into()).timeout(Some(ANSWER));

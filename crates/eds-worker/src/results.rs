@@ -1,4 +1,4 @@
-//! The effect of a message: a line on standard output, and a row where there is a database.
+//! The effect of a message: a line on standard output, and a row if there is a database.
 
 use std::io::Write;
 use std::str::FromStr;
@@ -16,13 +16,13 @@ use crate::handler::Done;
 use crate::sqlstate::{Fault, fault};
 use crate::state::State;
 
-/// One question to the database takes no longer, or the database counts as away.
+/// How long one query may take before the database counts as away.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// A connection is there in this time, or the database counts as away.
+/// How long a connection may take before the database counts as away.
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// How often to ask whether the database answers.
+/// How often to check whether the database answers.
 const LOOK: Duration = Duration::from_secs(2);
 
 const KNOWN: &str = "SELECT 1 FROM agent_executions WHERE consumer = $1 AND stream = $2 \
@@ -32,19 +32,19 @@ const STORE: &str = "INSERT INTO agent_executions (consumer, stream, message_id,
     subject, published_at, deliveries, task, payload, worker, duration_ms) VALUES ($1, $2, $3, $4, \
     $5, to_timestamp($6), $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
 
-/// A row that nothing can be said against; never committed.
+/// A row that nothing can be wrong with; never committed.
 const HARMLESS: &str = "INSERT INTO agent_executions (consumer, stream, message_id, \
     stream_sequence, subject, published_at, deliveries, payload, worker, duration_ms) VALUES ($1, \
     $2, 'harmless', 0, 'harmless', to_timestamp(0), 1, '', $3, 0) ON CONFLICT DO NOTHING";
 
-/// Why a result is not stored.
+/// Why a result was not stored.
 #[derive(Debug)]
 pub(crate) enum Unstored {
-    /// The database is away, or not ready for us: no fault of the message, which waits.
+    /// The database is away, or not ready for us: not the message's fault, so it waits.
     Away(String),
-    /// No answer to this result, while another row was taken: chance, or the message's fault.
+    /// No answer for this result, while another row was accepted: chance, or the message's fault.
     Unanswered(String),
-    /// The database does not take this result: another attempt would end the same way.
+    /// The database does not accept this result: another attempt would end the same way.
     Refused(String),
 }
 
@@ -55,16 +55,16 @@ pub(crate) struct Results {
     worker: String,
 }
 
-/// The options that `url` means.
+/// Parses the options in `url`.
 ///
 /// # Errors
-/// It is no PostgreSQL URL; the text does not repeat it, for it holds the password.
+/// It is not a PostgreSQL URL; the text does not repeat it, because it contains the password.
 pub(crate) fn options(url: &Secret) -> Result<PgConnectOptions, String> {
     if !url.0.starts_with("postgres://") && !url.0.starts_with("postgresql://") {
         return Err("DATABASE_URL does not begin with postgres://".to_owned());
     }
     let options = PgConnectOptions::from_str(&url.0)
-        // The library's own words may repeat parts of it.
+        // The library's message may repeat parts of it.
         .map_err(|_| {
             "DATABASE_URL is no PostgreSQL URL such as postgres://USER:PASSWORD@HOST:PORT/DATABASE \
                 (in USER and PASSWORD, characters other than letters and digits are \
@@ -82,8 +82,8 @@ impl Results {
             None => None,
             Some(url) => Some(
                 PgPoolOptions::new()
-                    // Rows are small and quick: a few connections serve many messages, and ten
-                    // pods must not use up the database's.
+                    // Rows are small and quick: a few connections serve many messages, and ten pods
+                    // must not use up the database's.
                     .max_connections(4)
                     .acquire_timeout(CONNECT)
                     .connect_lazy_with(options(url)?),
@@ -92,7 +92,8 @@ impl Results {
         Ok(Self { pool, consumer: config.consumer.clone(), worker: worker.to_owned() })
     }
 
-    /// Ask for ever whether the database answers and has the table; nothing to do without one.
+    /// Checks forever whether the database answers and has the table; without a database there is
+    /// nothing to do.
     pub(crate) async fn watch(self: Arc<Self>, state: Arc<State>) {
         let Some(pool) = &self.pool else { return };
         loop {
@@ -114,10 +115,10 @@ impl Results {
         }
     }
 
-    /// Is this message's result stored already?
+    /// Reports whether this message's result is already stored.
     ///
     /// # Errors
-    /// The database cannot say.
+    /// The database cannot tell.
     pub(crate) async fn known(&self, delivery: &Delivery) -> Result<bool, String> {
         let Some(pool) = &self.pool else { return Ok(false) };
         let query = sqlx::query(KNOWN)
@@ -129,10 +130,10 @@ impl Results {
         Ok(row.is_some())
     }
 
-    /// Store the result, unless it is stored already. Returns whether it is new.
+    /// Stores the result, unless it is already stored. Returns whether it is new.
     ///
     /// # Errors
-    /// It is not stored.
+    /// It was not stored.
     pub(crate) async fn store(
         &self,
         delivery: &Delivery,
@@ -149,8 +150,8 @@ impl Results {
             Blamed::Code(Fault::Unclear) | Blamed::Silence if self.takes_another(pool).await => {}
             Blamed::Code(_) | Blamed::Silence => return Err(Unstored::Away(cause)),
         }
-        // The database's rights and schema concern all rows, so what it says of this one alone is the
-        // message's fault; unless somebody mended it between the two.
+        // The database's permissions and schema affect all rows, so what it says about this one
+        // alone is the message's fault, unless somebody fixed it in between.
         match self.insert(pool, delivery, done, duration).await {
             Ok(new) => Ok(new),
             Err((cause, Blamed::Code(Fault::Message | Fault::Unclear))) => {
@@ -183,7 +184,7 @@ impl Results {
         Ok(answer(query.execute(pool)).await?.rows_affected() > 0)
     }
 
-    /// Does the database take a row that nothing can be said against?
+    /// Reports whether the database accepts a row that nothing can be wrong with.
     async fn takes_another(&self, pool: &PgPool) -> bool {
         let tried = async {
             let mut transaction = pool.begin().await?;
@@ -194,7 +195,7 @@ impl Results {
         answer(tried).await.is_ok()
     }
 
-    /// The line on standard output.
+    /// Prints the line on standard output.
     ///
     /// # Errors
     /// Nobody reads standard output; without a database that is the only effect.
@@ -223,7 +224,7 @@ impl Results {
             .map_err(|error| format!("cannot write to standard output: {error}"))
     }
 
-    /// Close connections as PostgreSQL likes it.
+    /// Closes connections the way PostgreSQL prefers.
     pub(crate) async fn close(&self) {
         if let Some(pool) = &self.pool {
             let _ = timeout(Duration::from_secs(1), pool.close()).await;
@@ -231,7 +232,7 @@ impl Results {
     }
 }
 
-/// What an error says of whose fault it is.
+/// Who an error blames.
 enum Blamed {
     Code(Fault),
     /// The connection broke, or nothing came in time.
@@ -265,7 +266,7 @@ fn blame(error: &sqlx::Error) -> Blamed {
     }
 }
 
-/// One sentence, with the fix where there is one.
+/// Returns one sentence, with the fix if there is one.
 pub(crate) fn cause(error: &sqlx::Error) -> String {
     let code = match error {
         sqlx::Error::Database(error) => error.code().map(|code| code.into_owned()),
@@ -298,7 +299,7 @@ pub(crate) fn cause(error: &sqlx::Error) -> String {
     }
 }
 
-/// Nanoseconds as the seconds of `to_timestamp`; microseconds are all that PostgreSQL keeps.
+/// Converts nanoseconds to seconds for `to_timestamp`; PostgreSQL only keeps microseconds.
 fn seconds(nanoseconds: i128) -> f64 {
     (nanoseconds / 1000) as f64 / 1e6
 }

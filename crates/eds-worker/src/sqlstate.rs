@@ -1,32 +1,32 @@
-//! Whose fault an error of the database is, by its SQLSTATE.
+//! Whose fault a database error is, by its SQLSTATE.
 //!
 //! Source: "`PostgreSQL` Error Codes", appendix A of `PostgreSQL`'s documentation. The first two
 //! characters are the class; what is not listed here is unclear.
 
-/// Whose fault it is that a row is not stored.
+/// Whose fault it is that a row was not stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// What the message holds: every attempt would end the same way.
+    /// The message's contents: every attempt would end the same way.
     Message,
-    /// The database's, our rights' or its schema's: it passes, or somebody mends it.
+    /// The database, our permissions or its schema: it passes, or somebody fixes it.
     Database,
-    /// The code alone does not say: does the database take another row?
+    /// The code alone does not say: does the database accept another row?
     Unclear,
 }
 
-/// Codes that say something else than their class.
+/// Codes that mean something other than their class.
 const CODES: [(&str, Fault); 4] = [
     // Protocol violation: also what the server calls a parameter that it cannot read.
     ("08P01", Fault::Unclear),
     // Out of memory, a configured limit: the server's, or this row's.
     ("53200", Fault::Unclear),
     ("53400", Fault::Unclear),
-    // Query cancelled: an operator did, or this row took longer than statement_timeout.
+    // Query cancelled: by an operator, or because this row took longer than statement_timeout.
     ("57014", Fault::Unclear),
 ];
 
 const CLASSES: [(&str, Fault); 14] = [
-    // Cardinality violation, data exception (encodings, NUL, too long, out of range, no JSON),
+    // Cardinality violation, data exception (encodings, NUL, too long, out of range, not JSON),
     // integrity constraint violation, WITH CHECK OPTION violation.
     ("21", Fault::Message),
     ("22", Fault::Message),
@@ -52,7 +52,7 @@ const CLASSES: [(&str, Fault); 14] = [
     ("58", Fault::Database),
 ];
 
-/// Whose fault `code` is.
+/// Returns whose fault `code` is.
 pub(crate) fn fault(code: &str) -> Fault {
     let known = |table: &[(&str, Fault)], key: &str| {
         table.iter().find(|(name, _)| *name == key).map(|(_, fault)| *fault)
@@ -60,8 +60,8 @@ pub(crate) fn fault(code: &str) -> Fault {
     known(&CODES, code).or_else(|| known(&CLASSES, code.get(..2)?)).unwrap_or(Fault::Unclear)
 }
 
-/// The server is there and said no: a wrong login (class 28) or database (class 3D), which does not
-/// mend itself.
+/// Reports whether the server is there but said no: a wrong login (class 28) or database (class
+/// 3D), which does not fix itself.
 pub(crate) fn wrong_address(code: &str) -> bool {
     matches!(code.get(..2), Some("28" | "3D"))
 }

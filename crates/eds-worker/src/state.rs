@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use crate::metrics::Metrics;
 
-/// The fetch loop looks round at least every second; longer than this and it is stuck.
+/// The fetch loop comes round at least every second; if it takes longer than this, it is stuck.
 const LOOP_LIMIT: Duration = Duration::from_secs(30);
 
-/// A message held this much longer than the handler's limit means that the limit did not work.
+/// If a message is held this much longer than the handler's limit, the limit did not work.
 const HELD_LIMIT: Duration = Duration::from_secs(30);
 
-/// So many messages may wait for those that take dead letters: they are kept in memory.
+/// How many messages may wait until dead letters are accepted: they are kept in memory.
 const PARKED: usize = 64;
 
 /// Shared between the fetch loop, its tasks and the HTTP server.
@@ -44,7 +44,7 @@ struct Working {
     since: Instant,
 }
 
-/// A message is being worked on for as long as this lives.
+/// Means that a message is being worked on, for as long as this lives.
 pub(crate) struct Held<'a> {
     state: &'a State,
     key: u64,
@@ -56,7 +56,8 @@ impl Drop for Held<'_> {
     }
 }
 
-/// A message that only waits to be dead-lettered: it is in nobody's place for as long as this lives.
+/// A message that is only waiting to be dead-lettered: it occupies no place for as long as this
+/// lives.
 pub(crate) struct Parked<'a>(&'a State);
 
 impl Drop for Parked<'_> {
@@ -88,7 +89,7 @@ impl State {
         self.lock().stopping = true;
     }
 
-    /// Each returns whether this is news, which is when it is worth a line in the log.
+    /// Each of these returns whether this is news, and so worth a log line.
     pub(crate) fn nats(&self, cause: Option<String>) -> bool {
         replace(&mut self.lock().nats, cause)
     }
@@ -101,17 +102,17 @@ impl State {
         replace(&mut self.lock().database, cause)
     }
 
-    /// Is there no database, or does it answer? Messages are fetched only then.
+    /// Reports whether there is no database, or it answers. Messages are only fetched then.
     pub(crate) fn database_answers(&self) -> bool {
         self.lock().database.is_none()
     }
 
-    /// The fetch loop goes round.
+    /// Records that the fetch loop came round.
     pub(crate) fn turn(&self) {
         self.lock().turned = Instant::now();
     }
 
-    /// The work on `message` begins.
+    /// Records that work on `message` begins.
     pub(crate) fn hold(&self, message: &str) -> Held<'_> {
         let mut inner = self.lock();
         let key = inner.next;
@@ -121,13 +122,13 @@ impl State {
         Held { state: self, key }
     }
 
-    /// The work proper is over: from now on the message waits for the database or for NATS, which
-    /// restarting this process would not mend.
+    /// Records that the actual work is over: from now on the message waits for the database or for
+    /// NATS, which restarting this process would not fix.
     pub(crate) fn worked(&self, held: &Held<'_>) {
         self.lock().working.entry(held.key).and_modify(|working| working.message.clear());
     }
 
-    /// Let a message wait for those that take dead letters; `None` if too many do.
+    /// Lets a message wait until dead letters are accepted; returns `None` if too many are waiting.
     pub(crate) fn park(&self) -> Option<Parked<'_>> {
         let mut inner = self.lock();
         (inner.parked < PARKED).then(|| {
@@ -144,7 +145,7 @@ impl State {
         self.lock().working.len()
     }
 
-    /// Why not ready, in one sentence; `None` when ready.
+    /// Returns why the worker is not ready, in one sentence; `None` if it is.
     pub(crate) fn unready(&self) -> Option<String> {
         let inner = self.lock();
         if inner.stopping {
@@ -153,8 +154,8 @@ impl State {
         inner.nats.clone().or_else(|| inner.consumer.clone()).or_else(|| inner.database.clone())
     }
 
-    /// Why this process should be restarted, if it should. NATS or the database being away is no
-    /// reason: a restart would not bring them back.
+    /// Returns why this process should be restarted, if it should. That NATS or the database is
+    /// away is no reason: a restart would not bring them back.
     pub(crate) fn stuck(&self) -> Option<String> {
         let inner = self.lock();
         let idle = inner.turned.elapsed();

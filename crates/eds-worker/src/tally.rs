@@ -1,5 +1,5 @@
-//! `agent-executor results`: what the database holds for this consumer and stream, for those who
-//! verify that nothing is lost and nothing there twice.
+//! `agent-executor results`: what the database holds for this consumer and stream, to verify that
+//! nothing was lost or stored twice.
 
 use std::io::Write;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use crate::config::Secret;
 use crate::migrate::connect;
 use crate::results::{cause, options};
 
-/// One statement, so that it is one moment's truth.
+/// A single statement, so that it describes a single moment.
 const TALLY: &str = "SELECT count(*), count(DISTINCT message_id), count(DISTINCT stream_sequence), \
     coalesce(min(stream_sequence), 0), coalesce(max(stream_sequence), 0), \
     coalesce(max(deliveries), 0) FROM agent_executions WHERE consumer = $1 AND stream = $2";
 
-/// Print one JSON line: rows, distinct message ids and sequence numbers, the lowest and the highest of
-/// those, and the latest delivery that a row was made at. Waits for the database, at most `limit`.
+/// Prints one JSON line: rows, distinct message ids and sequence numbers, the lowest and highest of
+/// the latter, and the latest delivery that produced a row. Waits at most `limit` for the database.
 ///
 /// # Errors
-/// One sentence that says why, with the fix where there is one.
+/// One sentence that says why, with the fix if there is one.
 pub(crate) async fn print(
     url: &Secret,
     stream: &str,

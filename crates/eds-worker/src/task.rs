@@ -1,4 +1,4 @@
-//! One message from delivery to its end: acknowledged, tried again later, handed back, or dead.
+//! One message from delivery to its end: acknowledged, retried later, handed back, or dead.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -22,15 +22,15 @@ use crate::quarantine::Seen;
 use crate::results::{Results, Unstored};
 use crate::state::{Held, State};
 
-/// A result that the database leaves unanswered this often in a row, and takes another row each time,
-/// has failed: it must not keep its place for ever.
+/// A result that the database leaves unanswered this many times in a row, while accepting another
+/// row each time, has failed: it must not keep its place forever.
 const UNANSWERED: u32 = 5;
 
-/// How far the shutdown is.
+/// How far the shutdown has progressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     Running,
-    /// Work that has begun may end; nothing waits.
+    /// Work that has begun may finish; nothing waits.
     Stopping,
     /// Time is up: whatever is not done goes to another pod.
     HandBack,
@@ -41,9 +41,9 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) state: Arc<State>,
     pub(crate) results: Arc<Results>,
-    /// How this process is called.
+    /// The name of this process.
     pub(crate) worker: String,
-    /// The connection for all but the messages themselves.
+    /// The connection for everything except the messages themselves.
     pub(crate) client: Client,
     pub(crate) jetstream: jetstream::Context,
     pub(crate) phase: watch::Receiver<Phase>,
@@ -51,28 +51,28 @@ pub(crate) struct Shared {
     pub(crate) closed: Closed,
 }
 
-/// What came of one attempt.
+/// The outcome of one attempt.
 enum Outcome {
-    /// The effect is there.
+    /// The effect has happened.
     Done,
     Failed(String),
-    /// No further attempt would end otherwise.
+    /// No further attempt would end differently.
     Hopeless(String),
     HandBack,
 }
 
 impl Shared {
-    /// The consumer as the server sees it now.
+    /// Returns the consumer as the server sees it now.
     ///
     /// # Errors
-    /// The server does not say.
+    /// The server does not answer.
     pub(crate) async fn consumer_info(&self) -> Result<Info, String> {
         let stream = self.jetstream.get_stream_no_info(&self.config.stream).await;
         let stream = stream.map_err(|error| error.to_string())?;
         stream.consumer_info(&self.config.consumer).await.map_err(|error| error.to_string())
     }
 
-    /// How long to insist on a confirmation.
+    /// Returns how long to insist on a confirmation.
     pub(crate) fn patience(&self) -> Duration {
         match *self.phase.borrow() {
             Phase::Running => Duration::from_secs(30),
@@ -85,10 +85,10 @@ impl Shared {
         let _ = self.phase.clone().wait_for(|now| *now >= phase).await;
     }
 
-    /// Give a message back so that another pod gets it at once.
+    /// Gives a message back so that another pod gets it immediately.
     pub(crate) async fn hand_back(&self, delivery: &Delivery, consumer: &Consumer) {
         if consumer.max_deliver.is_some_and(|max| delivery.count >= max) {
-            // The server would not deliver it again.
+            // The server would not redeliver it.
             return bury(
                 self,
                 delivery,
@@ -103,7 +103,7 @@ impl Shared {
     }
 }
 
-/// Work on one message until there is nothing more to say about it.
+/// Works on one message until there is nothing more to say about it.
 pub(crate) async fn process(shared: Arc<Shared>, delivery: Box<Delivery>, consumer: Arc<Consumer>) {
     if delivery.count > 1 {
         count(&shared.state.metrics.redelivered);
@@ -157,15 +157,15 @@ async fn attempt(shared: &Shared, delivery: &Delivery, limit: i64, held: &Held<'
     if let Some(reason) = &delivery.unusable {
         return Outcome::Hopeless(reason.clone());
     }
-    // A message that kills its pod never fails: nobody is left to say so. Twice the limit leaves room
-    // for pods that were killed for other reasons.
+    // A message that kills its pod never fails: nobody is left to report it. Twice the limit leaves
+    // room for pods that were killed for other reasons.
     if delivery.count > limit.saturating_mul(2) {
         let tries = delivery.count - 1;
         return Outcome::Hopeless(format!("{tries} deliveries ended without a result"));
     }
     if delivery.count > 1 && shared.results.known(delivery).await.is_ok_and(|known| known) {
         count(&shared.state.metrics.duplicates);
-        // The worker that recorded it may have died before it could say so.
+        // The worker that recorded it may have died before it could report that.
         return match shared.results.print(delivery, &Done { task: None }, Duration::ZERO, false) {
             Ok(()) => Outcome::Done,
             Err(cause) => Outcome::Failed(cause),
@@ -189,8 +189,8 @@ async fn attempt(shared: &Shared, delivery: &Delivery, limit: i64, held: &Held<'
     record(shared, delivery, &done, duration).await
 }
 
-/// Store the result, waiting for the database as long as it takes: a message is not to blame for a
-/// database that is away, so that must not use up its deliveries.
+/// Stores the result, waiting for the database as long as necessary: the message is not to blame if
+/// the database is away, so that must not use up its deliveries.
 async fn record(shared: &Shared, delivery: &Delivery, done: &Done, duration: Duration) -> Outcome {
     let (mut tries, mut unanswered) = (0, 0);
     let new = loop {
@@ -228,8 +228,8 @@ async fn record(shared: &Shared, delivery: &Delivery, done: &Done, duration: Dur
     }
 }
 
-/// Give the message up, but lose it on no account: while no stream takes the dead letter, it stays in
-/// the consumer.
+/// Gives the message up, but never loses it: as long as no stream accepts the dead letter, it stays
+/// in the consumer.
 async fn bury(shared: &Shared, delivery: &Delivery, consumer: &Consumer, reason: &str) {
     let (id, sequence) = (delivery.id.as_str(), delivery.sequence);
     let letter = Letter::from(delivery);
@@ -265,7 +265,8 @@ async fn bury(shared: &Shared, delivery: &Delivery, consumer: &Consumer, reason:
             delivery.tell(AckKind::Nak(Some(wait)), shared).await;
             return;
         }
-        // Handed back, the server would never deliver it again: hold it, but in nobody's place.
+        // If handed back, the server would never redeliver it: hold it, but without occupying a
+        // place.
         if parked.is_none() {
             parked = shared.state.park();
         }

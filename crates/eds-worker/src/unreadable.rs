@@ -1,24 +1,24 @@
 //! Messages that the NATS client library cannot read.
 //!
-//! NATS stores whatever bytes a publisher calls headers. async-nats 0.51 (`connection.rs`, `try_read_op`)
-//! ends the connection over a header block that it does not understand, and with it every request under
-//! way; over a carriage return inside a value its connection's task panics, and the client is dead.
-//! Here stand the same rules, applied to bytes that came another way.
+//! NATS stores whatever bytes a publisher calls headers. async-nats 0.51 (`connection.rs`,
+//! `try_read_op`) ends the connection over a header block that it does not understand, and with it
+//! every pending request; over a carriage return inside a value its connection's task panics, and
+//! the client is dead. This module applies the same rules to bytes that came another way.
 
 use std::str::FromStr;
 
 use async_nats::{HeaderName, StatusCode};
 
-/// Why the library cannot read a message on `subject` whose header block is `headers`.
+/// Returns why the library cannot read a message on `subject` with the header block `headers`.
 pub(crate) fn unreadable(subject: &str, headers: &[u8]) -> Option<String> {
-    // JSON, by which the message came, has no other way to carry bytes that are no UTF-8.
+    // JSON, in which the message came, has no other way to carry bytes that are not UTF-8.
     if subject.contains(char::REPLACEMENT_CHARACTER) {
         return Some("its subject is no UTF-8".to_owned());
     }
     if headers.is_empty() {
         return None;
     }
-    // The line of a message with headers is split at any white space that Unicode knows.
+    // The line of a message with headers is split at any Unicode white space.
     if subject.contains(char::is_whitespace) {
         return Some("its subject holds white space".to_owned());
     }
@@ -57,7 +57,7 @@ fn wrong(headers: &[u8]) -> Option<String> {
     None
 }
 
-/// Enough of `text` to recognise it.
+/// Shortens `text` to what is enough to recognise it.
 fn short(text: &str) -> String {
     text.chars().take(40).collect()
 }

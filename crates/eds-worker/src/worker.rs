@@ -1,4 +1,4 @@
-//! The fetch loop: fill free places, and on SIGTERM leave nothing behind.
+//! The fetch loop: fills free places, and leaves nothing behind on SIGTERM.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,34 +13,34 @@ use crate::pull::{Pull, Pulled};
 use crate::quarantine::sweep;
 use crate::task::{Phase, Shared, process};
 
-/// The loop goes round at least this often.
+/// The loop comes round at least this often.
 const TURN: Duration = Duration::from_millis(500);
 
-/// After broken requests, wait before asking again.
+/// How long to wait before asking again after broken requests.
 const BROKEN: Duration = Duration::from_millis(500);
 
-/// After a connection ended, and at the start, so many messages are asked for one at a time.
+/// How many messages to request one at a time after a connection ended, and at the start.
 const CAREFUL: usize = 64;
 
-/// What is left to say after the grace period takes no longer.
+/// How long the remaining messages to the server may take after the grace period.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
-/// Resolves when the process was told to stop: the first time, and the second.
+/// Resolves when the process is told to stop: the first time, and the second.
 pub(crate) struct Stop {
     pub(crate) told: watch::Receiver<u32>,
 }
 
 impl Stop {
-    /// Wait until told `times` times.
+    /// Waits until told `times` times.
     async fn told(&self, times: u32) {
-        // An error means that nobody can tell us any more: no signals, no stop.
+        // An error means that nobody can tell us any more: without signals there is no stop.
         if self.told.clone().wait_for(|told| *told >= times).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 }
 
-/// Run until told to stop and everything is finished or handed back.
+/// Runs until told to stop and everything is finished or handed back.
 pub(crate) async fn run(
     shared: Arc<Shared>,
     mut consumer: Watched,
@@ -54,9 +54,9 @@ pub(crate) async fn run(
     let mut turn = interval(TURN);
     turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut again = Instant::now();
-    // So many messages are asked for one at a time: any may end the connection.
+    // How many messages to request one at a time, since any may end the connection.
     let mut careful = CAREFUL;
-    // A message was asked for when the connection ended.
+    // Whether a message had been requested when the connection ended.
     let mut suspicious = false;
     loop {
         shared.state.turn();
@@ -118,7 +118,8 @@ pub(crate) async fn run(
     finish(&shared, tasks, pull, &phase, &stop).await;
 }
 
-/// A new connection for messages. If the one before may have ended by a message, that message goes first.
+/// Opens a new connection for messages. If a message may have ended the previous one, it is dealt
+/// with first.
 async fn open(
     shared: Arc<Shared>,
     consumer: Arc<Consumer>,
@@ -126,7 +127,7 @@ async fn open(
 ) -> Result<(Pull, Arc<Consumer>), String> {
     if suspicious {
         match sweep(&shared, &consumer).await {
-            // It was not a message, or it is another worker's turn to find it: do not hurry.
+            // It was not a message, or it is another worker's turn to find it: there is no hurry.
             Ok(0) => sleep(BROKEN).await,
             Ok(found) => tracing::warn!(found, "messages that cannot be read ended the connection"),
             Err(cause) => {
@@ -146,7 +147,7 @@ async fn next(pull: &mut Option<(Pull, Arc<Consumer>)>) -> (Pulled, Arc<Consumer
     }
 }
 
-/// End requests beside the loop: what they still bring goes back.
+/// Ends requests outside the loop: what they still yield is handed back.
 fn end_requests(pull: &mut Option<(Pull, Arc<Consumer>)>, shared: &Arc<Shared>) {
     if let Some((pull, consumer)) = pull.take() {
         let shared = Arc::clone(shared);

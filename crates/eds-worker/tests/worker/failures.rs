@@ -104,7 +104,7 @@ async fn the_servers_own_limit_counts_and_loses_nothing() {
         &[("WORKER_RETRY_BACKOFF_SECONDS", "0.1"), ("WORKER_DEAD_LETTER_RETRY_SECONDS", "1")],
     );
     publish(&jetstream, 1, r#"{"fail": true}"#).await;
-    // Nobody takes the dead letter, and the server would not deliver the message again: it is held.
+    // Nobody accepts the dead letter, and the server would not redeliver the message: it is held.
     eventually("it is held", 10.0, async || {
         worker.log().contains("holding a message after its last delivery").then_some(())
     })

@@ -1,5 +1,6 @@
-//! `agent-executor` against the real nats-server and the real PostgreSQL, on loopback. A service that
-//! is not on this machine is named, and its tests are skipped; `EDS_REQUIRE_SERVICES=1` forbids that.
+//! `agent-executor` against a real nats-server and a real PostgreSQL, on loopback. If a service is
+//! missing on this machine, that is reported and its tests are skipped; `EDS_REQUIRE_SERVICES=1`
+//! forbids that.
 
 #![cfg(test)]
 #![allow(

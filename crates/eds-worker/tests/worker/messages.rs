@@ -52,7 +52,7 @@ async fn results_says_what_the_database_holds() {
     let _worker = Worker::start(&nats.url(), &[("DATABASE_URL", &database), quick]);
     drained(&jetstream, 15.0).await;
     check([5, 5, 5, 1, 5, 2]);
-    // Another consumer's rows are not ours; a second row of one message shows.
+    // Another consumer's rows are not ours; a second row for one message shows up.
     for (change, expect) in [
         ("'other', stream, message_id, stream_sequence, published_at", [5, 5, 5, 1, 5, 2]),
         ("consumer, stream, message_id, stream_sequence, published_at + '1 s'", [6, 5, 5, 1, 5, 2]),
@@ -62,7 +62,7 @@ async fn results_says_what_the_database_holds() {
     }
 }
 
-/// Writes the first message's row once more, its key changed.
+/// Writes the first message's row again, with another key.
 fn again(key: &str) -> &'static str {
     let rest = "subject, deliveries, task, payload, worker, duration_ms";
     format!(
@@ -97,7 +97,7 @@ async fn each_stored_message_has_one_row_whatever_its_id() {
         wait(0.4).await;
     }
     publish(&jetstream, 1, "{}").await;
-    // Somebody else took all of them, and never answered: each comes a second time.
+    // Somebody else took all of them and never answered: each comes a second time.
     let stream = jetstream.get_stream(STREAM).await.expect("stream");
     let other: consumer::PullConsumer = stream.get_consumer(CONSUMER).await.expect("consumer");
     let mut taken = other.fetch().max_messages(3).messages().await.expect("fetch");
@@ -110,7 +110,7 @@ async fn each_stored_message_has_one_row_whatever_its_id() {
     assert_eq!(postgres.number(later).await, 1);
     assert_eq!(worker.metric("agent_executor_messages_duplicate_total"), 0.0);
     assert_eq!(worker.metric("agent_executor_messages_redelivered_total"), 3.0);
-    // A stream that is made again counts from 1 again.
+    // A recreated stream counts from 1 again.
     jetstream.delete_stream(STREAM).await.expect("deleted");
     operator(&jetstream, 1.0).await;
     publish_as(&jetstream, "order-17", r#"{"task": "third"}"#).await;
@@ -121,7 +121,7 @@ async fn each_stored_message_has_one_row_whatever_its_id() {
 async fn a_recorded_message_is_not_worked_on_again() {
     let Some((nats, jetstream, postgres)) = services(30.0).await else { return };
     publish_as(&jetstream, "slow", r#"{"work_ms": 60000}"#).await;
-    // A worker stored the result, and died before it could say so.
+    // A worker stored the result, and died before it could report that.
     let stream = jetstream.get_stream(STREAM).await.expect("stream");
     let other: consumer::PullConsumer = stream.get_consumer(CONSUMER).await.expect("consumer");
     let mut taken = other.fetch().max_messages(1).messages().await.expect("fetch");

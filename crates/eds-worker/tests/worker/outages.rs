@@ -40,7 +40,8 @@ async fn nats_forgets_what_it_delivered() {
     nats.start_again().await;
     drained(&nats.context().await, 20.0).await;
     assert_eq!(postgres.rows().await, 8);
-    // The first gives up, and what comes to its place may be the delivery that the others wait for.
+    // The first gives up, and what takes its place may be the delivery that the others are waiting
+    // for.
     assert!(worker.metric("agent_executor_acks_unconfirmed_total") >= 1.0, "{}", worker.log());
     assert!(worker.log().contains("it does not know of this delivery"), "{}", worker.log());
 }

@@ -1,5 +1,5 @@
-//! Messages that somebody made wrong, by mistake or in bad faith: each is dead-lettered, and no other
-//! message waits for it.
+//! Malformed messages, by mistake or in bad faith: each is dead-lettered, and no other message
+//! waits for it.
 
 use async_nats::jetstream::Context;
 
@@ -9,11 +9,11 @@ use crate::support::{
     Worker, dead, dead_letters, drained, eventually, letter, publish, publish_as, services,
 };
 
-/// More than WORKER_CONCURRENCY of each, so that every place is taken if they hold it.
+/// More than WORKER_CONCURRENCY of each, so that every place would be taken if they occupied them.
 const MANY: usize = 7;
 
-/// Twenty good messages behind the bad ones are rows, and each bad one is a dead letter of its first
-/// delivery, with `reason`.
+/// Checks that twenty good messages behind the bad ones become rows, and that each bad one becomes
+/// a dead letter on its first delivery, with `reason`.
 async fn check(nats: &Nats, jetstream: &Context, postgres: &Postgres, reason: &str) {
     dead_letters(jetstream).await;
     publish(jetstream, 20, r#"{"task": "good"}"#).await;
@@ -50,7 +50,7 @@ async fn what_a_message_holds_never_stops_the_worker() {
             "violates check constraint",
             "SQLSTATE 23514",
         ),
-        // Incompressible, so that the index entry is too large: what a long id did.
+        // Incompressible, so that the index entry is too large, as happened with a long id.
         (
             "CREATE INDEX ON agent_executions ((task || md5(task) || md5(task || '1') || md5(task \
                 || '2')))",
@@ -83,7 +83,7 @@ async fn what_a_message_holds_never_stops_the_worker() {
     }
 }
 
-/// Text that no compression makes short.
+/// Returns text that no compression shortens.
 fn noise(length: usize) -> String {
     let mut state = 1_u64;
     let mut letters = std::iter::repeat_with(|| {
@@ -97,7 +97,7 @@ fn noise(length: usize) -> String {
     letters.by_ref().take(length).collect()
 }
 
-/// A user that owns nothing: row-level security and revoked rights concern it.
+/// Creates a user that owns nothing: row-level security and revoked permissions apply to it.
 async fn app(postgres: &Postgres) {
     postgres
         .execute(
@@ -144,7 +144,8 @@ async fn rights_that_are_missing_for_every_row_are_not_the_messages_fault() {
     assert_eq!(dead(&jetstream).await, 0);
 }
 
-/// What `headers` and `subject` become on the wire, from a publisher that checks nothing.
+/// Publishes `headers` and `subject` as they are on the wire, as a publisher that checks nothing
+/// would.
 async fn publish_raw(nats: &Nats, messages: &[(Vec<u8>, Vec<u8>)]) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream =
@@ -174,7 +175,7 @@ fn wrong_headers() -> Vec<(&'static [u8], &'static [u8], &'static str)> {
         (b"work.item", b"NATS/1.0\r\nno colon\r\n\r\n", "no colon in the line"),
         (b"work.item", b"NATS/1.0\r\nA: \xff\xfe\r\n\r\n", "no UTF-8"),
         (b"work.item", b"NATS/1.0\r\nA B: c\r\n\r\n", "the name \"A B\""),
-        // The library's task panics over this one.
+        // The library's task panics on this one.
         (b"work.item", b"NATS/1.0\r\nA: b\rc\r\n\r\n", "a carriage return in the value of \"A\""),
         (b"work.item", b"HTTP/1.1\r\nA: b\r\n\r\n", "does not begin with NATS/1.0"),
         (b"work.it\xc2\xa0em", b"NATS/1.0\r\nA: b\r\n\r\n", "its subject holds white space"),
@@ -209,7 +210,7 @@ async fn each_kind_of_message_that_the_library_cannot_read_is_a_dead_letter() {
 
 #[tokio::test]
 async fn three_hundred_malformed_messages_hold_up_nobody() {
-    // A long ack_wait: whatever were lost with a connection would come too late.
+    // A long ack_wait: whatever was lost with a connection would come too late.
     let Some((nats, jetstream, postgres)) = services(300.0).await else { return };
     dead_letters(&jetstream).await;
     let wrong = wrong_headers();
@@ -239,7 +240,8 @@ async fn three_hundred_malformed_messages_hold_up_nobody() {
 async fn a_dead_letter_that_is_too_large_goes_in_parts() {
     let Some((nats, jetstream, postgres)) = services(30.0).await else { return };
     dead_letters(&jetstream).await;
-    // As large as the server takes, with headers as large as it takes: ours do not fit beside them.
+    // As large as the server accepts, with headers as large as it accepts: ours do not fit next to
+    // them.
     let payload = format!(r#"{{"task": "a\u0000{}"}}"#, "x".repeat(1024 * 1024 - 65_100));
     let mut headers = async_nats::HeaderMap::new();
     headers.insert("Tenant", "y".repeat(65_000));
@@ -265,7 +267,7 @@ async fn dead_letters_that_nobody_takes_hold_up_nobody() {
     let Some(nats) = Nats::start().await else { return };
     let jetstream = nats.context().await;
     crate::support::make_stream(&jetstream).await;
-    // The server delivers each once, so they cannot go back.
+    // The server delivers each only once, so they cannot be handed back.
     let config =
         async_nats::jetstream::consumer::pull::Config { max_deliver: 1, ..Default::default() };
     crate::support::make_consumer(&jetstream, config).await;

@@ -1,4 +1,5 @@
-//! Passwords, tokens and keys are in no line that the worker writes, at any level, whatever is wrong.
+//! No line that the worker writes contains passwords, tokens or keys, at any level, whatever is
+//! wrong.
 
 use std::process::{Command, Stdio};
 
@@ -8,7 +9,7 @@ use crate::support::{Worker, drained, free_port, operator, publish};
 
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
-/// In each secret, in two halves that an unencoded character may part.
+/// In every secret, in two halves that an unencoded character may separate.
 const SECRET: [&str; 2] = ["s3cretA", "s3cretB"];
 
 #[track_caller]
@@ -18,7 +19,7 @@ fn clean(text: &str, what: &str) {
     }
 }
 
-/// NATS, with logins of each kind.
+/// Starts NATS with logins of each kind.
 async fn nats() -> Option<Nats> {
     Nats::start_with(
         "authorization { users: [ {user: worker, password: \"s3cretAs3cretB\"} ] }\nno_auth_user: \
@@ -61,8 +62,8 @@ async fn not_while_all_is_well() {
     }
 }
 
-/// Each setting, wrong in each way, with the others right: what the process says until it ends, or for
-/// two seconds.
+/// Each setting, wrong in each way, with the others right: what the process writes until it ends,
+/// or for two seconds.
 #[tokio::test]
 async fn not_while_a_setting_is_wrong() {
     let (Some(nats), Some(postgres)) = (nats().await, Postgres::migrated().await) else { return };

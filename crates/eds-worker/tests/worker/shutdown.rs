@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Worker, broker, consumer_info, drained, eventually, publish, services};
 
-/// So long that a message left in limbo would be seen: nothing here waits for it.
+/// So long that a message left in limbo would be noticed: nothing here waits for it.
 const ACK_WAIT: f64 = 60.0;
 
 async fn in_flight(worker: &Worker, count: f64) {
@@ -75,7 +75,7 @@ async fn a_second_sigterm_hands_back_at_once() {
     assert_eq!(info.num_pending + info.num_ack_pending as u64, 1, "{info:?}");
 }
 
-/// Messages arrive all the time, each stop meets pull requests that wait and messages on their way.
+/// Messages keep arriving, so each stop meets waiting pull requests and messages in transit.
 #[tokio::test]
 async fn stops_under_load_leave_no_message_in_limbo() {
     let Some((nats, jetstream, postgres)) = services(ACK_WAIT).await else { return };

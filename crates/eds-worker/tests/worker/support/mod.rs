@@ -14,19 +14,19 @@ use async_nats::jetstream::{self, consumer, stream};
 pub mod nats;
 pub mod postgres;
 
-/// Is `found` there? Without it the test cannot run: it says so, and `EDS_REQUIRE_SERVICES=1` makes
-/// that a failure.
+/// Returns `found` if it is there. Otherwise the test cannot run and says so;
+/// `EDS_REQUIRE_SERVICES=1` makes that a failure.
 fn service<T>(name: &str, found: Option<T>, hint: &str) -> Option<T> {
     if found.is_none() {
         let message = format!("NOT TESTED: {name} is not here: {hint}");
         assert!(std::env::var("EDS_REQUIRE_SERVICES").as_deref() != Ok("1"), "{message}");
-        // Beside the harness, which keeps what a passing test prints.
+        // Past the harness, which swallows what a passing test prints.
         let _ = writeln!(std::io::stderr(), "{message}");
     }
     found
 }
 
-/// A directory that goes when it is dropped.
+/// A directory that is removed when dropped.
 pub struct Directory(PathBuf);
 
 impl Directory {
@@ -50,7 +50,7 @@ impl Drop for Directory {
     }
 }
 
-/// A port that nobody listens on right now.
+/// Returns a port that nobody listens on right now.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("its address").port()
@@ -61,7 +61,7 @@ pub fn signal(child: &Child, name: &str) {
     assert!(kill.expect("sh").success(), "kill -{name}");
 }
 
-/// Wait until `check` gives something.
+/// Waits until `check` returns something.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(
     what: &str,
     seconds: f64,
@@ -81,7 +81,7 @@ pub async fn wait(seconds: f64) {
     tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
 }
 
-/// A worker process. Its output is shown when the test fails.
+/// A worker process. Its output is shown if the test fails.
 pub struct Worker {
     child: Child,
     port: u16,
@@ -89,7 +89,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// With the environment that a claim gives, and `more`.
+    /// Starts it with the environment that a claim provides, and `more`.
     pub fn start(nats_url: &str, more: &[(&str, &str)]) -> Self {
         let (directory, port) = (Directory::new("worker"), free_port());
         let mut command = Command::new(env!("CARGO_BIN_EXE_agent-executor"));
@@ -110,7 +110,7 @@ impl Worker {
         fs::read_to_string(self.directory.path().join(name)).expect("output")
     }
 
-    /// Lines of processed messages.
+    /// Returns the lines of processed messages.
     pub fn lines(&self) -> Vec<serde_json::Value> {
         let text = self.read("out");
         text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
@@ -128,7 +128,7 @@ impl Worker {
         self.child.try_wait().expect("wait").is_none()
     }
 
-    /// Wait for its end.
+    /// Waits for its end.
     pub async fn ended(&mut self, seconds: f64) -> ExitStatus {
         let until = Instant::now() + Duration::from_secs_f64(seconds);
         loop {
@@ -140,7 +140,7 @@ impl Worker {
         }
     }
 
-    /// Status and body; status 0 if it does not answer.
+    /// Returns status and body; status 0 if it does not answer.
     pub fn get(&self, path: &str) -> (u16, String) {
         let answer = || -> std::io::Result<String> {
             let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
@@ -155,7 +155,7 @@ impl Worker {
         (head[9..12].parse().expect("a status"), body.to_owned())
     }
 
-    /// One of its metrics; not a number while it does not answer.
+    /// Returns one of its metrics; NaN while it does not answer.
     pub fn metric(&self, name: &str) -> f64 {
         let (status, text) = self.get("/metrics");
         if status == 0 {
@@ -188,7 +188,7 @@ impl Drop for Worker {
 pub const STREAM: &str = "WORK";
 pub const CONSUMER: &str = "workers";
 
-/// A NATS with the stream and the consumer that an operator would make.
+/// Starts a NATS with the stream and the consumer that an operator would create.
 pub async fn broker(ack_wait: f64) -> Option<(nats::Nats, jetstream::Context)> {
     let nats = nats::Nats::start().await?;
     let jetstream = nats.context().await;
@@ -196,7 +196,7 @@ pub async fn broker(ack_wait: f64) -> Option<(nats::Nats, jetstream::Context)> {
     Some((nats, jetstream))
 }
 
-/// The same, and a migrated PostgreSQL.
+/// Starts the same, and a migrated PostgreSQL.
 pub async fn services(
     ack_wait: f64,
 ) -> Option<(nats::Nats, jetstream::Context, postgres::Postgres)> {
@@ -204,7 +204,7 @@ pub async fn services(
     Some((nats, jetstream, postgres::Postgres::migrated().await?))
 }
 
-/// The stream and the consumer that an operator would make.
+/// Creates the stream and the consumer that an operator would create.
 pub async fn operator(jetstream: &jetstream::Context, ack_wait: f64) {
     make_stream(jetstream).await;
     make_consumer(
@@ -234,7 +234,7 @@ pub async fn make_consumer(jetstream: &jetstream::Context, config: consumer::pul
     stream.create_consumer(config).await.expect("the consumer");
 }
 
-/// The consumer as the server sees it.
+/// Returns the consumer as the server sees it.
 pub async fn consumer_info(jetstream: &jetstream::Context) -> consumer::Info {
     let stream = jetstream.get_stream(STREAM).await.expect("the stream");
     stream.consumer_info(CONSUMER).await.expect("the consumer")
@@ -247,7 +247,7 @@ pub async fn publish(jetstream: &jetstream::Context, count: usize, payload: &str
     }
 }
 
-/// What `agent-executor results` says, as the environment of a claim has it run.
+/// Runs `agent-executor results` with a claim's environment and returns what it says.
 pub fn results(database: &str) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_agent-executor"))
         .arg("results")
@@ -262,7 +262,7 @@ pub fn results(database: &str) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(text).expect("text"))
 }
 
-/// Nothing waits, and nothing is unanswered.
+/// Waits until nothing is waiting and nothing is unanswered.
 pub async fn drained(jetstream: &jetstream::Context, seconds: f64) {
     eventually("the consumer is drained", seconds, async || {
         let info = consumer_info(jetstream).await;
@@ -271,7 +271,7 @@ pub async fn drained(jetstream: &jetstream::Context, seconds: f64) {
     .await;
 }
 
-/// The stream that takes dead letters.
+/// Creates the stream that accepts dead letters.
 pub async fn dead_letters(jetstream: &jetstream::Context) {
     let config = stream::Config {
         name: "DEAD".to_owned(),
@@ -281,12 +281,12 @@ pub async fn dead_letters(jetstream: &jetstream::Context) {
     jetstream.create_stream(config).await.expect("the stream");
 }
 
-/// How many there are.
+/// Returns how many there are.
 pub async fn dead(jetstream: &jetstream::Context) -> u64 {
     jetstream.get_stream("DEAD").await.expect("DEAD").cached_info().state.messages
 }
 
-/// The dead letter `number`, counted from 1.
+/// Returns the dead letter `number`, counted from 1.
 pub async fn letter(
     jetstream: &jetstream::Context,
     number: u64,
@@ -295,7 +295,7 @@ pub async fn letter(
     stream.get_raw_message(number).await.expect("the letter")
 }
 
-/// One message with its id.
+/// Publishes one message with its id.
 pub async fn publish_as(jetstream: &jetstream::Context, id: &str, payload: &str) {
     let mut headers = async_nats::HeaderMap::new();
     headers.insert("Nats-Msg-Id", id);

@@ -36,7 +36,7 @@ fn program() -> Option<PathBuf> {
 }
 
 impl Nats {
-    /// With `config` added to its configuration.
+    /// Starts it with `config` added to its configuration.
     pub async fn start_with(config: &str) -> Option<Self> {
         let hint = "testbed/build-parts nats makes it, or EDS_NATS_SERVER names one";
         let program = service("nats-server", program(), hint)?;
@@ -76,13 +76,14 @@ impl Nats {
         jetstream::new(client.connect(self.url()).await.expect("a connection"))
     }
 
-    /// Gone, as after a crash. The store stays.
+    /// Stops it as a crash would. The store stays.
     pub fn stop(&mut self) {
         self.child.kill().expect("kill");
         self.child.wait().expect("wait");
     }
 
-    /// Forget what it delivered, as a server does that is killed before it has written that down.
+    /// Makes it forget what it delivered, like a server that is killed before it has written that
+    /// down.
     pub fn forget_deliveries(&self) {
         let store = self.directory.path().join("store/jetstream/$G/streams").join(STREAM);
         let state = store.join("obs").join(CONSUMER).join("o.dat");

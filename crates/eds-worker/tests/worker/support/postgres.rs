@@ -14,7 +14,7 @@ pub struct Postgres {
     directory: Directory,
 }
 
-/// Debian keeps one directory of programs for each major version; the newest.
+/// Finds the newest: Debian keeps one directory of programs for each major version.
 fn programs() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
     let installed = versions.flatten().map(|version| version.path().join("bin"));
@@ -28,7 +28,7 @@ fn programs() -> Option<PathBuf> {
     found.pop()
 }
 
-/// `program`, as somebody else when we are root.
+/// Runs `program`, as somebody else if we are root.
 fn command(program: &Path) -> Command {
     let root =
         fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0);
@@ -41,14 +41,14 @@ fn command(program: &Path) -> Command {
 }
 
 impl Postgres {
-    /// Empty, but for an empty database `worker`; user `worker`, password `right`.
+    /// Starts it with only an empty database `worker`; user `worker`, password `right`.
     pub async fn start() -> Option<Self> {
         let hint = "apt-get install postgresql";
         let programs = service("PostgreSQL", programs(), hint)?;
         let (directory, port) = (Directory::new("postgres"), free_port());
         fs::write(directory.path().join("password"), "right\n").expect("password");
         for path in [directory.path().to_owned(), directory.path().join("password")] {
-            // Only root may, and only root must.
+            // Only root can do this, and only root needs to.
             let _ = std::os::unix::fs::chown(path, Some(65534), Some(65534));
         }
         let made = command(&programs.join("initdb"))
@@ -73,7 +73,7 @@ impl Postgres {
         Some(postgres)
     }
 
-    /// And migrated, by the command that an init container runs.
+    /// Starts it migrated, by the command that an init container runs.
     pub async fn migrated() -> Option<Self> {
         let postgres = Self::start().await?;
         let done = postgres.migrate(&postgres.url()).status().expect("migrate");
@@ -108,7 +108,7 @@ impl Postgres {
         eventually("PostgreSQL answers", 20.0, async || self.connect("postgres").await.ok()).await;
     }
 
-    /// The one number that `query` gives.
+    /// Returns the one number that `query` yields.
     pub async fn number(&self, query: &'static str) -> i64 {
         let mut connection = self.connect("worker").await.expect("a connection");
         sqlx::query_scalar(query).fetch_one(&mut connection).await.expect(query)
@@ -123,7 +123,7 @@ impl Postgres {
         self.number("SELECT count(*) FROM agent_executions").await
     }
 
-    /// SIGINT: PostgreSQL's fast shutdown, connections are cut.
+    /// Stops it with SIGINT: PostgreSQL's fast shutdown, which cuts connections.
     pub fn stop(&mut self) {
         signal(&self.child, "INT");
         self.child.wait().expect("wait");
