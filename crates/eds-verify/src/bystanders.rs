@@ -1,4 +1,4 @@
-//! Did anything change that the claim has nothing to do with?
+//! Did anything change that has nothing to do with the claim?
 
 use kube_object::object::Fields;
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,18 +7,18 @@ use serde_json::Value;
 
 use super::Check;
 
-/// Label of the namespaces that runs of `eds verify` and of the testbed's proofs make for themselves.
-/// What stands in them comes and goes by another run's hand.
+/// Label of the namespaces that runs of `eds verify` and of the testbed's proofs create. What is in
+/// them comes and goes with another run.
 pub const RUN_LABEL: (&str, &str) = ("app.kubernetes.io/managed-by", "eds");
 
-/// Everything that was there at one moment: `kind namespace/name` to its UID.
+/// Everything that existed at one moment: `kind namespace/name` to its UID.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot(BTreeMap<String, String>);
 
 impl Snapshot {
-    /// Of `namespaces` and the `objects` of all kinds that are looked at, those that count.
+    /// Takes those of `namespaces`, and of the `objects` of all kinds examined, that count.
     ///
-    /// Not counted: what is being deleted already; what is in a namespace of a run ([`RUN_LABEL`]), or
+    /// Not counted: what is already being deleted; what is in a run's namespace ([`RUN_LABEL`]), or
     /// was composed for a claim in one; pods of Jobs, which end by themselves.
     #[must_use]
     pub fn of(namespaces: &[Value], objects: &[Value]) -> Self {
@@ -45,7 +45,7 @@ impl Snapshot {
     }
 }
 
-/// What is gone, what is another of the same name, and what is there that was not.
+/// Returns what is gone, what was replaced under the same name, and what is new.
 #[must_use]
 pub fn check(before: &Snapshot, after: &Snapshot) -> Check {
     const NAME: &str = "nothing else changed";

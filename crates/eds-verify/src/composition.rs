@@ -1,4 +1,4 @@
-//! Is a Composition in the cluster whole, and can Crossplane run it?
+//! Is a Composition in the cluster complete, and can Crossplane run it?
 
 use kube_object::object::Fields;
 use serde_json::Value;
@@ -14,7 +14,7 @@ pub const KINDS: [(&str, &str); 4] = [
     ("keda.sh/v1alpha1", "ScaledObject"),
 ];
 
-/// What was found in the cluster, each list as the API server gave it.
+/// What was found in the cluster, each list as the API server returned it.
 #[derive(Debug, Clone, Default)]
 pub struct CompositionFacts {
     /// Compositions.
@@ -31,12 +31,12 @@ pub struct CompositionFacts {
     pub pods: Vec<Value>,
     /// The Composition that `eds render` uses.
     pub built_in: Value,
-    /// What may not be read of these.
+    /// Which of these may not be read.
     pub unread: Unread,
 }
 
 impl CompositionFacts {
-    /// The Compositions that are for the XRD's composite, by name.
+    /// Returns the Compositions for the XRD's composite, by name.
     pub fn ours(&self) -> impl Iterator<Item = &Value> {
         self.compositions.iter().filter(|c| {
             c.text("/spec/compositeTypeRef/kind")
@@ -47,7 +47,7 @@ impl CompositionFacts {
     }
 }
 
-/// Judges one Composition by name, or all that are for the XRD's composite.
+/// Judges one Composition by name, or all for the XRD's composite.
 #[must_use]
 pub fn report(facts: &CompositionFacts, wanted: Option<&str>) -> Report {
     let mut report = Report::default();
@@ -67,7 +67,7 @@ pub fn report(facts: &CompositionFacts, wanted: Option<&str>) -> Report {
     report
 }
 
-/// No such Composition, and which there are.
+/// Reports that there is no such Composition, and which ones there are.
 pub(super) fn missing(facts: &CompositionFacts, wanted: Option<&str>) -> Check {
     let names: Vec<&str> = facts.compositions.iter().map(Fields::name).collect();
     let there = match names.as_slice() {
@@ -84,7 +84,7 @@ pub(super) fn missing(facts: &CompositionFacts, wanted: Option<&str>) -> Check {
     Check::failed("exists", cause, "install the API: kubectl apply -k platform/04-apis")
 }
 
-/// One line for a Composition: the first thing that is wrong with it, or that Crossplane takes it.
+/// Sums up a Composition: the first thing wrong with it, or that Crossplane accepts it.
 pub(super) fn summary(facts: &CompositionFacts, composition: &Value) -> Check {
     let title = format!("Composition {}", composition.name());
     let checks = [
@@ -126,7 +126,7 @@ fn checks(facts: &CompositionFacts, composition: &Value) -> Vec<Check> {
     checks
 }
 
-/// How the four manifests are applied.
+/// Says how the four manifests are applied.
 fn form(composition: &Value) -> String {
     match provider_config(composition) {
         Some(config) => format!("as provider-kubernetes Objects, by ProviderConfig {config}"),
@@ -181,8 +181,8 @@ fn patch_and_transform(composition: &Value) -> Check {
     }
 }
 
-/// Crossplane takes a Composition up as a revision, and says of the newest whether its functions
-/// can be used in a pipeline.
+/// Checks that Crossplane accepted a Composition: it records it as a revision, and says on the
+/// newest whether its functions can be used in a pipeline.
 fn accepted(facts: &CompositionFacts, composition: &Value) -> Check {
     const NAME: &str = "accepted by Crossplane";
     let of_it = |revision: &&Value| {
@@ -209,13 +209,13 @@ fn accepted(facts: &CompositionFacts, composition: &Value) -> Check {
     Check::passed(NAME, format!("revision {}, its pipeline is valid", newest.name()))
 }
 
-/// `eds render` shows what this Composition does only where it is the same.
+/// Checks that it equals the built-in one: only then does `eds render` show what it does.
 fn as_built_in(facts: &CompositionFacts, composition: &Value) -> Check {
     const NAME: &str = "as in eds render";
     let mut expected = facts.built_in.at("/spec/pipeline").cloned().unwrap_or_default();
     let mut live = composition.at("/spec/pipeline").cloned().unwrap_or_default();
     for pipeline in [&mut expected, &mut live] {
-        // Whether it wraps into Objects is the choice between the two installed forms.
+        // Wrapping into Objects or not is the choice between the two installed forms.
         for step in pipeline.as_array_mut().into_iter().flatten() {
             if let Some(input) = step.get_mut("input").and_then(Value::as_object_mut) {
                 input.remove("objects");

@@ -1,8 +1,8 @@
 //! Did a claim become its four manifests, as it says?
 //!
-//! Two independent looks: each live manifest against the rendered one, field for field; and single
-//! facts of the live manifests against the claim itself, named so that a person sees what was
-//! looked at.
+//! Checks twice, independently: each live manifest against the rendered one, field by field; and
+//! single facts of the live manifests against the claim itself, named so that a person sees what
+//! was checked.
 
 use kube_object::object::Fields;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ pub struct DeploymentFacts {
     pub claim: Value,
     /// What `eds render` makes of it.
     pub rendered: Vec<Value>,
-    /// The live manifests, as far as they are there.
+    /// The live manifests that exist.
     pub live: Vec<Value>,
 }
 
@@ -112,7 +112,7 @@ fn manifests(facts: &DeploymentFacts) -> Vec<Check> {
     checks
 }
 
-/// One fact. `shown` says it in words where it is right.
+/// Checks one fact. `shown` describes it if it is right.
 fn check_equal(title: &str, live: &Value, expected: &Value, shown: &str) -> Check {
     if live == expected {
         return Check::passed(title, shown);
@@ -187,7 +187,7 @@ fn deployment(facts: &DeploymentFacts, live: &Value) -> Vec<Check> {
     checks
 }
 
-/// The plan's table of sizes: requests and limits of CPU and memory.
+/// Checks the plan's table of sizes: requests and limits of CPU and memory.
 fn size(spec: &Value, live: &Value) -> Check {
     let size = spec.text("/size");
     let [request_cpu, request_memory, limit_cpu, limit_memory] = match size {
@@ -224,7 +224,7 @@ fn nats(spec: &Value) -> Vec<Value> {
     .collect()
 }
 
-/// Whether every one of these variables stands in a container's `env`, as it is.
+/// Checks that each of these variables is in a container's `env`, as is.
 fn environment(title: &str, expected: &[Value], env: &Value) -> Check {
     let there: Vec<&Value> = env.list("").collect();
     let missing: Vec<&Value> = expected.iter().filter(|v| !there.contains(v)).collect();
@@ -242,7 +242,7 @@ fn environment(title: &str, expected: &[Value], env: &Value) -> Check {
     Check::failed(title, cause, "compare with: eds render, and eds verify composition")
 }
 
-/// Both forms in which a container gets secrets.
+/// Checks both ways in which a container gets secrets.
 fn secrets(spec: &Value, live: &Value, container: &str, title: &str) -> Vec<Check> {
     let mut single = Vec::new();
     let mut whole = Vec::new();

@@ -1,6 +1,6 @@
-//! The address of a Service inside the cluster, as claims and triggers write it.
+//! The address of a Service in the cluster, as written in claims and triggers.
 
-/// `service.namespace.svc:port` in its parts.
+/// The parts of `service.namespace.svc:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// Name of the Service.
@@ -9,24 +9,24 @@ pub struct Endpoint {
     pub namespace: String,
     /// Port of the Service.
     pub port: u16,
-    /// One pod of it, where the host is that pod's name under its headless Service.
+    /// One of its pods, if the host is that pod's name under its headless Service.
     pub pod: Option<String>,
 }
 
 impl Endpoint {
-    /// Reads `host:port`, with or without a scheme, user and path before and after it. The host is
-    /// a Service's name as the cluster's DNS knows it: `service.namespace`, with `.svc` or
-    /// `.svc.cluster.local` or nothing after it, or `service` alone, which is in `home`; or with a pod's
-    /// name before it, and then `.svc`. Of several servers with commas between them, the first that is
-    /// one of these.
+    /// Reads `host:port`, with or without a scheme, user and path around it. The host is a
+    /// Service's name in the cluster's DNS: `service.namespace`, followed by `.svc`,
+    /// `.svc.cluster.local` or nothing, or just `service`, which is in `home`; or a pod's name
+    /// before that, and then `.svc`. Of several servers separated by commas, takes the first that
+    /// is one of these.
     ///
-    /// None where it is none of these: an IP address, or a host outside the cluster.
+    /// Returns `None` for anything else: an IP address, or a host outside the cluster.
     #[must_use]
     pub fn parse(text: &str, home: &str, default_port: u16) -> Option<Self> {
         Self::all(text, home, default_port).into_iter().find_map(|(_, endpoint)| endpoint)
     }
 
-    /// Each server of a list, as it is written, and as an address inside the cluster where it is one.
+    /// Returns each server of a list, as written, with its address if it is inside the cluster.
     #[must_use]
     pub fn all<'a>(text: &'a str, home: &str, port: u16) -> Vec<(&'a str, Option<Self>)> {
         let servers = text.split(',').map(str::trim).filter(|server| !server.is_empty());
@@ -62,7 +62,7 @@ impl Endpoint {
         })
     }
 
-    /// `pod.service.namespace`, as the cluster's DNS has it.
+    /// Returns `pod.service.namespace`, as in the cluster's DNS.
     #[must_use]
     pub fn host(&self) -> String {
         let pod = self.pod.as_ref().map(|pod| format!("{pod}.")).unwrap_or_default();

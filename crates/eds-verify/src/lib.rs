@@ -1,8 +1,8 @@
 //! What a live cluster's answers mean: facts in, checks out.
 //!
 //! The facts are gathered elsewhere (`eds-cluster`), as the plain JSON that the API server and NATS
-//! answered. Nothing here asks anyone, so every judgement is tested with recorded answers. It must not know a
-//! schema, or how facts are gathered and checks are printed.
+//! returned. Nothing here asks anyone, so every judgement is tested with recorded answers. This
+//! crate must not know about schemas, or how facts are gathered and checks are printed.
 
 pub mod bystanders;
 pub mod claim;
@@ -34,11 +34,11 @@ use kube_object::printable::printable;
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
-    /// It is as it should be.
+    /// All is as it should be.
     Passed,
     /// It works, but there is something to know.
     Warning,
-    /// It is not as it should be.
+    /// Something is not as it should be.
     Failed,
     /// It could not be looked at, because of something that another check names.
     Skipped,
@@ -85,7 +85,7 @@ impl Check {
         }
     }
 
-    /// A check that failed, with its cause and its fix.
+    /// Returns a failed check, with its cause and its fix.
     #[must_use]
     pub fn failed(
         name: impl Into<String>,
@@ -97,7 +97,7 @@ impl Check {
         Self { name, status, detail, more: Vec::new(), fix }
     }
 
-    /// Something to know, and what could be done.
+    /// Returns a warning: something to know, and what could be done.
     #[must_use]
     pub fn warning(
         name: impl Into<String>,
@@ -107,21 +107,21 @@ impl Check {
         Self { status: Status::Warning, ..Self::failed(name, detail, fix) }
     }
 
-    /// A check that could not be made.
+    /// Returns a check that could not be made.
     #[must_use]
     pub fn skipped(name: impl Into<String>, why: impl Into<String>) -> Self {
         Self { status: Status::Skipped, ..Self::passed(name, why) }
     }
 
-    /// The same with further lines.
+    /// Adds further lines.
     #[must_use]
     pub fn with(mut self, more: impl IntoIterator<Item = String>) -> Self {
         self.more.extend(more);
         self
     }
 
-    /// What was found, fit to be printed: the first line, and below it the further ones. Texts from the
-    /// cluster (logs, messages, names) cannot end a line, or be obeyed by a terminal.
+    /// Returns what was found, safe to print: the first line, with the others below it. Text from
+    /// the cluster (logs, messages, names) cannot end a line, and no terminal obeys it.
     #[must_use]
     pub fn whole(&self) -> String {
         let lines = std::iter::once(&self.detail).chain(&self.more);
@@ -129,7 +129,7 @@ impl Check {
         lines.join("\n")
     }
 
-    /// The check as JSON: `check`, `status`, `detail`, and `fix` where there is one.
+    /// Returns the check as JSON: `check`, `status`, `detail`, and `fix` if there is one.
     #[must_use]
     pub fn json(&self) -> Value {
         let mut object = json!({

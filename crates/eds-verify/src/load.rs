@@ -1,4 +1,4 @@
-//! Is every message that was published processed, once in effect, and do the replicas follow?
+//! Is every published message processed, with one effect, and do the replicas follow?
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ pub struct Line {
     pub id: String,
     /// Which delivery it was, from 1.
     pub delivery: u64,
-    /// The effect was made now; otherwise it was there already.
+    /// Whether the effect was made now; otherwise it existed already.
     pub new: bool,
 }
 
 impl Line {
-    /// Reads a line of a pod's log; none where it is another.
+    /// Reads a line of a pod's log. Returns `None` for any other line.
     #[must_use]
     pub fn parse(pod: &str, line: &str) -> Option<Self> {
         let value: Value = serde_json::from_str(line).ok()?;
@@ -36,18 +36,18 @@ impl Line {
     }
 }
 
-/// What there was at one moment.
+/// A sample at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
-    /// Seconds since the messages were published; negative before.
+    /// Seconds since the messages were published; negative before that.
     pub seconds: f64,
-    /// Messages that are not acknowledged: what KEDA scales by (`num_pending + num_ack_pending`).
+    /// Unacknowledged messages: what KEDA scales by (`num_pending + num_ack_pending`).
     pub lag: u64,
-    /// The Deployment's replicas, and those of them that are ready.
+    /// The Deployment's replicas.
     pub replicas: u64,
     /// Replicas that are ready.
     pub ready: u64,
-    /// The claim says that it is Ready.
+    /// Whether the claim says that it is Ready.
     pub claim_ready: bool,
 }
 
@@ -58,39 +58,39 @@ pub struct LoadFacts {
     pub published: Vec<String>,
     /// What the pods printed.
     pub lines: Vec<Line>,
-    /// About one a second, in order.
+    /// The samples, about one a second, in order.
     pub samples: Vec<Sample>,
-    /// The claim's bounds.
+    /// The claim's lower bound.
     pub min_replicas: u64,
-    /// The claim's bounds.
+    /// The claim's upper bound.
     pub max_replicas: u64,
-    /// Messages that KEDA wants a replica for.
+    /// Messages per replica that KEDA aims for.
     pub lag_threshold: u64,
     /// When everything was acknowledged.
     pub drained: Option<f64>,
-    /// When the replicas were the fewest again.
+    /// When the replicas were back at the minimum.
     pub settled: Option<f64>,
-    /// A database keeps the results, so that another delivery has no effect.
+    /// Whether a database keeps the results, so that a redelivery has no effect.
     pub idempotent: bool,
-    /// What the database holds, or why that is not known.
+    /// What the database holds, or why that is unknown.
     pub rows: Option<Result<Rows, String>>,
 }
 
 impl LoadFacts {
-    /// The most replicas at any time.
+    /// Returns the most replicas at any time.
     #[must_use]
     pub fn peak(&self) -> u64 {
         self.samples.iter().map(|sample| sample.replicas).max().unwrap_or(0)
     }
 
-    /// What KEDA and the autoscaler want for this lag.
+    /// Returns the replicas that KEDA and the autoscaler want for this lag.
     #[must_use]
     pub fn wanted(&self, lag: u64) -> u64 {
         lag.div_ceil(self.lag_threshold.max(1))
             .clamp(self.min_replicas, self.max_replicas.max(self.min_replicas))
     }
 
-    /// The checks of scaling, for a run that was meant to scale.
+    /// Adds the checks of scaling, for a run that was meant to scale.
     pub fn scaling(&self, report: &mut Report) {
         let peak = self.peak();
         let deepest = self.samples.iter().map(|sample| sample.lag).max().unwrap_or(0);
@@ -172,7 +172,7 @@ impl LoadFacts {
         report.add("Scaling", checks);
     }
 
-    /// The checks of the messages.
+    /// Adds the checks of the messages.
     pub fn messages(&self, report: &mut Report) {
         let mut effects: BTreeMap<&str, u64> =
             self.published.iter().map(|id| (id.as_str(), 0)).collect();
@@ -250,7 +250,7 @@ impl LoadFacts {
         report.add("Messages", checks);
     }
 
-    /// The database's own word, beside that of the logs.
+    /// Checks the database's rows, beside what the logs say.
     fn a_row_each(&self) -> Check {
         const NAME: &str = "a row each";
         match &self.rows {
@@ -262,7 +262,7 @@ impl LoadFacts {
         }
     }
 
-    /// For a program: what was measured, and every sample.
+    /// Returns what was measured, and every sample, as JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         let samples: Vec<Value> = self
@@ -368,7 +368,7 @@ mod tests {
         check(&rows(Some(Ok(one))), &["a row each"]);
         check(&rows(Some(Err("no answer".into()))), &["a row each"]);
         check(&LoadFacts { idempotent: false, ..rows(None) }, &[]);
-        // A result may be seen only by the delivery after a killed pod's.
+        // A result may first be seen by the delivery after a killed pod's.
         check(&facts(vec![line("a", false), line("b", true)], &[1, 8, 1]), &[]);
     }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Check;
 
-/// A Function's or Provider's health, with its revision's and its pods' word on the cause.
+/// Checks a Function's or Provider's health; its revision and pods name the cause.
 ///
 /// `revisions` are the package revisions of the same kind, `pods` those of Crossplane's namespace.
 pub(super) fn check(
@@ -44,7 +44,7 @@ pub(super) fn check(
         return Check::failed(title, cause, fix);
     }
     if let Some(why) = trouble(pods, revision) {
-        // Crossplane looks at the Deployment only now and then.
+        // Crossplane checks the Deployment only now and then.
         let fix = format!("kubectl -n crossplane-system describe deployment {revision}");
         return Check::failed(title, format!("{wanted}: {why}"), fix);
     }
@@ -55,7 +55,7 @@ fn plural(kind: &str) -> &'static str {
     if kind == "Provider" { "providers" } else { "functions" }
 }
 
-/// The pods of a package revision, which they carry as a label (Crossplane 2.3
+/// Returns the pods of a package revision, which is their label (Crossplane 2.3
 /// `internal/controller/pkg/revision/runtime.go`).
 pub(super) fn of_revision<'a>(
     pods: &'a [Value],
@@ -65,7 +65,7 @@ pub(super) fn of_revision<'a>(
         .filter(move |pod| pod.text("/metadata/labels/pkg.crossplane.io~1revision") == revision)
 }
 
-/// What is wrong with the pods of a package revision; none where one of them is ready.
+/// Says what is wrong with the pods of a package revision; `None` if one of them is ready.
 pub(super) fn trouble(pods: &[Value], revision: &str) -> Option<String> {
     let mut first = None;
     for pod in of_revision(pods, revision) {

@@ -1,10 +1,10 @@
-//! Lag and replicas over time, as one SVG that needs nothing else.
+//! Plots lag and replicas over time, as one self-contained SVG.
 
 use std::fmt::Write;
 
 use super::load::{LoadFacts, Sample};
 
-/// Pixels of the picture, and of the room around the axes.
+/// Size of the picture in pixels, and of the margins around the axes.
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 460.0;
 const LEFT: f64 = 64.0;
@@ -16,7 +16,7 @@ const LAG: &str = "#9db8d9";
 const REPLICAS: &str = "#c2410c";
 const READY: &str = "#15803d";
 
-/// Draws a run. `title` and `subtitle` stand above it.
+/// Draws a run. `title` and `subtitle` are above it.
 #[must_use]
 pub fn svg(facts: &LoadFacts, title: &str, subtitle: &str) -> String {
     let first = facts.samples.first().map_or(0.0, |s| s.seconds).min(0.0);
@@ -128,7 +128,7 @@ pub fn svg(facts: &LoadFacts, title: &str, subtitle: &str) -> String {
     out
 }
 
-/// The upper end of an axis: a round number that four parts divide well.
+/// Returns the upper end of an axis: a round number that divides well by four.
 fn top(value: u64) -> f64 {
     let mut ten = 1_u64;
     loop {
@@ -142,7 +142,7 @@ fn top(value: u64) -> f64 {
     }
 }
 
-/// Seconds between two labels of the time axis.
+/// Returns the seconds between two labels of the time axis.
 fn tick(span: f64) -> f64 {
     let steps = [1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0];
     steps.into_iter().find(|step| span / step <= 12.0).unwrap_or(3600.0)
@@ -197,7 +197,7 @@ mod tests {
             assert!(drawn.contains(part), "{part} is not in\n{drawn}");
         }
         assert_eq!(drawn.matches("<path").count(), 3);
-        // An empty run draws, too.
+        // An empty run can be drawn, too.
         assert!(svg(&LoadFacts::default(), "", "").ends_with("</svg>\n"));
     }
 

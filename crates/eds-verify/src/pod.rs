@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use eds_core::event_driven_service::failures::failure_of_any;
 
-/// None where the pod is ready; else the nearest to a cause that its status knows.
+/// Returns `None` if the pod is ready, else the closest thing to a cause in its status.
 pub(super) fn why_not_ready(pod: &Value) -> Option<String> {
     let pod_name = pod.name();
     if pod.at("/metadata/deletionTimestamp").is_some() {
@@ -17,7 +17,7 @@ pub(super) fn why_not_ready(pod: &Value) -> Option<String> {
     }
 }
 
-/// Why a pod that has not failed is not ready, in its own words.
+/// Says in the pod's own words why it is not ready, if it has not failed.
 pub(super) fn otherwise(pod: &Value) -> Option<String> {
     let pod_name = pod.name();
     if let Some(scheduled) = pod.condition("PodScheduled")

@@ -1,4 +1,4 @@
-//! Checks as a person or a program reads them.
+//! Checks, for a person and for a program.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use kube_object::printable::printable;
 pub struct Section {
     /// The heading: what these checks are about.
     pub title: String,
-    /// The checks, in the order in which they are read.
+    /// The checks, in reading order.
     pub checks: Vec<Check>,
 }
 
@@ -43,32 +43,33 @@ impl Paint {
 }
 
 impl Report {
-    /// Adds a section; nothing where there are no checks.
+    /// Adds a section, unless there are no checks.
     pub fn add(&mut self, title: impl Into<String>, checks: Vec<Check>) {
         if !checks.is_empty() {
             self.sections.push(Section { title: title.into(), checks });
         }
     }
 
-    /// All checks, in order.
+    /// Returns all checks, in order.
     pub fn checks(&self) -> impl Iterator<Item = &Check> {
         self.sections.iter().flat_map(|section| &section.checks)
     }
 
-    /// How many checks ended so.
+    /// Counts the checks with this status.
     #[must_use]
     pub fn count(&self, status: Status) -> usize {
         self.checks().filter(|check| check.status == status).count()
     }
 
-    /// Whether something is not as it should be.
+    /// Returns whether something is not as it should be.
     #[must_use]
     pub fn failed(&self) -> bool {
         self.count(Status::Failed) > 0
     }
 
-    /// For a person: a line a check, with a mark, its name and what was found; below it the fix.
-    /// A detail of many lines continues under its first. Ends with the counts.
+    /// Formats the report for a person: one line per check, with a mark, its name and what was
+    /// found; then the fix. A detail of several lines continues under its first. Ends with the
+    /// counts.
     #[must_use]
     pub fn text(&self, color: bool) -> String {
         let paint = Paint { color };
@@ -93,7 +94,7 @@ impl Report {
         text
     }
 
-    /// The counts: `12 checks: 11 passed, 1 failed`.
+    /// Returns the counts: `12 checks: 11 passed, 1 failed`.
     #[must_use]
     pub fn summary(&self) -> String {
         let mut text = format!(
@@ -111,7 +112,7 @@ impl Report {
         text
     }
 
-    /// For a program.
+    /// Returns the report as JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         let section = |section: &Section| {
@@ -165,7 +166,7 @@ KEDA
         assert!(report().text(true).contains("\x1b[31m✗\x1b[0m JetStream"));
     }
 
-    /// Whatever a pod, a claim or a server says, it is one line of text, and no line of ours.
+    /// Whatever a pod, a claim or a server says, it is one line of text, and never looks like ours.
     #[test]
     fn texts_from_outside() {
         let forged = "x\r\n  ✓ diagnosis  it runs\n\u{1b}[2J\u{1b}]0;t\u{7}\u{202e}##[error]";

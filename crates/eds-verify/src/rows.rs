@@ -1,4 +1,4 @@
-//! What the database holds of a stream's messages, in the words of `agent-executor results`.
+//! What the database holds of a stream's messages, as printed by `agent-executor results`.
 
 use serde_json::{Value, json};
 
@@ -13,16 +13,16 @@ pub struct Rows {
     pub messages: u64,
     /// Distinct sequence numbers of the stream.
     pub sequences: u64,
-    /// The lowest sequence number; 0 where there is no row.
+    /// The lowest sequence number; 0 if there are no rows.
     pub first: u64,
-    /// The highest; 0 where there is no row.
+    /// The highest; 0 if there are no rows.
     pub last: u64,
-    /// The latest delivery that a row was made at, from 1; 0 where there is no row.
+    /// The latest delivery that made a row, from 1; 0 if there are no rows.
     pub deliveries: u64,
 }
 
 impl Rows {
-    /// Reads a line that the worker prints; none where it is another.
+    /// Reads a line that the worker prints. Returns `None` for any other line.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
         let value: Value = serde_json::from_str(line).ok()?;
@@ -40,8 +40,8 @@ impl Rows {
         })
     }
 
-    /// Whether there is exactly one row of each of the stream's first `published` messages, and none
-    /// of another.
+    /// Checks that there is exactly one row for each of the stream's first `published` messages,
+    /// and none for any other.
     #[must_use]
     pub fn check(&self, name: &str, published: u64) -> Check {
         let Self { rows, messages, sequences, first, last, deliveries } = *self;
@@ -70,7 +70,7 @@ impl Rows {
         Check::failed(name, cause, fix)
     }
 
-    /// For a program.
+    /// Returns the rows as JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         json!({
@@ -103,7 +103,7 @@ mod tests {
         check(rows(4, 4, 4, 1, 5), 5, "4 rows of 5 messages, 1 messages have none");
         check(rows(6, 6, 5, 1, 5), 5, "6 rows of 5 messages, 1 are one too many");
         check(rows(5, 5, 4, 1, 5), 5, "1 messages have none, 1 are one too many");
-        // As many as there should be, but of others.
+        // As many as there should be, but for other messages.
         check(rows(5, 5, 5, 1, 6), 5, "sequence numbers from 1 to 6");
         check(rows(5, 5, 5, 2, 6), 5, "sequence numbers from 2 to 6");
         check(rows(5, 4, 5, 1, 5), 5, "4 ids");

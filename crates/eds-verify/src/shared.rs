@@ -1,5 +1,5 @@
-//! Claims that share a consumer: each scales by the whole lag, so together they run that many times the
-//! pods that the lag asks for.
+//! Claims that share a consumer: each scales by the whole lag, so together they run that many times
+//! the pods needed.
 
 use kube_object::object::Fields;
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use super::{Check, Endpoint};
 const FIX: &str = "give each service a consumer of its own (nats consumer add), with the subjects \
     that it works on; or make one claim of them";
 
-/// A warning that names the claims which read the same consumer as this one.
+/// Warns about the claims that read the same consumer as this one.
 pub(super) fn check(claim: &Value, claims: &[Value]) -> Option<Check> {
     let own = Consumer::of(claim)?;
     let others: BTreeSet<String> = claims
@@ -36,7 +36,7 @@ pub(super) fn check(claim: &Value, claims: &[Value]) -> Option<Check> {
     ))
 }
 
-/// One warning for each consumer that several claims read.
+/// Returns one warning for each consumer that several claims read.
 pub(super) fn all(claims: &[Value]) -> Vec<Check> {
     let mut checks: Vec<Check> = Vec::new();
     let mut told: Vec<Consumer<'_>> = Vec::new();
@@ -68,7 +68,7 @@ impl<'a> Consumer<'a> {
     fn of(claim: &'a Value) -> Option<Self> {
         let nats_field = |key: &str| claim.text(&format!("/spec/nats/{key}"));
         let endpoint = nats_field("monitoringEndpoint");
-        // `nats-headless.nats.svc` and the same with `.cluster.local` are one.
+        // `nats-headless.nats.svc` is the same with `.cluster.local` after it.
         let server = Endpoint::parse(endpoint, "keda", 80).map_or_else(
             || endpoint.to_owned(),
             |e| format!("{}.{}:{}", e.service, e.namespace, e.port),

@@ -1,4 +1,4 @@
-//! Do the messages move? What only NATS and Kubernetes together can tell.
+//! Do the messages move? Only NATS and Kubernetes together can tell.
 
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ pub(super) fn checks(facts: &ClaimFacts) -> Vec<Check> {
     let pods = if unread { "an unknown number of pods".to_owned() } else { count(ready, "pod") };
     let counts =
         format!("{pending} waiting, {delivered} in work, {pods} ready, {asking} asking for more");
-    // A pod that is ready and does not ask reads something else, or does not read.
+    // A pod that is ready and does not ask reads something else, or does not read at all.
     if pending > 0 && delivered == 0 && asking == 0 && ready > 0 {
         let cause = format!("{counts}: no pod asks the consumer {name} for its messages");
         let fix = "does the worker read NATS_STREAM_NAME and NATS_CONSUMER_GROUP from its \

@@ -1,4 +1,4 @@
-//! The four manifests: there, and as they should be?
+//! The four manifests: do they exist, and are they as they should be?
 
 use kube_object::object::Fields;
 use serde_json::Value;
@@ -54,7 +54,7 @@ fn check(facts: &ClaimFacts, rendered: &Value) -> Check {
     }
 }
 
-/// What helps against the API server's refusals.
+/// Says what helps against the API server's refusals.
 fn fix(why: &str) -> &'static str {
     if why.contains("forbidden") {
         "may the provider do it? kubectl apply -k platform/04-apis/functions; or a policy or quota \

@@ -1,7 +1,8 @@
 //! Why does a claim's service not run?
 //!
-//! Along the claim's path, so that the first failure is the nearest to the cause: the platform it stands
-//! on, the composite and its Composition, the manifests, the Secrets, NATS, the pods, the scaling.
+//! Follows the claim's path, so that the first failure is the closest to the cause: the platform it
+//! depends on, the composite and its Composition, the manifests, the Secrets, NATS, the pods, the
+//! scaling.
 
 mod consumption;
 mod manifests;
@@ -19,7 +20,7 @@ use kube_object::object::Fields;
 /// What was found in the cluster.
 #[derive(Debug, Clone, Default)]
 pub struct ClaimFacts {
-    /// The claim, with the defaults that the API server has filled in.
+    /// The claim, with the defaults filled in by the API server.
     pub claim: Value,
     /// Its composite.
     pub composite: Option<Value>,
@@ -27,23 +28,23 @@ pub struct ClaimFacts {
     pub objects: Vec<Value>,
     /// What `eds render` makes of the claim.
     pub rendered: Vec<Value>,
-    /// The live manifests, as far as they are there.
+    /// The live manifests that exist.
     pub live: Vec<Value>,
     /// The Secrets that the claim names.
     pub secrets: Vec<secrets::Secret>,
-    /// Pods with the service's name on them.
+    /// Pods labelled with the service's name.
     pub pods: Vec<Value>,
     /// ReplicaSets of the namespace.
     pub replica_sets: Vec<Value>,
-    /// The last lines of containers that have failed.
+    /// The last lines of failed containers.
     pub logs: Vec<Log>,
-    /// Events of the namespace that tell of trouble, oldest first.
+    /// Events of the namespace that report trouble, oldest first.
     pub events: Vec<Value>,
-    /// What time it is, in seconds since 1970.
+    /// The current time, in seconds since 1970.
     pub now: i64,
-    /// What may not be read in the claim's namespace, and of its composite.
+    /// What may not be read in the claim's namespace, and about its composite.
     pub unread: Unread,
-    /// ScaledObject, autoscaler, and what NATS answers KEDA.
+    /// ScaledObject, autoscaler, and NATS' answer to KEDA.
     pub keda: scaler::ScalerFacts,
     /// The platform, with the claim's own NATS.
     pub platform: platform::PlatformFacts,
@@ -65,13 +66,13 @@ impl ClaimFacts {
         self.live.iter().find(|object| object.text("/kind") == kind)
     }
 
-    /// `namespace/name`.
+    /// Returns `namespace/name`.
     fn title(&self) -> String {
         format!("{}/{}", self.claim.text("/metadata/namespace"), self.claim.text("/metadata/name"))
     }
 }
 
-/// The whole report. Its first section holds the diagnosis.
+/// Returns the whole report. Its first section holds the diagnosis.
 #[must_use]
 pub fn report(facts: &ClaimFacts) -> Report {
     let mut found = Report::default();
@@ -79,7 +80,7 @@ pub fn report(facts: &ClaimFacts) -> Report {
     found.add("Composite", path::checks(facts));
     found.add("Manifests", manifests::checks(facts));
     found.add("Secrets", secrets::checks(facts));
-    // A worker may be unready, or crash, for want of its consumer.
+    // A worker may be unready, or crash, because its consumer is missing.
     let scaled_object = facts.keda.scaled_object.as_ref();
     if let (None, Some(skipped)) =
         (scaled_object, facts.keda.unread.skips("scaling", &["scaledobjects"]))
@@ -96,7 +97,7 @@ pub fn report(facts: &ClaimFacts) -> Report {
     report
 }
 
-/// What ails the platform; one line where nothing does.
+/// Reports what is wrong with the platform, or one line if nothing is.
 fn platform_checks(facts: &platform::PlatformFacts) -> Vec<Check> {
     let report = platform::report(facts);
     let mut checks: Vec<Check> = Vec::new();
@@ -122,7 +123,7 @@ fn platform_checks(facts: &platform::PlatformFacts) -> Vec<Check> {
     checks
 }
 
-/// The first failure along the path.
+/// Returns the first failure along the path.
 fn diagnosis(claim: &Value, found: &Report) -> Check {
     const NAME: &str = "diagnosis";
     let ready = claim.condition("Ready").is_some_and(|c| c.status == "True");
@@ -155,19 +156,19 @@ fn diagnosis(claim: &Value, found: &Report) -> Check {
         };
         return Check::passed(NAME, format!("it runs{warnings}"));
     }
-    // Everything is as it should be, so it is on its way, or an older answer is still shown.
+    // Everything is as it should be, so it is on its way, or an older answer still shows.
     let cause = "nothing stands in its way; it is not Ready yet";
     Check::failed(NAME, cause, "look again in some seconds")
 }
 
-/// Whether the claim's own status names a cause.
+/// Returns whether the claim's own status names a cause.
 fn has_cause(claim: &Value) -> bool {
     let reason = claim.condition(WORKER_AVAILABLE).map_or("", |c| c.reason);
     let late = ["", "Available", "ScaledToZero", "Progressing", "Creating", "Scaler"];
     !late.contains(&reason) && !claim.text("/status/message").is_empty()
 }
 
-/// What to do, by the reason that the step in the cluster gives, where no more may be read.
+/// Says what to do, by the reason given by the step in the cluster, if no more may be read.
 fn fix_by_reason(claim: &Value) -> &'static str {
     match claim.condition(WORKER_AVAILABLE).map_or("", |c| c.reason) {
         "ScalerFailed" => {
@@ -188,7 +189,7 @@ fn fix_by_reason(claim: &Value) -> &'static str {
     }
 }
 
-/// What the claim says of itself: the sentence that the Composition's second step puts there.
+/// Reports what the claim says about itself: the message from the Composition's second step.
 fn says(claim: &Value) -> Check {
     const NAME: &str = "the claim says";
     let message = claim.text("/status/message");

@@ -20,7 +20,7 @@ pub(super) fn checks(facts: &ClaimFacts) -> Vec<Check> {
     let Some(composite) = &facts.composite else {
         let unread = facts.unread.skips("composed", &["xeventdrivenservices"]);
         checks.push(match (synced(claim), unread) {
-            // The claim knows of it by itself.
+            // The claim itself knows about it.
             (None, Some(skipped)) => skipped,
             (Some(why), Some(_)) => {
                 Check::failed("composed", why, "a platform engineer: eds doctor")
@@ -55,7 +55,8 @@ pub(super) fn checks(facts: &ClaimFacts) -> Vec<Check> {
     checks
 }
 
-/// Whether something of somebody else's stands at a name of the claim's, as the step in the cluster has seen it.
+/// Reports whether something foreign has one of the claim's names, as the step in the cluster saw
+/// it.
 fn taken(claim: &Value) -> Option<Check> {
     let own = claim.condition(CONDITION)?;
     (own.status == "False" && own.reason == NAME_TAKEN).then(|| {
@@ -68,7 +69,7 @@ fn taken(claim: &Value) -> Option<Check> {
     })
 }
 
-/// What keeps Crossplane from working on it, or means that it is going.
+/// Reports what keeps Crossplane from working on it, or that it is being deleted.
 fn held(what: &str, object: &Value) -> Option<Check> {
     if let Some(since) = object.at("/metadata/deletionTimestamp").and_then(Value::as_str) {
         let cause = format!("it is being deleted since {since}");
@@ -104,7 +105,7 @@ fn no_composite(claim: &Value) -> Check {
     Check::failed("composed", cause, fix)
 }
 
-/// Why Crossplane cannot reconcile it; none while it can, or has not said anything.
+/// Says why Crossplane cannot reconcile it; `None` if it can, or has not said anything.
 fn synced(object: &Value) -> Option<String> {
     let synced = object.condition("Synced")?;
     (synced.status == "False").then(|| synced.why().to_owned())

@@ -1,4 +1,4 @@
-//! The service's pods: running, and if not, what their containers say.
+//! The service's pods: do they run, and if not, what do their containers say?
 
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ pub(super) fn checks(facts: &ClaimFacts) -> Vec<Check> {
     checks
 }
 
-/// The service's own pods of its current revision, by name.
+/// Returns the service's own pods of its current revision, by name.
 pub(super) fn current(facts: &ClaimFacts) -> Vec<&Value> {
     let Some(deployment) = facts.live("Deployment") else { return Vec::new() };
     pods::current(deployment, &replica_sets(facts), &facts.pods)
@@ -34,8 +34,8 @@ fn replica_sets(facts: &ClaimFacts) -> Vec<&dyn Fields> {
     facts.replica_sets.iter().map(|set| set as &dyn Fields).collect()
 }
 
-/// Why pods are not even created. The newest event knows better than the Deployment's condition, which
-/// keeps the first message for as long as it fails.
+/// Says why pods are not even created. The newest event knows better than the Deployment's
+/// condition, which keeps the first message for as long as it fails.
 fn creation(facts: &ClaimFacts, deployment: &Value) -> Option<Check> {
     let condition = deployment.condition("ReplicaFailure").filter(|c| c.status == "True")?.why();
     let set = pods::newest_name(deployment, &replica_sets(facts));
@@ -67,7 +67,7 @@ fn creation(facts: &ClaimFacts, deployment: &Value) -> Option<Check> {
     Some(Check::failed("creation", message, fix))
 }
 
-/// There is no pod that counts.
+/// Reports that no pod counts.
 fn none(facts: &ClaimFacts, wanted: i64) -> Check {
     const NAME: &str = "replicas";
     let scaled_object = facts.keda.scaled_object.as_ref().and_then(Value::as_object);
@@ -114,7 +114,7 @@ fn check(facts: &ClaimFacts, pod: &Value) -> Check {
     Check::failed(title, found.message, found.fix).with(log_lines(facts, pod))
 }
 
-/// Ready; and if it was killed for want of memory before, it will be again.
+/// Reports a ready pod; if it ran out of memory before, it will do so again.
 fn running(pod: &Value) -> Check {
     let title = pod.name();
     let place = format!("ready, on {}", pod.text("/spec/nodeName"));
@@ -128,7 +128,7 @@ fn running(pod: &Value) -> Check {
     Check::warning(title, detail, "choose a larger spec.size, or let the worker hold less at once")
 }
 
-/// A node that does not answer says nothing of its pods.
+/// Reports a node that does not answer, which says nothing about its pods.
 fn node_trouble(facts: &ClaimFacts, pod: &Value) -> Option<String> {
     let node = named(&facts.platform.nodes, pod.text("/spec/nodeName"))?;
     let ready = node.condition("Ready").filter(|ready| ready.status != "True")?;

@@ -1,4 +1,4 @@
-//! The Secrets that a claim names: there, with the keys it wants?
+//! The Secrets that a claim names: do they exist, with the keys it wants?
 
 use kube_object::object::Fields;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use super::super::Check;
 
 use super::ClaimFacts;
 
-/// A Secret as far as it may be known: never its values.
+/// What may be known about a Secret: never its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Secret {
     /// Its name.
@@ -16,12 +16,12 @@ pub struct Secret {
     pub found: Found,
 }
 
-/// What was found of a Secret.
+/// What was found about a Secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// Its type and keys.
     Keys(String, Vec<String>),
-    /// There is none of this name.
+    /// There is none with this name.
     Missing,
     /// It could not be read, and why.
     Unreadable(String),
@@ -71,7 +71,7 @@ fn of_environment(wanted: &Value, found: &Found, namespace: &str) -> Check {
     }
 }
 
-/// kubelet pulls without a pull secret that is missing, so that is no failure by itself.
+/// Judges a pull secret: kubelet pulls without a missing one, so that alone is no failure.
 fn of_pulling(name: &str, found: &Found, namespace: &str) -> Check {
     const TYPES: [&str; 2] = ["kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg"];
     let fix = format!(

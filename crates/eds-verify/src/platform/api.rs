@@ -7,7 +7,7 @@ use super::PlatformFacts;
 use kube_object::object::{Fields, named};
 use kube_object::words;
 
-/// What was found beside XRD and Compositions, which [`composition::CompositionFacts`] holds.
+/// What was found besides XRD and Compositions, which [`composition::CompositionFacts`] holds.
 #[derive(Debug, Clone, Default)]
 pub struct ApiFacts {
     /// CustomResourceDefinition of the claim.
@@ -74,7 +74,7 @@ pub(super) fn checks(all: &PlatformFacts) -> Vec<Check> {
     checks
 }
 
-/// The API server may refuse the CRD that Crossplane makes of the XRD.
+/// Checks that the API server accepts the CRD that Crossplane makes of the XRD.
 fn served(all: &PlatformFacts, xrd: &Value) -> Check {
     const NAME: &str = "claim served";
     let Some(crd) = &all.api.crd else {
@@ -94,7 +94,7 @@ fn served(all: &PlatformFacts, xrd: &Value) -> Check {
     }
 }
 
-/// A claim that chooses none must get one.
+/// Checks that a claim that chooses no Composition gets one.
 fn default(found: &composition::CompositionFacts, xrd: &Value, ours: &[&Value]) -> Option<Check> {
     const NAME: &str = "default Composition";
     let wanted = xrd.text("/spec/defaultCompositionRef/name");
@@ -111,7 +111,7 @@ fn default(found: &composition::CompositionFacts, xrd: &Value, ours: &[&Value]) 
     })
 }
 
-/// Policies of these names, each with a binding that denies.
+/// Checks for policies with these names, each with a binding that denies.
 fn policies(facts: &ApiFacts, title: &str, names: &[&str], without: &str) -> Check {
     let denies = |binding: &&Value, policy: &str| {
         binding.text("/spec/policyName") == policy

@@ -6,12 +6,12 @@ use super::super::Check;
 use super::{PlatformFacts, version, workload};
 use kube_object::object::{Fields, named};
 
-/// Composite resources are composed by functions alone from here on.
+/// From this version on, only functions compose composite resources.
 const OLDEST: version::Version = [2, 0, 0];
-/// One claim's Objects make 265 events, measured on Crossplane 2.3.4, and its default allows 100.
+/// One claim's Objects make 265 events, measured on Crossplane 2.3.4, which allows 100 by default.
 const EVENTS_OF_A_CLAIM: i64 = 265;
 
-/// Crossplane's Deployment, wherever it is installed.
+/// Returns Crossplane's Deployment, wherever it is installed.
 #[must_use]
 pub fn core(deployments: &[Value]) -> Option<&Value> {
     named(deployments, "crossplane")
@@ -46,7 +46,8 @@ pub(super) fn checks(facts: &PlatformFacts) -> Vec<Check> {
     checks
 }
 
-/// With provider-kubernetes Objects, Crossplane counts each update of one eight times.
+/// Checks the circuit breaker, since each update of a provider-kubernetes Object counts eight
+/// times.
 fn circuit_breaker(facts: &PlatformFacts, core: &Value) -> Check {
     const NAME: &str = "circuit breaker";
     let flag = "--circuit-breaker-burst=";

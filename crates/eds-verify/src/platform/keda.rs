@@ -7,10 +7,10 @@ use super::super::Check;
 
 use super::{PlatformFacts, version, workload};
 
-/// The oldest KEDA that this platform is meant for.
+/// The oldest KEDA that this platform supports.
 const OLDEST: version::Version = [2, 20, 2];
 
-/// What was found of KEDA beside its Deployments.
+/// What was found of KEDA besides its Deployments.
 #[derive(Debug, Clone, Default)]
 pub struct KedaFacts {
     /// CustomResourceDefinition of ScaledObject.
@@ -23,7 +23,7 @@ pub struct KedaFacts {
 
 const INSTALL: &str = "install KEDA 2.20.2 or newer (its release's YAML or its chart)";
 
-/// KEDA's operator, wherever it is installed: its release names the Deployment so, its chart too.
+/// Returns KEDA's operator, wherever it is installed: its release and its chart both use this name.
 #[must_use]
 pub fn operator(deployments: &[Value]) -> Option<&Value> {
     super::super::object::named(deployments, "keda-operator")
@@ -59,7 +59,7 @@ pub(super) fn checks(all: &PlatformFacts) -> Vec<Check> {
         }
     });
     checks.push(unread.or("external metrics", &["apiservices"], || metrics(facts, namespace)));
-    // Without it a wrong ScaledObject is taken, and fails later.
+    // Without it a wrong ScaledObject is accepted, and fails later.
     if let Some(found) = part("admission") {
         let check = workload::check("admission webhook", found, &facts.pods, unread);
         checks.push(match check.fix {
@@ -108,7 +108,7 @@ fn oldest(operator: &Value) -> Check {
     }
 }
 
-/// The autoscaler reads the lag there.
+/// Checks the metrics API, where the autoscaler reads the lag.
 fn metrics(facts: &KedaFacts, namespace: &str) -> Check {
     const NAME: &str = "external metrics";
     let Some(found) = &facts.metrics else {

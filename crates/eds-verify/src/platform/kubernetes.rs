@@ -5,7 +5,7 @@ use super::super::Check;
 use super::{PlatformFacts, version};
 use kube_object::object::Fields;
 
-/// ValidatingAdmissionPolicy, which says how long a claim's name may be, is served as `v1` from here on.
+/// The first version to serve `v1` of ValidatingAdmissionPolicy, which limits a claim's name.
 const OLDEST: version::Version = [1, 30, 0];
 
 pub(super) fn checks(facts: &PlatformFacts) -> Vec<Check> {

@@ -1,7 +1,8 @@
 //! Is everything there that a claim needs, and does it work?
 //!
-//! The prerequisites in the order in which they stand on each other: Kubernetes, NATS, KEDA, Crossplane,
-//! its packages, the API. Each file holds what was found of one of them, and the checks over it.
+//! The prerequisites, in the order in which they depend on each other: Kubernetes, NATS, KEDA,
+//! Crossplane, its packages, the API. Each file holds what was found about one of them, and the
+//! checks for it.
 
 pub mod api;
 pub mod crossplane;
@@ -44,7 +45,7 @@ pub struct PlatformFacts {
 }
 
 impl PlatformFacts {
-    /// The names of what may not be read, each once.
+    /// Returns the names of what may not be read, each once.
     pub(super) fn unread(&self) -> BTreeSet<String> {
         let all = [&self.unread, &self.nats.unread, &self.compositions.unread];
         all.into_iter().flat_map(Unread::names).map(str::to_owned).collect()

@@ -1,26 +1,26 @@
-//! NATS: deployed, healthy, with JetStream, and with its monitoring port where KEDA asks.
+//! NATS: is it deployed, healthy, with JetStream, and with its monitoring port where KEDA asks?
 
 use kube_object::object::Fields;
 use serde_json::Value;
 
 use super::super::{Check, Endpoint, Unread, pod};
 
-/// What was found of the NATS that claims use unless they name another.
+/// What was found about the NATS that claims use unless they name another.
 #[derive(Debug, Clone, Default)]
 pub struct NatsFacts {
     /// The claim's default `spec.nats.url`.
     pub url: String,
     /// The claim's default `spec.nats.monitoringEndpoint`.
     pub monitoring: String,
-    /// The servers that `url` names and that are inside this cluster, each with its Service.
+    /// The servers in `url` that are inside this cluster, each with its Service.
     pub clients: Vec<(Endpoint, Option<Value>)>,
-    /// What `monitoring` names; none where that is outside this cluster.
+    /// What `monitoring` names; `None` if that is outside this cluster.
     pub monitor: Option<Endpoint>,
     /// The Service that `monitoring` names.
     pub headless: Option<Value>,
-    /// The pods that these Services select; only those that `url` names, where it names pods.
+    /// The pods that these Services select, or only those named by `url`, if it names pods.
     pub pods: Vec<Value>,
-    /// The answer to `/healthz`: `path`, `code`, `body`. None where nobody could be asked.
+    /// The answer to `/healthz`: `path`, `code`, `body`. `None` if nobody could be asked.
     pub health: Option<Value>,
     /// The answer to `/varz`.
     pub server: Option<Value>,
@@ -59,7 +59,7 @@ fn has_port(service: &Value, wanted: u16) -> bool {
     service.list("/spec/ports").any(|p| p.number("/port") == i64::from(wanted))
 }
 
-/// Is there a way to each of the servers?
+/// Checks that there is a way to each of the servers.
 fn deployed(facts: &NatsFacts) -> Check {
     const NAME: &str = "deployed";
     let url = &facts.url;
@@ -77,7 +77,7 @@ fn deployed(facts: &NatsFacts) -> Check {
         all => format!("{} of {all} servers of {url}: {}", trouble.len(), causes.join("; ")),
     };
     let fix = trouble.first().map_or("", |(_, fix)| fix);
-    // A client takes any that answers.
+    // A client takes any server that answers.
     if trouble.len() < facts.clients.len() {
         return Check::warning(NAME, cause, fix);
     }
@@ -128,7 +128,8 @@ fn servers(facts: &NatsFacts) -> Check {
     if ready == 0 { Check::failed(NAME, cause, fix) } else { Check::warning(NAME, cause, fix) }
 }
 
-/// KEDA asks for the lag over HTTP, in a cluster of servers each by its name under the headless Service.
+/// Checks the monitoring port: KEDA requests the lag over HTTP, in a NATS cluster from each server
+/// by its name under the headless Service.
 fn monitoring(facts: &NatsFacts) -> Check {
     const NAME: &str = "monitoring port";
     let endpoint = &facts.monitoring;
@@ -158,7 +159,7 @@ fn monitoring(facts: &NatsFacts) -> Check {
     Check::passed(NAME, endpoint)
 }
 
-/// The body of an answer, where it is one.
+/// Returns the body of a successful answer.
 fn body(answer: &Value) -> Option<&Value> {
     let is_answer = answer.number("/code") == 200;
     answer.get("body").filter(|body| is_answer && body.is_object())
@@ -202,7 +203,7 @@ fn jetstream(facts: &NatsFacts) -> Check {
         used / 1_000_000,
         most / 1_000_000,
     );
-    // Above this it soon refuses messages.
+    // Above this it will soon refuse messages.
     if most > 0 && used > most / 10 * 9 {
         let fix = "raise jetstream.max_file_store, or give the streams limits";
         return Check::warning(NAME, format!("nearly full: {counts}"), fix);

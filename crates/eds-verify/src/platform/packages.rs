@@ -8,7 +8,7 @@ use super::super::{Check, package};
 use super::PlatformFacts;
 use kube_object::object::{Fields, named};
 
-/// What was found beside the functions, which [`super::composition::CompositionFacts`] holds.
+/// What was found besides the functions, which [`super::composition::CompositionFacts`] holds.
 #[derive(Debug, Clone, Default)]
 pub struct PackageFacts {
     /// Providers.
@@ -17,7 +17,7 @@ pub struct PackageFacts {
     pub revisions: Vec<Value>,
     /// ProviderConfigs of provider-kubernetes.
     pub configs: Vec<Value>,
-    /// What the API server says somebody may do.
+    /// What the API server says that accounts may do.
     pub rights: Vec<Right>,
 }
 
@@ -28,13 +28,13 @@ pub struct Right {
     pub who: String,
     /// What for, such as `provider-kubernetes`.
     pub of: String,
-    /// `create deployments.apps`.
+    /// What, such as `create deployments.apps`.
     pub what: String,
     /// Whether it may.
     pub allowed: bool,
 }
 
-/// The ProviderConfig that a Composition's Objects are applied with; none where Crossplane composes
+/// Returns the ProviderConfig used to apply a Composition's Objects; `None` if Crossplane composes
 /// the manifests itself.
 #[must_use]
 pub fn provider_config(composition: &Value) -> Option<&str> {
@@ -43,14 +43,14 @@ pub fn provider_config(composition: &Value) -> Option<&str> {
         .find_map(|step| step.at("/input/objects/providerConfigRef/name")?.as_str())
 }
 
-/// The Provider that is provider-kubernetes: by its name, else by its package.
+/// Finds provider-kubernetes among the Providers: by name, else by package.
 #[must_use]
 pub fn provider(providers: &[Value]) -> Option<&Value> {
     named(providers, PROVIDER)
         .or_else(|| providers.iter().find(|p| p.text("/spec/package").contains(PROVIDER)))
 }
 
-/// A pod of a package's current revision; none while it has none.
+/// Returns a pod of a package's current revision, if there is one.
 #[must_use]
 pub fn pod<'a>(package: &Value, pods: &'a [Value]) -> Option<&'a Value> {
     let revision = package.text("/status/currentRevision");
@@ -77,7 +77,7 @@ pub(super) fn checks(all: &PlatformFacts) -> Vec<Check> {
             let check = || {
                 package::check(function, "Function", function, &found.functions, revisions, pods)
             };
-            // Without its pods nothing is known of its health.
+            // Without its pods nothing is known about its health.
             found.unread.or(function, &["functionrevisions", "pods"], check)
         })
         .collect();
@@ -128,7 +128,7 @@ fn provider_checks(all: &PlatformFacts, configs: &BTreeSet<&str>) -> Vec<Check> 
     checks
 }
 
-/// What provider-kubernetes must be started with.
+/// Checks the flags that provider-kubernetes must be started with.
 fn flags(pod: &Value) -> Check {
     const NAME: &str = "provider's flags";
     const NEEDED: [(&str, &str); 2] = [
@@ -155,7 +155,7 @@ fn flags(pod: &Value) -> Check {
     Check::warning(NAME, missing.next().unwrap_or_default(), fix).with(missing)
 }
 
-/// One check for each that must be allowed something.
+/// Adds one check for each account that must be allowed something.
 fn rights(facts: &PackageFacts) -> Vec<Check> {
     let mut who: Vec<(&str, &str)> = Vec::new();
     for right in &facts.rights {

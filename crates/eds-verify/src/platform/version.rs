@@ -1,4 +1,4 @@
-//! Versions of the form `v1.34.4`, as tags of images and the API server write them.
+//! Versions like `v1.34.4`, as in image tags and from the API server.
 
 use kube_object::object::Fields;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 /// Major, minor, patch.
 pub(super) type Version = [u64; 3];
 
-/// Reads `v2.21.0`, `2.21` or `v1.34.4+k3s1`. None where it begins with no number.
+/// Reads `v2.21.0`, `2.21` or `v1.34.4+k3s1`. Returns `None` if it does not begin with a number.
 pub(super) fn parse(text: &str) -> Option<Version> {
     let text = text.strip_prefix('v').unwrap_or(text);
     let mut parts = text.split(['-', '+']).next()?.split('.');
@@ -18,8 +18,8 @@ pub(super) fn parse(text: &str) -> Option<Version> {
     Some([first, next()?, next()?])
 }
 
-/// The version of a workload: its first container's tag, or where that is none (`latest`, a digest)
-/// its label `app.kubernetes.io/version`. The text is as it was written.
+/// Returns the version of a workload: its first container's tag, or if that is not a version
+/// (`latest`, a digest), its label `app.kubernetes.io/version`. The text is as written.
 pub(super) fn of_workload(workload: &Value) -> Option<(Version, String)> {
     let image = workload.list("/spec/template/spec/containers").next();
     let image = image.map_or("", |container| container.text("/image"));

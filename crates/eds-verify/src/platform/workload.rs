@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::super::{Check, Unread, pod};
 use kube_object::object::{Fields, count};
 
-/// One Deployment of the platform. `all_pods` are those of its namespace, or of more.
+/// Checks one Deployment of the platform. `all_pods` are those of its namespace, or more.
 pub(super) fn check(title: &str, deployment: &Value, all_pods: &[Value], unread: &Unread) -> Check {
     let namespace = deployment.text("/metadata/namespace");
     let of = format!("{namespace}/{}", deployment.name());
@@ -34,7 +34,7 @@ pub(super) fn check(title: &str, deployment: &Value, all_pods: &[Value], unread:
     }
 }
 
-/// Whether a workload's or Service's selector takes a pod. Selectors with expressions are not read.
+/// Returns whether a workload's or Service's selector matches a pod. Expressions are not read.
 fn selects(workload: &Value, pod: &Value) -> bool {
     let selector = workload.object("/spec/selector/matchLabels");
     pod.text("/metadata/namespace") == workload.text("/metadata/namespace")

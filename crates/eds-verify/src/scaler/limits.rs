@@ -55,7 +55,7 @@ fn acknowledgement(config: &Value) -> Check {
     }
 }
 
-/// How many messages may be delivered and not acknowledged, over all pods.
+/// Checks how many messages may be delivered and unacknowledged, over all pods.
 fn in_flight(config: &Value, scaled_object: &Value, trigger: &Value) -> Check {
     const NAME: &str = "max_ack_pending";
     let limit = match config.number("/max_ack_pending") {
@@ -91,8 +91,8 @@ fn in_flight(config: &Value, scaled_object: &Value, trigger: &Value) -> Check {
     Check::warning(NAME, cause, fix)
 }
 
-/// A worker cannot see its pod's grace period. The reference worker says in its metrics how long it
-/// takes after SIGTERM, and wants 5 s beside that to hand back what is not done.
+/// Checks the shutdown grace, as a worker cannot see its pod's grace period. The reference worker's
+/// metrics say how long it takes after SIGTERM; it needs 5 s more to return unfinished work.
 fn shutdown(facts: &ScalerFacts) -> Option<Check> {
     const NAME: &str = "shutdown grace";
     const HAND_BACK: f64 = 5.0;
@@ -116,13 +116,13 @@ fn shutdown(facts: &ScalerFacts) -> Option<Check> {
     })
 }
 
-/// What Kubernetes gives the pods between SIGTERM and SIGKILL.
+/// Returns the seconds that Kubernetes gives the pods between SIGTERM and SIGKILL.
 fn grace_seconds(facts: &ScalerFacts) -> i64 {
     let pointer = "/spec/template/spec/terminationGracePeriodSeconds";
     facts.deployment.as_ref().map_or(30, |d| d.number(pointer))
 }
 
-/// A message that a pod still works on when it ends must not be delivered again meanwhile.
+/// Checks that a message is not redelivered while a pod that is ending still works on it.
 fn grace(facts: &ScalerFacts, config: &Value) -> Check {
     const NAME: &str = "ack_wait";
     let wait = config.number("/ack_wait") / 1_000_000_000;
@@ -167,7 +167,7 @@ mod tests {
         check(own, Some(25), Some(Status::Passed));
         check(own, Some(24), Some(Status::Warning));
         check("agent_executor_shutdown_grace_seconds 2.5", Some(7), Some(Status::Warning));
-        // Another worker says nothing of it.
+        // Another worker says nothing about it.
         check("process_open_fds 3", Some(1), None);
         assert_eq!(shutdown(&ScalerFacts::default()), None);
     }

@@ -1,8 +1,8 @@
-//! What KEDA will see of a claim's stream, and what comes of it.
+//! What KEDA will see of a claim's stream, and what follows from it.
 //!
-//! The question and the reading of its answer are those of KEDA 2.21's `nats-jetstream` scaler
+//! The query, and how its answer is read, are those of KEDA 2.21's `nats-jetstream` scaler
 //! (`pkg/scalers/nats_jetstream_scaler.go`): it asks the monitoring endpoint for one account's
-//! streams, and in a cluster of servers then each server, until it finds the consumer's leader.
+//! streams, then, in a NATS cluster, each server until it finds the consumer's leader.
 
 mod limits;
 mod seen;
@@ -24,21 +24,21 @@ pub struct ScalerFacts {
     pub claim: Value,
     /// Its ScaledObject.
     pub scaled_object: Option<Value>,
-    /// The autoscaler that KEDA makes of it.
+    /// The autoscaler that KEDA makes from it.
     pub hpa: Option<Value>,
     /// Its Deployment.
     pub deployment: Option<Value>,
-    /// What `/metrics` answers through its Service, where it does.
+    /// The answer to `/metrics` through its Service, if there is one.
     pub metrics: Option<String>,
-    /// The Service that the trigger's endpoint names, where it names one of this cluster.
+    /// The Service that the trigger's endpoint names, if it is in this cluster.
     pub service: Option<Value>,
-    /// The answer to KEDA's question: `path`, `code`, `body`.
+    /// The answer to KEDA's query: `path`, `code`, `body`.
     pub asked: Option<Value>,
     /// The answer to `/varz`.
     pub server: Option<Value>,
     /// The answer to `/jsz?accounts=true&streams=true`: everything there is.
     pub everything: Option<Value>,
-    /// In a cluster of servers, each server's answer to KEDA's question, with its `node`.
+    /// In a NATS cluster, each server's answer to KEDA's query, with its `node`.
     pub nodes: Vec<Value>,
     /// KEDA's warnings about the ScaledObject, oldest first.
     pub events: Vec<Value>,
@@ -48,18 +48,18 @@ pub struct ScalerFacts {
     pub unread: Unread,
 }
 
-/// The first trigger's metadata.
+/// Returns the first trigger's metadata.
 pub(super) fn trigger(scaled_object: &Value) -> &Value {
     scaled_object.at("/spec/triggers/0/metadata").unwrap_or(&Value::Null)
 }
 
-/// The consumer as the server tells that leads it; none where it is not found.
+/// Returns the consumer as its leader reports it, if it is found.
 pub(super) fn consumer(facts: &ScalerFacts) -> Option<&Value> {
     let trigger = trigger(facts.scaled_object.as_ref()?);
     account_and_consumer(seen::authority(facts, trigger)?, trigger).2
 }
 
-/// The whole report.
+/// Returns the whole report.
 #[must_use]
 pub fn report(facts: &ScalerFacts) -> Report {
     let mut report = Report::default();
@@ -85,7 +85,7 @@ pub fn report(facts: &ScalerFacts) -> Report {
     report
 }
 
-/// What the step in the cluster has seen of KEDA, for a caller who may read the claim alone.
+/// Reports what the step in the cluster saw of KEDA, for a caller who may only read the claim.
 fn own_word(claim: &Value) -> Check {
     const NAME: &str = "the claim says";
     let message = claim.text("/status/message");
@@ -104,7 +104,7 @@ fn own_word(claim: &Value) -> Check {
     }
 }
 
-/// What a pod depends on as well: the trigger, what NATS holds, the consumer's limits.
+/// Checks what pods depend on as well: the trigger, what NATS holds, the consumer's limits.
 pub(super) fn source(facts: &ScalerFacts, scaled_object: &Value) -> Vec<Section> {
     let mut report = Report::default();
     report.add("Trigger, against the claim", configuration(&facts.claim, scaled_object));
@@ -115,14 +115,14 @@ pub(super) fn source(facts: &ScalerFacts, scaled_object: &Value) -> Vec<Section>
     report.sections
 }
 
-/// What comes of it: ScaledObject and autoscaler.
+/// Checks the outcome: ScaledObject and autoscaler.
 pub(super) fn state(facts: &ScalerFacts, scaled_object: &Value) -> Vec<Section> {
     let mut report = Report::default();
     report.add("State", state::checks(facts, scaled_object));
     report.sections
 }
 
-/// The trigger's configuration against the claim.
+/// Compares the trigger's configuration with the claim.
 pub(super) fn configuration(claim: &Value, scaled_object: &Value) -> Vec<Check> {
     let of_claim = |pointer: &str| claim.at(pointer).cloned().unwrap_or_default();
     let live = trigger(scaled_object);
@@ -173,7 +173,7 @@ fn endpoint(claim: &Value, live: &Value) -> Check {
     Check::passed(NAME, found)
 }
 
-/// Whether the trigger says what the claim says.
+/// Checks that the trigger says what the claim says.
 fn equal(name: &str, live: &Value, claim: &Value) -> Check {
     let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     if live == claim {

@@ -1,4 +1,4 @@
-//! KEDA's question, asked as KEDA asks it, and its answer read as KEDA reads it.
+//! Asks KEDA's query as KEDA does, and reads the answer as KEDA does.
 
 use kube_object::object::Fields;
 use serde_json::Value;
@@ -7,8 +7,8 @@ use super::super::Check;
 
 use super::{SYSTEM, SYSTEM_CAUSE, SYSTEM_FIX, ScalerFacts, trigger};
 
-/// The account of a trigger within an answer, its stream, and the stream's consumer, as far as they
-/// are there (`setNATSJetStreamMonitoringData`).
+/// Returns the trigger's account in an answer, its stream, and the stream's consumer, if they are
+/// there (`setNATSJetStreamMonitoringData`).
 #[must_use]
 pub fn account_and_consumer<'a>(
     body: &'a Value,
@@ -31,8 +31,8 @@ pub fn account_and_consumer<'a>(
     (account, stream, consumer)
 }
 
-/// The answer that KEDA takes its numbers from: a lone server's own, or in a cluster that of the
-/// consumer's leader.
+/// Returns the answer from which KEDA takes its numbers: that of a lone server, or in a NATS
+/// cluster that of the consumer's leader.
 pub(super) fn authority<'a>(facts: &'a ScalerFacts, trigger: &Value) -> Option<&'a Value> {
     let asked = facts.asked.as_ref()?.get("body")?;
     if asked.number("/meta_cluster/cluster_size") <= 1 {
@@ -156,7 +156,7 @@ pub(super) fn checks(facts: &ScalerFacts, scaled_object: &Value) -> Vec<Check> {
     checks
 }
 
-/// The number that KEDA hands to the autoscaler, and what comes of it.
+/// Reports the number that KEDA gives the autoscaler, and what follows from it.
 fn lag(scaled_object: &Value, trigger: &Value, consumer: &Value) -> Check {
     let pending = consumer.number("/num_pending");
     let unacknowledged = consumer.number("/num_ack_pending");
@@ -166,7 +166,7 @@ fn lag(scaled_object: &Value, trigger: &Value, consumer: &Value) -> Check {
     let activation = trigger.text("/activationLagThreshold").parse().unwrap_or(0_i64);
     let least = scaled_object.number("/spec/minReplicaCount");
     let most = scaled_object.number("/spec/maxReplicaCount").max(1);
-    // One pod at least while it is active, as the autoscaler has it.
+    // At least one pod while it is active, as with the autoscaler.
     let wanted = lag.saturating_add(threshold - 1) / threshold;
     let pods = if lag > activation { wanted.clamp(least.max(1).min(most), most) } else { least };
     let active = if lag > activation { "active" } else { "idle" };
@@ -180,7 +180,7 @@ fn lag(scaled_object: &Value, trigger: &Value, consumer: &Value) -> Check {
     )
 }
 
-/// The endpoint's Service.
+/// Checks the endpoint's Service.
 fn service(facts: &ScalerFacts, trigger: &Value) -> Check {
     const NAME: &str = "endpoint's Service";
     let endpoint = trigger.text("/natsServerMonitoringEndpoint");
@@ -207,19 +207,19 @@ fn service(facts: &ScalerFacts, trigger: &Value) -> Check {
     Check::passed(NAME, format!("{title}, headless, port {port}"))
 }
 
-/// All accounts with JetStream, with their streams.
+/// Returns all accounts with JetStream, with their streams.
 fn accounts(facts: &ScalerFacts) -> impl Iterator<Item = &Value> {
     let all = facts.everything.as_ref().map_or(&Value::Null, |e| e.get("body").unwrap_or(e));
     all.list("/account_details")
 }
 
-/// The accounts that have a stream of this name.
+/// Returns the accounts that have a stream of this name.
 fn holders<'a>(facts: &'a ScalerFacts, stream: &str) -> Vec<&'a Value> {
     let has = |account: &&Value| account.list("/stream_detail").any(|s| s.text("/name") == stream);
     accounts(facts).filter(has).collect()
 }
 
-/// `account SHOP has it`.
+/// Says `account SHOP has it`.
 fn have_it(accounts: &[&Value]) -> String {
     let names: Vec<&str> = accounts.iter().map(|account| name_of(account)).collect();
     match names.as_slice() {
@@ -240,8 +240,8 @@ fn name_of(account: &Value) -> &str {
     }
 }
 
-/// What NATS looks an account up by: in operator mode its id, a public key that begins with A, else
-/// its name.
+/// Returns what NATS looks an account up by: in operator mode its id, a public key that begins with
+/// A, else its name.
 fn known_as(account: &Value) -> String {
     let (id, name) = (account.text("/id"), name_of(account));
     if id.is_empty() || id == name { name.to_owned() } else { format!("{id} (the id of {name})") }
@@ -282,7 +282,7 @@ fn names(object: &Value, pointer: &str) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// The beginning of an answer that is not understood.
+/// Returns the beginning of an answer that was not understood.
 fn brief(body: &Value) -> String {
     let message = body.text("/message");
     let whole = body.as_str().map_or_else(|| body.to_string(), str::to_owned);

@@ -1,4 +1,4 @@
-//! What KEDA and the autoscaler say of themselves.
+//! What KEDA and the autoscaler say about themselves.
 
 use kube_object::object::Fields;
 use serde_json::Value;
@@ -15,7 +15,7 @@ pub(super) fn checks(facts: &ScalerFacts, scaled_object: &Value) -> Vec<Check> {
         checks.push(held(facts, scaled_object, paused));
     }
     let is_paused = paused.is_some_and(|paused| paused.stops_scaling());
-    // It looks at nothing while it is paused, so its other words are old.
+    // While paused it looks at nothing, so what else it says is old.
     if !is_paused {
         checks.push(ready(facts, scaled_object));
     }
@@ -42,7 +42,7 @@ pub(super) fn checks(facts: &ScalerFacts, scaled_object: &Value) -> Vec<Check> {
     checks
 }
 
-/// What somebody has told KEDA to leave alone.
+/// Reports what somebody has told KEDA to leave alone.
 fn held(facts: &ScalerFacts, scaled_object: &Value, paused: &Paused) -> Check {
     const NAME: &str = "Paused";
     let deployment = facts.deployment.as_ref();
@@ -66,14 +66,14 @@ fn held(facts: &ScalerFacts, scaled_object: &Value, paused: &Paused) -> Check {
     Check::warning(NAME, cause, fix)
 }
 
-/// KEDA's own word, from its newest warning event: its conditions only say that there is trouble.
+/// Returns KEDA's newest warning event: its conditions only say that there is trouble.
 fn newest_warning(facts: &ScalerFacts) -> Option<&str> {
     let event = facts.events.iter().rev().find(|e| e.text("/reason") == "KEDAScalerFailed");
     let event = event.or_else(|| facts.events.last());
     event.map(|event| event.text("/message").trim()).filter(|message| !message.is_empty())
 }
 
-/// Whether NATS answers us what it does not answer KEDA, and what to do then.
+/// Says what to do, by whether NATS answers us what it does not answer KEDA.
 fn not_us(facts: &ScalerFacts, scaled_object: &Value) -> (&'static str, String) {
     let namespace = scaled_object.text("/metadata/namespace");
     let see = format!(
@@ -144,7 +144,7 @@ fn autoscaler(facts: &ScalerFacts) -> Check {
         .is_some_and(|d| d.at("/spec/replicas") == Some(&Value::from(0)) && current == 0);
     for condition in ["AbleToScale", "ScalingActive"] {
         match hpa.condition(condition) {
-            // At zero replicas the autoscaler stands aside and KEDA wakes the service.
+            // At zero replicas the autoscaler is inactive, and KEDA wakes the service.
             Some(c) if c.status != "True" && !asleep => {
                 let fix = "kubectl get --raw /apis/external.metrics.k8s.io/v1beta1; eds doctor";
                 return Check::failed(

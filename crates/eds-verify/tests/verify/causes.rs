@@ -1,5 +1,4 @@
-//! Causes on the way to a running pod, as a real cluster words them: each must be named, with the fix
-//! for that cause.
+//! Why pods do not run, in a real cluster's words: each cause must be named, with its own fix.
 
 use eds_verify::claim::{ClaimFacts, Log, report};
 use serde_json::{Value, json};
@@ -11,7 +10,7 @@ fn event(object: &str, reason: &str, message: &str) -> Value {
     json!({"involvedObject": {"name": object}, "reason": reason, "message": message})
 }
 
-/// Breaks one thing of the pods; `fix` must be in what doctor says to do.
+/// Breaks one thing about the pods; `fix` must be in what doctor says to do.
 #[track_caller]
 fn cause(change: impl FnOnce(&mut ClaimFacts), expected: &str, fix: &str) {
     let mut facts = well();
@@ -182,7 +181,7 @@ fn creation() {
     check("something new", "kubectl describe replicasets");
 }
 
-/// The Deployment's condition keeps the first message; the newest event of the newest ReplicaSet knows.
+/// The Deployment's condition keeps the first message; the newest ReplicaSet's newest event knows.
 #[test]
 fn creation_as_the_newest_event_has_it() {
     const OLD: &str = "pods \"worker-b-x\" is forbidden: error looking up service account \
@@ -206,14 +205,14 @@ fn creation_as_the_newest_event_has_it() {
     with(true, &[("worker-b", OLD), ("worker-b", &error)], &said, "ResourceQuota");
     let combined = format!("(combined from similar events): {error}");
     with(true, &[("worker-b", &combined)], &said, "ResourceQuota");
-    // Of another revision, or another's.
+    // From another revision, or somebody else's.
     let over = "pods cannot be created, and the only reason that is known is over";
     with(true, &[("worker-a", &error), ("other-b", &error)], over, "tries again");
     with(true, &[], over, "tries again");
     with(false, &[], &format!("pods cannot be created: {OLD}"), "who deleted it?");
 }
 
-/// A worker that runs; probes and events say why it is not ready.
+/// Makes a running worker unready; probes and events say why.
 fn unready(facts: &mut ClaimFacts) {
     *at(&mut facts.pods[0], "/status/conditions/0") =
         condition("Ready", "False", "containers with unready status: [main]");
@@ -262,7 +261,7 @@ fn probes() {
         "connected to NATS",
     );
 
-    // Killed by its liveness probe: between two tries, and running again.
+    // Killed by its liveness probe: between two attempts, and running again.
     let killed = |state: Value| {
         move |f: &mut ClaimFacts| {
             unready(f);
@@ -434,7 +433,7 @@ fn before_the_containers() {
     );
 }
 
-/// Others' pods, and those that are over, are no concern of the service's.
+/// Other services' pods, and those that have ended, do not concern the service.
 #[test]
 fn pods_that_do_not_count() {
     let beside = |change: fn(&mut Value)| {
@@ -461,13 +460,13 @@ fn pods_that_do_not_count() {
     beside(|p| p["metadata"]["ownerReferences"] = json!([]));
     beside(|p| p["metadata"]["ownerReferences"][0]["uid"] = json!("uid-of-another"));
     beside(|p| p["metadata"]["ownerReferences"][0]["uid"] = json!("uid-a"));
-    // Only leftovers: then there is no pod, which is another thing.
+    // Only leftovers: then there is no pod, which is a different matter.
     check(
         |f| f.pods[0]["status"]["phase"] = json!("Failed"),
         "Pods, replicas: none of 1 pod is there yet",
         &["Pods: replicas: failed"],
     );
-    // Ready, and killed for want of memory a while ago.
+    // Ready, and killed for lack of memory a while ago.
     check(
         |f| {
             f.pods[0]["status"]["containerStatuses"][0]["restartCount"] = json!(4);

@@ -13,7 +13,7 @@ pub(super) fn condition(type_: &str, status: &str, message: &str) -> Value {
     json!({"type": type_, "status": status, "message": message})
 }
 
-/// The ReplicaSet of one of the Deployment's revisions, which a template's hash names.
+/// Builds the ReplicaSet of one of the Deployment's revisions, named by a template's hash.
 pub(super) fn replica_set(hash: &str, revision: &str) -> Value {
     let mut metadata = metadata(&format!("worker-{hash}"));
     metadata["uid"] = json!(format!("uid-{hash}"));
@@ -39,7 +39,7 @@ pub(super) fn pod(name: &str) -> Value {
     })
 }
 
-/// What NATS answers KEDA.
+/// Builds NATS' answer to KEDA.
 pub(super) fn jsz(consumer: &Value) -> Value {
     let mut whole = json!({
         "name": "workers", "num_pending": 0, "num_ack_pending": 0, "num_waiting": 1,
@@ -162,7 +162,7 @@ pub(super) fn well() -> ClaimFacts {
     }
 }
 
-/// Breaks one thing. `diagnosis` is how the diagnosis begins; empty for a service that runs. `others`
+/// Breaks one thing. `diagnosis` is how the diagnosis begins; empty for a running service. `others`
 /// are the other lines that must say something.
 #[track_caller]
 pub(super) fn check(change: impl FnOnce(&mut ClaimFacts), diagnosis: &str, others: &[&str]) {
@@ -185,7 +185,7 @@ pub(super) fn not_ready(facts: &mut ClaimFacts, message: &str) {
     facts.claim["status"]["message"] = json!(message);
 }
 
-/// What is missing was not composed for a reason, which is the nearest to the cause.
+/// What is missing was not composed for a reason, which is the closest to the cause.
 #[test]
 fn a_name_that_is_taken() {
     check(
@@ -236,7 +236,7 @@ fn the_platform_comes_first() {
             "Composite: composed: failed: the composite worker-abc is gone",
         ],
     );
-    // A warning is told, and is no cause.
+    // A warning is reported, but is not a cause.
     check(
         |f| {
             f.platform
@@ -449,7 +449,7 @@ fn pods() {
         "",
         &[],
     );
-    // A pod of the revision before, which the rollout ends.
+    // A pod of the previous revision, which the rollout ends.
     check(
         |f| {
             let mut old = pod("worker-a-1");
@@ -490,7 +490,7 @@ fn nats_and_scaling() {
         "Consumption, messages: 7 waiting, 0 in work, 1 pod ready, 0 asking for more: no pod asks",
         &["Consumption: messages: failed"],
     );
-    // A worker that is not ready for want of its consumer: the consumer comes first.
+    // A worker that is not ready because its consumer is missing: the consumer comes first.
     check(
         |f| {
             *at(&mut f.pods[0], "/status/conditions/0") = condition("Ready", "False", "not ready");
@@ -501,7 +501,7 @@ fn nats_and_scaling() {
         "What KEDA sees, consumer: stream ORDERS has no consumer workers",
         &["What KEDA sees: consumer: failed", "Pods: worker-b-1: failed"],
     );
-    // All pods at work: nobody asks for more, and that is well.
+    // All pods at work: nobody asks for more, and that is fine.
     let busy = json!({"num_pending": 7, "num_waiting": 0, "num_ack_pending": 1});
     check(|f| f.keda.asked = Some(jsz(&busy)), "", &[]);
     check(

@@ -1,4 +1,4 @@
-//! `eds verify composition`: the committed Composition, live as Crossplane takes it up.
+//! `eds verify composition`: the committed Composition, live, as Crossplane accepts it.
 
 use eds_verify::composition::{CompositionFacts, report};
 use kube_schema::yaml;

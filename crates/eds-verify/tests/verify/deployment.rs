@@ -1,4 +1,4 @@
-//! `eds verify deployment`: the full example, live as it was rendered, and one thing of it changed.
+//! `eds verify deployment`: the full example, live as rendered, with one thing changed.
 
 use eds_claims as claims;
 use eds_verify::deployment::{DeploymentFacts, report};
@@ -22,7 +22,7 @@ pub(super) fn full_claim() -> Value {
     Value::Object(checked.claims[0].0.claim().unwrap().object().clone())
 }
 
-/// The manifests that it becomes.
+/// The manifests it becomes.
 pub(super) fn rendered() -> Vec<Value> {
     yaml::parse(RENDERED).documents.iter().map(yaml::Node::to_json).collect()
 }
@@ -34,7 +34,7 @@ fn check(change: impl FnOnce(&mut DeploymentFacts), expected: &[&str]) {
     says(&report(&facts), expected);
 }
 
-/// One live manifest changed: found as different from the rendered one, and by these looks as well.
+/// Changes one live manifest: it must differ from the rendered one, and fail these checks as well.
 #[track_caller]
 fn live(kind: &str, change: impl FnOnce(&mut Value), expected: &[&str]) {
     let name = if kind == "ScaledObject" { "order-processor-scaler" } else { "order-processor" };
@@ -47,7 +47,7 @@ fn live(kind: &str, change: impl FnOnce(&mut Value), expected: &[&str]) {
 #[test]
 fn as_rendered() {
     check(|_| {}, &[]);
-    // What the API server adds and how it writes quantities is no difference.
+    // What the API server adds, and how it writes quantities, is no difference.
     check(
         |f| {
             f.live[1]["status"] = json!({"replicas": 3});
@@ -97,7 +97,8 @@ fn what_differs_in_the_deployment() {
         json!(true),
         &["security context: failed"],
     );
-    // Both containers have the same environment: what only the worker has is also said of the other.
+    // Both containers have the same environment: what only the worker has is also reported for the
+    // other.
     let init = "init container's environment: failed";
     check(&main("/env/0/value"), json!("nats://x:1"), &["NATS variables: failed", init]);
     check(&main("/envFrom"), json!([]), &["secrets as a whole: failed", init]);
@@ -130,7 +131,7 @@ fn what_differs_in_the_deployment() {
 
 #[test]
 fn what_a_claim_does_not_ask_for() {
-    // Claim and rendering without them, the live Deployment still with them, as a merge would leave it.
+    // Claim and rendering without them, the live Deployment still with them, as after a merge.
     check(
         |f| {
             let deployment = |f: &mut Vec<Value>, pointer: &str| remove(&mut f[1], pointer);

@@ -1,5 +1,5 @@
-//! For an application developer: what may not be read is a `-` line that says who could look, whatever
-//! it is; the rest is judged, and the claim's own word counts.
+//! For an application developer: whatever may not be read becomes a `-` line that says who could
+//! look; the rest is judged, and the claim's own word counts.
 
 use eds_verify::claim::{ClaimFacts, report};
 use eds_verify::{Status, Unread, scaler};
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::claim::{condition, not_ready, well};
 
-/// What a read that is refused leaves behind: nothing, and a note.
+/// Leaves what a refused read leaves: nothing, and a note.
 fn forbid(facts: &mut ClaimFacts, what: &str) {
     let note =
         |unread: &mut Unread| unread.add(what, format!("{what} is forbidden: User \"dev\" cannot"));
@@ -106,7 +106,7 @@ fn each_in_turn() {
         let report = report(&facts);
         let failed: Vec<_> = report.checks().filter(|c| c.status == Status::Failed).collect();
         assert!(failed.is_empty(), "{what}: {failed:#?}");
-        // It says so, and who could look; but for what only makes an answer finer.
+        // It says so, and who could look, except for what only refines an answer.
         let finer = ["objects", "replicasets", "events", "eventdrivenservices"].contains(&what);
         let skipped = report.checks().any(|c| {
             c.status == Status::Skipped && c.detail.contains(what) && c.detail.contains("engineer")
@@ -118,7 +118,8 @@ fn each_in_turn() {
     }
 }
 
-/// `edit` in the own namespace, and get on claims: nothing of KEDA's, Crossplane's or the cluster's.
+/// `edit` in one's own namespace, and get on claims: nothing of KEDA's, Crossplane's or the
+/// cluster's.
 fn developer(facts: &mut ClaimFacts) {
     for what in ALL {
         if !["deployments", "pods", "replicasets", "events", "horizontalpodautoscalers"]

@@ -1,6 +1,5 @@
-//! The judgement of `eds doctor` and `eds verify`. Each case takes a cluster in which all is well, breaks
-//! one thing, and names the one line that must say so; every other line must stay as it was, or be named
-//! too.
+//! How `eds doctor` and `eds verify` judge. Each case takes a healthy cluster, breaks one thing,
+//! and names the one line that must say so; every other line must stay as it was, or be named too.
 
 #![cfg(test)]
 
@@ -15,7 +14,7 @@ mod scaler;
 use eds_verify::{Report, Status};
 use serde_json::{Value, json};
 
-/// `section: name: status: detail`, for every check that has not passed.
+/// Returns `section: name: status: detail` for every check that has not passed.
 fn ailing(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     for section in &report.sections {
@@ -30,7 +29,7 @@ fn ailing(report: &Report) -> Vec<String> {
     lines
 }
 
-/// Every line must begin with one of `expected`, and each of these must be used.
+/// Checks that every line begins with one of `expected`, and that each of these is used.
 #[track_caller]
 fn says(report: &Report, expected: &[&str]) {
     let found = ailing(report);
@@ -42,7 +41,7 @@ fn says(report: &Report, expected: &[&str]) {
     }
 }
 
-/// The value at a pointer, to change it.
+/// Returns the value at a pointer, to change it.
 #[track_caller]
 fn at<'a>(object: &'a mut Value, pointer: &str) -> &'a mut Value {
     object.pointer_mut(pointer).unwrap_or_else(|| panic!("nothing at {pointer}"))
@@ -71,7 +70,7 @@ fn package(name: &str) -> Value {
     })
 }
 
-/// The CompositionRevision that Crossplane has made of the Composition event-driven-service.
+/// The CompositionRevision that Crossplane made from the Composition event-driven-service.
 fn revision(composition: &Value) -> Value {
     json!({
         "metadata": {

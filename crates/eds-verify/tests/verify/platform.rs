@@ -59,7 +59,7 @@ fn answer(body: Value) -> Option<Value> {
     Some(json!({"path": "/p", "code": 200, "body": body}))
 }
 
-/// A cluster in which all is well.
+/// A healthy cluster.
 pub(super) fn well() -> PlatformFacts {
     let composition = built_in();
     let names = ["function-pt", "function-ours", "provider-kubernetes"];
@@ -174,7 +174,7 @@ fn check(change: impl FnOnce(&mut PlatformFacts), expected: &[&str]) {
     says(&report(&facts), expected);
 }
 
-/// The Deployment of this name.
+/// Returns the Deployment with this name.
 fn named<'a>(facts: &'a mut PlatformFacts, name: &str) -> &'a mut Value {
     facts.deployments.iter_mut().find(|d| d["metadata"]["name"] == name).unwrap()
 }
@@ -194,7 +194,7 @@ fn all_is_well() {
     assert_eq!(titles, expected);
 }
 
-/// `nats` for `nats-headless`: the mistake is in the claim, and not in NATS.
+/// `nats` for `nats-headless`: the mistake is in the claim, not in NATS.
 #[test]
 fn an_endpoint_at_the_service_for_clients() {
     let fix = |cluster_ip: &str| {
@@ -287,7 +287,7 @@ fn nats() {
         |f| f.nats.jetstream = answer(json!({"storage": 95, "config": {"max_storage": 100}})),
         &["NATS: JetStream: warning: nearly full"],
     );
-    // Elsewhere, it cannot be looked at, which is no failure.
+    // Outside the cluster it cannot be checked, which is no failure.
     check(
         |f| {
             (f.nats.clients, f.nats.headless, f.nats.monitor) = (Vec::new(), None, None);
@@ -490,7 +490,7 @@ fn api() {
     );
 }
 
-/// Several servers, and servers by their pods' names, are looked at like one Service.
+/// Several servers, and servers by their pods' names, are checked like one Service.
 #[test]
 fn urls_of_nats() {
     let with = |url: &str, services: &[bool], pods: &[(&str, bool)], expected: &[&str]| {

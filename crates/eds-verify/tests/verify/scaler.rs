@@ -1,4 +1,5 @@
-//! `eds verify keda`: the full example's ScaledObject, and a NATS that answers KEDA as nats-server 2.15 does.
+//! `eds verify keda`: the full example's ScaledObject, and a NATS that answers KEDA like
+//! nats-server 2.15.
 
 use eds_verify::Unread;
 use eds_verify::scaler::{ScalerFacts, report};
@@ -14,7 +15,7 @@ fn answer(body: Value) -> Option<Value> {
     Some(json!({"path": "/jsz?acc=$G", "code": 200, "body": body}))
 }
 
-/// The answer to KEDA's question: one account, stream and consumer.
+/// The answer to KEDA's query: one account, stream and consumer.
 fn jsz() -> Value {
     json!({
         "meta_cluster": {"cluster_size": 1},
@@ -110,7 +111,7 @@ fn the_trigger_against_the_claim() {
     let says = |line: &str| format!("{IT}{line}");
     let threshold = says("lagThreshold: failed: the claim says 10, the ScaledObject 50");
     check("lagThreshold", "50", &[&threshold]);
-    // Another stream is not what the claim says, and is not there either.
+    // Another stream is not what the claim says, and does not exist either.
     let stream = says("stream: failed: the claim says ORDERS, the ScaledObject OTHER");
     check(
         "stream",
@@ -121,7 +122,7 @@ fn the_trigger_against_the_claim() {
     check("account", "$SYS", &[&account, "What KEDA sees: account: failed: $SYS is NATS's"]);
     let endpoint = says("monitoring endpoint: failed: the claim says nats-headless");
     check("natsServerMonitoringEndpoint", "x.nats.svc:8222", &[&endpoint]);
-    // A Service is judged by what it is, whatever it is called.
+    // A Service is judged by what it is, whatever its name.
     let named = |f: &mut ScalerFacts, cluster_ip: &str, ports: Value| {
         let endpoint = json!("nats.nats.svc.cluster.local:8222");
         f.claim["spec"]["nats"]["monitoringEndpoint"] = endpoint.clone();
@@ -401,7 +402,7 @@ fn what_keda_and_the_autoscaler_say() {
         |f| remove(f.hpa.as_mut().unwrap(), "/status/conditions"),
         "autoscaler: warning: 1 replicas, 2 wanted",
     );
-    // Asleep, the autoscaler stands aside.
+    // Asleep, the autoscaler is inactive.
     let mut facts = well();
     facts.deployment.as_mut().unwrap()["spec"]["replicas"] = json!(0);
     let hpa = facts.hpa.as_mut().unwrap();
@@ -444,7 +445,7 @@ fn keda_is_quoted() {
         "KEDA says: no such host; NATS answers us, not KEDA",
         "NetworkPolicy",
     );
-    // What we do not see either is said above.
+    // What we do not see either is reported above.
     check(timeout, false, &format!("KEDA says: {timeout}"), "mend what failed above");
     check(
         "x: unmarshal",
@@ -467,7 +468,7 @@ fn paused_by_an_annotation() {
                  (format!("f:{annotation}")): {}}}}},
         ]);
         facts.deployment.as_mut().unwrap()["spec"]["replicas"] = json!(replicas);
-        // KEDA takes the autoscaler away, and says nothing new of the rest.
+        // KEDA removes the autoscaler, and says nothing new about the rest.
         facts.hpa = None;
         scaled(&mut facts)["status"]["conditions"][0] =
             json!({"type": "Ready", "status": "Unknown"});
