@@ -19,12 +19,12 @@ const MADE: [&Kind; 4] =
     [&kinds::SERVICE_ACCOUNT, &kinds::DEPLOYMENT, &kinds::SERVICE, &kinds::SCALED_OBJECT];
 
 impl Run {
-    /// Makes what a claim names and does not bring: its Secrets, with placeholder values, and its
-    /// stream and consumer with these settings. What exists is left as it is; what was made is
-    /// gone again at the end. Without a NATS in this cluster there is no stream to make.
+    /// Creates what a claim names and does not bring: its Secrets, with placeholder values, and its
+    /// stream and consumer with these settings. What exists is left as it is; what was created is
+    /// removed at the end. Without a NATS in this cluster no stream is created.
     ///
     /// # Errors
-    /// When something cannot be made.
+    /// If something cannot be created.
     pub async fn prepare(&self, claim: &Value, settings: pull::Config) -> Result<()> {
         for secret in secrets(claim, &self.namespace) {
             match self.cluster.create(&secret).await {
@@ -42,11 +42,11 @@ impl Run {
         self.ensure(url, text("/spec/nats/stream"), text("/spec/nats/consumer"), settings).await
     }
 
-    /// Makes a stream and its consumer with these settings, where they are missing; `url` is NATS's,
-    /// with a [`nats::login`] where it wants one. What was made is gone again at the end.
+    /// Creates a stream and its consumer with these settings, if missing; `url` is NATS' URL, with
+    /// a [`nats::login`] if it wants one. What was created is removed at the end.
     ///
     /// # Errors
-    /// When something cannot be made.
+    /// If something cannot be created.
     pub async fn ensure(
         &self,
         url: &str,
@@ -64,7 +64,7 @@ impl Run {
     }
 }
 
-/// The Secrets that a claim names. Values say which key they are of.
+/// Builds the Secrets that a claim names. Values say which key they belong to.
 fn secrets(claim: &Value, namespace: &str) -> Vec<Value> {
     let items = |pointer| claim.list(pointer);
     let text = |value: &Value, key: &str| -> String {
@@ -99,10 +99,10 @@ fn secrets(claim: &Value, namespace: &str) -> Vec<Value> {
     secrets
 }
 
-/// The live objects of rendered manifests, as far as they are there.
+/// Returns the live objects of rendered manifests, if they exist.
 ///
 /// # Errors
-/// When one cannot be read.
+/// If one cannot be read.
 pub async fn live(cluster: &Cluster, rendered: &[Value]) -> Result<Vec<Value>> {
     let mut found = Vec::new();
     for manifest in rendered {
@@ -114,10 +114,10 @@ pub async fn live(cluster: &Cluster, rendered: &[Value]) -> Result<Vec<Value>> {
     Ok(found)
 }
 
-/// What is left of a deleted claim: `kind name`, and how many of its pods are still ending.
+/// Returns what is left of a deleted claim: `kind name`, and how many of its pods are still ending.
 ///
 /// # Errors
-/// When something cannot be read.
+/// If something cannot be read.
 pub async fn left(cluster: &Cluster, namespace: &str, name: &str) -> Result<(Vec<String>, usize)> {
     let mut left = Vec::new();
     let mut ending = 0;
@@ -148,9 +148,9 @@ pub async fn left(cluster: &Cluster, namespace: &str, name: &str) -> Result<(Vec
     Ok((left, ending))
 }
 
-/// The kinds that a claim makes or that come of it, and those it could harm. Not among them, because
-/// they change all the time by themselves: Leases (leaders renew them every few seconds), Events, and
-/// Endpoints and EndpointSlices, which follow the pods that are looked at here.
+/// The kinds that a claim makes or that follow from it, and those it could harm. Left out, because
+/// they change by themselves all the time: Leases (leaders renew them every few seconds), Events,
+/// and Endpoints and EndpointSlices, which follow the pods that are checked here.
 const BYSTANDERS: [&Kind; 14] = [
     &kinds::SERVICE_ACCOUNT,
     &kinds::DEPLOYMENT,
@@ -168,10 +168,10 @@ const BYSTANDERS: [&Kind; 14] = [
     &kinds::OBJECT,
 ];
 
-/// Everything in the cluster that this run has nothing to do with.
+/// Returns everything in the cluster that this run has nothing to do with.
 ///
 /// # Errors
-/// When something cannot be read.
+/// If something cannot be read.
 pub async fn bystanders(cluster: &Cluster) -> Result<Snapshot> {
     let mut objects = Vec::new();
     for kind in BYSTANDERS {
@@ -180,7 +180,8 @@ pub async fn bystanders(cluster: &Cluster) -> Result<Snapshot> {
     Ok(Snapshot::of(&cluster.list_metadata(&kinds::NAMESPACE, None).await?, &objects))
 }
 
-/// A claim that the API server keeps: it has found it valid, and has filled in its defaults. Only [`claim`] gives one.
+/// A claim kept by the API server, which found it valid and filled in its defaults. Only [`claim`]
+/// makes one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveClaim(Value);
 
@@ -192,20 +193,20 @@ impl LiveClaim {
     }
 }
 
-/// A claim by namespace and name.
+/// Returns a claim by namespace and name.
 ///
 /// # Errors
-/// When there is none, or it cannot be read.
+/// If there is none, or it cannot be read.
 pub async fn claim(cluster: &Cluster, namespace: &str, name: &str) -> Result<LiveClaim> {
     if let Some(claim) = cluster.get(&kinds::CLAIM, Some(namespace), name).await? {
         return Ok(LiveClaim(claim));
     }
-    // Whoever may not read definitions may still look at a claim.
+    // Someone who may not read definitions may still look at a claim.
     let crd = cluster.get(&kinds::CRD, None, &kinds::CLAIM.crd()).await;
     if matches!(crd, Ok(None)) {
         bail!("the API server does not know EventDrivenService: eds doctor says what is missing");
     }
-    // Whoever may not list all namespaces learns no more.
+    // Someone who may not list all namespaces learns no more.
     let others = match cluster.list(&kinds::CLAIM, None, "").await {
         Ok(others) => others,
         Err(_) => cluster.list(&kinds::CLAIM, Some(namespace), "").await.unwrap_or_default(),
@@ -221,7 +222,7 @@ pub async fn claim(cluster: &Cluster, namespace: &str, name: &str) -> Result<Liv
     )
 }
 
-/// Which claims may have been meant: of this name elsewhere, else some of this namespace.
+/// Suggests which claims were meant: those of this name elsewhere, else some in this namespace.
 fn nearest(others: &[(String, String)], namespace: &str, name: &str) -> String {
     let same: Vec<&str> =
         others.iter().filter(|(_, n)| n == name).map(|(ns, _)| ns.as_str()).collect();
@@ -234,11 +235,11 @@ fn nearest(others: &[(String, String)], namespace: &str, name: &str) -> String {
     }
 }
 
-/// Waits until an object, such as a claim or a ScaledObject, says of itself that it is Ready; false when `limit`
-/// is over.
+/// Waits until an object, such as a claim or a ScaledObject, says that it is Ready; `false` if
+/// `limit` runs out first.
 ///
 /// # Errors
-/// When it cannot be read.
+/// If it cannot be read.
 pub async fn is_ready(
     cluster: &Cluster,
     kind: &Kind,

@@ -1,10 +1,10 @@
-//! The connection to the API server, and what its answers come to. What may be asked stands in [`crate::objects`],
-//! [`crate::watch`], [`crate::logs`] and [`crate::proxy`].
+//! The connection to the API server, and how its answers are understood. The requests are in
+//! [`crate::objects`], [`crate::watch`], [`crate::logs`] and [`crate::proxy`].
 //!
-//! Requests are kube's own ([`kube::core::Request`]: paths, queries, bodies), answers plain JSON. `DynamicObject`,
-//! which kube's `Api` would make of them, reads `metadata` into a type of its own: a field that this type does not
-//! know is lost, and an owner reference without `apiVersion` gets an empty one. `eds diff --live` would show both as
-//! differences.
+//! Requests are kube's own ([`kube::core::Request`]: paths, queries, bodies), answers plain JSON.
+//! kube's `Api` would give `DynamicObject`, which reads `metadata` into a type of its own: a field
+//! that this type does not know is lost, and an owner reference without `apiVersion` gets an empty
+//! one. `eds diff --live` would show both as differences.
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use kube::core::request;
 use serde_json::Value;
 use tokio::time::timeout;
 
-/// The longest that one answer may take. A wait for something to happen is made of many.
+/// The longest that one answer may take. Waiting for something to happen takes many.
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(30);
-/// What to do when there is no cluster.
+/// What to do if there is no cluster.
 const FIX: &str = "set KUBECONFIG to the cluster's kubeconfig, or choose one of its contexts with \
     --context (for the testbed, run this by testbed/exec)";
 
@@ -25,15 +25,15 @@ const FIX: &str = "set KUBECONFIG to the cluster's kubeconfig, or choose one of 
 #[derive(Clone)]
 pub struct Cluster {
     pub(crate) client: kube::Client,
-    /// Where the API server is, as the kubeconfig names it.
+    /// Where the API server is, as in the kubeconfig.
     pub server: String,
     /// Namespace of the context.
     pub default_namespace: String,
-    /// [`REQUEST_LIMIT`], but in tests.
+    /// [`REQUEST_LIMIT`], except in tests.
     pub(crate) limit: Duration,
 }
 
-/// The API server answered with a refusal.
+/// A refusal by the API server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// HTTP status.
@@ -53,12 +53,12 @@ impl std::fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 impl Refused {
-    /// Whether to ask again may help: the API server is restarting, or busy.
+    /// Returns whether asking again may help: the API server is restarting, or busy.
     pub(crate) fn is_passing(error: &anyhow::Error) -> bool {
         Self::of(error).is_none_or(|refused| refused.code == 429 || refused.code >= 500)
     }
 
-    /// The refusal behind an error, if that is what it is.
+    /// Returns the refusal behind an error, if it is one.
     #[must_use]
     pub fn of(error: &anyhow::Error) -> Option<&Self> {
         error.chain().find_map(|cause| cause.downcast_ref())
@@ -66,9 +66,9 @@ impl Refused {
 }
 
 impl Cluster {
-    /// Connects as kubectl does: `KUBECONFIG`, then `~/.kube/config`, then the pod's own service
-    /// account; `context` names another than the current one. Asks for the version, so that a
-    /// cluster that is not there is found here.
+    /// Connects like kubectl: `KUBECONFIG`, then `~/.kube/config`, then the pod's own service
+    /// account; `context` names a context other than the current one. Asks for the version, so that
+    /// a missing cluster is noticed here.
     ///
     /// # Errors
     /// With the cause and what to do.
@@ -76,7 +76,7 @@ impl Cluster {
         let options =
             KubeConfigOptions { context: context.map(str::to_owned), ..Default::default() };
         let config = match kube::Config::from_kubeconfig(&options).await {
-            // In a pod there is no kubeconfig; elsewhere it is what is said of it that helps.
+            // In a pod there is no kubeconfig; elsewhere, the error about it is what helps.
             Err(error) if context.is_none() => kube::Config::incluster().map_err(|_| error),
             config => config,
         };
@@ -94,10 +94,10 @@ impl Cluster {
         }
     }
 
-    /// A cluster at a URL, without a login, as `kubectl proxy` offers one.
+    /// Returns a cluster at a URL, without a login, such as one offered by `kubectl proxy`.
     ///
     /// # Errors
-    /// A URL that is none.
+    /// If the URL is invalid.
     pub fn at(url: &str) -> Result<Self> {
         let config = kube::Config::new(url.parse().with_context(|| format!("{url} is no URL"))?);
         Self::of(config, url.to_owned()).context("cannot use this URL")
@@ -111,16 +111,16 @@ impl Cluster {
         Ok(Self { client, server, default_namespace, limit: REQUEST_LIMIT })
     }
 
-    /// The API server's version, such as `v1.34.4`.
+    /// Returns the API server's version, such as `v1.34.4`.
     ///
     /// # Errors
-    /// When it does not answer.
+    /// If it does not answer.
     pub async fn version(&self) -> Result<String> {
         let version = self.in_time(self.client.apiserver_version()).await?;
         Ok(version.git_version)
     }
 
-    /// What the API server answers to a request of kube's.
+    /// Sends one of kube's requests to the API server.
     pub(crate) async fn ask(
         &self,
         request: Result<Request<Vec<u8>>, request::Error>,
@@ -136,7 +136,7 @@ impl Cluster {
     }
 }
 
-/// What kube says of an answer, with refusals as [`Refused`].
+/// Turns kube's errors into ours, with refusals as [`Refused`].
 pub(crate) fn refusal(error: kube::Error) -> anyhow::Error {
     match error {
         kube::Error::Api(status) => {
@@ -148,7 +148,7 @@ pub(crate) fn refusal(error: kube::Error) -> anyhow::Error {
     }
 }
 
-/// Without an error where there is no such object, or no such kind.
+/// Turns the error for a missing object or kind into `None`.
 pub(crate) fn if_there(answer: Result<Value>) -> Result<Option<Value>> {
     match answer {
         Ok(value) => Ok(Some(value)),
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
     use crate::kinds;
 
-    /// A server that takes connections, and says nothing.
+    /// A server that accepts connections, and says nothing.
     #[tokio::test]
     async fn no_answer_takes_for_ever() -> Result<()> {
         let silent = TcpListener::bind("127.0.0.1:0")?;

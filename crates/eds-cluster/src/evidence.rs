@@ -1,4 +1,4 @@
-//! What is kept of a run that failed: objects, events and logs, as files.
+//! What is kept of a failed run: objects, events and logs, as files.
 
 use kube_object::object::Fields;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::client::Cluster;
 use crate::kinds::{self, Kind};
 
-/// What a claim brings into its namespace, and what comes of that. Secrets are not among it.
+/// What a claim brings into its namespace, and what follows from it. Secrets are left out.
 const KINDS: [&Kind; 11] = [
     &kinds::CLAIM,
     &kinds::SERVICE_ACCOUNT,
@@ -28,7 +28,7 @@ const KINDS: [&Kind; 11] = [
 const LINES: u32 = 500;
 
 /// Writes what there is to know about a namespace into `directory`. What cannot be read is left
-/// out: the run has failed already, and the rest is wanted all the more.
+/// out: the run has already failed, so the rest is all the more useful.
 pub(crate) async fn collect(cluster: &Cluster, namespace: &str, directory: &Path) -> Result<()> {
     std::fs::create_dir_all(directory)
         .with_context(|| format!("cannot make {}", directory.display()))?;
@@ -57,7 +57,7 @@ pub(crate) async fn collect(cluster: &Cluster, namespace: &str, directory: &Path
     for kind in [&kinds::COMPOSITE, &kinds::OBJECT] {
         save(kind, &cluster.list(kind, None, &of_claims).await.unwrap_or_default())?;
     }
-    // Those who should have done it.
+    // The parts that should have done it.
     for namespace in ["crossplane-system", "keda"] {
         let pods = cluster.list(&kinds::POD, Some(namespace), "").await.unwrap_or_default();
         logs(cluster, namespace, &pods, 100, &write).await?;

@@ -30,10 +30,10 @@ impl Cluster {
     /// Forwards to a port of a pod. Every connection to [`Forward::address`] is one to the pod.
     ///
     /// # Errors
-    /// Where no local port can be opened, or the API server does not forward to this pod.
+    /// If no local port can be opened, or the API server does not forward to this pod.
     pub async fn forward(&self, namespace: &str, pod: &str, port: u16) -> Result<Forward> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
-        // Whether it can be forwarded to at all shows in the first try.
+        // The first attempt shows whether it can be forwarded to at all.
         let first = pods.portforward(pod, &[port]).await;
         drop(first.with_context(|| format!("no port-forward to {namespace}/{pod}:{port}"))?);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("no local port")?;
@@ -42,17 +42,17 @@ impl Cluster {
         let accept = tokio::spawn(async move {
             while let Ok((local, _)) = listener.accept().await {
                 let (pods, pod) = (pods.clone(), pod.clone());
-                // A connection that fails is closed: its client sees that.
+                // A connection that fails is closed, which its client notices.
                 tokio::spawn(async move { carry(&pods, &pod, port, local).await });
             }
         });
         Ok(Forward { address, accept })
     }
 
-    /// Forwards to a pod that is ready behind a port of a Service.
+    /// Forwards to a ready pod behind a port of a Service.
     ///
     /// # Errors
-    /// Where the Service has no such port or no ready pod, or as [`Cluster::forward`].
+    /// If the Service has no such port or no ready pod, or as in [`Cluster::forward`].
     pub async fn forward_service(
         &self,
         namespace: &str,
@@ -81,14 +81,14 @@ async fn carry(pods: &Api<Pod>, pod: &str, port: u16, mut local: TcpStream) {
     forwarder.abort();
 }
 
-/// The name of a Service's port, empty where it has none; none where there is no such port.
+/// Returns the name of a Service's port, empty if it has none; `None` if there is no such port.
 fn port_name(service: &Value, port: u16) -> Option<String> {
     let ports = service.at("/spec/ports")?.as_array()?;
     let found = ports.iter().find(|p| p.get("port") == Some(&Value::from(port)))?;
     Some(found.text("/name").to_owned())
 }
 
-/// A ready pod of an EndpointSlice, and its number for the port of this name.
+/// Returns a ready pod of an EndpointSlice, and its number for the port of this name.
 fn ready_pod(slice: &Value, port_name: &str) -> Option<(String, u16)> {
     let ports = slice.get("ports")?.as_array()?;
     let named = |p: &&Value| p.text("/name") == port_name;

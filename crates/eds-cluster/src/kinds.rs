@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// One kind, as the API server serves it.
+/// A kind, as the API server serves it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Kind {
     /// API group; empty for the core group.
@@ -13,7 +13,7 @@ pub struct Kind {
     pub kind: &'static str,
     /// Name in URLs.
     pub plural: &'static str,
-    /// Its objects stand in namespaces.
+    /// Whether its objects are namespaced.
     pub namespaced: bool,
 }
 
@@ -121,7 +121,7 @@ kinds! {
 }
 
 impl Kind {
-    /// `apiVersion` of its objects.
+    /// Returns the `apiVersion` of its objects.
     #[must_use]
     pub fn api_version(&self) -> String {
         match self.group {
@@ -130,13 +130,13 @@ impl Kind {
         }
     }
 
-    /// Name of the kind's CustomResourceDefinition, which is also that of its XRD.
+    /// Returns the name of the kind's CustomResourceDefinition, which is also that of its XRD.
     #[must_use]
     pub fn crd(&self) -> String {
         format!("{}.{}", self.plural, self.group)
     }
 
-    /// The kind of an object, if it stands in the table; another version of its group will do.
+    /// Returns the kind of an object, if it is in the table; another version of its group will do.
     #[must_use]
     pub fn of(object: &Value) -> Option<&'static Self> {
         let kind = object.get("kind")?.as_str()?;

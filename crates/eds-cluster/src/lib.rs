@@ -16,8 +16,8 @@
 //! run      a namespace of one's own for a test, gone again on every exit
 //! ```
 //!
-//! Nothing here judges. What was found is handed on as plain `serde_json::Value`s, and
-//! `eds_verify` says what they mean.
+//! Nothing here judges. Findings are passed on as plain `serde_json::Value`s, and `eds_verify` says
+//! what they mean.
 
 pub mod claims;
 pub mod client;

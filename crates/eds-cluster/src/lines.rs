@@ -1,5 +1,5 @@
-//! What the pods of a claim print, kept beyond the pods: those that scaling removes take their logs
-//! with them.
+//! What the pods of a claim print, kept longer than the pods: those removed by scaling take their
+//! logs with them.
 
 use kube_object::object::Fields;
 use std::collections::{BTreeMap, HashSet};
@@ -15,19 +15,19 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::client::Cluster;
 use crate::kinds;
 
-/// Follows the logs of one container in every pod of a claim, from each pod's beginning.
+/// Follows the logs of one container in every pod of a claim, from each pod's start.
 pub struct Lines {
     cluster: Cluster,
     namespace: String,
     selector: String,
     container: String,
     followers: BTreeMap<String, JoinHandle<()>>,
-    /// By pod, as they were printed.
+    /// Each line with its pod, as printed.
     lines: Arc<Mutex<Vec<(String, String)>>>,
 }
 
 impl Lines {
-    /// Nothing is followed before [`Lines::look`].
+    /// Starts following nothing: see [`Lines::look`].
     #[must_use]
     pub fn new(cluster: &Cluster, namespace: &str, claim: &str, container: &str) -> Self {
         Self {
@@ -40,11 +40,11 @@ impl Lines {
         }
     }
 
-    /// Looks for pods that have started since, and follows them too. To be called about once a second:
-    /// a pod that lives shorter than that may be missed.
+    /// Looks for pods started since, and follows them too. Call it about once a second: a pod that
+    /// lives shorter than that may be missed.
     ///
     /// # Errors
-    /// The pods cannot be listed.
+    /// If the pods cannot be listed.
     pub async fn look(&mut self) -> Result<()> {
         let here = Some(self.namespace.as_str());
         for pod in self.cluster.list(&kinds::POD, here, &self.selector).await? {
@@ -64,7 +64,7 @@ impl Lines {
         Ok(())
     }
 
-    /// The lines so far, each with its pod.
+    /// Returns the lines so far, each with its pod.
     #[must_use]
     pub fn so_far(&self) -> Vec<(String, String)> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -79,9 +79,9 @@ impl Drop for Lines {
     }
 }
 
-/// Follows one pod until it is gone. A stream that breaks off begins anew, and a container that was
-/// started again has the log of its last life read too: it may have ended before its stream was open.
-/// What was taken before is known by its time.
+/// Follows one pod until it is gone. A broken stream starts again, and for a restarted container
+/// the log of its previous life is read too: it may have ended before its stream was open. Times
+/// tell which lines were already taken.
 async fn follow(
     cluster: Cluster,
     namespace: String,
@@ -112,7 +112,7 @@ async fn follow(
             let stream = cluster.stamped_lines(&namespace, &pod, &container, previous).await;
             let Ok(stream) = stream else { continue };
             let mut stream = Box::pin(stream.lines());
-            // A line may be long in coming; a broken connection that says nothing may not keep us.
+            // A line may be long in coming; a silently broken connection must not hold us up.
             while let Ok(Ok(Some(line))) = timeout(Duration::from_secs(30), stream.try_next()).await
             {
                 take(line);

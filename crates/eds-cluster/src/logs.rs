@@ -8,11 +8,11 @@ use tokio::time::timeout;
 use crate::client::{Cluster, refusal};
 use crate::kinds;
 
-/// The most that is taken of a log's last lines, in bytes: a line has any length.
+/// The most that is read of a log's last lines, in bytes: a line has any length.
 const MAX_LOG: i64 = 1 << 20;
 
 impl Cluster {
-    /// The log of a container: the last `lines`, of its last life where `previous`.
+    /// Returns the last `lines` of a container's log, from its previous life if `previous`.
     ///
     /// # Errors
     /// A [`Refused`](crate::Refused) such as for a container that has not started, or no answer.
@@ -37,8 +37,8 @@ impl Cluster {
         text.with_context(|| format!("cannot read the log of {pod} {container}"))
     }
 
-    /// The log of a container from its beginning, each line after the time at which it was written and a
-    /// space: as it is written, or of its last life where `previous`.
+    /// Streams a container's log from its start, each line after its timestamp and a space: as it
+    /// is written, or from its previous life if `previous`.
     ///
     /// # Errors
     /// A [`Refused`](crate::Refused) such as for a container that has not started, or no answer.

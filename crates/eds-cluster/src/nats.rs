@@ -1,6 +1,6 @@
-//! NATS in the cluster, from outside of it.
+//! NATS in the cluster, from outside it.
 //!
-//! Its monitoring port is asked through the API server's proxy, its client port through a
+//! Its monitoring port is queried through the API server's proxy, its client port through a
 //! port-forward: neither needs a route into the cluster.
 
 use std::time::Duration;
@@ -19,29 +19,29 @@ use crate::forward::Forward;
 /// A pull consumer's settings.
 pub type Settings = pull::Config;
 
-/// What a monitoring endpoint answered to one question.
+/// A monitoring endpoint's answer to one query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Monitored {
     /// What was asked: the path and its query.
     pub path: String,
     /// HTTP status.
     pub code: u16,
-    /// The answer; a string where it is no JSON.
+    /// The answer; a string if it is not JSON.
     pub body: Value,
 }
 
 impl Monitored {
-    /// As facts for `eds_verify`: `path`, `code`, `body`.
+    /// Returns it as facts for `eds_verify`: `path`, `code`, `body`.
     #[must_use]
     pub fn json(&self) -> Value {
         json!({"path": self.path, "code": self.code, "body": self.body})
     }
 }
 
-/// Asks a monitoring endpoint for a path such as `/varz`.
+/// Queries a monitoring endpoint for a path such as `/varz`.
 ///
 /// # Errors
-/// No answer from the API server. Whatever comes from the endpoint is an answer.
+/// If the API server does not answer. Whatever comes from the endpoint is an answer.
 pub async fn monitoring(cluster: &Cluster, endpoint: &Endpoint, path: &str) -> Result<Monitored> {
     let Endpoint { service, namespace, port, pod } = endpoint;
     let answer = match pod {
@@ -52,14 +52,14 @@ pub async fn monitoring(cluster: &Cluster, endpoint: &Endpoint, path: &str) -> R
     Ok(Monitored { path: path.to_owned(), code: answer.code, body })
 }
 
-/// The question that KEDA's `nats-jetstream` scaler asks (KEDA 2.21
+/// Returns the query of KEDA's `nats-jetstream` scaler (KEDA 2.21
 /// `pkg/scalers/nats_jetstream_scaler.go`, `getNATSJetStreamMonitoringURL`).
 #[must_use]
 pub fn jsz(account: &str) -> String {
     format!("/jsz?acc={}&config=true&consumers=true", escaped(account))
 }
 
-/// Percent-encoded as a value of a query (RFC 3986, everything but the unreserved characters).
+/// Percent-encodes a query value (RFC 3986, everything but the unreserved characters).
 fn escaped(value: &str) -> String {
     let mut text = String::with_capacity(value.len());
     for byte in value.bytes() {
@@ -78,7 +78,7 @@ pub struct Connection {
     pub client: Client,
     /// JetStream on it.
     pub jetstream: jetstream::Context,
-    /// The connection's way; it ends with this.
+    /// The connection's route, which ends with it.
     _forward: Forward,
 }
 
@@ -91,7 +91,7 @@ pub enum Login {
     Token(String),
 }
 
-/// Never its secret.
+/// Never shows the secret.
 impl std::fmt::Debug for Login {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -101,7 +101,7 @@ impl std::fmt::Debug for Login {
     }
 }
 
-/// A URL without its login, which is no secret, and the login where it has one:
+/// Splits a URL into one without a login, which is no secret, and the login, if it has one:
 /// `nats://USER:PASSWORD@HOST` or `nats://TOKEN@HOST`.
 #[must_use]
 pub fn login(url: &str) -> (String, Option<Login>) {
@@ -114,11 +114,11 @@ pub fn login(url: &str) -> (String, Option<Login>) {
     (format!("{scheme}://{host}"), Some(login))
 }
 
-/// Connects to what a claim's `spec.nats.url` names; `home` is the claim's namespace. A [`login`] is
-/// taken from the URL.
+/// Connects to what a claim's `spec.nats.url` names; `home` is the claim's namespace. A [`login`]
+/// is taken from the URL.
 ///
 /// # Errors
-/// A URL that names no Service of this cluster, no ready pod behind it, or NATS refusing.
+/// If the URL names no Service of this cluster, there is no ready pod behind it, or NATS refuses.
 pub async fn connect(cluster: &Cluster, url: &str, home: &str) -> Result<Connection> {
     let (url, login) = login(url);
     let Some(Endpoint { service, namespace, port, .. }) = Endpoint::parse(&url, home, 4222) else {
@@ -143,40 +143,40 @@ pub async fn connect(cluster: &Cluster, url: &str, home: &str) -> Result<Connect
     Ok(Connection { client, jetstream, _forward: forward })
 }
 
-/// What [`Connection::ensure`] had to make.
+/// What [`Connection::ensure`] had to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {
     /// Name of the stream.
     pub stream: String,
     /// Name of the consumer.
     pub consumer: String,
-    /// The stream was not there.
+    /// Whether the stream was missing.
     pub made_stream: bool,
-    /// The consumer was not there.
+    /// Whether the consumer was missing.
     pub made_consumer: bool,
 }
 
 impl Connection {
-    /// The subject that a stream made by [`Connection::ensure`] takes: `{stream}.test`, lower-case.
+    /// Returns the subject of a stream that [`Connection::ensure`] creates: `{stream}.test`,
+    /// lower-case.
     #[must_use]
     pub fn subject(stream: &str) -> String {
         format!("{}.test", stream.to_lowercase())
     }
 
-    /// Makes the stream and its durable pull consumer, where they are missing. What exists is left
-    /// as it is.
+    /// Creates the stream and its durable pull consumer, if missing. What exists is left as it is.
     ///
     /// # Errors
-    /// NATS refusing, or no answer.
+    /// If NATS refuses, or does not answer.
     pub async fn ensure(&self, stream: &str, consumer: &str) -> Result<Made> {
         self.ensure_with(stream, consumer, pull::Config::default()).await
     }
 
-    /// The same, with the consumer's settings: `ack_wait`, `max_ack_pending` and the like. Name and
-    /// acknowledgement are set here.
+    /// Does the same with the consumer's settings: `ack_wait`, `max_ack_pending` and the like. Name
+    /// and acknowledgement are set here.
     ///
     /// # Errors
-    /// NATS refusing, or no answer.
+    /// If NATS refuses, or does not answer.
     pub async fn ensure_with(
         &self,
         stream: &str,
@@ -207,13 +207,13 @@ impl Connection {
         Ok(Made { stream, consumer, made_stream, made_consumer })
     }
 
-    /// Publishes to the subject of [`Connection::subject`], each message with its id, and waits until
-    /// the stream has all of them.
+    /// Publishes to the subject of [`Connection::subject`], each message with its id, and waits
+    /// until the stream has all of them.
     ///
     /// # Errors
-    /// NATS refusing, or no answer.
+    /// If NATS refuses, or does not answer.
     pub async fn publish(&self, stream: &str, messages: &[(String, Bytes)]) -> Result<()> {
-        // So many wait for their answers at once.
+        // How many wait for their answers at once.
         for some in messages.chunks(100) {
             let sent = some.iter().map(|(id, payload)| async move {
                 let message = jetstream::message::PublishMessage::build()
@@ -228,10 +228,10 @@ impl Connection {
         Ok(())
     }
 
-    /// Deletes again what [`Connection::ensure`] made.
+    /// Deletes what [`Connection::ensure`] created.
     ///
     /// # Errors
-    /// NATS refusing, or no answer.
+    /// If NATS refuses, or does not answer.
     pub async fn undo(&self, made: &Made) -> Result<()> {
         if made.made_stream {
             self.jetstream.delete_stream(&made.stream).await?;
@@ -242,10 +242,10 @@ impl Connection {
         Ok(())
     }
 
-    /// What a consumer is and how far it has come; none where it does not exist.
+    /// Returns a consumer's settings and progress, if it exists.
     ///
     /// # Errors
-    /// NATS refusing, or no answer.
+    /// If NATS refuses, or does not answer.
     pub async fn consumer(&self, stream: &str, consumer: &str) -> Result<Option<consumer::Info>> {
         let subject = format!("CONSUMER.INFO.{stream}.{consumer}");
         // Stream or consumer not found (nats-server `server/errors.json`).
@@ -257,7 +257,7 @@ impl Connection {
         Ok(self.ask(format!("STREAM.INFO.{stream}"), &[10059]).await?.is_some())
     }
 
-    /// A question to JetStream's API, such as `STREAM.INFO.ORDERS`; none for the errors of these codes.
+    /// Queries JetStream's API, such as `STREAM.INFO.ORDERS`. Returns `None` for these error codes.
     ///
     /// # Errors
     /// NATS refusing, or no answer.

@@ -1,4 +1,4 @@
-//! Objects, read and written.
+//! Reads and writes objects.
 
 use anyhow::{Context, Result, anyhow, bail};
 use kube::api::{
@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use crate::client::{Cluster, if_there};
 use crate::kinds::{self, Kind};
 
-/// Who writes, in `metadata.managedFields`.
+/// How we identify ourselves in `metadata.managedFields`.
 const FIELD_MANAGER: &str = "eds";
 
 impl Kind {
-    /// Requests for its objects, in one namespace or in all.
+    /// Builds requests for its objects, in one namespace or in all.
     pub(crate) fn requests(&self, namespace: Option<&str>) -> Request {
         let resource = ApiResource {
             group: self.group.to_owned(),
@@ -30,10 +30,10 @@ impl Kind {
 }
 
 impl Cluster {
-    /// One object; none where it or its kind does not exist.
+    /// Returns one object; `None` if it or its kind does not exist.
     ///
     /// # Errors
-    /// Any other refusal, or no answer.
+    /// On any other refusal, or if there is no answer.
     pub async fn get(
         &self,
         kind: &Kind,
@@ -44,11 +44,11 @@ impl Cluster {
         if_there(self.ask(get).await).with_context(|| format!("cannot read {} {name}", kind.kind))
     }
 
-    /// All objects of a kind, in one namespace or in all; none where the kind does not exist.
-    /// `selector` is a label selector as kubectl takes it, empty for all.
+    /// Returns all objects of a kind, in one namespace or in all; none if the kind does not exist.
+    /// `selector` is a label selector in kubectl's syntax, empty for all.
     ///
     /// # Errors
-    /// Any other refusal, or no answer.
+    /// On any other refusal, or if there is no answer.
     pub async fn list(
         &self,
         kind: &Kind,
@@ -60,8 +60,8 @@ impl Cluster {
         self.items(kind, kind.requests(namespace).list(&which)).await
     }
 
-    /// Names, labels, owners and UIDs of all objects of a kind, in one namespace or in all, without what they
-    /// hold: a Secret's values stay where they are.
+    /// Returns names, labels, owners and UIDs of all objects of a kind, in one namespace or in all,
+    /// without their content: a Secret's values stay where they are.
     ///
     /// # Errors
     /// As [`Cluster::list`].
@@ -87,7 +87,7 @@ impl Cluster {
             .with_context(|| format!("cannot list {}", kind.plural))?;
         let items = list.and_then(|mut list| list.get_mut("items").map(Value::take));
         let Some(Value::Array(mut items)) = items else { return Ok(Vec::new()) };
-        // Items of a list carry neither.
+        // List items carry neither.
         for item in items.iter_mut().filter_map(Value::as_object_mut) {
             item.entry("apiVersion").or_insert_with(|| json!(kind.api_version()));
             item.entry("kind").or_insert_with(|| json!(kind.kind));
@@ -95,7 +95,7 @@ impl Cluster {
         Ok(items)
     }
 
-    /// Events of a namespace, oldest first.
+    /// Returns the events of a namespace, oldest first.
     ///
     /// # Errors
     /// A [`Refused`](crate::Refused), or no answer.
@@ -104,14 +104,14 @@ impl Cluster {
         let time = |event: &Value| {
             let text = |at: &str| event.text(at);
             let times = ["/series/lastObservedTime", "/lastTimestamp", "/eventTime"].map(text);
-            // Times of this form sort as text; only one of them may be there.
+            // Times in this format sort as text; there may be only one of them.
             times.into_iter().max().unwrap_or_default().to_owned()
         };
         events.sort_by_key(time);
         Ok(events)
     }
 
-    /// Creates or changes an object, as `kubectl apply --server-side --force-conflicts` does.
+    /// Creates or changes an object, like `kubectl apply --server-side --force-conflicts`.
     ///
     /// # Errors
     /// A kind that is not in [`kinds`], a [`Refused`](crate::Refused), or no answer.
@@ -123,7 +123,7 @@ impl Cluster {
         applied.with_context(|| format!("cannot apply {} {name}", kind.kind))
     }
 
-    /// What an object would be after [`Cluster::apply`] by a field manager. Nothing is written.
+    /// Returns what an object would be after [`Cluster::apply`] by a field manager. Writes nothing.
     ///
     /// # Errors
     /// As [`Cluster::apply`].
@@ -146,7 +146,7 @@ impl Cluster {
         self.ask(create).await.with_context(|| format!("cannot create a {}", kind.kind))
     }
 
-    /// Changes fields of an object, as `kubectl patch --type=merge` does.
+    /// Changes fields of an object, like `kubectl patch --type=merge`.
     ///
     /// # Errors
     /// A [`Refused`](crate::Refused), or no answer.
@@ -162,7 +162,7 @@ impl Cluster {
         self.ask(patch).await.with_context(|| format!("cannot change {} {name}", kind.kind))
     }
 
-    /// Asks for an object's deletion; false where it does not exist. Does not wait.
+    /// Requests an object's deletion; `false` if it does not exist. Does not wait.
     ///
     /// # Errors
     /// A [`Refused`](crate::Refused), or no answer.
@@ -172,7 +172,8 @@ impl Cluster {
         Ok(answer.with_context(|| format!("cannot delete {} {name}", kind.kind))?.is_some())
     }
 
-    /// May this user do it? `attributes` are a SubjectAccessReview's `resourceAttributes`.
+    /// Returns whether this user may do it. `attributes` is a SubjectAccessReview's
+    /// `resourceAttributes`.
     ///
     /// # Errors
     /// A [`Refused`](crate::Refused) for a caller who may not ask, or no answer.
@@ -190,7 +191,7 @@ impl Cluster {
     }
 }
 
-/// Kind, namespace and name of an object.
+/// Returns the kind, namespace and name of an object.
 fn address(object: &Value) -> Result<(&'static Kind, Option<&str>, &str)> {
     let Some(kind) = Kind::of(object) else {
         let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();

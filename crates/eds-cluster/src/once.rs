@@ -1,5 +1,5 @@
-//! A command that runs once, in a pod like those of a Deployment: same image, environment and rights,
-//! so it sees what they see.
+//! Runs a command once, in a pod like those of a Deployment: same image, environment and rights, so
+//! it sees what they see.
 
 use kube_object::object::Fields;
 use std::time::Duration;
@@ -10,25 +10,25 @@ use serde_json::{Value, json};
 use crate::client::Cluster;
 use crate::kinds;
 
-/// Lines of the log that are read.
+/// How many lines of the log are read.
 const LINES: u32 = 200;
 
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    /// It ended with status 0.
+    /// Whether it exited with status 0.
     pub succeeded: bool,
-    /// How it ended, to go after its name: `ended with status 1`.
+    /// How it ended, to follow its name: `ended with status 1`.
     pub how: String,
     /// The end of what it printed, both standard output and standard error.
     pub log: String,
 }
 
-/// Runs the image of a Deployment's first container with these arguments, and waits for its end. The
-/// pod is gone again at the end.
+/// Runs the image of a Deployment's first container with these arguments, and waits until it exits.
+/// The pod is deleted afterwards.
 ///
 /// # Errors
-/// There is no such Deployment, no pod can be made, or it has not ended within `limit`.
+/// If there is no such Deployment, no pod can be created, or it has not ended within `limit`.
 pub async fn run(
     cluster: &Cluster,
     namespace: &str,
@@ -52,7 +52,8 @@ pub async fn run(
     Ok(Ended { succeeded, how, log: log? })
 }
 
-/// The pod: without what keeps a service running, and without the labels that make a pod part of it.
+/// Builds the pod: without what keeps a service running, and without the labels that would make it
+/// part of it.
 fn pod(deployment: &Value, name: &str, args: &[&str]) -> Option<Value> {
     let mut spec = deployment.object("/spec/template/spec")?.clone();
     let mut container = spec.get("containers")?.get(0)?.as_object()?.clone();
@@ -74,7 +75,7 @@ fn pod(deployment: &Value, name: &str, args: &[&str]) -> Option<Value> {
     }))
 }
 
-/// Whether a pod's one container ended well, and how; none while it has not.
+/// Returns whether a pod's one container ended well, and how; `None` if it still runs.
 fn how(pod: &Value) -> Option<(bool, String)> {
     let succeeded = match pod.at("/status/phase")?.as_str()? {
         "Succeeded" => true,

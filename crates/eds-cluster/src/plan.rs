@@ -1,5 +1,5 @@
-//! What an object would be if a claim's manifest were applied: asked of the API server, so that its defaults, and
-//! what others have written, are what they are.
+//! What an object would be if a claim's manifest were applied: asked of the API server, so that its
+//! defaults, and what others have written, are real.
 
 use anyhow::{Result, anyhow};
 use kube_object::object::Fields;
@@ -8,14 +8,14 @@ use serde_json::{Map, Value, json};
 use crate::client::{Cluster, Refused};
 use crate::kinds::Kind;
 
-/// One manifest of a claim, and what stands at its name.
+/// One manifest of a claim, and what already has its name.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// What is there.
+    /// What exists.
     pub live: Option<Value>,
-    /// What would be there; the manifest itself, where nothing is or where the API server refuses.
+    /// What would exist; the manifest itself, if nothing does or if the API server refuses.
     pub after: Value,
-    /// Whether a claim has made what is there, as the API server has recorded it.
+    /// Whether a claim made what exists, according to the API server's records.
     pub is_claims: bool,
     /// What the API server says against it.
     pub refused: Option<String>,
@@ -23,13 +23,13 @@ pub struct Plan {
 
 /// Who applies what is composed: provider-kubernetes for an Object, Crossplane for a composite.
 const APPLIERS: [&str; 2] = ["provider-kubernetes/", "apiextensions.crossplane.io/composed/"];
-/// Who asks where no claim has applied anything yet. Nothing is written, so nothing is left of it.
+/// Who asks if no claim has applied anything yet. Nothing is written, so no trace is left.
 const ASKER: &str = "eds-diff";
 
 /// Asks what applying this manifest would do.
 ///
 /// # Errors
-/// Where the object cannot be read, or the API server does not answer.
+/// If the object cannot be read, or the API server does not answer.
 pub async fn plan(cluster: &Cluster, manifest: &Value) -> Result<Plan> {
     let kind = Kind::of(manifest).ok_or_else(|| anyhow!("this kind is not known here"))?;
     let text = |pointer: &str| manifest.text(pointer);
@@ -52,7 +52,7 @@ pub async fn plan(cluster: &Cluster, manifest: &Value) -> Result<Plan> {
     Ok(Plan { is_claims: applier.is_some(), live: Some(live), after, refused })
 }
 
-/// Who has applied an object for a claim.
+/// Returns who applied an object for a claim.
 pub(crate) fn applier(live: &Value) -> Option<&str> {
     let records = live.at("/metadata/managedFields").and_then(Value::as_array);
     let applied =
@@ -61,7 +61,7 @@ pub(crate) fn applier(live: &Value) -> Option<&str> {
     managers.find(|manager| APPLIERS.iter().any(|applier| manager.starts_with(applier)))
 }
 
-/// With what Crossplane itself writes on what it composes directly, as it stands there.
+/// Adds what Crossplane itself writes on what it composes directly, as on the live object.
 fn as_composed(manifest: &Value, live: &Value) -> Value {
     let mut composed = manifest.clone();
     let Some(metadata) = composed.get_mut("metadata").and_then(Value::as_object_mut) else {

@@ -1,4 +1,4 @@
-//! Services and pods, asked through the API server's proxy.
+//! Queries Services and pods through the API server's proxy.
 
 use anyhow::{Context, Result, anyhow};
 use http::Request;
@@ -8,25 +8,25 @@ use tokio::time::timeout;
 
 use crate::client::Cluster;
 
-/// The longest answer that is taken of a Service or pod, in bytes: whoever runs in the cluster can stand
-/// behind its name. `/jsz` of an account of 20,000 consumers has about half of it.
+/// The longest answer that is read from a Service or pod, in bytes: anyone who runs in the cluster
+/// may be behind its name. `/jsz` of an account with 20,000 consumers takes about half of it.
 const MAX_ANSWER: usize = 32 << 20;
 
-/// What a Service or pod answered through the API server's proxy.
+/// The answer of a Service or pod through the API server's proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// HTTP status: the target's own, or the API server's when it does not reach the target.
+    /// HTTP status: the target's own, or the API server's if it cannot reach the target.
     pub code: u16,
     /// The body as text.
     pub body: String,
 }
 
 impl Cluster {
-    /// A GET request to a port of a Service, through the API server, which reaches it from any
-    /// place that reaches the API server. `path` begins with `/` and may have a query.
+    /// Sends a GET request to a port of a Service, through the API server, so it works wherever the
+    /// API server can be reached. `path` begins with `/` and may have a query.
     ///
     /// # Errors
-    /// No answer from the API server. What the target says, or that it cannot be reached, is an
+    /// If the API server does not answer. What the target says, or that it cannot be reached, is an
     /// [`Answer`].
     pub async fn service_get(
         &self,
@@ -40,7 +40,7 @@ impl Cluster {
         self.proxy(&url).await
     }
 
-    /// The same, to a port of a pod.
+    /// Does the same for a port of a pod.
     ///
     /// # Errors
     /// As [`Cluster::service_get`].

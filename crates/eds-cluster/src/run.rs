@@ -1,11 +1,11 @@
-//! A namespace of one's own for a test, gone again on every exit.
+//! A namespace of one's own for a test, deleted on every exit.
 //!
 //! ```text
 //! namespace made -> body -> (failed: evidence kept) -> put back -> claims deleted -> undo -> namespace deleted
 //! ```
 //!
-//! The body may end well, fail, panic, or be ended by SIGINT, SIGTERM or SIGHUP; what comes after it
-//! is the same. A second signal ends the cleaning up, too, and says what is left.
+//! The body may end well, fail, panic, or be ended by SIGINT, SIGTERM or SIGHUP; what follows is
+//! the same. A second signal also ends the clean-up, and says what is left.
 
 use kube_object::object::Fields;
 use std::cell::RefCell;
@@ -24,19 +24,19 @@ use crate::client::Cluster;
 use crate::evidence;
 use crate::kinds;
 
-/// How a run is made.
+/// How to make a run.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The namespace's name begins with this; a number is added.
     pub prefix: String,
-    /// Leave everything there at the end.
+    /// Leave everything in place at the end.
     pub keep: bool,
-    /// Where evidence goes when the run fails; a directory of the run's name in the temporary
-    /// directory where none is named.
+    /// Where evidence goes if the run fails; by default a directory with the run's name in the
+    /// temporary directory.
     pub evidence: Option<PathBuf>,
     /// The namespace's name, where it is not to be one of its own. It must not be there yet.
     pub namespace: Option<String>,
-    /// Told what happens, a line each.
+    /// Called with what happens, one line at a time.
     pub note: fn(&str),
 }
 
@@ -52,15 +52,15 @@ pub struct Run {
 
 type Undo = Pin<Box<dyn Future<Output = Result<()>>>>;
 
-/// How long each part of the cleaning up may take.
+/// How long each part of the clean-up may take.
 const CLEANING: Duration = Duration::from_secs(60);
 
 impl Run {
-    /// Makes a namespace, runs `body` in it, and cleans up however that ends. `failed` says of a
-    /// result whether evidence is to be kept; an error always is.
+    /// Creates a namespace, runs `body` in it, and cleans up however that ends. `failed` says
+    /// whether a result calls for evidence; an error always does.
     ///
     /// # Errors
-    /// Those of `body`; an interruption; or that the namespace cannot be made.
+    /// Those of `body`; an interruption; or if the namespace cannot be created.
     pub async fn within<T>(
         cluster: &Cluster,
         options: &Options,
@@ -120,8 +120,8 @@ impl Run {
         }
     }
 
-    /// Has something undone at the end, after the body and before the namespace goes; what was
-    /// registered last is undone first.
+    /// Registers something to undo at the end, after the body and before the namespace is deleted;
+    /// what was registered last is undone first.
     pub fn at_end(
         &self,
         what: impl Into<String>,
@@ -130,8 +130,8 @@ impl Run {
         self.undo.borrow_mut().push((what.into(), Box::pin(undo)));
     }
 
-    /// Has something put back that the run has disturbed, after the body and before claims are deleted: without it
-    /// they might not go. What was registered last is put back first.
+    /// Registers something the run disturbed to be restored after the body, and before claims are
+    /// deleted: without it they might hang. What was registered last is restored first.
     pub fn put_back(
         &self,
         what: impl Into<String>,
@@ -157,8 +157,7 @@ impl Run {
         let disturbed = std::mem::take(&mut *self.disturbed.borrow_mut());
         all(disturbed, &mut left).await;
         let undo = std::mem::take(&mut *self.undo.borrow_mut());
-        // Claims first: what they made goes by Crossplane's hand, also what stands outside of the
-        // namespace.
+        // Claims first: Crossplane deletes what they made, including what is outside the namespace.
         if let Err(error) = timeout(CLEANING, self.delete_claims()).await.unwrap_or_else(|_| {
             Err(anyhow!("its claims were not gone within {} s", CLEANING.as_secs()))
         }) {
@@ -173,7 +172,7 @@ impl Run {
         }
     }
 
-    /// Deletes every claim of the namespace, and waits until they are gone.
+    /// Deletes every claim in the namespace, and waits until they are gone.
     async fn delete_claims(&self) -> Result<()> {
         let namespace = Some(self.namespace.as_str());
         for claim in self.cluster.list(&kinds::CLAIM, namespace, "").await? {
@@ -206,7 +205,7 @@ async fn all(undo: Vec<(String, Undo)>, left: &mut Vec<String>) {
     }
 }
 
-/// A name that no other run has: the prefix, the time of day and the process.
+/// Returns a name that no other run has: the prefix, the time of day and the process.
 fn name(prefix: &str) -> Result<String> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
     Ok(format!("{prefix}-{}-{}", now.as_millis() % 100_000_000, std::process::id()))

@@ -1,4 +1,4 @@
-//! Waits: for what becomes of one object, and for anything that is asked for again and again.
+//! Waits for what becomes of one object, or polls for anything else.
 
 use kube_object::object::Fields;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use crate::client::{Cluster, Refused, if_there, refusal};
 use crate::kinds::Kind;
 
 impl Cluster {
-    /// Watches one object until `judge` gives something; it is asked at once, and after every
-    /// change, with none while the object does not exist. None when `limit` is over.
+    /// Watches one object until `judge` returns something; it is called at once, and after every
+    /// change, with `None` while the object does not exist. Returns `None` when `limit` runs out.
     ///
     /// # Errors
     /// A [`Refused`]; an API server that does not answer is asked again.
@@ -33,7 +33,7 @@ impl Cluster {
                     Err(error) if !Refused::is_passing(&error) => return Err(error),
                     Ok(None) | Err(_) => {}
                 }
-                // The watch has ended, as they do now and then: look again from the start.
+                // The watch has ended, as watches do now and then: look again from the start.
                 sleep(Duration::from_millis(250)).await;
             }
         };
@@ -77,10 +77,10 @@ impl Cluster {
         Ok(None)
     }
 
-    /// Asks `look` again and again until it gives something; none when `limit` is over.
+    /// Polls `look` until it returns something. Returns `None` when `limit` runs out.
     ///
     /// # Errors
-    /// Those of `look`, but an API server that does not answer only at the end.
+    /// Those of `look`; if the API server does not answer, only at the end.
     pub async fn until<T>(
         limit: Duration,
         every: Duration,

@@ -1,4 +1,4 @@
-//! The manifests of workers that run in a namespace. Secrets are read by name only.
+//! Reads the manifests of workers that run in a namespace. Secrets are read by name only.
 
 use anyhow::Result;
 use kube_object::object::Fields;
@@ -33,11 +33,11 @@ const BESIDE: [&Kind; 9] = [
     &kinds::ROLE_BINDING,
 ];
 
-/// Reads the workloads of a namespace, or the one of a name, and all that may belong to them; not what claims have
-/// made.
+/// Reads the workloads of a namespace, or the one of this name, and all that may belong to them;
+/// but not what claims made.
 ///
 /// # Errors
-/// Where the API server does not answer. What it refuses to show is a note.
+/// If the API server does not answer. What it refuses to show is a note.
 pub async fn workers(cluster: &Cluster, namespace: &str, name: Option<&str>) -> Result<Found> {
     let mut found = Found::default();
     let mut made = 0;

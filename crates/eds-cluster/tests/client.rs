@@ -37,7 +37,7 @@ enum Ask {
     Version,
 }
 
-/// A claim, but in another version than the one that is asked for.
+/// A claim, but in another version than the requested one.
 fn claim() -> Value {
     json!({
         "apiVersion": "platform.bizmatters.io/v1beta1", "kind": "EventDrivenService",
@@ -93,13 +93,13 @@ impl Ask {
     }
 }
 
-/// Runs to the end, on a runtime of its own.
+/// Runs to the end, on its own runtime.
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.unwrap().block_on(work)
 }
 
-/// A request as one line: method, path, its parameters in the alphabet's order, and what it is said to be.
+/// Formats a request as one line: method, path, sorted parameters, and content type.
 fn line(head: &str) -> String {
     let mut parts = head.split(' ');
     let (method, url) = (parts.next().unwrap(), parts.next().unwrap());
@@ -156,7 +156,7 @@ fn each_question_is_asked_as_the_api_server_wants_it() {
     check(Ask::ListSelected, selected, none.clone());
     check(Ask::ListMetadata, "GET /api/v1/namespaces/shop/secrets metadata only", none.clone());
     check(Ask::Events, "GET /api/v1/namespaces/shop/events", none.clone());
-    // The version of the URL is that of the table: the API server converts.
+    // The version in the URL is the table's: the API server converts.
     let claims = "/apis/platform.bizmatters.io/v1alpha1/namespaces/shop/eventdrivenservices";
     let apply = "application/apply-patch+yaml";
     check(
@@ -208,7 +208,7 @@ fn status(code: u16, reason: &str, message: &str) -> String {
     status.to_string()
 }
 
-/// What a question to a server that says this comes to.
+/// Returns what a request comes to if the server answers this.
 fn answered(ask: Ask, code: u16, body: &str) -> Result<Value> {
     let (body, asked) = (body.to_owned(), Arc::new(Mutex::new(0)));
     let counted = Arc::clone(&asked);
@@ -219,7 +219,7 @@ fn answered(ask: Ask, code: u16, body: &str) -> Result<Value> {
         };
         ask.of(&loopback::cluster(answer).await?).await
     });
-    // Whoever wants to ask again decides so himself.
+    // Callers decide for themselves whether to ask again.
     assert!(*asked.lock().unwrap() <= 1, "{ask:?}");
     found
 }
@@ -230,13 +230,13 @@ fn what_is_there_comes_as_the_api_server_says_it() {
         let found = answered(ask, 200, &body.to_string());
         assert_eq!(found.unwrap(), expected, "{ask:?}: {body}");
     };
-    // Nothing is added to an object, and no field of it is lost that this client does not know.
+    // Nothing is added to an object, and no field is lost that this client does not know.
     let object = json!({"kind": "X", "metadata": {"later": 1, "ownerReferences": [{"uid": "u"}]}});
     for ask in [Ask::Get, Ask::Apply, Ask::WouldBe, Ask::Create, Ask::Patch] {
         check(ask, object.clone(), object.clone());
         check(ask, json!({"spec": {}}), json!({"spec": {}}));
     }
-    // Objects of a list are told what they are, where they do not say so.
+    // List items are told what they are, if they do not say so.
     let own = json!({"apiVersion": "v2", "kind": "Own", "metadata": {"later": 1}});
     check(
         Ask::List,
@@ -244,7 +244,7 @@ fn what_is_there_comes_as_the_api_server_says_it() {
         json!([{"apiVersion": "v1", "kind": "Pod", "spec": {}}, own]),
     );
     check(Ask::List, json!({"items": null}), json!([]));
-    // A server that sends more than was asked for shows no more for that.
+    // A server that sends more than was asked for does not make us show more.
     check(
         Ask::ListMetadata,
         json!({"items": [{"kind": "PartialObjectMetadata", "metadata": {"name": "s"},
@@ -279,11 +279,11 @@ fn what_is_not_there_is_no_error_where_one_looks_for_it() {
     check(Ask::ListMetadata, Some(json!([])));
     check(Ask::Events, Some(json!([])));
     check(Ask::Delete, Some(json!(false)));
-    // Where a namespace is missing, nothing can be written, and that is told.
+    // Without a namespace nothing can be written, and the error says so.
     for ask in [Ask::Apply, Ask::WouldBe, Ask::Create, Ask::Patch, Ask::Logs, Ask::May] {
         check(ask, None);
     }
-    // What stands behind the proxy is not there: its own answer.
+    // The target behind the proxy does not exist: its own answer.
     let found = answered(Ask::Service, 404, "no such path").unwrap();
     assert_eq!(found, json!([404, "no such path"]));
 }
@@ -331,8 +331,8 @@ fn what_cannot_be_read_is_an_error_and_no_refusal() {
     check(Ask::CreateUnknown, "{}", "this kind is not known here");
 }
 
-/// What a watch came to, with what it was shown: the server says these one after the other, each to a look at
-/// what is there or to a wait for what comes, and the last one again and again.
+/// Returns what a watch came to, and what it was shown: the server gives these answers in turn,
+/// each to a read of what exists or to a wait for what comes, and repeats the last one.
 fn watched(answers: &[(u16, String)], until: Option<&str>) -> (Result<Option<()>>, Vec<Value>) {
     let (answers, asked) = (answers.to_vec(), Mutex::new(0_usize));
     let mut shown = Vec::new();
@@ -376,10 +376,10 @@ fn a_watch_looks_at_once_and_at_every_change() {
     };
     let empty = there(json!([]));
     check(&[there(json!([object("a")]))], Some("a"), json!(["a"]), true);
-    // Nothing is there, and then it is made, changed and gone.
+    // Nothing exists at first; then it is created, changed and deleted.
     let changes = event("ADDED", "a") + &event("MODIFIED", "b") + &event("DELETED", "b");
     check(&[empty.clone(), (200, changes.clone())], Some("b"), json!([null, "a", "b"]), true);
-    // The watch ends, as they do: it looks again from the start.
+    // The watch ends, as watches do: it looks again from the start.
     let again = [empty.clone(), (200, changes), there(json!([object("c")]))];
     check(&again, Some("c"), json!([null, "a", "b", null, "c"]), true);
     // So it does when the API server restarts, has forgotten the version, or is busy.
@@ -395,10 +395,10 @@ fn a_watch_looks_at_once_and_at_every_change() {
     }
     let answers = [empty.clone(), (200, gone.to_string() + "\n"), there(json!([object("a")]))];
     check(&answers, Some("a"), json!([null, "a"]), true);
-    // A kind that is not served yet is an object that is not there yet.
+    // A kind that is not served yet is an object that does not exist yet.
     let answers = [(404, "404 page not found".to_owned()), there(json!([object("a")]))];
     check(&answers, Some("a"), json!([null, "a"]), true);
-    // Until the limit is over.
+    // Until the limit runs out.
     check(&[empty.clone(), (200, String::new()), empty], Some("a"), json!([null]), false);
     // What is refused stays refused.
     let (refused, _) = watched(&[(403, status(403, "Forbidden", "no"))], None);

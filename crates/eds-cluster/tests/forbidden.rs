@@ -1,5 +1,5 @@
-//! Everything that `eds doctor` reads may be refused, and nothing of it ends the command: an API server
-//! on loopback that says 403 to each kind in turn.
+//! Anything that `eds doctor` reads may be refused, and no refusal ends the command: an API server
+//! on loopback answers 403 to each kind in turn.
 
 #![cfg(test)]
 
@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 
-/// What the server refuses, and the paths that it was asked for.
+/// What the server refuses, and the paths it was asked for.
 #[derive(Default)]
 struct Server {
     refused: Option<String>,
     asked: BTreeSet<String>,
 }
 
-/// The resource that a path names, as `kubectl auth can-i` does: `pods`, `services/proxy`.
+/// Returns the resource that a path names, as in `kubectl auth can-i`: `pods`, `services/proxy`.
 fn resource(path: &str) -> String {
     let path = path.split('?').next().unwrap_or_default();
     let mut parts = path.trim_matches('/').split('/').peekable();
@@ -61,7 +61,7 @@ fn service(name: &str, port: u16) -> Value {
     })
 }
 
-/// An answer, and its status: a cluster with one claim in it, of which this is not the whole.
+/// Returns an answer and its status: a cluster with one claim in it, of which this is only a part.
 fn answer(path: &str) -> (u16, Value) {
     let trigger = json!({
         "natsServerMonitoringEndpoint": "nats-headless.nats.svc:8222", "account": "$G",
@@ -160,7 +160,7 @@ async fn each_kind_in_turn() -> Result<()> {
         assert!(asked.iter().any(|a| a == needed), "{needed} is not among {asked:?}");
     }
     let mut told = BTreeSet::new();
-    // Without the claim itself there is nothing to look at, and anybody may ask for the version.
+    // Without the claim itself there is nothing to look at, and anyone may ask for the version.
     for what in asked.iter().filter(|w| !["eventdrivenservices", ""].contains(&w.as_str())) {
         server.lock().unwrap().refused = Some(what.clone());
         let facts = match look().await {
@@ -175,7 +175,7 @@ async fn each_kind_in_turn() -> Result<()> {
             told.insert(what.as_str());
         }
     }
-    // What makes an answer finer, or stands in for another, is not missed.
+    // What only refines an answer, or stands in for another, is not missed.
     let finer = [
         "events",
         "hpas",
@@ -194,7 +194,7 @@ async fn each_kind_in_turn() -> Result<()> {
     Ok(())
 }
 
-/// Whoever stands behind NATS's name may answer without end; that is told of, not kept.
+/// Whoever is behind NATS' name may answer endlessly; that is reported, not stored.
 #[tokio::test]
 async fn an_endless_answer() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -31,7 +31,7 @@ async fn each_line_of_each_life_once() -> Result<()> {
     let cluster = loopback::cluster(|path| (200, answer(path))).await?;
     let mut lines = Lines::new(&cluster, "shop", "worker", "main");
     lines.look().await?;
-    // Long enough for the streams to end and be opened again, and for nothing to come twice.
+    // Long enough for the streams to end and be reopened, and for nothing to come twice.
     sleep(Duration::from_secs(2)).await;
     let found = lines.so_far();
     let found: Vec<&str> = found.iter().map(|(_, line)| line.as_str()).collect();

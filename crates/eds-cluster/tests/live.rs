@@ -34,7 +34,7 @@ fn config_map(namespace: &str, value: &str) -> Value {
     })
 }
 
-/// The namespace is gone, or going.
+/// Returns whether the namespace is gone, or going.
 async fn is_going(cluster: &Cluster, namespace: &str) -> Result<bool> {
     let found = cluster.get(&kinds::NAMESPACE, None, namespace).await?;
     Ok(found.is_none_or(|n| n.pointer("/metadata/deletionTimestamp").is_some()))
@@ -54,7 +54,7 @@ async fn objects_are_written_watched_and_deleted() -> Result<()> {
             let value =
                 |o: &Value| o.pointer("/data/key").and_then(Value::as_str).map(str::to_owned);
             assert_eq!(cluster.get(&kinds::CONFIG_MAP, namespace, "it").await?, None);
-            // It is made and changed while somebody watches.
+            // It is created and changed while somebody watches.
             let mut seen = Vec::new();
             let watch = cluster.watch_until(&kinds::CONFIG_MAP, namespace, "it", LIMIT, |object| {
                 let found = object.and_then(value);

@@ -1,5 +1,5 @@
-//! What `eds diff --live` and `eds adopt --from-cluster` ask, and what they make of the answers: an API server on
-//! loopback.
+//! What `eds diff --live` and `eds adopt --from-cluster` ask, and what they make of the answers: an
+//! API server on loopback.
 
 #![cfg(test)]
 
@@ -34,7 +34,7 @@ fn manifest() -> Value {
 const REFUSAL: &str = r#"{"kind": "Status", "status": "Failure", "code": 422, "reason": "Invalid",
     "message": "field is immutable"}"#;
 
-/// Who is asked to apply, and what comes of it, where this stands in the cluster.
+/// Checks who is asked to apply, and what comes of it, if this is in the cluster.
 #[track_caller]
 fn check(live: Option<Value>, refuses: bool, asker: Option<&str>, is_claims: bool) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -1,4 +1,4 @@
-//! One claim, with everything that came of it.
+//! One claim, with everything that follows from it.
 
 use anyhow::Result;
 use eds_verify::claim::secrets::{Found, Secret};
@@ -15,11 +15,11 @@ use crate::kinds;
 /// Lines of a failed container's log.
 const LINES: u32 = 5;
 
-/// Everything there is to know about why a claim's service does not run. `rendered` is what
+/// Gathers everything there is to know about why a claim's service does not run. `rendered` is what
 /// `eds render` makes of it, `built_in` the Composition that it uses.
 ///
 /// # Errors
-/// When the API server does not answer. What may not be read is noted.
+/// If the API server does not answer. What may not be read is noted.
 pub async fn claim(
     cluster: &Cluster,
     claim: LiveClaim,
@@ -45,7 +45,7 @@ pub async fn claim(
     let pods = format!("app.kubernetes.io/name={name}");
     let pods = reader.list(&kinds::POD, here, &pods).await?;
     let mut events = reader.events(&namespace).await?;
-    // Whom kubelet kills, and why, is no warning.
+    // Kills by kubelet, and their reasons, are no warnings.
     events.retain(|event| at(event, "/type") == "Warning" || at(event, "/reason") == "Killing");
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let now = now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
@@ -74,7 +74,7 @@ pub async fn claim(
     })
 }
 
-/// The Secrets that a claim names. Only types and keys are kept.
+/// Reads the Secrets that a claim names. Only types and keys are kept.
 async fn secrets(cluster: &Cluster, claim: &Value, namespace: &str) -> Result<Vec<Secret>> {
     let mut names: Vec<&str> = ["/spec/secretRefs", "/spec/imagePullSecrets"]
         .iter()
@@ -103,7 +103,7 @@ async fn secrets(cluster: &Cluster, claim: &Value, namespace: &str) -> Result<Ve
     Ok(secrets)
 }
 
-/// The last lines of containers that have ended badly, or run and are not ready.
+/// Returns the last lines of containers that ended badly, or that run and are not ready.
 async fn logs(cluster: &Cluster, namespace: &str, pods: &[Value]) -> Vec<Log> {
     let mut logs = Vec::new();
     for pod in pods {
@@ -122,7 +122,7 @@ async fn logs(cluster: &Cluster, namespace: &str, pods: &[Value]) -> Vec<Log> {
                 continue;
             }
             let (pod, container) = (at(pod, "/metadata/name"), at(status, "/name"));
-            // A log that is gone already is no reason to say nothing of the rest.
+            // If one log is already gone, the others still count.
             if let Ok(text) = cluster.logs(namespace, pod, container, LINES, previous).await {
                 logs.push(Log { pod: pod.to_owned(), container: container.to_owned(), text });
             }

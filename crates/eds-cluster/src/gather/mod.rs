@@ -1,4 +1,4 @@
-//! Facts for `eds_verify`, read from a cluster.
+//! Gathers facts for `eds_verify` from a cluster.
 
 mod claim;
 mod platform;
@@ -16,13 +16,13 @@ use crate::client::Cluster;
 use crate::{kinds, nats};
 use reader::Reader;
 
-/// Where Crossplane is installed, as its chart has it.
+/// Where Crossplane is installed, according to its chart.
 pub const CROSSPLANE: &str = "crossplane-system";
 
-/// Everything there is to know about the Compositions. `built_in` is the one `eds render` uses.
+/// Gathers all there is to know about the Compositions. `built_in` is the one `eds render` uses.
 ///
 /// # Errors
-/// When something cannot be read.
+/// If something cannot be read.
 pub async fn compositions(
     cluster: &Cluster,
     built_in: Value,
@@ -43,15 +43,15 @@ pub async fn compositions(
     Ok(facts)
 }
 
-/// The string at a JSON pointer; empty where there is none.
+/// Returns the string at a JSON pointer; empty if there is none.
 fn at<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object.text(pointer)
 }
 
-/// What KEDA will see for a claim, asked of the live NATS. `claim` has its defaults.
+/// Gathers what KEDA will see for a claim, from the live NATS. `claim` has its defaults.
 ///
 /// # Errors
-/// When something cannot be read. What NATS answers is a fact, also where it is a refusal.
+/// If something cannot be read. Whatever NATS answers is a fact, even a refusal.
 pub async fn scaler(cluster: &Cluster, claim: &Value) -> Result<scaler::ScalerFacts> {
     let text = |value: &Value, pointer: &str| -> String { value.text(pointer).to_owned() };
     let namespace = text(claim, "/metadata/namespace");
@@ -66,7 +66,7 @@ pub async fn scaler(cluster: &Cluster, claim: &Value) -> Result<scaler::ScalerFa
         _ => None,
     };
     let deployment = get(&kinds::DEPLOYMENT, &name).await?;
-    // Only a comparison stands on these, so nobody misses them.
+    // Only a comparison needs these, so nobody misses them.
     let metrics = cluster.service_get(&namespace, &name, 8080, "/metrics").await?;
     let metrics = (metrics.code == 200).then_some(metrics.body);
     let claims = claims(cluster, &namespace).await?;
@@ -98,7 +98,7 @@ pub async fn scaler(cluster: &Cluster, claim: &Value) -> Result<scaler::ScalerFa
     Ok(facts)
 }
 
-/// Claims of all namespaces; of one who may not list these, those of `namespace`.
+/// Returns claims of all namespaces or, if these may not be listed, those of `namespace`.
 async fn claims(cluster: &Cluster, namespace: &str) -> Result<Vec<Value>> {
     let reader = Reader::new(cluster);
     let all = reader.list(&kinds::CLAIM, None, "").await?;
@@ -108,7 +108,7 @@ async fn claims(cluster: &Cluster, namespace: &str) -> Result<Vec<Value>> {
     Ok(all)
 }
 
-/// Asks as KEDA asks: the endpoint, and where that is a cluster of servers, each of them.
+/// Asks as KEDA does: the endpoint and, if that is a NATS cluster, each of its servers.
 async fn ask(
     reader: &Reader<'_>,
     endpoint: &Endpoint,
@@ -141,7 +141,7 @@ async fn ask(
     Ok(())
 }
 
-/// The servers that one of them names, each asked by its pod.
+/// Asks each of the servers that one of them names, by its pod.
 async fn nodes(
     reader: &Reader<'_>,
     endpoint: &Endpoint,
@@ -160,7 +160,7 @@ async fn nodes(
     for host in hosts {
         let host = host.split(':').next().unwrap_or_default().to_owned();
         let label = host.split('.').next().unwrap_or_default();
-        // An advertised address is a pod's own; any other is its name under the headless Service.
+        // An advertised address is the pod's own; any other is its name under the headless Service.
         let pod = pods.iter().find_map(|pod| {
             let text = |pointer| pod.at(pointer).and_then(Value::as_str);
             let name = text("/metadata/name")?;

@@ -1,4 +1,4 @@
-//! What a claim stands on.
+//! Gathers what claims depend on.
 
 use anyhow::Result;
 use eds_verify::{Endpoint, platform};
@@ -11,21 +11,21 @@ use super::{at, compositions};
 use crate::client::{Cluster, Refused};
 use crate::kinds;
 
-/// Where the NATS is that is looked at.
+/// Where the NATS to check is.
 #[derive(Debug, Clone)]
 pub struct NatsAddress {
     /// As a claim's `spec.nats.url`.
     pub url: String,
     /// As a claim's `spec.nats.monitoringEndpoint`.
     pub monitoring: String,
-    /// Namespace of names that have none.
+    /// Namespace of names without one.
     pub home: String,
 }
 
-/// Everything that a claim stands on. `built_in` is the Composition that `eds render` uses.
+/// Gathers everything that claims depend on. `built_in` is the Composition that `eds render` uses.
 ///
 /// # Errors
-/// When the API server does not answer. What may not be read is noted.
+/// If the API server does not answer. What may not be read is noted.
 pub async fn platform(
     cluster: &Cluster,
     built_in: Value,
@@ -98,7 +98,7 @@ async fn nats_facts(cluster: &Cluster, address: &NatsAddress) -> Result<platform
         facts.headless = service(monitor).await?;
     }
     facts.pods = pods(&reader, &facts).await?;
-    // Without a ready pod nobody answers, and the proxy would only say so late.
+    // Without a ready pod nobody answers, and the proxy would take long to say so.
     let is_up = facts.pods.iter().any(|pod| pod.is("Ready"));
     let is_known = !reader.has_refused(kinds::POD.plural);
     if let (Some(_), Some(endpoint), true) = (&facts.headless, &facts.monitor, is_up || !is_known) {
@@ -110,8 +110,8 @@ async fn nats_facts(cluster: &Cluster, address: &NatsAddress) -> Result<platform
     Ok(facts)
 }
 
-/// The pods behind the Services that the URL names: of each only the one that is named, where one is.
-/// Where the URL is outside this cluster, those behind the monitoring endpoint.
+/// Returns the pods behind the Services in the URL, or just the pod if one is named. If the URL is
+/// outside this cluster, returns those behind the monitoring endpoint.
 async fn pods(reader: &Reader<'_>, facts: &platform::nats::NatsFacts) -> Result<Vec<Value>> {
     let mut wanted: Vec<(&Endpoint, &Value)> =
         facts.clients.iter().filter_map(|(e, service)| Some((e, service.as_ref()?))).collect();
@@ -147,13 +147,14 @@ const MANIFESTS: [(&str, &str); 4] = [
     ("apps", "deployments"),
     ("keda.sh", "scaledobjects"),
 ];
-/// What step 2 of the Composition asks Crossplane for beside them.
+/// What step 2 of the Composition also asks Crossplane for.
 const READ_BESIDE: [(&str, &str); 2] = [("", "pods"), ("autoscaling", "horizontalpodautoscalers")];
 const READ: [&str; 3] = ["get", "list", "watch"];
 const WRITE: [&str; 7] = ["get", "list", "watch", "create", "update", "patch", "delete"];
 
-/// May the provider write the four manifests, and Crossplane read them and what stands beside them, and
-/// with the direct Composition write the manifests itself? Nothing where this user may not ask.
+/// Asks whether the provider may write the four manifests, and whether Crossplane may read them and
+/// the objects beside them and, for the direct Composition, write them. Returns nothing if this
+/// user may not ask.
 async fn rights(
     cluster: &Cluster,
     packages: &platform::packages::PackageFacts,
@@ -213,7 +214,7 @@ async fn rights(
     Ok(rights)
 }
 
-/// `namespace/name` of the ServiceAccount of a pod, or of a Deployment's template.
+/// Returns `namespace/name` of the ServiceAccount of a pod, or of a Deployment's template.
 fn account(object: &Value, pod: &Value) -> String {
     let name = match at(pod, "/spec/serviceAccountName") {
         "" => "default",

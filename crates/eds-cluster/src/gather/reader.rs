@@ -1,4 +1,4 @@
-//! Reads that may be refused: what the caller may not see is noted, and the rest is looked at all the
+//! Reads that may be refused: what the caller may not see is noted, and the rest is read all the
 //! same.
 
 use std::cell::RefCell;
@@ -22,17 +22,17 @@ impl<'a> Reader<'a> {
         Self { cluster, unread: RefCell::default() }
     }
 
-    /// What was refused so far.
+    /// Returns what was refused so far.
     pub(super) fn unread(self) -> Unread {
         self.unread.into_inner()
     }
 
-    /// Whether this was refused.
+    /// Returns whether this was refused.
     pub(super) fn has_refused(&self, what: &str) -> bool {
         self.unread.borrow().has(what)
     }
 
-    /// As [`Cluster::get`]; none also where it is refused.
+    /// Like [`Cluster::get`], but `None` if refused too.
     pub(super) async fn get(
         &self,
         kind: &Kind,
@@ -42,7 +42,7 @@ impl<'a> Reader<'a> {
         self.allowed(kind.plural, self.cluster.get(kind, namespace, name).await)
     }
 
-    /// As [`Cluster::list`]; empty also where it is refused.
+    /// Like [`Cluster::list`], but empty if refused too.
     pub(super) async fn list(
         &self,
         kind: &Kind,
@@ -52,12 +52,12 @@ impl<'a> Reader<'a> {
         self.allowed(kind.plural, self.cluster.list(kind, namespace, selector).await)
     }
 
-    /// As [`Cluster::events`]; empty also where it is refused.
+    /// Like [`Cluster::events`], but empty if refused too.
     pub(super) async fn events(&self, namespace: &str) -> Result<Vec<Value>> {
         self.allowed(kinds::EVENT.plural, self.cluster.events(namespace).await)
     }
 
-    /// As [`crate::nats::monitoring`]; none where the API server does not let us through.
+    /// Like [`crate::nats::monitoring`], but `None` if the API server does not let us through.
     pub(super) async fn monitoring(
         &self,
         endpoint: &Endpoint,
@@ -69,13 +69,13 @@ impl<'a> Reader<'a> {
         Ok(self.noted(what, refused).then(|| answer.json()))
     }
 
-    /// The body of an answer of a pod's; none where the API server does not let us through.
+    /// Returns the body of a pod's answer, null if the API server does not let us through.
     pub(super) fn body(&self, answer: &Answer) -> Value {
         let body = serde_json::from_str(&answer.body).unwrap_or_default();
         if self.noted("pods/proxy", refusal(answer.code, &body)) { body } else { Value::Null }
     }
 
-    /// Notes a refusal; whether there was none.
+    /// Notes a refusal. Returns whether there was none.
     fn noted(&self, what: &str, refused: Option<String>) -> bool {
         let allowed = refused.is_none();
         if let Some(why) = refused {
@@ -98,7 +98,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The API server's own no, which is not that of whom it should have asked.
+/// Returns the API server's own refusal, as opposed to one from the server behind it.
 fn refusal(code: u16, body: &Value) -> Option<String> {
     let is_its_own = body.get("kind").and_then(Value::as_str) == Some("Status")
         && body.get("reason").and_then(Value::as_str) == Some("Forbidden");

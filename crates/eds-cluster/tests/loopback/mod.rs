@@ -1,4 +1,4 @@
-//! An API server on loopback that answers as a test says.
+//! An API server on loopback that answers as a test tells it to.
 
 use std::sync::Arc;
 
@@ -7,16 +7,16 @@ use eds_cluster::Cluster;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A cluster whose server gives a status and a body for each path with its query. It ends with the
-/// test's runtime.
+/// A cluster whose server returns a status and a body for each path with its query. It ends with
+/// the test's runtime.
 pub(crate) async fn cluster(
     answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static,
 ) -> Result<Cluster> {
     requests(move |head, _| answer(head.split(' ').nth(1).unwrap_or_default())).await
 }
 
-/// The same, where the answer may depend on the whole request: its head, which is the request line and the
-/// headers, and its body.
+/// The same, if the answer may depend on the whole request: its head, which is the request line and
+/// the headers, and its body.
 pub(crate) async fn requests(
     answer: impl Fn(&str, &str) -> (u16, String) + Send + Sync + 'static,
 ) -> Result<Cluster> {
