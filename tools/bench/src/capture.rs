@@ -1,7 +1,8 @@
-//! The request that Crossplane sends for the composition's first step, taken on its way.
+//! The request that Crossplane sends for the composition's first step, captured in transit.
 //!
-//! A recorder stands between `crossplane composition render` and the Go function, passes every
-//! request on, and keeps the first. So both functions are measured with what Crossplane really sends.
+//! A recorder sits between `crossplane composition render` and the Go function, passes every
+//! request on, and keeps the first. So both functions are measured with what Crossplane really
+//! sends.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,7 +40,7 @@ impl FunctionRunnerService for Recorder {
     }
 }
 
-/// The encoded RunFunctionRequest of step 1.
+/// Returns the encoded RunFunctionRequest of step 1.
 pub(crate) fn step_one(
     runtime: &Runtime,
     rendering: &Rendering,

@@ -1,8 +1,8 @@
-//! One command's wall time, CPU time and peak memory.
+//! A single command's wall time, CPU time and peak memory.
 //!
-//! `getrusage(RUSAGE_CHILDREN)` gives the largest resident set of any child waited for so far, and
-//! of their children in turn. It never goes down, so every measured command gets a process of its
-//! own around it: eds-bench itself, called as `eds-bench command -- ARGV`.
+//! `getrusage(RUSAGE_CHILDREN)` gives the largest resident set of any child waited for so far,
+//! including their own children. It never goes down, so every measured command gets its own process
+//! around it: eds-bench itself, called as `eds-bench command -- ARGV`.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::Failure;
 
-/// What one finished command took.
+/// What one finished command cost.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
     /// Wall time in seconds, from before the start to after the end.
@@ -22,11 +22,12 @@ pub(crate) struct Cost {
     /// CPU seconds of the command and its children, user and system.
     pub(crate) cpu_s: f64,
     /// Peak resident set of the largest process among the command and its children, in KiB. Never
-    /// below the 2 MiB or so of the process around it, because a fork starts with its parent's pages.
+    /// below the 2 MiB or so of the process around it, because a fork starts with its parent's
+    /// pages.
     pub(crate) peak_kib: f64,
 }
 
-/// The inner half: run the command with its output discarded, and print its cost as JSON.
+/// Runs the command with its output discarded, and prints its cost as JSON: the inner half.
 pub(crate) fn measure(argv: &[String]) -> Result<(), Failure> {
     let (program, arguments) = argv.split_first().ok_or("no command")?;
     let start = Instant::now();
@@ -49,7 +50,7 @@ pub(crate) fn measure(argv: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The outer half: the cost of a command that must succeed.
+/// Returns the cost of a command that must succeed: the outer half.
 pub(crate) fn cost<S: AsRef<std::ffi::OsStr>>(
     program: &Path,
     arguments: &[S],

@@ -1,4 +1,5 @@
-//! `eds-bench`: one run, side by side, ratios. See `bench/README.md` for what each figure means.
+//! `eds-bench`: a single run, side by side, with ratios. See `bench/README.md` for what each figure
+//! means.
 //!
 //! ```text
 //! start both functions -> capture the request that Crossplane sends for step 1
@@ -8,7 +9,7 @@
 //!   -> report:  table on stdout, JSON in --out
 //! ```
 //!
-//! Exit codes: 0 measured, whether the targets were met or not; 1 could not measure.
+//! Exit codes: 0 measured, whether or not the targets were met; 1 could not measure.
 
 mod attack;
 mod capture;
@@ -28,7 +29,7 @@ use tokio::runtime::Runtime;
 
 use crate::process::Server;
 
-/// Whatever kept a figure from being measured.
+/// Whatever prevented a figure from being measured.
 type Failure = Box<dyn Error + Send + Sync>;
 
 /// Measures eds and eds-function side by side with their peers.

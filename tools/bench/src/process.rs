@@ -1,4 +1,4 @@
-//! A function running as a process of its own on loopback, and what the kernel counts for it.
+//! A function running as its own process on loopback, and what the kernel counts for it.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::Failure;
 
-/// Linux counts CPU time towards user space in hundredths of a second (USER_HZ): proc(5).
+/// Linux counts user-space CPU time in hundredths of a second (USER_HZ): proc(5).
 const TICKS_PER_SECOND: f64 = 100.0;
 
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -20,19 +20,19 @@ pub(crate) struct Server {
     name: &'static str,
     child: Child,
     address: SocketAddr,
-    /// Resident set after start, before any request, in KiB.
+    /// The resident set after starting, before any request, in KiB.
     pub(crate) idle_kib: f64,
 }
 
 impl Server {
-    /// Start `--insecure --address 127.0.0.1:PORT`, which both functions know, and wait until it
-    /// takes connections.
+    /// Starts `--insecure --address 127.0.0.1:PORT`, which both functions support, and waits until
+    /// it accepts connections.
     pub(crate) fn start(name: &'static str, program: &Path) -> Result<Self, Failure> {
         Self::start_in(name, program, None, None)
     }
 
-    /// The same, in the control group whose `cgroup.procs` is given, and with mutual TLS if there are
-    /// certificates.
+    /// Does the same in the control group with the given `cgroup.procs`, and with mutual TLS if
+    /// there are certificates.
     pub(crate) fn start_in(
         name: &'static str,
         program: &Path,
@@ -48,7 +48,7 @@ impl Server {
             .args(["--address", &address.to_string()])
             .args(certificates.is_none().then_some("--insecure"))
             .env_remove("TLS_SERVER_CERTS_DIR")
-            // As the packaged image has it (package/image).
+            // As in the packaged image (package/image).
             .env("MALLOC_ARENA_MAX", "1")
             .envs(certificates.map(|directory| ("TLS_SERVER_CERTS_DIR", directory)))
             .stdin(Stdio::null())
@@ -72,19 +72,19 @@ impl Server {
         Ok(server)
     }
 
-    /// Whether it still runs.
+    /// Reports whether it is still running.
     pub(crate) fn alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Send SIGTERM.
+    /// Sends SIGTERM.
     pub(crate) fn terminate(&self) -> Result<(), Failure> {
         let pid = self.child.id().to_string();
         Command::new("kill").args(["-s", "TERM", &pid]).status()?;
         Ok(())
     }
 
-    /// Whether it ends in this time.
+    /// Reports whether it ends within this time.
     pub(crate) fn ends_within(&mut self, time: Duration) -> bool {
         let start = Instant::now();
         while self.alive() && start.elapsed() < time {
@@ -101,16 +101,17 @@ impl Server {
         self.name
     }
 
-    /// CPU seconds of all its threads so far, user and system.
+    /// Returns the CPU seconds of all its threads so far, user and system.
     pub(crate) fn cpu_s(&self) -> Result<f64, Failure> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name, in brackets, may hold spaces. After it, utime and stime are fields 12 and 13.
+        // The name, in brackets, may contain spaces. After it, utime and stime are fields 12 and
+        // 13.
         let after = stat.rsplit_once(") ").ok_or("/proc/PID/stat has no name")?.1;
         let ticks: Vec<f64> = after.split(' ').skip(11).take(2).flat_map(str::parse).collect();
         Ok(ticks.iter().sum::<f64>() / TICKS_PER_SECOND)
     }
 
-    /// A memory figure of /proc/PID/status in KiB: VmRSS (now) or VmHWM (peak).
+    /// Returns a memory figure from /proc/PID/status in KiB: VmRSS (now) or VmHWM (peak).
     pub(crate) fn memory(&self, field: &str) -> Result<f64, Failure> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|it| it.strip_prefix(field)).ok_or("no such field")?;
@@ -126,7 +127,7 @@ impl Drop for Server {
     }
 }
 
-/// A loopback address that was free a moment ago.
+/// Returns a loopback address that was free a moment ago.
 pub(crate) fn free_address() -> Result<SocketAddr, Failure> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

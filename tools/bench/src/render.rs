@@ -1,8 +1,8 @@
 //! `eds render` against `crossplane composition render` on the same claim.
 //!
-//! Both make the same thing: the composition's desired Objects. Crossplane's command starts from a
-//! composite, so `eds render --output xr` makes it one first; the functions that it calls run already
-//! on loopback (its Development runtime), so it pays for no container and no image.
+//! Both produce the same thing: the composition's desired Objects. Crossplane's command starts from
+//! a composite, so `eds render --output xr` creates one first; the functions that it calls already
+//! run on loopback (its Development runtime), so it pays for no container and no image.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -15,14 +15,14 @@ use crate::{Failure, Run};
 /// The composed resources of one claim: ServiceAccount, Deployment, Service, ScaledObject.
 const COMPOSED: usize = 4;
 
-/// Costs of both sides, in the order they were measured.
+/// The costs of both sides, in the order of measurement.
 #[derive(Debug)]
 pub(crate) struct Rendered {
     pub(crate) eds: Vec<Cost>,
     pub(crate) crossplane: Vec<Cost>,
 }
 
-/// Everything that both commands need, written down once.
+/// Everything that both commands need, written once.
 #[derive(Debug)]
 pub(crate) struct Rendering {
     eds: PathBuf,
@@ -68,7 +68,7 @@ impl Rendering {
         })
     }
 
-    /// Let Crossplane's command find step 1's function at this address.
+    /// Lets Crossplane's command find step 1's function at this address.
     fn patch_and_transform_at(&self, address: SocketAddr) -> Result<(), Failure> {
         let mut documents = String::new();
         for (name, address) in [
@@ -85,13 +85,13 @@ impl Rendering {
         Ok(fs::write(&self.functions, documents)?)
     }
 
-    /// Render once by Crossplane's command and return what it printed.
+    /// Renders once with Crossplane's command and returns what it printed.
     pub(crate) fn by_crossplane(&self, patch_and_transform: SocketAddr) -> Result<String, Failure> {
         self.patch_and_transform_at(patch_and_transform)?;
         output(Command::new(&self.crossplane_cli).args(&self.arguments))
     }
 
-    /// Both sides `runs` times, taking turns, so that a drift of the machine meets both.
+    /// Measures both sides `runs` times, alternating, so that a drift of the machine affects both.
     pub(crate) fn compare(
         &self,
         runs: usize,
@@ -99,7 +99,7 @@ impl Rendering {
     ) -> Result<Rendered, Failure> {
         let eds_arguments: Vec<PathBuf> =
             vec!["render".into(), "--output".into(), "objects".into(), self.claim.clone()];
-        // A side that composes nothing would be quick: look at the work before timing it.
+        // A side that composes nothing would be quick: check the output before timing it.
         let ours = output(Command::new(&self.eds).args(&eds_arguments))?;
         let theirs = self.by_crossplane(patch_and_transform)?;
         for (side, printed) in [("eds", &ours), ("crossplane", &theirs)] {

@@ -1,4 +1,4 @@
-//! From measurements to figures, and the figures as a table and as JSON (`bench/README.md`).
+//! Turns measurements into figures, and figures into a table and JSON (`bench/README.md`).
 
 use std::fmt::Write as _;
 
@@ -12,15 +12,15 @@ use crate::render::Rendered;
 use crate::rpc::{Compared, Load};
 use crate::validate::Validated;
 
-/// Version of the JSON's shape; raised when a reader would have to change.
+/// The version of the JSON's shape; raised when readers would have to change.
 const VERSION: u32 = 1;
 
-/// How a ratio is read. Ratios are always given so that more is better for us.
+/// How to read a ratio. Ratios are always given so that more is better for us.
 #[derive(Debug, Clone, Copy)]
 enum Better {
-    /// The peer's figure by ours: times, CPU, memory.
+    /// The peer's figure divided by ours: times, CPU, memory.
     Less,
-    /// Our figure by the peer's: requests a second.
+    /// Our figure divided by the peer's: requests per second.
     More,
 }
 
@@ -33,7 +33,7 @@ struct Figure {
     eds: f64,
     peer: f64,
     ratio: f64,
-    /// The least ratio that we promise.
+    /// The smallest ratio that we promise.
     target: Option<f64>,
 }
 
@@ -47,7 +47,7 @@ impl Figure {
 #[derive(Debug)]
 pub(crate) struct Summary {
     figures: Vec<Figure>,
-    /// Peers whose program is not here.
+    /// Peers that are not installed here.
     not_measured: Vec<&'static str>,
     context: Value,
 }
@@ -162,7 +162,7 @@ fn peak(costs: &[Cost]) -> f64 {
     median(costs, |it| it.peak_kib / 1024.0)
 }
 
-/// What a validation of claims may hold in memory, in MiB, however many they are.
+/// How much memory a validation may use, in MiB, however many claims there are.
 const MOST_MEMORY: f64 = 25.0;
 
 #[allow(clippy::cast_precision_loss, reason = "counts of files are far below 2^52")]
@@ -175,7 +175,7 @@ fn validation(validated: &Validated, summary: &mut Summary) {
         };
         let scenario = format!("validate {files} files: eds | {name}");
         let scenario = scenario.as_str();
-        // Faster is promised beside the quick one; the others are far behind.
+        // We promise to be faster than the quick one; the others are far behind.
         let target = (*name == "kubeconform").then_some(1.0);
         summary.add((scenario, "wall", "ms"), (wall(eds), wall(peer)), Better::Less, target);
         summary.add((scenario, "CPU", "ms"), (cpu(eds), cpu(peer)), Better::Less, target);
@@ -184,7 +184,7 @@ fn validation(validated: &Validated, summary: &mut Summary) {
     let linear = format!("validate, eds alone: {most} files | {files} files");
     let each = |costs: &[Cost], of: fn(&[Cost]) -> f64, files: usize| of(costs) / files as f64;
     let pair = |of| (each(many, of, *most), each(eds, of, *files));
-    // Linear: a file costs no more among many. A tenth is left to the machine.
+    // Linear: a file costs no more among many. A tenth is allowed for the machine.
     summary.add((&linear, "wall a file", "ms"), pair(wall), Better::Less, Some(0.9));
     summary.add((&linear, "CPU a file", "ms"), pair(cpu), Better::Less, Some(0.9));
     let limit = format!("validate {most} files: eds | its limit");
@@ -192,7 +192,7 @@ fn validation(validated: &Validated, summary: &mut Summary) {
     summary.add((&limit, "peak memory", "MiB"), held, Better::Less, Some(1.0));
 }
 
-/// The figures as a table for people.
+/// Renders the figures as a table for people.
 pub(crate) fn table(summary: &Summary) -> String {
     let mut text = String::new();
     let mut scenario = "";
@@ -231,7 +231,8 @@ fn count(load: &Load) -> f64 {
     load.latencies_s.len() as f64
 }
 
-/// The value that a share of the values does not exceed (nearest rank); NaN of nothing.
+/// Returns the value that a given share of the values does not exceed (nearest rank); NaN if there
+/// are none.
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -245,7 +246,7 @@ fn quantile(values: impl Iterator<Item = f64>, share: f64) -> f64 {
     values.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
 }
 
-/// Four significant digits: more would promise a precision that a run does not have.
+/// Rounds to four significant digits: more would suggest a precision that a run does not have.
 fn rounded(value: f64) -> f64 {
     format!("{value:.3e}").parse().unwrap_or(value)
 }

@@ -1,4 +1,5 @@
-//! RunFunction under load: closed-loop clients, one a connection, the next request after the answer.
+//! RunFunction under load: closed-loop clients, one per connection, each waiting for its answer
+//! before the next request.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -18,13 +19,13 @@ use crate::{Failure, Run};
 
 const METHOD: &str = "/apiextensions.fn.proto.v1.FunctionRunnerService/RunFunction";
 
-/// Requests that each connection sends before anything is counted.
+/// How many requests each connection sends before anything is counted.
 const WARM_UP: usize = 200;
 
-/// What one function did under one load.
+/// How one function performed under one load.
 #[derive(Debug, Default)]
 pub(crate) struct Load {
-    /// Seconds from request to answer, of every request.
+    /// Seconds from request to answer, for every request.
     pub(crate) latencies_s: Vec<f64>,
     /// Seconds that the rounds lasted.
     pub(crate) wall_s: f64,
@@ -42,7 +43,7 @@ pub(crate) struct Compared {
     pub(crate) go: Load,
 }
 
-/// Refuse to compare functions that do not do the same work: both must compose the same resources.
+/// Refuses to compare functions that do different work: both must compose the same resources.
 pub(crate) fn same_answer(
     runtime: &Runtime,
     request: &Bytes,
@@ -73,7 +74,7 @@ pub(crate) fn same_answer(
     Ok(())
 }
 
-/// Rounds of requests to both functions, taking turns.
+/// Sends rounds of requests to both functions, alternating.
 pub(crate) fn compare(
     runtime: &Runtime,
     request: &Bytes,
@@ -114,7 +115,7 @@ async fn clients(
     Ok(clients)
 }
 
-/// One round: every client sends until the time is over. Gives the clients back.
+/// Runs one round: every client sends until the time is up. Returns the clients.
 async fn round(
     clients: Vec<Grpc<Channel>>,
     server: &Server,

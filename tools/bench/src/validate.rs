@@ -1,7 +1,7 @@
 //! `eds validate` against validators that read the published schema: kubeconform (Go), ajv-cli and
 //! check-jsonschema, over the same directory of claims.
 //!
-//! The peers check types, bounds and names of fields; `eds validate` also checks the CEL rules, the
+//! The peers check types, bounds and field names; `eds validate` also checks the CEL rules, the
 //! admission policy and our own rules, and knows the line of each value.
 
 use std::fmt::Write as _;
@@ -12,13 +12,13 @@ use std::process::{Command, Stdio};
 use crate::command::{Cost, cost};
 use crate::{Failure, Run};
 
-/// Files that every validator reads.
+/// How many files every validator reads.
 const FILES: usize = 1_000;
 
-/// Files that only `eds validate` reads, to see whether its cost grows as their number does.
+/// How many files only `eds validate` reads, to see whether its cost grows with their number.
 const MANY: usize = 10_000;
 
-/// The peers, in the order of the table. Only kubeconform must be there.
+/// The peers, in table order. Only kubeconform is required.
 pub(crate) const PEERS: [&str; 3] = ["kubeconform", "ajv-cli", "check-jsonschema"];
 
 /// What validation cost.
@@ -26,15 +26,15 @@ pub(crate) const PEERS: [&str; 3] = ["kubeconform", "ajv-cli", "check-jsonschema
 pub(crate) struct Validated {
     /// `eds validate` over [`FILES`].
     pub(crate) eds: Vec<Cost>,
-    /// Each peer's costs over the same files; none where its program is not there.
+    /// Each peer's costs over the same files; `None` if it is not installed.
     pub(crate) peers: Vec<(&'static str, Option<Vec<Cost>>)>,
     /// `eds validate` over [`MANY`].
     pub(crate) many: Vec<Cost>,
-    /// Files of the two directories.
+    /// The number of files in the two directories.
     pub(crate) files: (usize, usize),
 }
 
-/// A program and what it is called with, before the files.
+/// A program and its arguments before the files.
 struct Validator {
     name: &'static str,
     program: PathBuf,
@@ -50,7 +50,8 @@ impl Validator {
         Ok(arguments)
     }
 
-    /// A validator that accepts everything, or nothing, would be quick: look before timing it.
+    /// Checks the verdicts before timing: a validator that accepts everything, or nothing, would be
+    /// quick.
     fn is_sound(&self, good: &Path, bad: &Path) -> Result<(), Failure> {
         for (directory, expected) in [(good, true), (bad, false)] {
             let mut command = Command::new(&self.program);
@@ -72,7 +73,7 @@ impl Validator {
     }
 }
 
-/// All validators over the same claims, taking turns.
+/// Runs all validators over the same claims, alternating.
 pub(crate) fn compare(run: &Run, work: &Path) -> Result<Validated, Failure> {
     let [good, many, bad] = ["claims", "many", "bad"].map(|name| work.join(name));
     write(&good, FILES)?;
@@ -90,7 +91,7 @@ pub(crate) fn compare(run: &Run, work: &Path) -> Result<Validated, Failure> {
     for validator in std::iter::once(&eds).chain(peers.iter().flatten()) {
         validator.is_sound(&good, &bad)?;
     }
-    // A round of check-jsonschema takes seconds, so there are fewer than of rendering.
+    // A round of check-jsonschema takes seconds, so there are fewer rounds than for rendering.
     let rounds = run.runs.div_ceil(4);
     let mut ours = Vec::new();
     let mut theirs: Vec<_> =
@@ -159,7 +160,8 @@ fn write(directory: &Path, count: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A valid claim; neighbours differ in size, environment, secrets, scaling and init container.
+/// Returns a valid claim; neighbours differ in size, environment, secrets, scaling and init
+/// container.
 fn claim(number: usize) -> String {
     let size = ["small", "medium", "large"].get(number % 3).copied().unwrap_or("small");
     let mut text = format!(

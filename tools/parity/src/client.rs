@@ -1,4 +1,4 @@
-//! Asks a function over gRPC, with protobuf JSON on either side, and starts it again if it dies.
+//! Asks a function over gRPC, with protobuf JSON on either side, and restarts it if it dies.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use tonic::{Code, Status};
 
 use eds_parity::tools::{Running, start};
 
-/// Connections a client spreads its requests over.
+/// How many connections a client spreads its requests over.
 const CONNECTIONS: usize = 4;
 
 /// A function and a few connections to it.
@@ -28,7 +28,7 @@ pub(crate) struct Client {
 #[derive(Debug)]
 struct Server {
     channels: Vec<Channel>,
-    /// Counts the starts, so that a death is answered by one new start.
+    /// The number of starts, so that each death leads to one restart.
     life: usize,
     _process: Running,
 }
@@ -63,11 +63,11 @@ impl Client {
         Ok(Self { binary: binary.to_owned(), server, next: AtomicUsize::new(0) })
     }
 
-    /// The answer; `{"status": CODE}` for a gRPC error, whose text is the library's own;
-    /// `{"crash": true}` when the function dies of this request.
+    /// Returns the answer; `{"status": CODE}` for a gRPC error, whose text is the library's own; or
+    /// `{"crash": true}` if this request kills the function.
     ///
     /// # Errors
-    /// The case is no request, the answer is no response, or the server cannot be started again.
+    /// The case is not a request, the answer is not a response, or the server cannot be restarted.
     pub(crate) async fn ask(&self, case: &Value) -> Result<Value, String> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         let server = self.server.read().await;
@@ -77,7 +77,7 @@ impl Client {
         if !died(&result) {
             return answer(result);
         }
-        // Somebody's request killed the server. Ask again alone: if it dies again, it was this one.
+        // Some request killed the server. Ask again alone: if it dies again, it was this one.
         let mut server = self.server.write().await;
         if server.life == life {
             *server = Server::start(&self.binary, life + 1).await?;
@@ -114,8 +114,8 @@ fn answer(result: Result<RunFunctionResponse, Status>) -> Result<Value, String> 
     Ok(response_to_json(&response))
 }
 
-/// Go's JSON library says either "cannot" or "unable to", by chance at every call, so that nobody
-/// relies on its texts (go-json-experiment, `errors.go`). Here it always says "cannot".
+/// Replaces "unable to" by "cannot". Go's JSON library picks one of them at random at every call,
+/// so that nobody relies on its texts (go-json-experiment, `errors.go`).
 fn settle(message: &str) -> String {
     message.replace("json: unable to ", "json: cannot ")
 }

@@ -1,13 +1,13 @@
-//! What is compared, and how a difference is named.
+//! What is compared, and how a difference is described.
 
 use patch_and_transform::protocol_json::differences;
 use serde_json::{Value, json};
 
-/// How two answers to one request differ. Worst first.
+/// How two answers to the same request differ. Worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Part {
-    /// Everything that is neither of the others: the tag, the TTL, conditions, requirements, or a
-    /// gRPC status instead of an answer.
+    /// Everything else: the tag, the TTL, conditions, requirements, or a gRPC status instead of an
+    /// answer.
     Envelope,
     /// Desired state.
     Desired,
@@ -33,7 +33,7 @@ impl Part {
         }
     }
 
-    /// This part of an answer.
+    /// Returns this part of an answer.
     fn of(self, answer: &Value) -> Value {
         let results = answer.get("results").and_then(Value::as_array).into_iter().flatten();
         let field = |name: &str| answer.get(name).cloned().unwrap_or_default();
@@ -58,7 +58,7 @@ impl Part {
     }
 }
 
-/// The parts that differ.
+/// Returns the parts that differ.
 pub(crate) fn parts(ours: &Value, theirs: &Value) -> Vec<Part> {
     if ours == theirs {
         return Vec::new();
@@ -66,7 +66,7 @@ pub(crate) fn parts(ours: &Value, theirs: &Value) -> Vec<Part> {
     Part::ALL.into_iter().filter(|part| part.of(ours) != part.of(theirs)).collect()
 }
 
-/// The first places that differ, for a person.
+/// Describes the first places that differ, for people.
 pub(crate) fn explain(ours: &Value, theirs: &Value) -> Vec<String> {
     differences(ours, theirs)
         .iter()
@@ -79,8 +79,8 @@ pub(crate) fn explain(ours: &Value, theirs: &Value) -> Vec<String> {
         .collect()
 }
 
-/// A message without its particulars, so that differences of one cause look alike: quoted text,
-/// numbers and paths are cut out.
+/// Strips a message of its particulars, so that differences with the same cause look alike: quoted
+/// text, numbers and paths are removed.
 pub(crate) fn shape(message: &str) -> String {
     let mut out = String::new();
     let mut quoted = false;
@@ -107,7 +107,7 @@ pub(crate) fn shape(message: &str) -> String {
     out.chars().take(300).collect()
 }
 
-/// Messages of an answer.
+/// Returns the messages of an answer.
 pub(crate) fn messages(answer: &Value) -> Vec<&str> {
     let results = answer.get("results").and_then(Value::as_array);
     results.into_iter().flatten().filter_map(|it| it.get("message")?.as_str()).collect()

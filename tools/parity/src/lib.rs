@@ -1,4 +1,4 @@
-//! Test tool: finds and runs what our functions are compared with. The comparison of functions is
-//! the program `eds-parity`; that of whole renderings is the test `crossplane_render`.
+//! A test tool that finds and runs what our functions are compared with. The program `eds-parity`
+//! compares functions; the test `crossplane_render` compares whole renderings.
 
 pub mod tools;

@@ -1,8 +1,8 @@
-//! `eds-parity`: proves that our function answers as the Go function-patch-and-transform does.
+//! `eds-parity`: checks that our function answers as the Go function-patch-and-transform does.
 //!
-//! Starts both on free loopback ports, sends both the same seeded requests and compares the
-//! answers. Progress goes to standard error, the score to standard output. Exit codes: 0 equal,
-//! 1 different, 2 the comparison could not be made, for example because the oracle is missing.
+//! Starts both on free loopback ports, sends them the same seeded requests and compares the
+//! answers. Progress goes to standard error, the score to standard output. Exit codes: 0 equal, 1
+//! different, 2 the comparison could not be made, for example because the oracle is missing.
 
 mod client;
 mod compare;

@@ -1,4 +1,4 @@
-//! Keeps the oracle's answers, so that ordinary tests can replay them without it.
+//! Records the oracle's answers, so that ordinary tests can replay them without it.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -13,18 +13,18 @@ use crate::generate;
 use crate::run::collect_words;
 use crate::shrink;
 
-/// Cases kept at most, and bytes of the file at most.
+/// The maximum number of cases, and of bytes in the file.
 const CASES: usize = 2000;
 const BYTES: usize = 3_500_000;
 
-/// How often the oracle is asked the same: it visits maps in random order.
+/// How often to ask the oracle the same thing: it visits maps in random order.
 const ASKS: usize = 6;
 
-/// Ask the oracle and keep the requests that show something new: a message, or a pair of words of
-/// the API that no kept request had.
+/// Asks the oracle and keeps the requests that show something new: a message, or a pair of API
+/// words that no kept request had.
 ///
 /// # Errors
-/// The oracle is gone or a file cannot be read or written.
+/// The oracle is gone, or a file cannot be read or written.
 pub(crate) async fn record(
     oracle: &Client,
     seed: u64,
@@ -67,7 +67,7 @@ pub(crate) async fn record(
     fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
-/// All answers the oracle gives to one request.
+/// Returns all answers that the oracle gives to one request.
 async fn ask(oracle: &Client, request: &Value) -> Result<Vec<Value>, String> {
     let mut answers = Vec::new();
     for _ in 0..ASKS {
@@ -79,13 +79,13 @@ async fn ask(oracle: &Client, request: &Value) -> Result<Vec<Value>, String> {
     Ok(answers)
 }
 
-/// Leave out the observed and context fields that the answer does not depend on.
+/// Removes the observed and context fields that the answer does not depend on.
 async fn slim(oracle: &Client, mut request: Value, answer: &Value) -> Result<Value, String> {
     let mut places = Vec::new();
     shrink::list(&request, &mut Vec::new(), &mut places);
     for place in places {
         let unused = matches!(place.first().map(String::as_str), Some("observed" | "context"));
-        // Fields of a field are not worth a question each.
+        // Fields within fields are not worth a request each.
         if !unused || !(3..=6).contains(&place.len()) {
             continue;
         }
@@ -108,13 +108,13 @@ fn is_new(request: &Value, answer: &Value, seen: &mut BTreeSet<String>) -> bool 
             signs.push(format!("{word} {other}"));
         }
     }
-    // Every sign is inserted, not only the first new one.
+    // Every sign is inserted, not just the first new one.
     let before = seen.len();
     seen.extend(signs);
     seen.len() > before
 }
 
-/// Requests written by hand: the JSON files of a directory, by name.
+/// Reads handwritten requests: the JSON files in a directory, by name.
 fn hand_written(directory: Option<&Path>) -> Result<Vec<(String, Value)>, String> {
     let Some(directory) = directory else { return Ok(Vec::new()) };
     let failed = |error: &dyn Display| format!("cannot read {}: {error}", directory.display());

@@ -1,4 +1,4 @@
-//! Sends every case to both functions and counts.
+//! Sends every case to both functions and keeps score.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use crate::client::Client;
 use crate::compare::{Part, explain, messages, parts, shape};
 use crate::generate;
 
-/// Requests under way at a time.
+/// How many requests are in progress at a time.
 const CONCURRENCY: usize = 16;
 
-/// How often the oracle is asked again when the answers differ. Go visits maps in random order, so
-/// it may give several answers to one request; any of them is right.
+/// How often to ask the oracle again if the answers differ. Go visits maps in random order, so it
+/// may give several answers to one request; any of them is right.
 const AGAIN: usize = 12;
 
 /// Both functions.
@@ -24,21 +24,21 @@ pub(crate) struct Pair {
     pub(crate) oracle: Client,
 }
 
-/// One case after both have answered.
+/// One case, after both have answered.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) number: u64,
     pub(crate) case: Value,
     pub(crate) ours: Value,
-    /// The oracle's answers: the first, and others it gave when asked again.
+    /// The oracle's answers: the first, and any others it gave when asked again.
     pub(crate) theirs: Vec<Value>,
 }
 
 impl Outcome {
-    /// The oracle's answer that is closest to ours, and what differs from it.
+    /// Returns the oracle's answer that is closest to ours, and the parts that differ.
     pub(crate) fn closest(&self) -> (&Value, Vec<Part>) {
         let answers = self.theirs.iter().map(|theirs| (theirs, parts(&self.ours, theirs)));
-        // Fewer and later parts are closer; the list is ordered by how bad a part is.
+        // Fewer and later parts are closer; the list is ordered from the worst part down.
         let closest =
             answers.min_by_key(|(_, parts)| parts.iter().map(|it| weight(*it)).sum::<u32>());
         closest.unwrap_or((&Value::Null, Part::ALL.to_vec()))
@@ -49,7 +49,7 @@ fn weight(part: Part) -> u32 {
     if part == Part::Messages { 1 } else { 100 }
 }
 
-/// Ask both, and the oracle again where they differ.
+/// Asks both, and the oracle again if they differ.
 async fn outcome(pair: &Pair, number: u64, case: Value) -> Result<Outcome, String> {
     let name = |who: &'static str| move |error| format!("case {number}, {who}: {error}");
     let ours = pair.ours.ask(&case).await.map_err(name("ours"))?;
@@ -69,7 +69,7 @@ async fn outcome(pair: &Pair, number: u64, case: Value) -> Result<Outcome, Strin
     Ok(Outcome { number, case, ours, theirs })
 }
 
-/// Run cases and hand every outcome to `each`, in no particular order.
+/// Runs cases and passes every outcome to `each`, in no particular order.
 pub(crate) async fn run(
     pair: Arc<Pair>,
     seed: u64,
@@ -101,19 +101,20 @@ pub(crate) async fn run(
 #[derive(Debug, Default)]
 pub(crate) struct Score {
     pub(crate) requests: usize,
-    /// Requests that got past the reading and validation of the input.
+    /// Requests that passed the reading and validation of the input.
     valid: usize,
     /// Requests that the oracle did not answer, and the first of them: it died of a panic, or it
-    /// refused to send its own answer because a text in it was not UTF-8. Nothing to compare.
+    /// refused to send its own answer because a text in it was not UTF-8. There is nothing to
+    /// compare.
     unanswered: usize,
     unanswered_first: Option<u64>,
     /// Requests for which the oracle gave more than one answer.
     undecided: usize,
     equal: BTreeMap<Part, usize>,
     results: BTreeMap<String, usize>,
-    /// Words of the API (patch types, transforms, policies) and how many requests used them.
+    /// API words (patch types, transforms, policies) and how many requests used them.
     words: BTreeMap<String, usize>,
-    /// Differences by the parts that differ and the shape of what differs.
+    /// Differences, by the parts that differ and the shape of the difference.
     reasons: BTreeMap<(Vec<Part>, String), Reason>,
 }
 
@@ -178,7 +179,8 @@ impl Score {
         }
     }
 
-    /// State, context, severities and envelope all equal, and 99% of the messages.
+    /// Reports whether state, context, severities and envelope are all equal, and 99% of the
+    /// messages.
     pub(crate) fn passed(&self) -> bool {
         self.requests > 0
             && Part::ALL.into_iter().all(|part| {
@@ -260,7 +262,7 @@ impl Score {
     }
 }
 
-/// Every value of a `type`-like field and every transform's setting that an input uses.
+/// Collects every value of a `type`-like field and every transform setting that an input uses.
 pub(crate) fn collect_words(value: &Value, out: &mut BTreeSet<String>) {
     match value {
         Value::Object(object) => {

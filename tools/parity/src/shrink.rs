@@ -1,18 +1,19 @@
-//! Makes a failing request small: removes whatever can go while it still fails the same way.
+//! Makes a failing request small: removes whatever it can while the request still fails the same
+//! way.
 
 use serde_json::Value;
 
 use crate::compare::{Part, parts};
 use crate::run::Pair;
 
-/// Remove parts of a case, greedily, as long as `part` still differs.
+/// Removes parts of a case, greedily, as long as `part` still differs.
 pub(crate) async fn shrink(pair: &Pair, mut case: Value, part: Part) -> Value {
     loop {
         let mut smaller = false;
         let mut places = Vec::new();
         list(&case, &mut Vec::new(), &mut places);
         for place in places {
-            // Without its type the input is refused, which is another failure.
+            // Without its type the input is refused, which is a different failure.
             if matches!(place.as_slice(),
                 [root, key] if root == "input" && (key == "apiVersion" || key == "kind"))
                 || place.as_slice() == ["input"]
@@ -31,7 +32,7 @@ pub(crate) async fn shrink(pair: &Pair, mut case: Value, part: Part) -> Value {
     }
 }
 
-/// The oracle may answer by chance, so a failure must show three times.
+/// Reports whether a case fails. The oracle may answer at random, so it must fail three times.
 async fn fails(pair: &Pair, case: &Value, part: Part) -> bool {
     for _ in 0..3 {
         let (Ok(ours), Ok(theirs)) = (pair.ours.ask(case).await, pair.oracle.ask(case).await)
@@ -45,8 +46,8 @@ async fn fails(pair: &Pair, case: &Value, part: Part) -> bool {
     true
 }
 
-/// Paths of everything that could go, the largest first. List entries from the end, so that the
-/// removal of one leaves the paths of the others right.
+/// Lists the paths of everything removable, the largest first. List entries come from the end, so
+/// that removing one leaves the paths of the others valid.
 pub(crate) fn list(value: &Value, path: &mut Vec<String>, out: &mut Vec<Vec<String>>) {
     let steps: Vec<(String, &Value)> = match value {
         Value::Object(object) => object.iter().map(|(key, child)| (key.clone(), child)).collect(),
@@ -63,7 +64,7 @@ pub(crate) fn list(value: &Value, path: &mut Vec<String>, out: &mut Vec<Vec<Stri
     }
 }
 
-/// A case without what is at this path; `None` when nothing is.
+/// Returns a case without what is at this path; `None` if nothing is.
 pub(crate) fn without(case: &Value, path: &[String]) -> Option<Value> {
     let mut copy = case.clone();
     let (last, parents) = path.split_last()?;

@@ -10,11 +10,11 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-/// Root of the checkout this program was built from.
+/// The root of the checkout that this program was built from.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// A tool that no package registry serves: `crossplane`, `crossplane-cli` or
-/// `function-patch-and-transform`. `scripts/tools.sh` finds it; what it says is the error.
+/// Finds a tool that no package registry offers: `crossplane`, `crossplane-cli` or
+/// `function-patch-and-transform`. `scripts/tools.sh` finds it; its message is the error.
 pub fn find_oracle(name: &str) -> Result<PathBuf, String> {
     let script = Path::new(ROOT).join("scripts/tools.sh");
     let output = std::process::Command::new(&script)
@@ -28,8 +28,8 @@ pub fn find_oracle(name: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// A binary of this workspace: beside this program, or above it where this is a test. An error
-/// where it is missing, or older than a file it was built from.
+/// Finds a binary of this workspace: next to this program, or above it if this is a test. Fails if
+/// it is missing, or older than a file it was built from.
 pub fn find_ours(name: &str) -> Result<PathBuf, String> {
     let build = || format!("build it with `cargo build --bin {name}`");
     let here = env::current_exe().map_err(|error| error.to_string())?;
@@ -47,8 +47,8 @@ pub fn find_ours(name: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// The first file that cargo built the binary from and that has changed since. Cargo lists them in
-/// `NAME.d` beside it; a copied binary has no such list and is trusted.
+/// Returns the first file that cargo built the binary from and that has changed since. Cargo lists
+/// them in `NAME.d` next to it; a copied binary has no such list and is trusted.
 fn newer_source(binary: &Path) -> Option<String> {
     let modified = |path: &Path| fs::metadata(path).and_then(|it| it.modified()).ok();
     let built = modified(binary)?;
@@ -69,7 +69,7 @@ pub struct Running {
     _child: Child,
 }
 
-/// Start a function without TLS on a free loopback port and wait until it listens.
+/// Starts a function without TLS on a free loopback port and waits until it listens.
 pub async fn start(binary: &Path) -> Result<Running, String> {
     let name = binary.display();
     // The port is free until somebody else takes it; the servers cannot be asked for theirs.

@@ -1,4 +1,4 @@
-//! Where `scripts/tools.sh` looks for the real Crossplane's programs, and which it takes.
+//! Where `scripts/tools.sh` looks for the real Crossplane's programs, and which one it picks.
 
 #![cfg(test)]
 
@@ -9,7 +9,7 @@ use std::process::Command;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/tools.sh");
 
-/// A directory that holds a program `name` which answers with `answer`.
+/// Creates a directory with a program `name` that answers with `answer`.
 fn directory(test: &str, name: &str, answer: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("tools-{test}"));
     let _ = fs::remove_dir_all(&directory);
@@ -22,7 +22,7 @@ fn directory(test: &str, name: &str, answer: &str) -> PathBuf {
     directory
 }
 
-/// Asks for `program` where EDS_TOOLS_DIR, or PATH, has a `name` that answers with `answer`.
+/// Asks for `program` when EDS_TOOLS_DIR, or PATH, has a `name` that answers with `answer`.
 fn check(test: &str, program: &str, (name, answer): (&str, &str), expect: Result<(), &str>) {
     let directory = directory(test, name, answer);
     let path = std::env::var("PATH").unwrap();
@@ -46,7 +46,7 @@ fn check(test: &str, program: &str, (name, answer): (&str, &str), expect: Result
                     "{test}: {stderr}"
                 );
             }
-            // An empty directory says nothing of what the machine's own PATH holds.
+            // An empty directory says nothing about the machine's own PATH.
             Err(_) if on_path && name.is_empty() => {}
             Err(why) => {
                 assert_eq!(
@@ -67,13 +67,13 @@ fn a_program_is_taken_where_it_is_found_in_the_version_that_we_compare_with() {
     check("core", core, (core, "v2.3.4"), Ok(()));
     check("older-core", core, (core, "v2.2.0"), Err("is v2.2.0, wanted is crossplane v2.3.4"));
     check("no-core", core, ("", ""), Err("crossplane is not in EDS_TOOLS_DIR"));
-    // The CLI is called `crossplane` where people install it.
+    // People install the CLI as `crossplane`.
     check("cli-as-core", core, (core, ""), Err("is something else, wanted is crossplane v2.3.4"));
     let cli = "crossplane-cli";
     check("cli", cli, (cli, "Client Version: v2.5.0"), Ok(()));
     check("newer-cli", cli, (cli, "Client Version: v2.6.0"), Err("is v2.6.0"));
     check("core-as-cli", cli, (cli, "v2.3.4"), Err("is something else"));
-    // Its version is read from what Go wrote into it, and a script has nothing of the kind.
+    // Its version is read from what Go embedded in it, and a script contains nothing of the kind.
     let function = "function-patch-and-transform";
     check("function", function, (function, "v0.10.0"), Err("is something else"));
 }

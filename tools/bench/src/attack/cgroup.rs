@@ -22,7 +22,7 @@ fn root() -> Option<(&'static Path, &'static str, &'static str)> {
 }
 
 impl Group {
-    /// Whether limits can be set here.
+    /// Reports whether limits can be set here.
     pub(crate) fn can_limit() -> bool {
         Self::new("probe").is_ok_and(|group| group.path.is_some())
     }
@@ -43,12 +43,12 @@ impl Group {
         Self { path: None }
     }
 
-    /// The file that a process writes its number to in order to enter.
+    /// Returns the file that a process writes its id to in order to enter.
     pub(crate) fn entry(&self) -> Option<PathBuf> {
         self.path.as_ref().map(|path| path.join("cgroup.procs"))
     }
 
-    /// The most memory it ever took.
+    /// Returns the most memory it ever used.
     pub(crate) fn peak_mib(&self) -> Option<f64> {
         let (_, _, peak) = root()?;
         let bytes: f64 =

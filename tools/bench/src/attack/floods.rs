@@ -1,4 +1,4 @@
-//! Frames of HTTP/2 written by hand, because no client library would send them.
+//! HTTP/2 frames written by hand, because no client library would send them.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -28,7 +28,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// POST of RunFunction without compression tables: literal fields (RFC 7541, 6.2.2).
+/// Encodes a RunFunction POST without compression tables: literal fields (RFC 7541, 6.2.2).
 fn request_headers() -> Vec<u8> {
     let mut block = vec![0x83, 0x86]; // :method POST, :scheme http
     let mut literal = |name: &str, value: &str| {
@@ -47,7 +47,7 @@ fn request_headers() -> Vec<u8> {
     block
 }
 
-/// A connection whose answers are read and thrown away.
+/// Opens a connection whose answers are read and discarded.
 fn open(address: SocketAddr) -> Option<TcpStream> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_write_timeout(Some(Duration::from_secs(2))).ok()?;
@@ -63,7 +63,7 @@ fn open(address: SocketAddr) -> Option<TcpStream> {
     Some(stream)
 }
 
-/// Writes until the time is over or the server has had enough, then waits for the rest of the time.
+/// Writes until time is up or the server has had enough, then waits for the remaining time.
 fn send(address: SocketAddr, count: u32, make: impl Fn(u32) -> Vec<u8>) {
     let start = Instant::now();
     let Some(mut stream) = open(address) else { return };
@@ -126,7 +126,7 @@ pub(crate) fn headers(address: SocketAddr) {
     });
 }
 
-/// A hundred requests that are never sent to their ends.
+/// Sends a hundred requests without ever finishing them.
 pub(crate) fn half_sent_streams(address: SocketAddr) {
     send(address, 100, |number| {
         let stream = 2 * number + 1;
@@ -137,7 +137,7 @@ pub(crate) fn half_sent_streams(address: SocketAddr) {
     });
 }
 
-/// A hundred requests whose answers the client does not take: its windows are empty.
+/// Sends a hundred requests and does not accept the answers: the windows are empty.
 pub(crate) fn unread(address: SocketAddr) {
     let Ok(small) = requests::small() else { return };
     let mut message = vec![0];
@@ -154,7 +154,7 @@ pub(crate) fn unread(address: SocketAddr) {
     });
 }
 
-/// A hundred connections that send the same few bytes and wait.
+/// Opens a hundred connections that send the same few bytes and wait.
 fn open_and_wait(address: SocketAddr, bytes: &[u8]) {
     let open = |_| {
         let mut stream = TcpStream::connect(address).ok()?;
@@ -169,12 +169,12 @@ pub(crate) fn silent(address: SocketAddr) {
     open_and_wait(address, &[]);
 }
 
-/// The beginning of a TLS ClientHello.
+/// Sends the beginning of a TLS ClientHello.
 pub(crate) fn half_open_handshakes(address: SocketAddr) {
     open_and_wait(address, &[22, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]);
 }
 
-/// One after the other, each given up in the middle: the server has done its part by then.
+/// Runs one handshake after another, each abandoned halfway: the server has done its part by then.
 pub(crate) fn handshakes(address: SocketAddr) {
     let start = Instant::now();
     let more = || start.elapsed() < LENGTH;

@@ -1,7 +1,7 @@
 //! Attacks on both functions, each in a control group with the pod's memory, side by side.
 //!
-//! A fresh server for every attack; while it lasts, small requests are sent on a connection of their
-//! own and the slowest answer is noted. Loopback only, bounded in time and number.
+//! Every attack gets a fresh server; while it lasts, small requests are sent on a separate
+//! connection and the slowest answer is noted. Loopback only, bounded in time and number.
 
 mod cgroup;
 mod floods;
@@ -22,13 +22,14 @@ use crate::Failure;
 use crate::process::Server;
 use crate::rpc::{call, connect};
 
-/// What both pods may take: `platform/04-apis/functions/function-event-driven-service.yaml`.
+/// How much memory both pods may use:
+/// `platform/04-apis/functions/function-event-driven-service.yaml`.
 pub(crate) const MEMORY: u64 = 128 << 20;
 
 /// How long the load of one attack may last.
 const LENGTH: Duration = Duration::from_secs(8);
 
-/// Where ours may be worse: figures of one run scatter.
+/// How much worse ours may be: the figures of a single run vary.
 const TOLERANCE: f64 = 1.2;
 
 /// Paths of the two functions.
@@ -50,13 +51,14 @@ pub(crate) struct Attack {
 
 /// What an attack sends.
 enum Load {
-    /// This request, so many times, so many at once.
+    /// This request, this many times, this many at once.
     Requests { request: fn() -> Result<Bytes, Failure>, count: usize, at_once: usize },
-    /// These frames on so many connections.
+    /// These frames, on this many connections.
     Frames { flood: floods::Flood, connections: usize },
-    /// The same at a server with mutual TLS.
+    /// The same against a server with mutual TLS.
     Tls { flood: floods::Flood, connections: usize },
-    /// SIGTERM while one connection is open and idle, or this request is computed, which must be answered.
+    /// SIGTERM while one connection is open and idle, or while this request is computed, which must
+    /// be answered.
     Stop { under_way: Option<fn() -> Result<Bytes, Failure>> },
 }
 
@@ -115,22 +117,24 @@ const fn requests_of(
 /// The fault of a small request that took longer than the Go function's.
 const SLOWER: &str = "slower beside";
 
-/// The slowest of some thousand requests may have met a late packet, on either side. What is slower only
-/// by that is measured again, so often in all.
+/// The slowest of some thousand requests may have met a late packet, on either side. An attack with
+/// no other fault is measured again, up to this many times in total.
 const TRIES: u32 = 3;
 
-/// What one server did under one attack.
+/// How one server coped with one attack.
 #[derive(Debug, Default)]
 struct Outcome {
-    /// It lives and answers; for SIGTERM: it answered what was under way, and ended.
+    /// Whether it survives and answers; for SIGTERM: whether it answered what was in progress, and
+    /// ended.
     survived: bool,
     peak_mib: f64,
     cpu_s: f64,
-    /// Slowest small request beside the attack, or how long SIGTERM took.
+    /// The slowest small request during the attack, or how long SIGTERM took.
     worst_ms: f64,
 }
 
-/// Attack both, print the table, write the summary; false if ours was worse somewhere.
+/// Attacks both, prints the table and writes the summary; returns false if ours was worse
+/// somewhere.
 pub(crate) fn run(attack: &Attack) -> Result<bool, Failure> {
     let runtime = tokio::runtime::Runtime::new()?;
     if attack.go_function.is_none() {
@@ -183,7 +187,7 @@ fn as_json(outcome: &Outcome) -> Value {
     })
 }
 
-/// Where ours is worse. What is too little to measure does not count.
+/// Returns where ours is worse. What is too small to measure does not count.
 fn faults(ours: &Outcome, go: Option<&Outcome>) -> Vec<&'static str> {
     let mut faults = Vec::new();
     if !ours.survived {
@@ -202,7 +206,7 @@ fn faults(ours: &Outcome, go: Option<&Outcome>) -> Vec<&'static str> {
     faults
 }
 
-/// One attack on one server.
+/// Runs one attack on one server.
 async fn one(name: &'static str, program: &Path, load: &Load) -> Result<Outcome, Failure> {
     eprintln!("attack: {name}");
     let group = Group::new(name)?;
@@ -240,7 +244,7 @@ async fn one(name: &'static str, program: &Path, load: &Load) -> Result<Outcome,
         small.clone(),
     ));
     let _ = timeout(LENGTH, attack(address, load)).await;
-    // What is still under way may go on for a moment beside the small requests.
+    // What is still in progress may continue for a moment alongside the small requests.
     sleep(Duration::from_millis(500)).await;
     probing.abort();
     let worst = WORST.swap(0, std::sync::atomic::Ordering::Relaxed);
@@ -261,7 +265,7 @@ async fn one(name: &'static str, program: &Path, load: &Load) -> Result<Outcome,
     Ok(outcome)
 }
 
-/// Microseconds of the slowest small request, one that is not answered yet included.
+/// Microseconds of the slowest small request, including one that is not answered yet.
 static WORST: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
 
 async fn probe(address: SocketAddr, client: Option<tls::Client>, small: Bytes) {

@@ -1,4 +1,4 @@
-//! Requests that cost more than they look.
+//! Requests that cost more than they appear to.
 
 use bytes::Bytes;
 use eds_function::convert::request_to_wire;
@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::Failure;
 
-/// A request for patch-and-transform: the composite's `spec`, what a ConfigMap holds at first, its patches.
+/// Builds a request for patch-and-transform from the composite's `spec`, the initial data of a
+/// ConfigMap, and its patches.
 fn request(spec: &Value, data: &Value, patches: &Value) -> Result<Bytes, Failure> {
     let json = json!({
         "meta": { "tag": "attack" },
@@ -67,7 +68,7 @@ pub(crate) fn many_classes() -> Result<Bytes, Failure> {
     regexps((0..2000).map(|i| format!("^\\p{{L}}+{i}[\\p{{Greek}}\\p{{N}}]$")))
 }
 
-/// Small, and a tenth of a second's work or more.
+/// Returns a small request that takes a tenth of a second or more.
 pub(crate) fn slow() -> Result<Bytes, Failure> {
     let pattern = "(?:.{0,250}x){2}y";
     let patches = json!([{
@@ -80,7 +81,7 @@ pub(crate) fn slow() -> Result<Bytes, Failure> {
     request(&json!({ "text": "x".repeat(30_000) }), &json!({}), &patches)
 }
 
-/// 40,000 instructions, all alive.
+/// Returns a request with 40,000 instructions, all alive.
 pub(crate) fn long_programs() -> Result<Bytes, Failure> {
     regexps((0..8).map(|i| format!("{}{i}", ".{0,1000}".repeat(20))))
 }

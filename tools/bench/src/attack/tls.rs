@@ -1,4 +1,4 @@
-//! Mutual TLS as Crossplane has it: a CA, the function's certificate, a client with its own.
+//! Mutual TLS as in Crossplane: a CA, the function's certificate, and a client with its own.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -22,7 +22,7 @@ use crate::Failure;
 /// A client's side of TLS.
 pub(crate) type Client = Arc<ClientConfig>;
 
-/// The function's certificate directory, and a client that it lets in.
+/// The function's certificate directory, and a client that it accepts.
 pub(crate) struct Certificates {
     directory: tempfile::TempDir,
     client: Client,
@@ -69,7 +69,7 @@ fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier
     Ok(ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?)
 }
 
-/// A connection for requests, encrypted if there is a client's side.
+/// Opens a connection for requests, encrypted if a client's side is given.
 pub(crate) async fn connect(
     address: SocketAddr,
     client: Option<&Client>,
@@ -88,7 +88,7 @@ pub(crate) async fn connect(
     Ok(Grpc::new(endpoint.connect_with_connector(tower::service_fn(connect)).await?))
 }
 
-/// A whole ClientHello; the server's answer, with its signature, is read and thrown away.
+/// Sends a complete ClientHello; the server's answer, with its signature, is read and discarded.
 pub(crate) fn hello(address: SocketAddr) {
     let greet = || -> Result<(), Failure> {
         let mut stream = TcpStream::connect(address)?;

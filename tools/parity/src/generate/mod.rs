@@ -1,5 +1,5 @@
-//! Requests made to be nasty, from a seed: mostly valid ones changed a little, because a request
-//! that is refused at once exercises nothing behind the validation.
+//! Generates nasty requests from a seed: mostly valid ones with small changes, because a request
+//! that is refused immediately exercises nothing after validation.
 //!
 //! A case is a request in protobuf JSON, as [`patch_and_transform::protocol_json`] reads it.
 
@@ -14,14 +14,14 @@ use serde_json::{Map, Value, json};
 /// A seeded source of choices.
 pub(crate) struct Gen {
     rng: StdRng,
-    /// Share of choices that go wrong on purpose.
+    /// The share of choices that go wrong on purpose.
     mischief: f64,
 }
 
 /// The key under which Crossplane keeps the environment in the context.
 const ENVIRONMENT: &str = "apiextensions.crossplane.io/environment";
 
-/// The case with this number. The same seed and number give the same case on every machine.
+/// Returns the case with this number. The same seed and number give the same case on every machine.
 pub(crate) fn case(seed: u64, number: u64) -> Value {
     let rng = StdRng::seed_from_u64(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ number);
     let mut gen_ = Gen { rng, mischief: 0.0 };
@@ -42,7 +42,7 @@ impl Gen {
         self.rng.random_bool(probability)
     }
 
-    /// Whether to go wrong on purpose here.
+    /// Decides whether to go wrong on purpose here.
     pub(crate) fn wrong(&mut self) -> bool {
         let mischief = self.mischief;
         self.chance(mischief)
@@ -66,7 +66,7 @@ impl Gen {
         let mut desired = Map::new();
         let environment = self.chance(0.4).then(|| self.environment());
         let mut sets = Vec::new();
-        // Paths are drawn from something even where there is nothing, so that they are valid.
+        // Paths are always drawn from something, even if there is nothing, so that they are valid.
         let other_base = self.base();
         let other_composed = self.composed(&other_base);
         let other_environment = self.environment();
@@ -185,7 +185,7 @@ impl Gen {
         Value::Object(case)
     }
 
-    /// A composite with every type of field that a patch may meet.
+    /// Generates a composite with every type of field that a patch may encounter.
     fn composite(&mut self) -> Value {
         let name = self.string();
         let mut xr = json!({
@@ -237,7 +237,7 @@ impl Gen {
         xr
     }
 
-    /// A composed resource's base template.
+    /// Generates a composed resource's base template.
     fn base(&mut self) -> Value {
         let mut base = json!({
             "apiVersion": "rds.aws.example.org/v1beta1",
@@ -282,7 +282,7 @@ impl Gen {
         base
     }
 
-    /// What the cluster might have made of a base.
+    /// Generates what the cluster might have made of a base.
     fn composed(&mut self, base: &Value) -> Value {
         let mut composed = base.clone();
         let Some(object) = composed.as_object_mut() else { return json!({}) };
@@ -318,7 +318,7 @@ impl Gen {
         composed
     }
 
-    /// The environment as Crossplane builds it from EnvironmentConfigs.
+    /// Generates the environment as Crossplane builds it from EnvironmentConfigs.
     fn environment(&mut self) -> Value {
         let mut environment = json!({
             "zone": self.string(),
@@ -340,8 +340,8 @@ impl Gen {
             resource.insert("resource".to_owned(), content.clone());
         }
         if self.chance(0.4) {
-            // None is empty: prost leaves an empty value out of its map entry, Go's client does
-            // not, and Go's server takes one that is left out for absent.
+            // None is empty: prost omits an empty value from its map entry, Go's client does not,
+            // and Go's server treats an omitted one as absent.
             let details: Map<String, Value> = ["username", "password", "endpoint"]
                 .into_iter()
                 .take(1 + self.below(3))
@@ -358,7 +358,7 @@ impl Gen {
         Value::Object(resource)
     }
 
-    /// Change one place of a case: mostly the input, sometimes what it works on.
+    /// Changes one place of a case: mostly the input, sometimes what it works on.
     fn mutate(&mut self, case: &mut Value) {
         let root = *self.pick(&[
             "/input",
@@ -371,7 +371,7 @@ impl Gen {
             "/context",
         ]);
         let Some(mut place) = case.pointer_mut(root) else { return };
-        // The root of a struct must stay an object: anything else cannot be sent.
+        // The root of a struct must stay an object: nothing else can be sent.
         let mut depth = 0;
         loop {
             let stop = depth > 0 && self.chance(0.2);
@@ -390,7 +390,7 @@ impl Gen {
             place = match place {
                 Value::Object(object) => {
                     let Some(key) = object.keys().nth(index).cloned() else { return };
-                    // The input's type is what chooses the function, by our own rules.
+                    // By our own rules, the input's type selects the function.
                     if depth == 1 && root == "/input" && matches!(&*key, "apiVersion" | "kind") {
                         return;
                     }

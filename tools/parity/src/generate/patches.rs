@@ -90,7 +90,7 @@ const TARGETS: &[&str] = &[
 ];
 
 impl Gen {
-    /// A path that exists in `source`, or one that does not.
+    /// Returns a path that exists in `source`, or one that does not.
     fn source_path(&mut self, source: &Value) -> String {
         if self.wrong() {
             return match self.below(3) {
@@ -141,7 +141,7 @@ impl Gen {
         (*self.pick(TARGETS)).to_owned()
     }
 
-    /// A patch of a composed template or a patch set.
+    /// Generates a patch of a composed template or a patch set.
     pub(crate) fn patch(&mut self, world: &World<'_>) -> Value {
         if self.chance(0.12) && (world.sets > 0 || self.wrong()) {
             let name = if self.wrong() {
@@ -182,7 +182,7 @@ impl Gen {
         self.patch_of(kind, source, target)
     }
 
-    /// A patch between the composite and the environment.
+    /// Generates a patch between the composite and the environment.
     pub(crate) fn environment_patch(&mut self, world: &World<'_>) -> Value {
         let kind = if self.wrong() {
             *self.pick(&["FromEnvironmentFieldPath", "PatchSet", "X", "ToEnvironmentFieldPath"])

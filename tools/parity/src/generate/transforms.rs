@@ -1,10 +1,10 @@
-//! Transforms, mostly of the type that fits the value they get.
+//! Transforms, mostly of a type that fits the value they get.
 
 use serde_json::{Map, Value, json};
 
 use super::Gen;
 
-/// Without `%p`: it prints an address, which differs from call to call.
+/// Without `%p`, which prints an address that differs between calls.
 const FORMATS: &[&str] = &[
     "%s",
     "%v",
@@ -147,7 +147,7 @@ const BROKEN: &[&str] = &[
 ];
 
 impl Gen {
-    /// A pipe of transforms for a value.
+    /// Generates a pipe of transforms for a value.
     pub(crate) fn transforms(&mut self, value: &Value, count: usize) -> Value {
         let decodes = value.as_str().is_some_and(|it| it.ends_with('=')) && self.chance(0.5);
         let decode = decodes.then(|| {
@@ -294,7 +294,7 @@ impl Gen {
                 regexp.insert("match".to_owned(), json!(self.regexp()));
                 if self.chance(0.5) {
                     regexp.insert("group".to_owned(), json!(*self.pick(&[0, 0, 0, 1, 1, 2])));
-                    // A negative group ends the Go function: it panics. Ours must not.
+                    // A negative group makes the Go function panic. Ours must not.
                     if self.wrong() && self.chance(0.1) {
                         regexp.insert("group".to_owned(), json!(-1));
                     }
@@ -389,7 +389,7 @@ impl Gen {
         (*self.pick(FORMATS)).to_owned()
     }
 
-    /// A format for this many values: mostly one verb each.
+    /// Generates a format for this many values: mostly one verb each.
     pub(crate) fn combine_format(&mut self, count: usize) -> String {
         if self.wrong() || self.chance(0.1) {
             return self.format();

@@ -1,4 +1,4 @@
-//! JSON values that are hard to carry: numbers at the edges, text in many scripts.
+//! JSON values that are hard to transport: numbers at the edges, text in many scripts.
 
 use rand::RngExt;
 use serde_json::{Map, Value, json};
@@ -84,7 +84,7 @@ impl Gen {
         if self.chance(0.3) { json!(self.rng.random_range(-1000..1000)) } else { json!(edge) }
     }
 
-    /// An integer that a Go int64 can hold after it was a double.
+    /// Generates an integer that a Go int64 can hold after having been a double.
     pub(crate) fn setting(&mut self) -> Value {
         let edge: i64 = *self.pick(&[
             0,

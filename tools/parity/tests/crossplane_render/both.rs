@@ -16,14 +16,14 @@ use crate::{documents, platform, read};
 
 const RESOURCE_NAME: &str = "crossplane.io/composition-resource-name";
 
-/// Which Composition, and who answers its first step.
+/// Which Composition to use, and what answers its first step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Variant {
     /// The default Composition: provider-kubernetes Objects.
     Objects,
     /// The overlay that lets Crossplane compose the manifests.
     Direct,
-    /// The default one, where our function stands in for function-patch-and-transform.
+    /// The default one, with our function in place of function-patch-and-transform.
     DropIn,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Both {
 
 impl Both {
     /// Finds the real Crossplane and function, starts both functions, and writes what every case
-    /// needs. An error where an oracle is missing; all else fails the test.
+    /// needs. Returns an error if an oracle is missing; anything else fails the test.
     pub(crate) fn start(objects: &Value, direct: &Value) -> Result<Self, String> {
         let crossplane = tools::find_oracle("crossplane")?;
         let crossplane_cli = tools::find_oracle("crossplane-cli")?;
@@ -72,7 +72,7 @@ impl Both {
         Ok(Self { eds, crossplane, crossplane_cli, folder, _functions, _runtime: runtime })
     }
 
-    /// A case in a folder of its own.
+    /// Creates a case in a directory of its own.
     pub(crate) fn case<'a>(&'a self, name: &str, claim: &'a Path, variant: Variant) -> Case<'a> {
         let folder = self.folder.join(name);
         fs::create_dir(&folder).unwrap();
@@ -93,7 +93,7 @@ impl Both {
     }
 }
 
-/// A Function that is already running, as Crossplane's command is told of it.
+/// Describes an already running function to Crossplane's command.
 fn function(name: &str, address: &str) -> Value {
     json!({
         "apiVersion": "pkg.crossplane.io/v1",
@@ -106,31 +106,31 @@ fn function(name: &str, address: &str) -> Value {
     })
 }
 
-/// JSON documents, which are YAML.
+/// Writes documents as JSON, which is YAML.
 fn write(path: &Path, documents: &[Value]) {
     let text: Vec<String> = documents.iter().map(|d| format!("{d:#}")).collect();
     fs::write(path, text.join("\n---\n")).unwrap();
 }
 
-/// What both gave.
+/// The results of both.
 pub(crate) struct Outcome {
     pub(crate) composite: Value,
 }
 
-/// One claim, one Composition, and what exists already.
+/// One claim, one Composition, and what already exists.
 pub(crate) struct Case<'a> {
     both: &'a Both,
     claim: &'a Path,
     composition: PathBuf,
     functions: PathBuf,
     folder: PathBuf,
-    /// Options of `eds render` and of Crossplane's command that name what exists already.
+    /// Options of `eds render` and of Crossplane's command that name what already exists.
     ours: Vec<String>,
     theirs: Vec<String>,
 }
 
 impl Case<'_> {
-    /// From now on these resources exist.
+    /// Makes these resources exist from now on.
     pub(crate) fn observe(&mut self, observed: &[Value], required: &[Value]) {
         let mut add = |file: &str, documents: &[Value], option: &str, theirs: &str| {
             let path = self.folder.join(file);
@@ -146,7 +146,7 @@ impl Case<'_> {
         }
     }
 
-    /// `eds render` with this output.
+    /// Runs `eds render` with this output.
     pub(crate) fn eds(&self, output: &str) -> Result<Vec<Value>, String> {
         let run = self.eds_output(output);
         if !run.status.success() {
@@ -180,7 +180,7 @@ impl Case<'_> {
             .unwrap()
     }
 
-    /// Both render, and everything is equal.
+    /// Checks that both render, and that everything is equal.
     pub(crate) fn both_render(&self) -> Result<Outcome, String> {
         let composite = self.eds("xr")?.remove(0);
         let objects = self.eds("objects")?;
@@ -205,8 +205,8 @@ impl Case<'_> {
         Ok(Outcome { composite })
     }
 
-    /// Both fail with the same sentence. `eds render` would refuse the claim before the pipeline
-    /// runs; this is about a composite that came another way.
+    /// Checks that both fail with the same sentence. `eds render` would refuse the claim before the
+    /// pipeline runs; this is about a composite that came another way.
     pub(crate) fn both_refuse(&self) -> Result<(), String> {
         let xrd = read(&platform().join("definitions/xeventdrivenservices.yaml")).remove(0);
         let mut claim = read(self.claim).remove(0);
@@ -229,7 +229,7 @@ impl Case<'_> {
     }
 }
 
-/// Composed resources by their names in the pipeline.
+/// Maps composed resources by their names in the pipeline.
 fn by_name(objects: Vec<Value>) -> Result<BTreeMap<String, Value>, String> {
     let mut named = BTreeMap::new();
     for object in objects {
@@ -242,7 +242,7 @@ fn by_name(objects: Vec<Value>) -> Result<BTreeMap<String, Value>, String> {
     Ok(named)
 }
 
-/// The first difference between ours and theirs, with its path.
+/// Finds the first difference between ours and theirs, with its path.
 fn equal(path: &str, ours: &Value, theirs: &Value) -> Result<(), String> {
     match (ours, theirs) {
         (Value::Object(a), Value::Object(b)) => {

@@ -2,9 +2,9 @@
 //! (`crossplane composition render`), the real function-patch-and-transform in step 1 and our
 //! function in step 2, compared object for object.
 //!
-//! Without the real ones there is nothing to compare with, and the test says so and passes, or
-//! fails where `EDS_REQUIRE_ORACLE` is set to 1. `scripts/tools.sh` says where they are looked for.
-//! What a failing case was made of stays in the target directory, under `tmp/crossplane_render`.
+//! Without the real programs there is nothing to compare with; the test says so and passes, or
+//! fails if `EDS_REQUIRE_ORACLE` is set to 1. `scripts/tools.sh` says where they are looked for.
+//! The files of a failing case stay in the target directory, under `tmp/crossplane_render`.
 
 #![cfg(test)]
 
@@ -22,12 +22,12 @@ use serde_json::{Value, json};
 
 use both::{Both, Outcome, Variant};
 
-/// The API's folder.
+/// Returns the API's directory.
 fn platform() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../platform/04-apis").canonicalize().unwrap()
 }
 
-/// The documents of a YAML file as JSON.
+/// Reads the documents of a YAML file as JSON.
 fn documents(text: &str) -> Vec<Value> {
     let stream = yaml::parse(text);
     assert!(stream.problems.is_empty(), "{:?}\n{text}", stream.problems);
@@ -38,7 +38,8 @@ fn read(path: &Path) -> Vec<Value> {
     documents(&fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
 }
 
-/// Examples first, then the trap claims that have golden manifests; then those that are refused.
+/// Returns the examples and the trap claims that have golden manifests; then the claims that are
+/// refused.
 fn claims() -> (Vec<PathBuf>, Vec<PathBuf>) {
     let list = |folder: &str, ending: &str| -> Vec<PathBuf> {
         let mut paths: Vec<PathBuf> = fs::read_dir(platform().join(folder))
@@ -64,7 +65,7 @@ fn composition() -> Value {
     read(&platform().join("compositions/event-driven-service-composition.yaml")).remove(0)
 }
 
-/// What `overlays/direct` makes of the Composition.
+/// Returns what `overlays/direct` makes of the Composition.
 fn direct() -> Value {
     let mut direct = composition();
     direct["metadata"]["name"] = json!("event-driven-service-direct");
@@ -88,7 +89,7 @@ fn the_direct_composition_is_what_the_overlay_makes() {
     assert_eq!(compositions, [&direct()]);
 }
 
-/// To standard error past the capturing of test output: a skipped test must be seen.
+/// Writes to standard error past the capturing of test output: a skipped test must be seen.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
@@ -123,7 +124,7 @@ fn eds_render_gives_what_crossplane_gives() {
         }
     }
 
-    // Two at a time: each case starts processes that wait for each other most of the time.
+    // Two at a time: each case starts processes that mostly wait for each other.
     let next = AtomicUsize::new(0);
     let failures: Vec<String> = std::thread::scope(|threads| {
         let worker = || {
@@ -147,7 +148,7 @@ struct Case<'a> {
     claim: &'a Path,
     variant: Variant,
     scene: Option<&'a observed::Scene>,
-    /// Both have to refuse the claim, with the same sentence.
+    /// Whether both must refuse the claim, with the same sentence.
     refused: bool,
 }
 
@@ -165,7 +166,7 @@ impl Case<'_> {
             return work.both_refuse();
         }
         if let Some(scene) = self.scene {
-            // What is there already is what was composed at first, with a status.
+            // What already exists is what was composed at first, with a status.
             let first = work.eds("objects")?;
             work.observe(&scene.observed(&first), &scene.pods);
         }
@@ -177,7 +178,8 @@ impl Case<'_> {
     }
 }
 
-/// The scene means what its name says: our condition on the composite has the expected reason.
+/// Checks that the scene means what its name says: our condition on the composite has the expected
+/// reason.
 fn check_scene(scene: &observed::Scene, variant: Variant, outcome: &Outcome) -> Result<(), String> {
     let conditions = outcome.composite["status"]["conditions"].as_array();
     let ours = conditions.into_iter().flatten().find(|c| c["type"] == "WorkerAvailable");

@@ -1,18 +1,18 @@
-//! What exists in the cluster already: composed resources in the states of their lives, and pods.
+//! What already exists in the cluster: composed resources at various stages of life, and pods.
 
 use serde_json::{Value, json};
 
 /// A moment in the life of a service.
 pub(crate) struct Scene {
     pub(crate) name: &'static str,
-    /// Reason of our condition, where the resources are Objects and where they are manifests.
+    /// The reason of our condition for Objects; `reason_direct` is that for manifests.
     pub(crate) reason: &'static str,
     pub(crate) reason_direct: &'static str,
-    /// Laid over the Deployment.
+    /// Merged over the Deployment.
     deployment: Value,
-    /// Laid over the ScaledObject.
+    /// Merged over the ScaledObject.
     scaled_object: Value,
-    /// Laid over every Object, and over nothing where there are none.
+    /// Merged over every Object; ignored if there are none.
     object: Value,
     /// Composed resources that do not exist yet, by name.
     absent: &'static [&'static str],
@@ -20,7 +20,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// The resources as Crossplane would observe them, made of those it composed.
+    /// Returns the resources as Crossplane would observe them, made from those it composed.
     pub(crate) fn observed(&self, composed: &[Value]) -> Vec<Value> {
         let mut observed = Vec::new();
         for resource in composed {
@@ -52,7 +52,7 @@ impl Scene {
     }
 }
 
-/// Lays one JSON value over another: objects are joined, anything else is replaced.
+/// Merges one JSON value over another: objects are joined, anything else is replaced.
 fn lay(under: &mut Value, over: &Value) {
     match (under, over) {
         (_, Value::Null) => {}
@@ -65,7 +65,7 @@ fn lay(under: &mut Value, over: &Value) {
     }
 }
 
-/// A Deployment: asked for, existing, updated, available; and its conditions.
+/// Returns a Deployment with these counts (desired, existing, updated, available) and conditions.
 fn deployment(counts: [i64; 4], conditions: &Value) -> Value {
     let [desired, total, updated, available] = counts;
     json!({
@@ -84,7 +84,7 @@ fn scaled_object(status: &str, reason: &str) -> Value {
     ]}})
 }
 
-/// A pod of the service in examples/minimal-claim.yaml, with a container's status.
+/// Returns a pod of the service in examples/minimal-claim.yaml, with a container's status.
 fn pod(name: &str, status: &Value) -> Value {
     let labels = json!({
         "app.kubernetes.io/name": "hello-worker",
@@ -140,7 +140,7 @@ pub(crate) fn scenes() -> Vec<Scene> {
         base(),
         Scene { absent: &["deployment", "scaled-object"], ..scene("half-there", "Creating") },
         Scene {
-            // Objects that the provider has not looked at; as manifests everything is there.
+            // Objects that the provider has not looked at; as manifests, everything exists.
             name: "not-looked-at",
             reason: "Creating",
             object: json!({"status": {"atProvider": {"manifest": 0}}}),
