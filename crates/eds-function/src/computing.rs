@@ -44,8 +44,7 @@ pub struct Computing {
     threads: Arc<Semaphore>,
     /// How many threads there are.
     places: usize,
-    /// What a thread also needs for each slice; if `None`, the first slice is free, and also the
-    /// last.
+    /// What a thread also needs for each slice; if `None`, there is only one slice, and it is free.
     turns: Option<Arc<Semaphore>>,
     waiting: Arc<AtomicUsize>,
 }

@@ -6,8 +6,8 @@
 //! takes three). Here one level is one call, up to [`MAX_DEPTH`] levels.
 //!
 //! Field numbers are those of `google/protobuf/struct.proto`:
-//! `Struct.fields = 1` (map entries: key 1, value 2), `ListValue.values = 1`, and in `Value` null 1,
-//! number 2, string 3, bool 4, struct 5, list 6.
+//! `Struct.fields = 1` (map entries: key 1, value 2), `ListValue.values = 1`, and in `Value` null
+//! 1, number 2, string 3, bool 4, struct 5, list 6.
 
 use std::cell::Cell;
 use std::fmt::Write as _;

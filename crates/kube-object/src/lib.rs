@@ -6,13 +6,13 @@
 //!
 //! ```text
 //! object      fields, lists, conditions
-//! pods        which of a Deployment's pods count, and what they wait for
+//! pods        which of a Deployment's pods count, and what they are waiting for
 //! rollout     how far a Deployment's rollout is
-//! path        where a value stands in an object
+//! path        where a value is in an object
 //! difference  where two manifests differ, leaf by leaf
 //! image       references to images
 //! secrets     what looks like a secret
-//! printable   text from outside, made fit to be printed
+//! printable   text from outside, made safe to print
 //! words       lists as people write them
 //! ```
 

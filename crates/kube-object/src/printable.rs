@@ -29,7 +29,8 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 /// What GitHub's and Azure's runners take for a command anywhere in a line. (`::command::` only
 /// counts at the start of a line, where there is never text from outside.)
 ///
-/// Source: `actions/runner`, `ActionCommand.TryParse`; `microsoft/azure-pipelines-agent`, `Command`.
+/// Source: `actions/runner`, `ActionCommand.TryParse`; `microsoft/azure-pipelines-agent`,
+/// `Command`.
 const COMMANDS: [&str; 2] = ["##[", "##vso["];
 
 /// Returns the character to show instead: usually the same one.

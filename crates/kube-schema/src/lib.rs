@@ -9,8 +9,8 @@
 //! yaml         as kubectl reads it, every value with its line and column
 //! schema       what the API server serves for an XRD or CRD, compiled once
 //! diagnostics  findings with stable codes; text, JSON, SARIF, GitHub annotations
-//! characters   characters that are taken for others, or not seen
-//! placeholder  texts that somebody meant to replace
+//! characters   characters that are mistaken for others, or invisible
+//! placeholder  texts that were meant to be replaced
 //! ```
 
 pub mod characters;

@@ -1,7 +1,7 @@
 //! What Crossplane does between a claim and the manifests it applies, without a cluster.
 //!
 //! ```text
-//! claim -> composite   the composite Crossplane would make of it
+//! claim -> composite   the composite that Crossplane would make from it
 //!       -> pipeline    every step of the Composition, each fed by the one before
 //!       -> applied     names, labels, owner; the composite's references, status, conditions
 //! ```

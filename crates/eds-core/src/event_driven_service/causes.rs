@@ -346,8 +346,8 @@ pub(super) fn exit(code: i64, reason: &str) -> Option<&'static str> {
     })
 }
 
-/// Explains a failed probe of the kubelet (`pkg/probe/http`). `message` is that of its event; it
-/// may lack the path and the port, which is then 8080.
+/// Explains a failed probe of the kubelet (`pkg/probe/http`). `message` is that of its event, from
+/// which the path and the port are read; the port defaults to 8080.
 pub(super) fn probe(message: &str) -> (String, &'static str) {
     let url = message.split('"').nth(1).unwrap_or_default();
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);

@@ -19,7 +19,7 @@ pub(super) const PODS: &str = "pods";
 /// The condition's reason while an object that the claim did not create is in the way.
 pub const NAME_TAKEN: &str = "NameTaken";
 
-/// The service as a whole.
+/// The verdict on the whole service.
 #[derive(Debug)]
 pub(super) struct Diagnosis {
     pub(super) is_ready: bool,

@@ -65,7 +65,7 @@ pub fn compile(pattern: &str) -> Result<Regexp, String> {
 }
 
 impl Regexp {
-    /// Reports what `MatchString(text)` does.
+    /// Reports whether the text contains a match, as `MatchString(text)` does.
     #[must_use]
     pub fn is_match(&self, text: &str) -> bool {
         self.matches(text, &|| true).unwrap_or_default()

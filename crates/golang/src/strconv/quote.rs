@@ -2,8 +2,8 @@
 
 use crate::{raw_bytes, tables};
 
-/// Reports what Go's `strconv.IsPrint` does: true for letters, marks, numbers, punctuation, symbols
-/// and the ASCII space.
+/// Reports whether a character is printable, as Go's `strconv.IsPrint` does: letters, marks,
+/// numbers, punctuation, symbols and the ASCII space are.
 pub fn is_print(c: char) -> bool {
     let c = u32::from(c);
     if c < 0x7f {
@@ -58,8 +58,8 @@ pub fn quote_with(s: &str, quote: char, ascii: bool) -> String {
     out
 }
 
-/// Reports what `CanBackquote(s)` does: true for one line without control characters, back quotes
-/// or byte order marks.
+/// Reports whether a text fits in back quotes, as `CanBackquote(s)` does: one line without control
+/// characters, back quotes or byte order marks.
 pub fn can_backquote(s: &str) -> bool {
     !s.chars()
         .any(|c| matches!(c, '\0'..' ' if c != '\t') || matches!(c, '`' | '\x7f' | '\u{feff}'))

@@ -2,8 +2,9 @@
 //! doctor`, `eds adopt` and `eds diff`.
 //!
 //! ```text
-//! before, after -> lists (which items belong together) -> one Row for each leaf of before, and for each
-//!                  leaf that only after has; defaults and other spellings of the same are no difference
+//! before, after -> lists (which items belong together)
+//!               -> one Row for each leaf of before, and for each leaf that only after has;
+//!                  defaults and equivalent spellings are not differences
 //! ```
 //!
 //! A leaf is a scalar, or a mapping or list without entries. Every leaf of `before` gets exactly

@@ -8,10 +8,10 @@
 //! | `x-kubernetes-preserve-unknown-fields` | `additionalProperties: true` |
 //! | `x-kubernetes-int-or-string` | `type: [integer, string]` |
 //! | `x-kubernetes-embedded-resource` | `apiVersion`, `kind` and `metadata` as properties |
-//! | `nullable` | `null` beside the type |
+//! | `nullable` | `null` in addition to the type |
 //! | `example` | `examples` |
 //! | `x-kubernetes-list-type: set` | `uniqueItems` |
-//! | CEL rules that speak of single values | `not`, `enum`, `anyOf`, `minItems` ([`rules`]) |
+//! | CEL rules about single values | `not`, `enum`, `anyOf`, `minItems` ([`rules`]) |
 //! | other CEL rules, maps by key | a `$comment`; `eds validate` and the API server check them |
 //!
 //! One difference: a null for an optional field, which the API server drops, is refused here,
