@@ -1,4 +1,5 @@
-//! The API that claims are checked against and composed with: built in, or files that the user names.
+//! The API that claims are checked against and composed with: built in, or from files that the user
+//! names.
 //!
 //! ```text
 //! Xrd          one definition: its kinds, and what claims are checked against
@@ -28,7 +29,7 @@ pub(crate) struct Xrd {
 }
 
 impl Xrd {
-    /// The first one of the file that the user names, or the built-in one.
+    /// Loads the first XRD or CRD in the file that the user names, or the built-in one.
     pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
         let source = source(file, "the built-in XRD", embedded::XRD)?;
         let stream = source.parse();
@@ -46,13 +47,13 @@ impl Xrd {
         Ok(Self { name: source.name, value, is_built_in: file.is_none() })
     }
 
-    /// One of the kinds that it defines; of a CRD, its own.
+    /// Returns one of the kinds that it defines; for a CRD, its own.
     pub(crate) fn definition(&self, side: Side) -> Result<Definition> {
         let definition = crd::definition(&self.value, side);
         definition.map_err(|e| anyhow!(e)).with_context(|| self.name.clone())
     }
 
-    /// What claims are checked against. The built-in one comes with the policies that are installed beside it.
+    /// Returns what claims are checked against. The built-in API brings its admission policies.
     pub(crate) fn claims(&self) -> Result<ClaimApi> {
         let api = ClaimApi::from_xrd(&self.value);
         let api = api.map_err(|e| anyhow!(e)).with_context(|| self.name.clone())?;
@@ -61,19 +62,19 @@ impl Xrd {
     }
 }
 
-/// The admission policies that are installed beside the built-in API.
+/// Returns the admission policies installed with the built-in API.
 pub(crate) fn policies() -> Vec<Value> {
     yaml::parse(embedded::CLAIM_NAMES).documents.iter().map(yaml::Node::to_json).collect()
 }
 
-/// A Composition as it stands in its file, or would stand in a cluster, and the file's name.
+/// Reads a Composition as it is in its file, or would be in a cluster, and returns the file's name.
 fn read_composition(file: Option<&Path>) -> Result<(String, Value)> {
     let source = source(file, "the built-in Composition", embedded::COMPOSITION)?;
     let composition = Value::Object(inputs::single(&source)?);
     Ok((source.name, composition))
 }
 
-/// The built-in Composition, as it would stand in the cluster.
+/// Returns the built-in Composition, as it would be in the cluster.
 pub(crate) fn built_in_composition() -> Result<Value> {
     Ok(read_composition(None)?.1)
 }
@@ -85,7 +86,7 @@ fn source(file: Option<&Path>, name: &str, built_in: &str) -> Result<Source> {
     }
 }
 
-/// An API and the Composition for its composites.
+/// An API with the Composition for its composites.
 pub(crate) struct Api {
     /// What claims are checked against.
     pub(crate) claims: ClaimApi,
@@ -94,12 +95,12 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    /// The built-in one.
+    /// Returns the built-in one.
     pub(crate) fn built_in() -> Result<Self> {
         Self::load(None, None)
     }
 
-    /// An XRD and a Composition of the user's, or the built-in ones where none is named.
+    /// Loads the user's XRD and Composition, or the built-in ones if none are named.
     pub(crate) fn load(xrd: Option<&Path>, composition: Option<&Path>) -> Result<Self> {
         let xrd = Xrd::load(xrd)?;
         let composite_kind = xrd.definition(Side::Composite)?.kind;
@@ -117,8 +118,8 @@ impl Api {
         Ok(Self { claims, composite_kind, composition })
     }
 
-    /// What a claim becomes, beside composed resources that exist already, and with further ones that a function may
-    /// ask for.
+    /// Renders what a claim becomes, given existing composed resources, and others that a function
+    /// may ask for.
     pub(crate) fn render(
         &self,
         claim: &Claim,
@@ -129,13 +130,13 @@ impl Api {
         composition::render(&self.composition, &Inputs { composite, observed, required })
     }
 
-    /// The manifests that a claim becomes.
+    /// Returns the manifests that a claim becomes.
     pub(crate) fn manifests(&self, claim: &Claim) -> Result<Vec<Value>, composition::Error> {
         let rendered = self.render(claim, Vec::new(), Vec::new())?;
         Ok(rendered.manifests().cloned().map(Value::Object).collect())
     }
 
-    /// For manifests, of which some name no namespace.
+    /// Returns the platform for manifests, some of which name no namespace.
     pub(crate) fn for_namespace<'a>(&'a self, namespace: &'a str) -> adopt::Platform<'a> {
         let Self { claims: api, composition, composite_kind } = self;
         adopt::Platform { api, composition, composite_kind, namespace }

@@ -6,23 +6,23 @@ use kube_schema::schema::ValidClaim;
 use patch_and_transform::protocol::{Object, normalize};
 use serde_json::{Value, json};
 
-/// A claim with its defaults, which the API server would take, or has taken. Manifests are made of nothing else: what a
-/// function answers to a claim that no API server takes says nothing.
+/// A claim with its defaults, which the API server would accept, or has accepted. Manifests are
+/// made from nothing else: a function's answer to a claim that no API server accepts means nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct Claim(Value);
 
 impl Claim {
-    /// One that was found valid.
+    /// Wraps a claim that was found valid.
     pub(crate) fn valid(claim: ValidClaim<'_>) -> Self {
         Self(Value::Object(claim.object().clone()))
     }
 
-    /// One that the API server keeps.
+    /// Wraps a claim that the API server keeps.
     pub(crate) fn live(claim: &LiveClaim) -> Self {
         Self(claim.value().clone())
     }
 
-    /// The same claim in another namespace.
+    /// Moves the claim to another namespace.
     pub(crate) fn in_namespace(mut self, namespace: &str) -> Self {
         if let Some(metadata) = self.0.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.insert("namespace".to_owned(), json!(namespace));
@@ -30,7 +30,7 @@ impl Claim {
         self
     }
 
-    /// The same claim, in this namespace where it names none.
+    /// Moves the claim to this namespace if it names none.
     pub(crate) fn or_in_namespace(self, namespace: &str) -> Self {
         if self.0.at("/metadata/namespace").is_some() {
             return self;
@@ -38,17 +38,17 @@ impl Claim {
         self.in_namespace(namespace)
     }
 
-    /// The object.
+    /// Returns the object.
     pub(crate) const fn value(&self) -> &Value {
         &self.0
     }
 
-    /// A string of the claim; empty where there is none.
+    /// Returns a string of the claim; empty if there is none.
     pub(crate) fn text(&self, pointer: &str) -> &str {
         self.0.text(pointer)
     }
 
-    /// With numbers as a function's request carries them.
+    /// Returns it with numbers as in a function's request.
     pub(crate) fn as_on_the_wire(&self) -> Object {
         let mut claim = self.0.as_object().cloned().unwrap_or_default();
         claim.values_mut().for_each(normalize);

@@ -1,4 +1,4 @@
-//! What the commands that talk to a cluster have in common.
+//! What the commands that talk to a cluster share.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use eds_verify::Report;
 
 use crate::{Outcome, output};
 
-/// Which cluster, and how to say what was found.
+/// Which cluster, and how to print what was found.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ClusterArgs {
     /// Context of the kubeconfig, instead of the current one. KUBECONFIG names the file.
@@ -27,14 +27,14 @@ pub(crate) struct ClusterArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// A line a check, for a person.
+    /// One line per check, for a person.
     Text,
     /// One JSON document.
     Json,
 }
 
-/// Connects to the cluster of a context, and runs `work` to its end. The runtime lives only here: the other commands
-/// start without one.
+/// Connects to the cluster of a context, and runs `work` to completion. The runtime exists only
+/// here: other commands start without one.
 pub(crate) fn connected<T>(
     context: Option<&str>,
     work: impl AsyncFnOnce(Cluster) -> Result<T>,
@@ -45,12 +45,12 @@ pub(crate) fn connected<T>(
 }
 
 impl ClusterArgs {
-    /// The limit of each wait.
+    /// Returns the limit of each wait.
     pub(crate) fn limit(&self) -> Duration {
         Duration::from_secs(self.timeout)
     }
 
-    /// Connects, and runs `work` to its end.
+    /// Connects, and runs `work` to completion.
     pub(crate) fn with_cluster<T>(
         &self,
         work: impl AsyncFnOnce(Cluster) -> Result<T>,
@@ -58,7 +58,7 @@ impl ClusterArgs {
         connected(self.context.as_deref(), work)
     }
 
-    /// Runs `body` in a namespace of its own, prints its report, and says with which status to end.
+    /// Runs `body` in a namespace of its own, prints its report, and returns the exit status.
     /// `what` becomes part of the namespace's name.
     pub(crate) fn in_namespace(
         &self,
@@ -72,7 +72,7 @@ impl ClusterArgs {
         self.print(&report)
     }
 
-    /// Prints a report, and says with which status to end.
+    /// Prints a report, and returns the exit status.
     pub(crate) fn print(&self, report: &Report) -> Result<Outcome> {
         let mut out = std::io::stdout().lock();
         match self.output {
@@ -90,14 +90,14 @@ impl ClusterArgs {
     }
 }
 
-/// How a command that makes things in a cluster does it.
+/// How a command creates things in a cluster.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct RunArgs {
-    /// Leave the namespace and what was made in it there.
+    /// Keep the namespace and what was created in it.
     #[arg(long)]
     pub(crate) keep: bool,
-    /// Directory for objects, events and logs when the run fails; by default one of the
-    /// namespace's name in the temporary directory.
+    /// Directory for objects, events and logs if the run fails; by default one with the namespace's
+    /// name in the temporary directory.
     #[arg(long, value_name = "DIR")]
     evidence: Option<PathBuf>,
 }

@@ -1,9 +1,9 @@
-//! Claims as they are beside claims as they were.
+//! Compares claims as they are with claims as they were.
 //!
-//! A claim is the same one by its namespace and name, wherever it stands. So what is left over in
-//! each file is kept until all files are read: a claim that moved to another file is no other claim. Of
-//! what is still left over, a claim that is gone and a new one are the same under another name where they
-//! have something in common that says so: see [`FEATURES`].
+//! A claim is the same one by its namespace and name, wherever it is. So what is left over in each
+//! file is kept until all files are read: a claim that moved to another file is not another claim.
+//! Of what is still left over, a missing claim and a new one are the same under another name if
+//! they have something telling in common: see [`FEATURES`].
 
 use kube_object::object::Fields;
 use std::collections::HashMap;
@@ -17,20 +17,20 @@ use serde_json::Value;
 
 pub(crate) type Key = (Option<Value>, Option<Value>);
 
-/// What a file's comparison left over.
+/// The leftovers of a file's comparison.
 #[derive(Default)]
 pub(crate) struct Rest {
     pub(crate) file: String,
     pub(crate) source: String,
-    /// Whether those who apply a folder of YAML files, or a kustomization beside it, read the file.
+    /// Whether the file is read when its folder, or a kustomization beside it, is applied.
     pub(crate) applied: bool,
-    /// What became of the file, where it is there no more.
+    /// What became of the file, if it no longer exists.
     pub(crate) end: Option<End>,
     old: Vec<Value>,
     fresh: Vec<(Value, Node)>,
 }
 
-/// A claim that stands in another file.
+/// A claim that moved to another file.
 pub(crate) struct Move {
     claim: Value,
     pub(crate) from: String,
@@ -42,7 +42,7 @@ impl Move {
         format!("claim {} moved from {} to {}", full_name(&self.claim), self.from, self.to)
     }
 
-    /// Namespace and name, empty where it has none.
+    /// Returns namespace and name, empty if it has none.
     pub(crate) fn names(&self) -> (String, String) {
         names(&self.claim)
     }
@@ -52,7 +52,7 @@ impl Move {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Deleted,
-    /// A link or a submodule stands in its place, or in that of a folder above it.
+    /// A link or a submodule has taken its place, or that of a folder above it.
     Replaced,
 }
 
@@ -87,8 +87,8 @@ pub(crate) fn file(before: Option<CheckedFile>, now: &CheckedFile) -> (Vec<Findi
     (findings, rest)
 }
 
-/// What the leftovers of all files come to, and which claims moved, for a person. `elsewhere` says where claims
-/// stand that are not checked; asked only where one is gone.
+/// Reports what the leftovers of all files amount to, and which claims moved. `elsewhere` finds
+/// claims outside the checked files; it is called only if a claim is missing.
 pub(crate) fn finish(
     mut files: Vec<Rest>,
     elsewhere: impl FnOnce() -> HashMap<Key, String>,
@@ -120,7 +120,7 @@ pub(crate) fn finish(
         moved.push(Move { claim: before.clone(), from: file(*from), to: file(to) });
         false
     });
-    // The same claim where nobody looks.
+    // The same claim in a place that is not read.
     let hidden_at = if old.is_empty() { HashMap::new() } else { elsewhere() };
     old.retain(|(from, before)| {
         let Some(to) = hidden_at.get(&key(before)) else { return true };
@@ -181,7 +181,8 @@ fn extend(found: &mut [Vec<Finding>], i: usize, findings: impl IntoIterator<Item
     }
 }
 
-/// What a claim under another name still has, strongest first. Two that share none of it are two services.
+/// What a renamed claim still has, most telling first. Two claims that share none of it are two
+/// services.
 const FEATURES: [fn(&Value) -> Option<Value>; 4] = [
     |claim| claim.at("/metadata/name").cloned(),
     |claim| {
@@ -198,13 +199,13 @@ const FEATURES: [fn(&Value) -> Option<Value>; 4] = [
     |claim| claim.at("/spec/nats/stream").cloned(),
 ];
 
-/// New claims that no claim before is found for yet.
+/// New claims not yet matched with an earlier one.
 #[derive(Default)]
 struct Fresh {
     claims: Vec<Option<(usize, Value, Node)>>,
 }
 
-/// Where they stand, by what is looked for: the first last.
+/// Where they are, by what is looked up: the first comes last.
 type Places<K> = HashMap<K, Vec<usize>>;
 
 impl Fresh {
@@ -235,8 +236,8 @@ fn gone(claim: &Value, how: &str) -> Finding {
     Finding::new(&eds_claims::rules::transitions::REMOVED, message).help(help)
 }
 
-/// A claim that is gone, though its text stands somewhere still, or what stands in its place is not read. Who
-/// means to delete a service can do so plainly.
+/// Reports a claim that is gone, though its text still exists somewhere, or what replaced it is not
+/// read. Anyone who means to delete a service can do so plainly.
 fn hidden(claim: &Value, how: &str) -> Finding {
     let mut finding = gone(claim, how);
     finding.severity = Severity::Error;

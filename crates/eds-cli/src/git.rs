@@ -1,24 +1,24 @@
-//! Files as they were at a git revision.
+//! Reads files as they were at a git revision.
 //!
-//! The tree that is checked may be a stranger's: a pull request's. Nothing in it may make git run
-//! anything, so git is asked little, and told everything:
+//! The checked tree may be a stranger's: a pull request's. Nothing in it may make git run anything,
+//! so git is asked little, and told everything:
 //!
-//! - The repository is the one that the working directory, or the file that was named, stands in, found here by its
-//!   `.git`. Git itself discovers nothing: it would take any folder with `HEAD`, `objects` and `refs` for a bare
-//!   repository, and obey the `config` beside them.
+//! - The repository is the one around the working directory, or the file that was named, found here
+//!   by its `.git`. Git itself discovers nothing: it would take any folder with `HEAD`, `objects`
+//!   and `refs` for a bare repository, and obey the `config` beside them.
 //! - No path of the tree reaches git. The revision's files are listed once, and read by object id.
-//! - Only `rev-parse`, `merge-base`, `ls-tree` and `cat-file` run, and `ls-files` for what the index alone knows:
-//!   which files a sparse checkout leaves out. None of them knows attributes, filters or hooks. What they could
-//!   still run is a promisor remote, to fetch what a partial clone lacks:
+//! - Only `rev-parse`, `merge-base`, `ls-tree` and `cat-file` run, and `ls-files` for what only the
+//!   index knows: which files a sparse checkout leaves out. None of them knows attributes, filters
+//!   or hooks. What they could still run is a promisor remote, to fetch what a partial clone lacks:
 //!   `GIT_ALLOW_PROTOCOL` forbids every transport, and unlike `protocol.allow` no configuration
 //!   overrides it.
-//! - Neither the environment's `GIT_` variables nor the system's or the user's configuration counts, nor
-//!   do replaced objects (`refs/replace`).
-//! - The program itself is found here: on the absolute folders of `PATH` that lie outside of the tree, so
-//!   that neither `.` nor `node_modules/.bin` can bring one; and it starts within `.git`.
+//! - The environment's `GIT_` variables, the system's and the user's configuration, and replaced
+//!   objects (`refs/replace`) are all ignored.
+//! - The program itself is found here: in the absolute folders of `PATH` outside the tree, so that
+//!   neither `.` nor `node_modules/.bin` can bring one; and it starts within `.git`.
 //!
-//! A library (`gix`) would run nothing by construction. Reading a few files does not justify what it
-//! costs: 60 more crates, a minute and a half of compiling, and no partial clones.
+//! A library (`gix`) would run nothing by construction. Reading a few files does not justify its
+//! cost: 60 more crates, a minute and a half of compiling, and no partial clones.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -31,7 +31,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::inputs::{MAX_BYTES, MAX_LARGE};
 
-/// Longest answer that is read from git: the names of about a million files.
+/// The longest answer read from git: the names of about a million files.
 const MAX_ANSWER: u64 = 256 << 20;
 
 /// What a file was at a revision.
@@ -41,30 +41,30 @@ pub(crate) enum Was {
     Text(String),
     /// Nothing: there was no such file, or a link or folder in its place.
     Missing,
-    /// A file that is no text, or too large to be read.
+    /// A file that is not text, or too large to be read.
     Unreadable,
-    /// The file does not stand in the repository.
+    /// The file is not in the repository.
     Outside,
 }
 
-/// Whether the repository that a folder stands in has a revision of this name.
+/// Returns whether the repository around a folder has a revision of this name.
 pub(crate) fn is_revision(reference: &str, folder: &Path) -> bool {
     Git::discover(folder).and_then(|git| git.commit(reference)).is_ok()
 }
 
 /// The files of a revision.
 pub(crate) struct Before {
-    /// Where the repository's files stand.
+    /// Where the repository's files are.
     root: PathBuf,
     here: PathBuf,
-    /// Which revision, for a person.
+    /// The revision, for a person.
     pub(crate) name: String,
     files: Files,
-    /// Whether what HEAD has counts, and not what the work tree has.
+    /// Whether HEAD's content counts, not the work tree's.
     fork: bool,
-    /// Those of HEAD, where it counts.
+    /// HEAD's files, if it counts.
     head: Files,
-    /// Those that were not checked out, as the index has them: not there, and not deleted.
+    /// Files that were not checked out, from the index: absent, but not deleted.
     sparse: Files,
     blobs: Mutex<Blobs>,
 }
@@ -89,12 +89,12 @@ pub(crate) enum Kind {
 }
 
 impl Before {
-    /// Looks a revision up in the repository of the working directory; or where HEAD left it.
+    /// Looks up a revision in the working directory's repository, or where HEAD left it.
     pub(crate) fn open(reference: &str, fork: bool) -> Result<Self> {
         Self::open_at(reference, fork, Path::new("."))
     }
 
-    /// The same in the repository that a folder stands in.
+    /// Does the same in the repository around a folder.
     pub(crate) fn open_at(reference: &str, fork: bool, folder: &Path) -> Result<Self> {
         let git = Git::discover(folder)?;
         let commit = git.commit(reference)?;
@@ -120,7 +120,7 @@ impl Before {
         Ok(Self { here: git.here, root: git.root, name, fork, files, head, sparse, blobs })
     }
 
-    /// What a file was.
+    /// Returns what a file was.
     pub(crate) fn read(&self, path: &Path) -> Result<Was> {
         let Some(inside) = self.inside(path) else { return Ok(Was::Outside) };
         let Some(file) = self.files.get(&inside).filter(|file| file.kind == Kind::File) else {
@@ -133,24 +133,24 @@ impl Before {
         Ok(text.and_then(|b| String::from_utf8(b).ok()).map_or(Was::Unreadable, Was::Text))
     }
 
-    /// The bytes of an object; one more than `limit` where they are too many.
+    /// Returns the bytes of an object; one more than `limit` if there are too many.
     pub(crate) fn object(&self, id: &str, limit: u64) -> Result<Vec<u8>> {
         self.blobs.lock().map_err(|_| anyhow!("a worker failed"))?.read(id, limit)
     }
 
-    /// HEAD's text of a file, by its path as a person names it here.
+    /// Returns HEAD's text of a file, by its path as a person names it here.
     pub(crate) fn at_head(&self, path: &Path) -> Option<String> {
         let entry = self.head.get(&self.inside(path)?).filter(|entry| entry.kind == Kind::File)?;
         String::from_utf8(self.object(&entry.id, MAX_BYTES).ok()?).ok()
     }
 
-    /// The text of a file, by its path below the root, as it was.
+    /// Returns the text of a file as it was, by its path below the root.
     pub(crate) fn was(&self, path: &Path) -> Option<String> {
         self.text(self.files.get(path)?)
     }
 
-    /// The text of a file, by its path below the root, as it is: HEAD's where HEAD counts and changed it, else the
-    /// work tree's.
+    /// Returns the text of a file as it is, by its path below the root: HEAD's if HEAD counts and
+    /// changed it, else the work tree's.
     pub(crate) fn is(&self, path: &Path) -> Option<String> {
         let head = self.head.get(path);
         if head.is_some_and(|entry| self.files.get(path) != Some(entry))
@@ -170,13 +170,13 @@ impl Before {
         String::from_utf8(bytes).ok().filter(|text| text.len() as u64 <= MAX_BYTES)
     }
 
-    /// The names of all files that the revision had, or that there may be now.
+    /// Returns the names of all files that the revision had, or that may exist now.
     pub(crate) fn names(&self, now: bool) -> impl Iterator<Item = &PathBuf> {
         let now = [&self.head, &self.sparse].into_iter().filter(move |_| now);
         self.files.keys().chain(now.flat_map(HashMap::keys))
     }
 
-    /// What HEAD has and the revision has not, or another; by its path below the root.
+    /// Returns what HEAD has and the revision lacks or has differently, by its path below the root.
     pub(crate) fn committed(&self) -> Vec<(PathBuf, Entry)> {
         let new = self.head.iter().filter(|(path, entry)| self.files.get(*path) != Some(*entry));
         let mut new: Vec<_> = new.map(|(path, entry)| (path.clone(), entry.clone())).collect();
@@ -184,8 +184,8 @@ impl Before {
         new
     }
 
-    /// The files of the revision that HEAD has not, or that it has and the work tree has not; by their
-    /// paths below the root. What HEAD has changed is there, whatever the work tree lacks.
+    /// Returns the revision's files that HEAD lacks, or that HEAD has and the work tree lacks, by
+    /// their paths below the root. What HEAD has changed exists, whatever the work tree lacks.
     pub(crate) fn removed(&self) -> Vec<PathBuf> {
         let files = self.files.iter().filter(|(_, entry)| entry.kind == Kind::File);
         let removed = files.filter(|(path, entry)| match self.head.get(*path) {
@@ -198,19 +198,19 @@ impl Before {
         removed
     }
 
-    /// Whether the work tree has a regular file there.
+    /// Returns whether the work tree has a regular file there.
     pub(crate) fn is_file(&self, path: &Path) -> bool {
         let full = self.root.join(path);
         full.symlink_metadata().is_ok_and(|m| m.is_file()) && self.stands_in(&full)
     }
 
-    /// Whether the work tree's file is another than the revision has, but for line breaks.
+    /// Returns whether the work tree's file differs from the revision's, except for line breaks.
     pub(crate) fn differs(&self, path: &Path) -> Result<bool> {
         let entry = self.files.get(path).filter(|entry| entry.kind == Kind::File);
         entry.map_or(Ok(true), |entry| self.differs_from(path, &entry.id))
     }
 
-    /// Whether the work tree's file is another than an object, but for line breaks.
+    /// Returns whether the work tree's file differs from an object, except for line breaks.
     pub(crate) fn differs_from(&self, path: &Path, id: &str) -> Result<bool> {
         let full = self.root.join(path);
         let file = std::fs::File::open(&full);
@@ -225,7 +225,7 @@ impl Before {
         Ok(was != now)
     }
 
-    /// Files that the work tree lacks because they were not checked out, and their ids.
+    /// Returns the files that were not checked out into the work tree, and their ids.
     pub(crate) fn sparse(&self) -> Vec<(PathBuf, String)> {
         let files = self.sparse.iter().filter(|(path, entry)| {
             entry.kind == Kind::File && self.root.join(path).symlink_metadata().is_err()
@@ -235,7 +235,7 @@ impl Before {
         files
     }
 
-    /// The links and submodules of the revision that HEAD has nothing in place of.
+    /// Returns the revision's links and submodules that HEAD has replaced with nothing.
     pub(crate) fn unlinked(&self) -> Vec<(PathBuf, Entry)> {
         let old = self
             .files
@@ -246,7 +246,7 @@ impl Before {
         old
     }
 
-    /// Whether a link or a submodule stands where a file stood, or in place of a folder above it: in HEAD where
+    /// Returns whether a link or a submodule has replaced a file, or a folder above it: in HEAD if
     /// that counts, else in the work tree.
     pub(crate) fn is_replaced(&self, path: &Path) -> bool {
         let Some(inside) = self.inside(path) else { return false };
@@ -256,8 +256,8 @@ impl Before {
         })
     }
 
-    /// What a link of a commit leads to within it: the files, each with its id. Nothing where it leads out, to
-    /// nothing, over another link, or to more than a person would look through.
+    /// Returns the ids of the files that a commit's link leads to within it; nothing if it leads
+    /// out, to nothing, over another link, or to more than a person would look through.
     pub(crate) fn behind(&self, link: &Path, target: &str, of_head: bool) -> Option<Vec<String>> {
         const MOST: usize = 1000;
         let files = if of_head { &self.head } else { &self.files };
@@ -280,7 +280,7 @@ impl Before {
             .then(|| below.into_iter().map(|entry| entry.id.clone()).collect())
     }
 
-    /// The files of the revision that are no files any more.
+    /// Returns the revision's files that are no longer files.
     pub(crate) fn gone(&self) -> Vec<PathBuf> {
         let files = self.files.iter().filter(|(_, entry)| entry.kind == Kind::File);
         let files = files.filter(|(path, _)| !self.sparse.contains_key(*path));
@@ -292,7 +292,7 @@ impl Before {
         gone
     }
 
-    /// A path below the root as a person names it here.
+    /// Returns a path below the root as a person names it here.
     pub(crate) fn shown(&self, path: &Path) -> PathBuf {
         let full = self.root.join(path);
         match full.strip_prefix(&self.here) {
@@ -308,21 +308,21 @@ impl Before {
         }
     }
 
-    /// Where the repository's files stand.
+    /// Returns where the repository's files are.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Whether no folder on the way to a file is a link, which may lead anywhere.
+    /// Returns whether no folder on the way to a file is a link, which may lead anywhere.
     pub(crate) fn stands_in(&self, path: &Path) -> bool {
         let full = self.here.join(path);
         let folder = full.parent().map(Path::to_owned).unwrap_or_default();
         folder.canonicalize().is_ok_and(|real| real == folder)
     }
 
-    /// A path below the root. Links on the way are followed; the file itself need not be there.
+    /// Returns a path below the root. Follows links on the way; the file itself need not exist.
     pub(crate) fn inside(&self, path: &Path) -> Option<PathBuf> {
-        // Where its folder has become a link, the file is still meant that stood there.
+        // If its folder has become a link, the file that used to be there is meant.
         let mut written = self.here.clone();
         for part in path.components() {
             match part {
@@ -345,7 +345,7 @@ impl Before {
     }
 }
 
-/// `mode type id<TAB>path`.
+/// Parses `mode type id<TAB>path`.
 fn entry(line: &[u8]) -> Option<(PathBuf, Entry)> {
     let tab = line.iter().position(|byte| *byte == b'\t')?;
     let (head, path) = line.split_at_checked(tab)?;
@@ -360,7 +360,7 @@ fn entry(line: &[u8]) -> Option<(PathBuf, Entry)> {
     Some((path_of(path.get(1..)?), entry))
 }
 
-/// `mode id stage<TAB>path`.
+/// Parses `mode id stage<TAB>path`.
 fn indexed(line: &[u8]) -> Option<(PathBuf, Entry)> {
     let tab = line.iter().position(|byte| *byte == b'\t')?;
     let (head, path) = line.split_at_checked(tab)?;
@@ -385,7 +385,7 @@ fn path_of(bytes: &[u8]) -> PathBuf {
     PathBuf::from(OsString::from(String::from_utf8_lossy(bytes).into_owned()))
 }
 
-/// A repository, and git told to run nothing else.
+/// A repository, and a git that is told to run nothing else.
 struct Git {
     here: PathBuf,
     root: PathBuf,
@@ -441,14 +441,14 @@ impl Git {
             git.args(["-c", setting]);
         }
         git.arg("--no-pager").arg("--git-dir").arg(&self.directory).args(args);
-        // Nothing of the tree lies here; of a work tree or a submodule, `.git` is a file.
+        // Nothing of the tree is here; in a work tree or a submodule, `.git` is a file.
         let apart = if self.directory.is_dir() { self.directory.as_path() } else { Path::new("/") };
         git.current_dir(apart);
         git.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         git
     }
 
-    /// What git answers; an error where it fails.
+    /// Returns git's answer, or an error if it fails.
     fn answer(&self, args: &[&str]) -> Result<Vec<u8>> {
         let what = args.first().copied().unwrap_or_default();
         let mut child = start(&mut self.command(args))?;
@@ -467,13 +467,14 @@ impl Git {
         }
     }
 
-    /// All files of a commit.
+    /// Returns all files of a commit.
     fn files(&self, commit: &str) -> Result<Files> {
         let listing = self.answer(&["ls-tree", "-r", "-z", "--full-tree", commit])?;
         Ok(listing.split(|byte| *byte == 0).filter_map(entry).collect())
     }
 
-    /// What the index has and the checkout was told to leave out. Without an index, nothing was checked out.
+    /// Returns what is in the index but not to be checked out. Without an index, nothing was
+    /// checked out.
     fn sparse(&self) -> Result<Files> {
         let listing = self.answer(&["ls-files", "-t", "--stage", "-z"])?;
         if listing.is_empty() {
@@ -483,7 +484,7 @@ impl Git {
         Ok(lines.filter_map(|line| indexed(line.strip_prefix(b"S ")?)).collect())
     }
 
-    /// The id of the commit that a name stands for.
+    /// Returns the id of the commit that a name stands for.
     fn commit(&self, reference: &str) -> Result<String> {
         let find = |name: &str| -> Option<String> {
             let commit = format!("{name}^{{commit}}");
@@ -496,7 +497,7 @@ impl Git {
         {
             return Ok(id);
         }
-        // Fails too where git itself cannot run, with that reason.
+        // Also fails if git itself cannot run, with that reason.
         let shallow = self.answer(&["rev-parse", "--is-shallow-repository"])?;
         let remote = format!("origin/{reference}");
         let fix = if find("HEAD").is_none() {
@@ -513,7 +514,7 @@ impl Git {
     }
 }
 
-/// Git as `PATH` has it, but none that the tree brings.
+/// Finds git on `PATH`, but none that the tree brings.
 fn program(root: &Path) -> Result<PathBuf> {
     let name = if cfg!(windows) { "git.exe" } else { "git" };
     let folders = std::env::var_os("PATH").unwrap_or_default();
@@ -562,7 +563,7 @@ impl Blobs {
         Ok(Self { child, ask, answers })
     }
 
-    /// An object's bytes; one more than `limit` where they are too many.
+    /// Returns an object's bytes; one more than `limit` if there are too many.
     fn read(&mut self, id: &str, limit: u64) -> Result<Vec<u8>> {
         let ask = self.ask.as_mut().context("git has no input")?;
         writeln!(ask, "{id}").and_then(|()| ask.flush()).context("git ended")?;

@@ -1,4 +1,4 @@
-//! The one claim that a command is given.
+//! The one claim given to a command.
 
 use std::path::Path;
 
@@ -14,14 +14,14 @@ use crate::{embedded, output};
 
 /// A valid claim.
 pub(crate) struct Given {
-    /// As it was written.
+    /// As written.
     pub(crate) written: Value,
     /// With its defaults.
     pub(crate) claim: Claim,
 }
 
 impl Given {
-    /// Reads the one claim of a file. Findings of an invalid one are printed.
+    /// Reads the one claim of a file. If it is invalid, prints its findings.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         Self::parse(Source::read(path)?)
     }
@@ -44,13 +44,13 @@ impl Given {
         Ok(Self { written: node.to_json(), claim: Claim::valid(claim) })
     }
 
-    /// The minimal example, for a command that is given none.
+    /// Returns the minimal example, for a command that is given none.
     pub(crate) fn minimal() -> Result<Self> {
         let text = embedded::MINIMAL_CLAIM.to_owned();
         Self::parse(Source { name: "the built-in minimal claim".to_owned(), text })
     }
 
-    /// The same claim in another namespace.
+    /// Moves the claim to another namespace.
     pub(crate) fn in_namespace(mut self, namespace: &str) -> Self {
         if let Some(metadata) = self.written.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.insert("namespace".to_owned(), json!(namespace));
@@ -58,7 +58,7 @@ impl Given {
         Self { claim: self.claim.in_namespace(namespace), ..self }
     }
 
-    /// A string of the claim.
+    /// Returns a string of the claim.
     pub(crate) fn text(&self, pointer: &str) -> &str {
         self.claim.text(pointer)
     }

@@ -1,4 +1,4 @@
-//! Reading what the user names: files, or standard input as `-`.
+//! Reads what the user names: files, or standard input as `-`.
 
 use std::fs::{File, Metadata};
 use std::io::Read;
@@ -19,20 +19,20 @@ pub(crate) struct Source {
     pub(crate) text: String,
 }
 
-/// A file that is there, but too large or no text: a finding about what was given.
+/// A file that exists, but is too large or not text: a finding about the input.
 pub(crate) struct Unreadable {
     pub(crate) name: String,
-    /// As much of it as was read, for what it is likely to be.
+    /// The part that was read, to tell what the file probably is.
     pub(crate) text: String,
     pub(crate) finding: Box<Finding>,
-    /// Whether it is nothing but JSON of something else than Kubernetes objects.
+    /// Whether it is just JSON other than Kubernetes objects.
     pub(crate) is_other_json: bool,
 }
 
-/// Larger files are not read: no claim is, and reading one costs a hundred times its size.
+/// Larger files are not read: no claim is that large, and reading takes a hundred times the size.
 pub(crate) const MAX_BYTES: u64 = 4 << 20;
 
-/// Files up to this size are looked through for what they cannot hold: see [`claims::is_other_json`].
+/// Files up to this size are searched for what they cannot hold: see [`claims::is_other_json`].
 pub(crate) const MAX_LARGE: u64 = 64 << 20;
 
 impl Source {
@@ -45,8 +45,8 @@ impl Source {
         })
     }
 
-    /// The same, where a file that is no text is a finding. An error where it could not be read
-    /// at all.
+    /// Does the same, but returns a finding for a file that is not text. Returns an error if it
+    /// could not be read at all.
     pub(crate) fn try_read(path: &Path) -> Result<std::result::Result<Self, Unreadable>> {
         let is_stdin = path == Path::new("-");
         let name = if is_stdin { "<stdin>".to_owned() } else { path.display().to_string() };
@@ -58,7 +58,7 @@ impl Source {
             if let Some(what) = metadata.as_ref().and_then(|found| never_ends(path, found)) {
                 bail!("{name} is {what}: name a file, or write - for standard input");
             }
-            // One more, by which its end is noticed.
+            // One more, which shows where it ends.
             let length = metadata.map_or(0, |found| found.len().min(MAX_BYTES)) + 1;
             bytes.reserve(usize::try_from(length).unwrap_or_default());
             File::open(path).and_then(|file| {
@@ -75,7 +75,7 @@ impl Source {
         Ok(Self::of(name, bytes))
     }
 
-    /// A text that was read elsewhere, of no more than [`MAX_LARGE`] bytes.
+    /// Wraps a text that was read elsewhere, of no more than [`MAX_LARGE`] bytes.
     pub(crate) fn of(name: String, mut bytes: Vec<u8>) -> std::result::Result<Self, Unreadable> {
         if bytes.len() as u64 > MAX_BYTES {
             let message = format!("is larger than {} MiB and was not read", MAX_BYTES >> 20);
@@ -100,7 +100,7 @@ impl Source {
         yaml::parse(&self.text)
     }
 
-    /// Parses the text as YAML that must be without problems, as objects. `List` kinds are taken apart.
+    /// Parses the text as YAML without problems, as objects. Splits `List` kinds into their items.
     pub(crate) fn objects(&self) -> Result<Vec<Object>> {
         let stream = self.parse();
         if let Some(problem) = stream.problems.first() {
@@ -126,7 +126,7 @@ impl Source {
     }
 }
 
-/// What a path names that may keep its reader waiting for ever. What the shell opened for us
+/// Names what is at a path if it may keep its reader waiting forever. What the shell opened for us
 /// (`<(command)`) has a writer.
 #[cfg(unix)]
 fn never_ends(path: &Path, found: &Metadata) -> Option<&'static str> {
@@ -166,7 +166,7 @@ fn no_text(error: &FromUtf8Error) -> Finding {
         .help(hint)
 }
 
-/// Reads the one object a file must hold.
+/// Reads the one object that a file must hold.
 pub(crate) fn single(source: &Source) -> Result<Object> {
     let mut objects = source.objects()?;
     match (objects.pop(), objects.is_empty()) {
@@ -176,7 +176,7 @@ pub(crate) fn single(source: &Source) -> Result<Object> {
     }
 }
 
-/// Reads all objects of files and of the YAML files in directories, with numbers as the wire carries them.
+/// Reads all objects in files and in the YAML files of directories, with numbers as on the wire.
 pub(crate) fn many(paths: &[std::path::PathBuf]) -> Result<Vec<Object>> {
     let mut objects = Vec::new();
     for path in paths {

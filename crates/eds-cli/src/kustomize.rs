@@ -1,4 +1,4 @@
-//! What a kustomization says of the files beside it.
+//! What a kustomization says about the files beside it.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::git::Before;
 
-/// What changed kustomizations do to claims; `files` are those that are checked.
+/// Returns what changed kustomizations do to claims; `files` are the checked ones.
 pub(crate) fn changes<'a>(
     before: &Before,
     files: impl Iterator<Item = &'a Path>,
@@ -23,7 +23,7 @@ pub(crate) fn changes<'a>(
     if !before.names(true).chain(&files).any(is_one) {
         return Vec::new();
     }
-    // In a folder, a file without an extension is not looked for.
+    // In a folder, files without an extension are not found.
     let beside = files.iter().flat_map(|file| NAMES.iter().map(|name| file.with_file_name(name)));
     let old: BTreeSet<PathBuf> = before.names(false).cloned().collect();
     let new: BTreeSet<PathBuf> =
@@ -47,19 +47,19 @@ pub(crate) fn changes<'a>(
     kustomize::compare(&was, &is, moved, api)
 }
 
-/// Whether a kustomization names a file beside it as a patch, and as nothing else: what is named as a
-/// resource too is one.
+/// Returns whether a kustomization names a file beside it only as a patch: if it is also named as a
+/// resource, it is one.
 pub(crate) fn is_patch(kustomization: &str, file: &Path) -> bool {
     names(kustomization, &["patches", "patchesStrategicMerge"], file)
         && !is_resource(kustomization, file)
 }
 
-/// Whether a kustomization names a file beside it as what it is made of.
+/// Returns whether a kustomization is built from a file beside it.
 pub(crate) fn is_resource(kustomization: &str, file: &Path) -> bool {
     names(kustomization, &kustomize::RESOURCES, file)
 }
 
-/// Whether one of these lists names a file.
+/// Returns whether one of these lists names a file.
 fn names(kustomization: &str, fields: &[&str], file: &Path) -> bool {
     let stream = yaml::parse(kustomization);
     let Some(says) = stream.documents.first().map(Node::to_json) else { return false };

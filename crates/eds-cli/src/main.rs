@@ -24,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// What a command found. The tool's own failures are errors instead.
+/// What a command found. Failures of the tool itself are errors instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Fine,
@@ -52,8 +52,9 @@ enum Command {
     Verify(commands::verify::Args),
 }
 
-/// Bytes of the stack that commands run on. A rule of an API may have 250 levels, and its parser and its
-/// evaluation go down by recursion: two thirds of this in a debug build, an eighth as shipped.
+/// The stack size that commands run with. A rule of an API may have 250 levels, and parsing and
+/// evaluating it is recursive: that takes two thirds of this in a debug build, an eighth as
+/// shipped.
 const STACK: usize = 64 << 20;
 
 fn main() -> ExitCode {
@@ -78,7 +79,7 @@ fn run(cli: &Cli) -> ExitCode {
     match result {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::Findings) => ExitCode::from(1),
-        // A reader that has seen enough, such as `head`, is no failure.
+        // A reader that has seen enough, such as `head`, is not a failure.
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::note(&format!("{error:#}"));

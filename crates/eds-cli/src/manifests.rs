@@ -1,4 +1,4 @@
-//! Manifests that the user names: files, directories, patterns, standard input.
+//! Reads manifests that the user names: files, directories, patterns, standard input.
 
 use std::path::PathBuf;
 
@@ -17,9 +17,8 @@ pub(crate) struct Manifests {
     pub(crate) notes: Vec<String>,
 }
 
-/// Reads all objects. What cannot be read is said with its place, and ends it: half of a worker's manifests make a
-/// wrong claim.
-/// `pipe` is how this command is given manifests on its standard input.
+/// Reads all objects. Stops at anything that cannot be read, and says where: half of a worker's
+/// manifests would make a wrong claim. `pipe` shows how to pipe manifests into this command.
 pub(crate) fn read(paths: &[PathBuf], exclude: &[String], pipe: &str) -> Result<Manifests> {
     let Selection { files, links, .. } = Selection::named(paths, &Exclude::new(exclude)?, None)?;
     let link =
@@ -28,7 +27,7 @@ pub(crate) fn read(paths: &[PathBuf], exclude: &[String], pipe: &str) -> Result<
     let mut all = Vec::new();
     let (mut unread, mut foreign, mut steps) = (0, 0, 0);
     for Candidate { path, origin, .. } in files {
-        // Of several files that are named, each is meant.
+        // If several files are named, each is meant.
         let named = origin == Origin::Named || paths.contains(&path);
         let (name, text, mut found) = match Source::try_read(&path)? {
             Ok(Source { name, text }) => {

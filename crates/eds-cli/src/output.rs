@@ -1,4 +1,4 @@
-//! Writing to standard output.
+//! Writes to standard output.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -7,11 +7,11 @@ use kube_object::printable::printable;
 use kube_schema::diagnostics::{self, FileFindings};
 use patch_and_transform::protocol::Object;
 
-/// Writes objects as YAML documents, each with its `---`, keys sorted, so that the same objects
-/// are the same bytes.
+/// Writes objects as YAML documents, each with its `---`, with sorted keys, so that the same
+/// objects give the same bytes.
 pub(crate) fn documents<'a>(objects: impl Iterator<Item = &'a Object>) -> Result<()> {
     let mut options = serde_saphyr::SerializerOptions::default();
-    // One line for one line: an image reference folded over two is hard to read and to grep.
+    // One line stays one line: an image reference folded over two is hard to read and to grep.
     options.folded_wrap_chars = usize::MAX;
     let mut text = String::new();
     for object in objects {
@@ -25,23 +25,23 @@ pub(crate) fn documents<'a>(objects: impl Iterator<Item = &'a Object>) -> Result
     Ok(())
 }
 
-/// Notes go to standard error, so that standard output stays what a program can read.
+/// Prints a note to standard error, so that programs can read standard output.
 pub(crate) fn note(line: &str) {
     let _ = writeln!(io::stderr(), "eds: {}", printable(line));
 }
 
-/// Whether what goes there may be coloured: to a terminal, unless NO_COLOR says otherwise.
+/// Returns whether the stream may be coloured: on a terminal, unless NO_COLOR says otherwise.
 pub(crate) fn is_coloured(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// Findings of a file on standard error, for a person.
+/// Prints a file's findings to standard error, for a person.
 pub(crate) fn findings(file: &FileFindings) {
     let color = is_coloured(&io::stderr());
     let _ = io::stderr().write_all(diagnostics::text(file, color).as_bytes());
 }
 
-/// Whether an error is a closed pipe.
+/// Returns whether an error is a closed pipe.
 pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let kind = |cause: &(dyn std::error::Error + 'static)| {
         let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);

@@ -1,7 +1,7 @@
-//! Which files are checked: those named, those found in directories, those that changed.
+//! Selects which files are checked: those named, those found in directories, those that changed.
 //!
-//! What stands in a directory is a stranger's to choose. So a walk takes regular files only, and
-//! follows a link only where it stays in the directory that was named: not to `/proc`, not home.
+//! A stranger may have chosen what is in a directory. So a walk takes regular files only, and
+//! follows a link only if it stays in the named directory: not to `/proc`, not home.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -25,15 +25,16 @@ pub(crate) struct Candidate {
 /// Which text of a file is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Version {
-    /// What stands in the work tree.
+    /// The work tree's.
     Here,
-    /// HEAD's, by its id: what is merged and applied, whatever a filter or an earlier step made of it here.
+    /// HEAD's, by its id: what gets merged and applied, whatever a filter or an earlier step made
+    /// of it here.
     Head(String),
-    /// What stands in the work tree beside another text in HEAD, which is checked as well.
+    /// The work tree's, in addition to a different one in HEAD, which is checked as well.
     Beside,
 }
 
-/// What changed and cannot be checked.
+/// A change that cannot be checked.
 pub(crate) struct Unseen {
     pub(crate) path: PathBuf,
     pub(crate) message: String,
@@ -52,15 +53,16 @@ impl Candidate {
 #[derive(Default)]
 pub(crate) struct Selection {
     pub(crate) files: Vec<Candidate>,
-    /// Files of the revision that are there no more.
+    /// Files of the revision that no longer exist.
     pub(crate) deleted: Vec<PathBuf>,
-    /// What changed and is no file.
+    /// What changed and is not a file.
     pub(crate) unseen: Vec<Unseen>,
     /// Links that were not followed.
     pub(crate) links: Vec<PathBuf>,
 }
 
-/// `--exclude`: patterns as in a .gitignore, from the working directory and from each directory named.
+/// `--exclude`: patterns as in a .gitignore, from the working directory and from each named
+/// directory.
 pub(crate) struct Exclude(Gitignore);
 
 impl Exclude {
@@ -86,7 +88,7 @@ impl Exclude {
 }
 
 impl Selection {
-    /// The files that the arguments name, each once, in the order given; directories sorted.
+    /// Returns the files that the arguments name, each once, in order; directories are sorted.
     pub(crate) fn named(
         paths: &[PathBuf],
         exclude: &Exclude,
@@ -94,7 +96,7 @@ impl Selection {
     ) -> Result<Self> {
         let mut all = Self::default();
         let gone: Vec<PathBuf> = before.map(Before::gone).unwrap_or_default();
-        // A file that is named alone is meant to hold claims; among several may be other tools'.
+        // A file named alone is meant to hold claims; several may include other tools' files.
         let origin = if paths.len() > 1 { Origin::Found } else { Origin::Named };
         for path in paths {
             let text = path.to_string_lossy();
@@ -114,7 +116,7 @@ impl Selection {
                 if exclude.covers(path, Path::new("."), false) {
                     continue;
                 }
-                // A shell writes out patterns, and names links as it does files.
+                // A shell expands patterns, and names links just like files.
                 match leads_out(path, before) {
                     true => {
                         all.deleted.extend(gone.iter().find(|f| same_place(f, path)).cloned());
@@ -126,7 +128,7 @@ impl Selection {
                 all.deleted.push(file.clone());
             } else if all.unchecked_out(path, exclude, before) > 0 {
             } else if !text.contains(['*', '?', '[']) {
-                // Reading it says what is wrong.
+                // Reading it will say what is wrong.
                 all.files.push(Candidate::here(path, origin));
             } else {
                 all.matching(&text, exclude)?;
@@ -143,9 +145,9 @@ impl Selection {
         Ok(all)
     }
 
-    /// The files that differ from a revision, whatever their names; only below `paths`, if any. Each is read
-    /// from HEAD, which is what a pull request brings; what is not committed yet, from the work tree.
-    /// `holds` says whether a file holds a claim, or may.
+    /// Returns the files that differ from a revision, whatever their names; only below `paths`, if
+    /// any. Each is read from HEAD, which is what a pull request brings, or if not committed yet,
+    /// from the work tree. `holds` says whether a file holds a claim, or may.
     pub(crate) fn changed(
         before: &Before,
         paths: &[PathBuf],
@@ -196,7 +198,7 @@ impl Selection {
         Ok(all)
     }
 
-    /// The texts of changed files, whatever the caller chose: where a claim may have gone to.
+    /// Returns the texts of all changed files, selected or not: a claim may have moved to one.
     pub(crate) fn elsewhere(before: &Before) -> Result<Vec<(PathBuf, String)>> {
         let mut all = Vec::new();
         for (path, entry) in before.committed() {
@@ -217,8 +219,8 @@ impl Selection {
         Ok(all)
     }
 
-    /// Adds the files at or below a path that a sparse checkout leaves out: they are there to whoever applies the
-    /// commit. How many.
+    /// Adds the files at or below a path that a sparse checkout leaves out: they exist for anyone
+    /// who applies the commit. Returns how many.
     fn unchecked_out(&mut self, path: &Path, exclude: &Exclude, before: Option<&Before>) -> usize {
         let sparse = before.map(Before::sparse).unwrap_or_default().into_iter();
         let below = sparse.filter(|(file, _)| is_yaml(file) && lies_in(file, path));
@@ -232,7 +234,7 @@ impl Selection {
         self.files.len() - already
     }
 
-    /// Whether the caller asks for a file, which is named by its path below the root.
+    /// Returns whether the caller asks for a file, which is named by its path below the root.
     pub(crate) fn asks_for(
         path: &Path,
         before: &Before,
@@ -248,10 +250,10 @@ impl Selection {
         let tree =
             root.canonicalize().with_context(|| format!("cannot read {}", root.display()))?;
         let mut walk = WalkBuilder::new(root);
-        // Of all that `ignore` can respect, .gitignore files, and no user's or system's settings.
+        // Of all that `ignore` can respect, only .gitignore files, no user's or system's settings.
         walk.standard_filters(false).git_ignore(true).require_git(false).parents(true);
         walk.follow_links(false).sort_by_file_name(Ord::cmp);
-        // Hidden folders and what npm installed hold no manifests of this project.
+        // Hidden folders and npm packages hold no manifests of this project.
         walk.filter_entry(|entry| {
             let name = entry.file_name();
             let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
@@ -286,7 +288,7 @@ impl Selection {
         Ok(())
     }
 
-    /// The regular files that a pattern matches.
+    /// Adds the regular files that match a pattern.
     fn matching(&mut self, pattern: &str, exclude: &Exclude) -> Result<()> {
         let matches = glob::glob(pattern).with_context(|| format!("{pattern}: not a pattern"))?;
         for path in matches {
@@ -305,18 +307,19 @@ impl Selection {
     }
 }
 
-/// Whether a name promises YAML: JSON is YAML too.
+/// Returns whether a name promises YAML: JSON is YAML too.
 pub(crate) fn is_yaml(path: &Path) -> bool {
     let extension = path.extension().map(|e| e.to_ascii_lowercase());
     extension.is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
 }
 
-/// Whether those who apply a folder read a file of this name: kubectl and Argo CD count letters' case.
+/// Returns whether applying a folder reads a file of this name: case matters to kubectl and Argo
+/// CD.
 pub(crate) fn is_applied(path: &Path) -> bool {
     path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
 }
 
-/// Says of what is no file that it is not checked, or was not and is gone.
+/// Says about something that is not a file that it is not checked, or was not and is gone.
 fn unseen(
     before: &Before,
     path: &Path,
@@ -352,8 +355,8 @@ fn unseen(
     Ok(Unseen { path: before.shown(path), message, help, harmless })
 }
 
-/// Whether a link in the repository, or where there is none in the working directory, leads out of it. What is
-/// no link, or lies outside (`/dev/stdin`), does as its caller wishes.
+/// Returns whether a link leads out of the repository, or if there is none out of the working
+/// directory. What is not a link, or is outside (`/dev/stdin`), is the caller's choice.
 fn leads_out(path: &Path, before: Option<&Before>) -> bool {
     let Ok(here) = std::env::current_dir().and_then(|here| here.canonicalize()) else {
         return true;
@@ -369,7 +372,7 @@ fn leads_out(path: &Path, before: Option<&Before>) -> bool {
     inside && links && !path.canonicalize().is_ok_and(|target| target.starts_with(root))
 }
 
-/// Whether a path that need not be there is another, or lies below it, as it is written.
+/// Returns whether a path, which need not exist, is another one or below it, as written.
 fn lies_in(file: &Path, folder: &Path) -> bool {
     let plain = |path: &Path| {
         let mut plain = PathBuf::new();

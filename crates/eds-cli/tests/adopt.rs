@@ -1,8 +1,9 @@
-//! `eds adopt` as a person runs it: manifests in the shapes that repositories have, each with the claim and the
+//! `eds adopt` as a person runs it: manifests as found in repositories, each with the claim and the
 //! report that it must give.
 //!
-//! `platform/04-apis/tests/fixtures/adopt/X.yaml` (or a directory `X`) has its claim in `X.claim.txt` and its report
-//! in `X.report.txt`. `EDS_UPDATE_GOLDEN=1 cargo test -p eds-cli --test adopt` writes them anew.
+//! `platform/04-apis/tests/fixtures/adopt/X.yaml` (or a directory `X`) has its claim in
+//! `X.claim.txt` and its report in `X.report.txt`. Rewrite them with
+//! `EDS_UPDATE_GOLDEN=1 cargo test -p eds-cli --test adopt`.
 
 #![cfg(test)]
 
@@ -25,7 +26,7 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// The manifests of every set, and what they are called.
+/// Returns the manifests of every set, and their names.
 fn sets() -> Vec<(String, String)> {
     let entries = fs::read_dir(fixtures()).unwrap().map(|entry| entry.unwrap());
     let names = entries.map(|entry| entry.file_name().into_string().unwrap());
@@ -69,7 +70,7 @@ fn what_is_written_passes_validation_or_the_report_says_why_not() {
     }
 }
 
-/// Every leaf of a value, as JSON pointers.
+/// Collects every leaf of a value, as JSON pointers.
 fn leaves(value: &Value, at: String, found: &mut Vec<String>) {
     match value {
         Value::Object(entries) if !entries.is_empty() => {
@@ -225,7 +226,7 @@ fn nothing_of_the_manifests_is_obeyed() {
     }
 }
 
-/// Enough to be slow where anything is quadratic.
+/// Enough to be slow if anything is quadratic.
 #[test]
 fn large_and_hostile_manifests_end_soon() {
     let many = |n: usize, item: &dyn Fn(usize) -> String| (0..n).map(item).collect::<String>();
@@ -246,7 +247,7 @@ fn large_and_hostile_manifests_end_soon() {
     });
     let workloads =
         many(600, &|i| deployment("", "").replace("name: x", &format!("name: w{i}")) + "---\n");
-    // Paths of 180 steps: for 150 leaves, and for more than are told of.
+    // Paths of 180 steps: for 150 leaves, and for more than are reported.
     let deep = |n: usize| {
         let chain: String = (0..180).map(|_| "{a: ").collect();
         let leaves = many(n, &|i| format!("k{i}: x, "));

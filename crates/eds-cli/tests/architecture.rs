@@ -1,4 +1,4 @@
-//! What the maps of the house say: the crates' dependencies, and that what they name is there.
+//! Checks the project's maps: the crates' dependencies, and that what they name exists.
 
 #![cfg(test)]
 
@@ -9,7 +9,8 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// Paths of the repository between backticks: they begin with a room of it, and stand for themselves.
+/// Returns the repository paths between backticks: they begin with one of its rooms, and stand for
+/// themselves.
 fn paths(page: &str) -> Vec<String> {
     let rooms = [
         "crates/",
@@ -50,7 +51,7 @@ fn what_the_maps_name_is_there() {
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
-/// The rooms that a crate's first lines draw: `//! name   what stands in it`, between the fences.
+/// Checks the rooms drawn in a crate's first lines: `//! name   what is in it`, between the fences.
 #[test]
 fn the_rooms_that_a_crate_draws_are_there() {
     let mut drawn = 0;
@@ -71,7 +72,7 @@ fn the_rooms_that_a_crate_draws_are_there() {
     assert!(drawn >= 8, "only {drawn} rooms were found in the crates' first lines");
 }
 
-/// The crates that a crate is built with, of this workspace and of others.
+/// Returns the crates that a crate is built with, of this workspace and others.
 fn tree(package: &str) -> Vec<String> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(cargo)
@@ -83,7 +84,7 @@ fn tree(package: &str) -> Vec<String> {
     tree.lines().filter_map(|line| Some(line.split(' ').next()?.to_owned())).collect()
 }
 
-/// What a crate may know of this workspace, and nothing of what talks to others.
+/// Checks what a crate may know of this workspace, and that it knows nothing that talks to others.
 #[track_caller]
 fn check(package: &str, knows: &[&str]) {
     const EDGES: [&str; 8] =
@@ -137,7 +138,7 @@ fn the_function_carries_no_schema() {
     }
 }
 
-/// All files of Rust below a folder, but those that are generated.
+/// Collects all Rust files below a folder, except generated ones.
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -149,8 +150,8 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Where a line is longer than `max_width`, rustfmt leaves the whole statement or match as it is, and says nothing:
-/// a long text is broken by `\`. Comments may be wider, because nothing is laid out by them.
+/// If a line is longer than `max_width`, rustfmt silently leaves the whole statement or match as it
+/// is: a long text is broken by `\`. Comments may be wider, because they affect no layout.
 #[test]
 fn no_line_is_too_long_for_rustfmt() {
     let mut files = Vec::new();

@@ -1,10 +1,10 @@
-//! The completion scripts, asked by the shell itself.
+//! The completion scripts, tried by the shell itself.
 
 #![cfg(test)]
 
 use std::process::Command;
 
-/// What bash offers for a line, one word a line.
+/// Returns what bash offers for a line, one word per line.
 fn offered(line: &str) -> Vec<String> {
     let script = r#"
         source <("$EDS" completions bash)

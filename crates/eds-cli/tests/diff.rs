@@ -1,4 +1,4 @@
-//! `eds diff` as a person runs it: a claim beside manifests and beside what it was.
+//! `eds diff` as a person runs it: a claim compared with manifests and with its past.
 
 #![cfg(test)]
 
@@ -27,7 +27,7 @@ fn text(bytes: &[u8]) -> &str {
 const CLAIM: &str = "platform/04-apis/examples/full-claim.yaml";
 const MANIFESTS: &str = "platform/04-apis/tests/golden/full.manifests.yaml";
 
-/// The example's own manifests with one text replaced, and what must be said of them.
+/// Replaces one text in the example's own manifests, and checks what is said about them.
 #[track_caller]
 fn check(name: &str, replace: [&str; 2], says: &[&str], code: i32) {
     let scratch = Repository::new(&format!("diff-{name}"));
@@ -153,15 +153,15 @@ fn what_is_in_no_repository_was_nothing() {
     let output = diff(outside.to_str().unwrap());
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("is in no git repository"), "{}", text(&output.stderr));
-    // A claim that is new is made.
+    // A new claim is created.
     scratch.write("claim.yaml", fs::read(root().join(CLAIM)).unwrap());
     let output = diff("claim.yaml");
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stdout).contains("Deployment workers/order-processor is made"));
 }
 
-/// The example and its manifests, and a small claim whose variable refers to another, in a checkout of which `HEAD` has
-/// the example in `claim.yaml` and the small one in `small.yaml`.
+/// Checks out the example and its manifests, and a small claim with a variable that refers to
+/// another; `HEAD` has the example in `claim.yaml` and the small one in `small.yaml`.
 fn checkout(name: &str) -> Repository {
     const SMALL: &str = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: \
         EventDrivenService\nmetadata: {name: ref, namespace: shop}\nspec:\n  image: a/b:1\n  nats: \
@@ -215,7 +215,7 @@ fn what_is_compared() {
         not.iter().for_each(|part| assert!(!said.contains(part), "{args}: {part:?} is in {said}"));
     };
     check("small.yaml --against small.out", 0, &["the same"], &[]);
-    // The order of variables, where a value refers to another.
+    // The order of variables, if a value refers to another.
     check(
         "small.yaml --against swapped.out",
         1,
@@ -226,7 +226,7 @@ fn what_is_compared() {
         &[],
     );
     check("small.yaml --against escaped.out", 1, &["$$(HOST)"], &["fills in"]);
-    // An object in another namespace is another.
+    // An object in another namespace is another object.
     check(
         "small.yaml --against elsewhere.out",
         1,
@@ -266,7 +266,7 @@ fn what_is_compared() {
     check("again --against small.out", 0, &["the same"], &[]);
     fs::remove_dir_all(scratch.path("again")).unwrap();
     check(". --against HEAD", 0, &["compared with HEAD", "the same"], &[]);
-    // What is lost to the worker is not explained by its reason.
+    // What the worker loses is not explained by its reason.
     check(
         "small.yaml --explained --against label.out",
         0,
@@ -282,7 +282,7 @@ fn what_is_compared() {
             &[],
         );
     }
-    // Objects are told apart where there are several of a kind.
+    // Objects are told apart if there are several of a kind.
     check(
         "small.yaml claim.yaml -o markdown --against small.out",
         1,
@@ -293,7 +293,7 @@ fn what_is_compared() {
         &[", 1 fields", "``"],
     );
     check("small.yaml -o markdown --against swapped.out", 1, &["- Service, "], &["Service shop"]);
-    // A file of a revision's name comes first, and that is said.
+    // A file with a revision's name comes first, and the output says so.
     scratch.write("v1", fs::read(scratch.path("small.out")).unwrap());
     check("small.yaml --against v1", 0, &["v1 is a file here and a revision of git"], &[]);
     check("small.yaml --against v1^0", 0, &["compared with v1^0 ("], &["a file here"]);
@@ -302,7 +302,7 @@ fn what_is_compared() {
     let path = scratch.path("small.yaml");
     let output = eds(&scratch.outside(""), &["diff", path.to_str().unwrap(), "--against", "HEAD"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    // A claim is the same by its namespace and name, in whatever file it stood and stands.
+    // A claim is the same by its namespace and name, whatever file it was and is in.
     scratch.git(&["mv", "claim.yaml", "moved.yaml"]);
     check(
         "moved.yaml --against HEAD",
@@ -334,7 +334,7 @@ fn what_is_compared() {
     );
 }
 
-/// What `eds adopt` writes becomes what it was made of, but for what its report says.
+/// What `eds adopt` writes becomes what it was made from, except for what its report says.
 #[test]
 fn adopt_and_diff_agree() {
     let fixtures = root().join("platform/04-apis/tests/fixtures/adopt");
@@ -363,7 +363,7 @@ fn adopt_and_diff_agree() {
             .map(|f| {
                 [&f["object"]["kind"], &f["pointer"]].map(|v| v.as_str().unwrap().to_owned()).into()
             })
-            // KEDA's number of pods is nobody's to change.
+            // KEDA owns the number of pods; nobody else changes it.
             .filter(|(_, pointer): &(String, String)| pointer != "/spec/replicas")
             .collect();
         changed.sort();
@@ -399,7 +399,7 @@ fn each_difference_of_agent_executor_has_its_reason() {
     ] {
         assert!(table.contains(&format!("`{same}`")), "{same} differs: {table}");
     }
-    // The page carries the same table.
+    // The page has the same table.
     let page = root().join("platform/04-apis/docs/differences.md");
     let shown = fs::read_to_string(&page).unwrap();
     let (begin, end) = ("<!-- differences -->\n", "<!-- /differences -->");
@@ -434,7 +434,7 @@ fn a_difference_without_a_reason_fails() {
     );
 }
 
-/// What a claim becomes, adopted, is a claim that becomes the same.
+/// What a claim becomes, adopted, gives a claim that becomes the same.
 #[test]
 fn there_and_back_again() {
     let golden = root().join("platform/04-apis/tests/golden");

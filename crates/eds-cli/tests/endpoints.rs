@@ -1,5 +1,6 @@
-//! What `components/nats-endpoints` makes of the API: an engineer's list of endpoints instead of the
-//! Services of the namespace `nats`, as `kubectl kustomize` renders it and `eds validate --xrd` reads it.
+//! What `components/nats-endpoints` makes of the API: an engineer's list of endpoints instead of
+//! the Services in the namespace `nats`, as rendered by `kubectl kustomize` and read by
+//! `eds validate --xrd`.
 
 #![cfg(test)]
 
@@ -11,7 +12,7 @@ fn platform() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../platform/04-apis").canonicalize().unwrap()
 }
 
-/// The exit status of `eds validate` for a claim that names this endpoint, and what it printed.
+/// Returns the exit status of `eds validate` for a claim that names this endpoint, and its output.
 fn validate(folder: &Path, xrd: Option<&Path>, endpoint: &str) -> (Option<i32>, String) {
     let claim = folder.join("claim.yaml");
     let example = std::fs::read_to_string(platform().join("examples/named-account.yaml")).unwrap();
@@ -32,7 +33,7 @@ fn the_engineer_says_which_endpoints_are_allowed() {
     let folder = std::env::temp_dir().join(format!("eds-endpoints-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let folder = folder.canonicalize().unwrap();
-    // Kustomize takes relative paths only.
+    // Kustomize only takes relative paths.
     let up = "../".repeat(folder.components().count() - 1);
     let platform = format!("{up}{}", platform().strip_prefix("/").unwrap().display());
     let kustomization =

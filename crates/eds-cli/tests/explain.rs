@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-/// Exit status, standard output, standard error.
+/// Returns exit status, standard output, standard error.
 fn explain(arguments: &[&str]) -> (i32, String, String) {
     let output =
         Command::new(env!("CARGO_BIN_EXE_eds")).arg("explain").args(arguments).output().unwrap();

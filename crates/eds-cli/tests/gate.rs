@@ -1,4 +1,4 @@
-//! What is read, what is passed over, and what is printed: trees as people and strangers make them.
+//! What is read, what is skipped, and what is printed: trees as people and strangers make them.
 
 #![cfg(test)]
 
@@ -47,7 +47,7 @@ impl Tree {
         self.commit()
     }
 
-    /// Exit status, output, and what was said besides.
+    /// Returns exit status, standard output and standard error.
     fn eds(&self, args: &[&str]) -> (Option<i32>, String, String) {
         let mut eds = Command::new("timeout");
         eds.args(["60", env!("CARGO_BIN_EXE_eds"), "validate"]).args(args);
@@ -122,10 +122,10 @@ fn an_ordinary_repository() {
         0,
         &["1 claim"],
     );
-    // Named alone, a file is meant to hold a claim.
+    // A file named alone is meant to hold a claim.
     tree.check(&["docker-compose.yml"], 1, &["EDS010"]);
     tree.check(&["chart/values.yaml", "--strict"], 1, &["EDS010"]);
-    // A Helm template that holds a claim is one that cannot be read.
+    // A Helm template that holds a claim is a claim that cannot be read.
     tree.write(
         "chart/templates/claim.yaml",
         format!("{{{{- if .Values.x }}}}\n{CLAIM}{{{{- end }}}}\n"),
@@ -135,7 +135,7 @@ fn an_ordinary_repository() {
     tree.check(&[".", "--exclude", "*.yaml"], 2, &["found no EventDrivenService"]);
 }
 
-/// Whatever is nearly our apiVersion and kind is an error, in a directory too.
+/// A near miss of our apiVersion and kind is an error, in a directory too.
 #[test]
 fn near_misses() {
     let own = ("platform.bizmatters.io/v1alpha1", "EventDrivenService");
@@ -181,7 +181,7 @@ fn near_misses() {
         let said = tree.check(&["d"], 1, &[]);
         assert!(said.contains("EDS011") || said.contains("EDS010"), "{version} {kind}: {said}");
     }
-    // Keys count to the letter, and a list is taken apart as kubectl does.
+    // Keys must match to the letter, and a list is split as kubectl does it.
     for (text, words) in [
         (CLAIM.replace("apiVersion:", "apiversion:"), "write apiVersion"),
         (CLAIM.replace("kind:", "Kind:"), "write kind"),
@@ -214,7 +214,7 @@ fn near_misses() {
         tree.write("d/claim.yaml", text);
         tree.check(&["d"], 1, &[words]);
     }
-    // What only resembles it is somebody else's.
+    // What only resembles it belongs to somebody else.
     for other in [
         "apiVersion: sources.knative.dev/v1\nkind: EventType\nmetadata: {name: x}\n",
         "apiVersion: argoproj.io/v1alpha1\nkind: EventSource\nmetadata: {name: x}\n",
@@ -248,7 +248,7 @@ fn compared_with_a_revision() {
     );
     tree.check(&["--against", &base, "claims"], 0, &["!EDS3", "compared with"]);
 
-    // Deleted: in the directory, by its name, and in the check.
+    // Deleted: in the directory, by name, and in the check.
     fs::remove_file(tree.path("claims/b.yaml")).unwrap();
     for args in [
         &["--against", &base, "claims"][..],
@@ -258,7 +258,7 @@ fn compared_with_a_revision() {
     ] {
         tree.check(args, 0, &["EDS305", "second-worker", "claims/b.yaml", "deleted", "1 warning"]);
     }
-    // Moved: to a new file, to one that is there, with a change.
+    // Moved: to a new file, to an existing one, with a change.
     tree.write("claims/c.yaml", &second);
     tree.check(
         &["--against", &base, "claims"],
@@ -278,7 +278,7 @@ fn compared_with_a_revision() {
         0,
         &["!EDS30", "moved from claims/b.yaml to claims/a.yaml"],
     );
-    // Renamed in its file, and gone from a file that is there.
+    // Renamed in its file, and gone from an existing file.
     tree.write("claims/a.yaml", CLAIM.replace("name: hello-worker", "name: other"));
     tree.write("claims/b.yaml", "# none\n");
     tree.check(&["--against", &base, "claims"], 1, &["EDS302", "EDS305", "no longer in this file"]);
@@ -299,7 +299,7 @@ fn compared_with_a_revision() {
     clone.check(&["--changed-since", &base], 2, &["shallow", "--unshallow"]);
 }
 
-/// Whatever a changed file is called, it is looked at.
+/// A changed file is checked whatever its name.
 #[test]
 fn every_changed_file() {
     let broken = CLAIM.replace("  nats:", "  size: huge\n  nats:");
@@ -346,7 +346,7 @@ fn every_changed_file() {
     tree.check(&["--changed-since", &base], 0, &["no claim changed"]);
 }
 
-/// What stands in a tree leads nowhere else, and nothing in it stops the check.
+/// What is in a tree leads nowhere else, and nothing in it stops the check.
 #[test]
 fn links_and_special_files() {
     let tree = Tree::new("links");
@@ -376,7 +376,8 @@ fn links_and_special_files() {
         tree.check(&["--changed-since", &base, "--format", format], 1, &["!hunter2-of"]);
     }
     drop(socket);
-    // A link that stays in the directory is a file like any other, but for the check, which sees the file.
+    // A link that stays in the directory is a file like any other, except to the check, which sees
+    // the file.
     tree.link("claims/also.yaml", "good.yaml");
     tree.check(&["claims"], 0, &["2 claims"]);
     // A folder that became a link.
@@ -391,7 +392,7 @@ fn links_and_special_files() {
     tree.check(&["--against", &base, "claims/good.yaml"], 1, &["!hunter2-of", "EDS305"]);
 }
 
-/// No text from outside is obeyed by a terminal or a build log, in any format.
+/// No terminal or build log obeys text from outside, in any format.
 #[test]
 fn nothing_is_printed_raw() {
     let evil =
@@ -468,8 +469,8 @@ fn escaped(claim: &str) -> String {
         .replace("EventDrivenService", "\"EventDriven\\x53ervice\"")
 }
 
-/// What a limit of ours keeps from being read may be a claim to kubectl: the check of what changed says so,
-/// whatever the words in it, and reads on after it.
+/// What our own limits keep us from reading may be a claim to kubectl: the check of what changed
+/// says so, whatever its words, and reads on after it.
 #[test]
 fn what_cannot_be_read_is_no_pass() {
     let broken = CLAIM.replace("  nats:", "  size: huge\n  nats:");
@@ -551,7 +552,7 @@ fn what_cannot_be_read_is_no_pass() {
     tree.check(&["--changed-since", &base], 0, &["no claim changed", "0 errors", "0 warnings"]);
 }
 
-/// What a pull request brings is what HEAD has, not what a step before this one left in the work tree.
+/// What a pull request brings is what HEAD has, not what an earlier step left in the work tree.
 #[test]
 fn what_head_has_is_checked() {
     let broken = CLAIM.replace("  nats:", "  size: huge\n  nats:");
@@ -561,7 +562,7 @@ fn what_head_has_is_checked() {
     tree.write("claims/evil.yaml", &broken);
     tree.commit();
     let since = ["--changed-since", &base];
-    // Not there, a folder in its place, a link in its folder's place, another text.
+    // Missing, a folder in its place, a link in its folder's place, another text.
     fs::remove_file(tree.path("claims/evil.yaml")).unwrap();
     tree.check(&since, 1, &["claims/evil.yaml", "EDS104", "!EDS305"]);
     fs::create_dir(tree.path("claims/evil.yaml")).unwrap();
@@ -591,7 +592,7 @@ fn what_head_has_is_checked() {
     tree.check(&since, 1, &["claims/ev.yaml", "EDS104"]);
 }
 
-/// A link or a submodule is no file, and is never passed over in silence.
+/// A link or a submodule is not a file, and is never skipped silently.
 #[test]
 fn what_is_no_file_is_said() {
     let tree = Tree::new("no-file");
@@ -627,7 +628,7 @@ fn what_is_no_file_is_said() {
     );
 }
 
-/// Nobody writes into a pipe that stands in a folder.
+/// Nobody writes into a pipe found in a folder.
 #[test]
 fn what_never_ends_is_refused() {
     let tree = Tree::new("never");
@@ -715,7 +716,7 @@ fn a_claim_keeps_its_identity() {
         tree.commit();
         tree.check(&["--changed-since", &base], status, words);
     }
-    // Several at once, each found by what is most its own.
+    // Several at once, each found by its most telling feature.
     let tree = Tree::new("several");
     tree.write("a.yaml", [claim("a", "shop", "S"), claim("b", "shop", "S")].join("---\n"));
     let base = tree.start();
@@ -754,7 +755,7 @@ fn from_a_folder() {
     }
 }
 
-/// Claims where Kubernetes takes none, and other kinds under our very apiVersion.
+/// Claims where Kubernetes takes none, and other kinds under our own apiVersion.
 #[test]
 fn claims_out_of_place() {
     let item = CLAIM.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n  ");
@@ -786,7 +787,7 @@ fn claims_out_of_place() {
     }
 }
 
-/// An overlay's patch is no claim that lacks something, but neither is it a way around the check.
+/// An overlay's patch is not an incomplete claim, but not a way around the check either.
 #[test]
 fn patches_of_kustomize() {
     let head = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata: \
@@ -799,7 +800,7 @@ fn patches_of_kustomize() {
         // Types, values and names of fields hold for a patch too.
         (named, patch.replace("large", "huge"), 1, &["EDS104", "!EDS102"]),
         (named, patch.replace("size", "sise"), 1, &["EDS103", "!EDS102"]),
-        // What is whole, or a resource as well, is a claim.
+        // What is complete, or a resource as well, is a claim.
         (named, CLAIM.to_owned(), 0, &["1 claim", "!patch of"]),
         (
             named,
@@ -822,8 +823,8 @@ fn patches_of_kustomize() {
     }
 }
 
-/// A claim that is gone without having been deleted: its text is kept where nobody looks, or a link or a submodule
-/// stands in its place. A plain deletion is a warning.
+/// A claim that is gone without having been deleted: its text is kept where nobody looks, or a link
+/// or a submodule has replaced it. A plain deletion is a warning.
 #[test]
 fn what_hides_a_claim() {
     type Step = fn(&Tree);
@@ -941,7 +942,7 @@ fn what_hides_a_claim() {
         tree.commit();
         tree.check(&[&["--changed-since", base.as_str()], args].concat(), status, words);
     }
-    // A link or a submodule that is gone takes along what was read under its name.
+    // If a link or a submodule is gone, so is what was read under its name.
     let tree = Tree::new("unlinked");
     tree.write("real/a.yaml", CLAIM).link("claims", "real").write("b.md", "x").link("a.md", "b.md");
     let base = tree.start();
@@ -951,7 +952,7 @@ fn what_hides_a_claim() {
     tree.check(&["--changed-since", &base], 0, &["EDS006", "is gone", "!a.md", "1 warning"]);
 }
 
-/// A shell writes out patterns: a link that it names is followed no more than one that is found.
+/// A shell expands patterns: a link named that way is not followed, just like one that is found.
 #[test]
 fn links_that_are_named() {
     let tree = Tree::new("named");
@@ -989,7 +990,7 @@ fn links_that_are_named() {
     tree.check(&["claims/also.yaml"], 0, &["1 claim"]);
 }
 
-/// What a sparse checkout leaves out is not deleted, and is checked as the index has it.
+/// What a sparse checkout leaves out is not deleted, and is checked as in the index.
 #[test]
 fn a_sparse_checkout() {
     let tree = Tree::new("sparse");
@@ -1024,7 +1025,7 @@ fn a_sparse_checkout() {
     clone.check(&["--changed-since", &base], 0, &["EDS301", "EDS305", "2 warnings"]);
 }
 
-/// What a new claim says of how Crossplane treats it, and a service that may sleep from now on.
+/// What a new claim says about how Crossplane treats it, and a service that may sleep from now on.
 #[test]
 fn beginnings_and_sleep() {
     let with = |metadata: &str, spec: &str| {
@@ -1059,7 +1060,8 @@ fn beginnings_and_sleep() {
     }
 }
 
-/// What a kustomization makes of claims is changed like a claim is: the same word, at the kustomization's line.
+/// What a kustomization makes of claims is treated like a change to a claim, at the kustomization's
+/// line.
 #[test]
 fn kustomizations_change_claims() {
     let claim = |name: &str| {
@@ -1156,7 +1158,7 @@ fn kustomizations_change_claims() {
             0,
             &["EDS305", "2 warnings"],
         ),
-        // What is warned of in the claim itself.
+        // What the claim's own file warns about.
         (
             PROD,
             prod("commonAnnotations: {crossplane.io/paused: \"true\"}\n"),
@@ -1228,7 +1230,7 @@ fn kustomizations_change_claims() {
             0,
             &["0 errors, 0 warnings"],
         ),
-        // What comes out is no claim that the API takes.
+        // The result is not a claim that the API accepts.
         (
             PROD,
             named("spec: {size: huge}"),
@@ -1247,7 +1249,7 @@ fn kustomizations_change_claims() {
             1,
             &["kustomization.yaml:3:1", "EDS302", "EDS113", "4 errors, 0 warnings"],
         ),
-        // Objects that are given to a claim.
+        // Objects given to a claim.
         (
             PROD,
             prod("commonAnnotations: {platform.bizmatters.io/adopt: prod/orders}\n"),
@@ -1284,7 +1286,7 @@ fn kustomizations_change_claims() {
             0,
             &["EDS006", "https://example.com/x", "1 warning"],
         ),
-        // Another name of the kustomization, a new overlay.
+        // Another name for the kustomization, a new overlay.
         (
             "overlays/new/kustomization.yaml",
             "resources: [../../base]\nnamePrefix: x-\n".into(),
@@ -1336,7 +1338,7 @@ fn kustomizations_change_claims() {
         tree.commit();
         tree.check(&["--changed-since", &before], status, words);
     }
-    // An overlay that moved, and came into another namespace or not.
+    // An overlay that moved, with or without changing the namespace.
     for (namespace, status, words) in [
         ("prod", 0, &["0 errors, 0 warnings"][..]),
         (
@@ -1362,7 +1364,7 @@ fn kustomizations_change_claims() {
         tree.commit();
         tree.check(&["--changed-since", &before], status, words);
     }
-    // Moved to a file that the kustomization does not take in, or takes in.
+    // Moved to a file that the kustomization does not include, or includes.
     for (says, words) in [
         ("resources: [orders.yaml]\n", &["EDS305", "shop/pay", "base/kustomization.yaml:1:1"][..]),
         ("resources: [orders.yaml, new.yaml]\n", &["0 errors, 0 warnings"]),
@@ -1381,7 +1383,8 @@ fn kustomizations_change_claims() {
             tree.check(&["--changed-since", &before, "--format", format], 0, words);
         }
     }
-    // A new claim in a folder whose kustomization pauses it; kustomizations that take in one another.
+    // A new claim in a folder with a kustomization that pauses it; kustomizations that include each
+    // other.
     let tree = Tree::new("kustomize-new");
     tree.write("a/kustomization.yaml", "resources: [../b, x.yaml]\n")
         .write("b/kustomization.yaml", "resources: [../a]\n")

@@ -1,7 +1,7 @@
-//! Files that mean harm, or were never claims, and hostile XRDs, Compositions and observed resources: a clear
-//! answer within 200 MiB of address space, never a panic. What is refused why is held by
-//! `crates/eds-claims/tests/bounds.rs`; here, that a process lives through it. The times stand in the
-//! output of `cargo test -- --nocapture`; they are not asserted.
+//! Files that mean harm, or were never claims, and hostile XRDs, Compositions and observed
+//! resources: a clear answer within 200 MiB of address space, never a panic.
+//! `crates/eds-claims/tests/bounds.rs` checks what is refused and why; this, that the process
+//! survives. The times are in the output of `cargo test -- --nocapture`; they are not asserted.
 //!
 //! Measured once with the release build, on two busy cores: 100 MB file 23 ms, 14 MiB; alias bomb 94 ms,
 //! 52 MiB; 10,000-deep nesting 11 ms, invalid UTF-8 16 ms, empty file 6 ms, directory of binaries 8 ms,
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Instant;
 
-/// Address space of the command, in KiB: what is resident is never more.
+/// Address space of the command, in KiB: resident memory is never more.
 const LIMIT_KIB: u32 = 200 << 10;
 
 const CLAIM: &str = include_str!("../../../platform/04-apis/examples/minimal-claim.yaml");
@@ -30,7 +30,7 @@ fn validate(path: &Path) -> Output {
     let output = Command::new("bash")
         .args(["-c", &format!("ulimit -v {LIMIT_KIB} && exec timeout 60 \"$0\" validate \"$1\"")])
         .args([env!("CARGO_BIN_EXE_eds").as_ref(), path.as_os_str()])
-        // Each thread's arena of glibc's allocator reserves 64 MiB that it does not use.
+        // Each thread's arena in glibc's allocator reserves 64 MiB that it does not use.
         .env("MALLOC_ARENA_MAX", "1")
         .output()
         .unwrap();
@@ -38,7 +38,7 @@ fn validate(path: &Path) -> Output {
     output
 }
 
-/// The command ends with `code`, by itself, and says `words`.
+/// Checks that the command exits by itself, with `code`, and says `words`.
 fn check(name: &str, content: &[u8], code: i32, words: &str) {
     let path = directory("hostile").join(format!("{name}.yaml"));
     fs::write(&path, content).unwrap();
@@ -131,7 +131,8 @@ fn many_large_files() {
     expect(&output, "many", 1, "files were not checked, from this one on");
 }
 
-/// The command ends by itself, with `code`, and says `words`; after ten minutes it is taken to hang.
+/// Checks that the command exits by itself, with `code`, and says `words`; after ten minutes it
+/// counts as hung.
 #[track_caller]
 fn run(name: &str, args: &[&str], files: &[(&str, String)], code: i32, words: &str) {
     let directory = directory("hostile-api").join(name);
@@ -153,7 +154,7 @@ fn run(name: &str, args: &[&str], files: &[(&str, String)], code: i32, words: &s
     expect(&output, name, code, words);
 }
 
-/// An XRD whose spec has these properties and one rule, as JSON, which is YAML.
+/// Builds an XRD whose spec has these properties and one rule, as JSON, which is YAML.
 fn xrd(properties: &str, rule: &str) -> String {
     format!(
         r#"{{"apiVersion": "apiextensions.crossplane.io/v1", "kind": "CompositeResourceDefinition",
@@ -201,7 +202,7 @@ fn rules_without_end() {
         let files = [("xrd.yaml", xrd(LIST, &rule)), ("claim.yaml", thing(&numbers(2000)))];
         run(name, &["validate", "--xrd", "xrd.yaml", "claim.yaml"], &files, code, words);
         let publish = ["publish-schema", "--xrd", "xrd.yaml"];
-        // What JSON Schema cannot say is left out.
+        // What JSON Schema cannot express is left out.
         let (code, words) = if code == 2 { (2, words) } else { (0, "$schema") };
         run(name, &publish, &files, code, words);
     }
@@ -236,7 +237,7 @@ fn schemas_without_end() {
     }
 }
 
-/// A Composition for things: one resource with these patches.
+/// Builds a Composition for things: one resource with these patches.
 fn composition(patches: &[String]) -> String {
     format!(
         r#"{{"apiVersion": "apiextensions.crossplane.io/v1", "kind": "Composition",

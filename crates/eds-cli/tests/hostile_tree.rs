@@ -1,7 +1,7 @@
 //! A pull request's tree that means harm: whatever it holds, the check runs none of it.
 //!
-//! Each attack would leave a marker. All of them are tried against `eds validate --against`, from the
-//! repository's root and from the folder that the attacker filled, and against the pull request's check.
+//! Each attack would leave a marker. All are tried on `eds validate --against`, from the
+//! repository's root and from the attacker's folder, and on the pull request's check.
 
 #![cfg(test)]
 
@@ -51,8 +51,8 @@ impl Victim {
         self.outside("marker")
     }
 
-    /// Configuration that runs a command wherever git lets it: on a missing object, on looking at the
-    /// index, on a difference, on any network.
+    /// Returns a configuration that runs a command wherever git allows it: for a missing object, on
+    /// reading the index, on a difference, on any network access.
     fn config(&self) -> String {
         let run = format!("touch {}", self.marker().display());
         let percent = run.replace(' ', "% ");
@@ -67,7 +67,7 @@ impl Victim {
         )
     }
 
-    /// What git takes for a repository, with that configuration.
+    /// Creates what git takes for a repository, with that configuration.
     fn fake_repository(&self, folder: &str) {
         self.write(&format!("{folder}/HEAD"), "ref: refs/heads/main\n");
         self.write(&format!("{folder}/config"), self.config());
@@ -83,7 +83,7 @@ impl Victim {
         output
     }
 
-    /// `eds validate --against REF FILE` in a folder.
+    /// Runs `eds validate --against REF FILE` in a folder.
     fn validate(&self, folder: &str, reference: &str, file: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_eds"));
         command.args(["validate", "--against", reference, "--", file]);
@@ -99,7 +99,7 @@ impl Victim {
     }
 }
 
-/// Prepares the attack, commits what git commits of it, and runs everything.
+/// Prepares the attack, commits what git will commit of it, and runs everything.
 #[track_caller]
 fn check(
     name: &str,
@@ -151,7 +151,8 @@ fn no_file_of_the_tree_is_a_repository() {
     check("linked", link, nothing, &[]);
 }
 
-/// What the clone's own configuration names, as git-lfs is, the tree's attributes and submodules wake up.
+/// The tree's attributes and submodules trigger what the clone's own configuration names, such as
+/// git-lfs.
 #[test]
 fn no_filter_or_monitor_runs() {
     let attributes = |v: &Victim| {
@@ -186,7 +187,7 @@ fn no_environment_leads_to_one() {
         ("GIT_CONFIG_KEY_0", "core.fsmonitor"),
         ("GIT_CONFIG_VALUE_0", "touch MARKER; false"),
     ];
-    // The script's own git obeys its caller, as every git does; `eds` does not.
+    // The script's own git obeys its caller, as git always does; `eds` does not.
     let victim = Victim::new("environment");
     victim.fake_repository(FOLDER);
     victim.commit();
@@ -199,7 +200,8 @@ fn no_environment_leads_to_one() {
     victim.run(command, "eds with GIT_ variables");
 }
 
-/// The clone itself says that missing objects come from a remote: nothing is fetched, and it is said.
+/// The clone itself says that missing objects come from a remote: nothing is fetched, and a message
+/// says so.
 #[test]
 fn nothing_is_fetched() {
     let victim = Victim::new("promisor");
@@ -214,7 +216,7 @@ fn nothing_is_fetched() {
     assert!(said.contains("is not in this clone") && said.contains("git fetch"), "{said}");
 }
 
-/// What stands where a revision belongs is a revision, and nothing else.
+/// What is given as a revision is a revision, and nothing else.
 #[test]
 fn a_revision_is_no_option() {
     let victim = Victim::new("revision");
@@ -244,7 +246,7 @@ fn a_revision_is_no_option() {
     }
 }
 
-/// Not stopped by the walls: a change is still compared with what it was.
+/// The defences do not get in the way: a change is still compared with its past.
 #[test]
 fn a_change_is_seen() {
     let victim = Victim::new("seen");
@@ -257,7 +259,7 @@ fn a_change_is_seen() {
     }
 }
 
-/// Neither a folder of `PATH` that is the tree's, nor one that is relative, brings a git.
+/// No git comes from a folder of `PATH` that is in the tree, or from a relative one.
 #[test]
 fn no_git_of_the_tree_runs() {
     let victim = Victim::new("path");

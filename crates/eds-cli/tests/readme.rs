@@ -1,4 +1,4 @@
-//! Every command that the README shows is run: here, or by `.ci/run`. Its figures of autoscaling are those of
+//! Every command in the README is run: here, or by `.ci/run`. Its autoscaling figures are those of
 //! the recorded runs.
 
 #![cfg(test)]
@@ -12,7 +12,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// Commands in the README's `console` blocks.
+/// Returns the commands in the README's `console` blocks.
 fn commands() -> Vec<String> {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let mut commands = Vec::new();
@@ -53,7 +53,7 @@ fn every_command_of_the_readme_works() {
     assert!(run >= 5, "only {run} commands were run");
 }
 
-/// `make demo`: a claim is checked, rendered, and a mistake in it explained.
+/// `make demo` checks and renders a claim, and explains a mistake in it.
 #[test]
 fn the_demo_shows_the_main_job() {
     let demo = Command::new(root().join("scripts/demo.sh"))
@@ -68,7 +68,7 @@ fn the_demo_shows_the_main_job() {
     }
 }
 
-/// Who may not install what `make test` needs is told in one line.
+/// Someone who may not install what `make test` needs is told in one line.
 #[test]
 fn what_is_missing_is_said_in_one_line() {
     let bin = std::env::temp_dir().join(format!("eds-needs-{}", std::process::id()));
@@ -90,7 +90,7 @@ fn what_is_missing_is_said_in_one_line() {
     );
 }
 
-/// A number with commas between thousands.
+/// Writes a number with commas between thousands.
 fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<&str> = digits
@@ -102,7 +102,7 @@ fn thousands(number: u64) -> String {
     groups.join(",")
 }
 
-/// A recorded run as a line of the table.
+/// Formats a recorded run as a line of the table.
 fn figures(run: &str) -> String {
     let path = root().join("platform/04-apis/tests/recorded").join(run).join("report.json");
     let recorded: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
@@ -133,7 +133,7 @@ fn figures(run: &str) -> String {
     )
 }
 
-/// The part of a page between two marks is `expect`; `EDS_UPDATE_GOLDEN=1` writes it there.
+/// Checks that a page has `expect` between two marks; `EDS_UPDATE_GOLDEN=1` writes it there.
 fn shown(page: &str, mark: &str, expect: &str) {
     let path = root().join(page);
     let text = std::fs::read_to_string(&path).unwrap();
@@ -158,7 +158,7 @@ fn the_figures_are_those_of_the_recorded_runs() {
     shown("README.md", "losses", &table);
 }
 
-/// One server's figures in an attack.
+/// Formats one server's figures in an attack.
 fn outcome(outcome: &Value) -> String {
     let number = |key: &str| outcome[key].as_f64().unwrap();
     let failed = if outcome["survived"].as_bool().unwrap() { "" } else { "**failed**, " };
@@ -186,7 +186,7 @@ fn the_attacks_are_those_of_the_recorded_run() {
     shown("bench/README.md", "attacks", &table);
 }
 
-/// What a recorded run wrote.
+/// Reads what a recorded run wrote.
 fn recorded(file: &str) -> Value {
     let path = root().join("platform/04-apis/tests/recorded").join(file);
     serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap()

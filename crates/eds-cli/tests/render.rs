@@ -1,7 +1,7 @@
 //! `eds render` as a person runs it: the real command on real files.
 //!
-//! A claim's golden file stands beside it: `X.manifests.yaml` is what is printed, or `X.error.txt`
-//! what is said, with exit code 1. `EDS_UPDATE_GOLDEN=1 cargo test -p eds-cli` writes them anew.
+//! A claim's golden file is next to it: `X.manifests.yaml` is its output, or `X.error.txt` its
+//! error, with exit code 1. `EDS_UPDATE_GOLDEN=1 cargo test -p eds-cli` rewrites them.
 
 #![cfg(test)]
 
@@ -202,7 +202,7 @@ fn what_validate_refuses_is_refused_with_the_same_words() {
     assert!(seen >= 50, "only {seen} fixtures");
 }
 
-/// What each rule of an XRD or of an admission policy says, wherever in it they stand.
+/// Collects what each rule of an XRD or of an admission policy says, wherever it is.
 fn messages(value: &Value, found: &mut Vec<String>) {
     for (key, value) in value.as_object().into_iter().flatten() {
         if key == "x-kubernetes-validations" || key == "validations" {
@@ -217,8 +217,9 @@ fn messages(value: &Value, found: &mut Vec<String>) {
     value.as_array().into_iter().flatten().for_each(|value| messages(value, found));
 }
 
-/// `eds render` asks the API's own rules only where something else is wrong, because the Composition's second step
-/// refuses what they refuse. So there is a claim here for each rule that breaks it and nothing else.
+/// `eds render` checks the API's own rules only if something else is wrong, because the
+/// Composition's second step refuses what they refuse. So for each rule there is a claim here that
+/// breaks just that rule.
 #[test]
 fn what_a_rule_of_the_api_alone_refuses_is_not_rendered() {
     let read = |file: &str| {
@@ -248,7 +249,7 @@ fn what_a_rule_of_the_api_alone_refuses_is_not_rendered() {
         let rendered = eds(&["render", "-"], &claim);
         assert_eq!(rendered.status.code(), Some(1), "{claim}: {}", stdout(&rendered));
         assert_eq!(stdout(&rendered), "", "{claim}");
-        // A rule of the same words may stand in two places.
+        // A rule with the same words may be in two places.
         let rule = rules.iter().position(|rule| rule.contains(expected));
         rules.remove(rule.unwrap_or_else(|| panic!("{expected} is said by no other rule")));
     };
@@ -322,8 +323,8 @@ fn what_a_rule_of_the_api_alone_refuses_is_not_rendered() {
     assert!(rules.is_empty(), "no claim here breaks this rule: {rules:#?}");
 }
 
-/// A claim beside what `--required-resources` says is in the cluster: standard error holds every text,
-/// and with any text nothing is composed.
+/// Renders a claim given what `--required-resources` says is in the cluster: standard error holds
+/// every text, and with any text nothing is composed.
 #[track_caller]
 fn check_beside(existing: &str, expect: &[&str]) {
     let file = std::env::temp_dir().join(format!("eds-beside-{}.yaml", std::process::id()));

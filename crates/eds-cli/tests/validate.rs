@@ -1,5 +1,5 @@
 //! `eds validate` over the fixtures that the shell test uses too. Each fixture says on the line
-//! what is found there: `# EDS104`, several codes where several are found, `# file: EDS013` for the
+//! what is found there: `# EDS104`, several codes if several are found, `# file: EDS013` for the
 //! file as a whole.
 
 #![cfg(test)]
@@ -27,7 +27,7 @@ fn fixtures(group: &str) -> Vec<PathBuf> {
     files
 }
 
-/// `(line, code)` of each finding that the fixture announces. Binary files announce by name.
+/// Returns `(line, code)` of each finding announced by the fixture, or by a binary file's name.
 fn announced(path: &Path) -> Vec<(u64, String)> {
     let bytes = std::fs::read(path).unwrap();
     let mut found = Vec::new();
@@ -105,9 +105,9 @@ fn every_rule_has_a_fixture() {
         .flat_map(|path| announced(&path))
         .map(|(_, code)| code)
         .collect();
-    // Our claims have no formats, alternatives, lists with keys or rules that are unknown here: these
-    // are tested in kube-schema, with other schemas. Transitions and what changed
-    // need a history and are tested below and in gate.rs.
+    // Our claims have no formats, alternatives, lists with keys or rules unknown here: these are
+    // tested in kube-schema, with other schemas. Transitions and what changed need a history and
+    // are tested below and in gate.rs.
     let elsewhere = [
         "EDS006", "EDS109", "EDS111", "EDS112", "EDS115", "EDS301", "EDS302", "EDS303", "EDS304",
         "EDS305", "EDS306", "EDS307", "EDS308", "EDS309",
@@ -147,7 +147,8 @@ fn the_committed_page_of_fields_is_the_generated_one() {
     assert_eq!(other.status.code(), Some(1));
 }
 
-/// Every field of the published schema that is the API's own has a row, and no row shows a regular expression.
+/// Every field of the published schema that is the API's own has a row, and no row shows a regular
+/// expression.
 #[test]
 fn the_page_has_every_field_in_words() {
     let read = |file: &str| std::fs::read_to_string(platform().join(file)).unwrap();
@@ -163,7 +164,7 @@ fn the_page_has_every_field_in_words() {
     assert!(page.contains("- metadata.name has more than 56 characters"), "admission policies too");
 }
 
-/// Fields of an object without a row in its section, or in that of Crossplane's own.
+/// Collects fields of an object without a row in its section, or in Crossplane's own.
 fn fields(schema: &Value, path: &str, page: &str, missing: &mut Vec<String>) {
     let section = page.split("\n## ").find(|s| s.lines().next() == Some(path)).unwrap_or_default();
     let Some(properties) = schema["properties"].as_object() else { return };
@@ -241,7 +242,7 @@ fn changes_since_a_revision() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// Writes a file, and expects one kind of finding, soon, from a process that lives on.
+/// Writes a file, and expects one kind of finding, soon, from a process that survives.
 #[track_caller]
 fn hostile(name: &str, bytes: &[u8], code: &str) {
     let folder = std::env::temp_dir().join(format!("eds-hostile-{}", std::process::id()));
@@ -254,7 +255,7 @@ fn hostile(name: &str, bytes: &[u8], code: &str) {
     std::fs::remove_file(&file).unwrap();
     assert_eq!(output.status.code(), Some(1), "{name}: {said}");
     assert!(said.contains(code), "{name}: {said}");
-    // Every finding is said, but none at length.
+    // Every finding is reported, but none at length.
     assert!(said.lines().all(|line| line.len() < 2_000), "{name} fills the screen");
     // Under a second when released and alone; this is a debug build on a machine with other work.
     assert!(start.elapsed().as_secs() < 30, "{name} took {:?}", start.elapsed());

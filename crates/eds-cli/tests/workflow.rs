@@ -1,5 +1,5 @@
-//! The steps of `.github/workflows/validate-claims.yml`, run as they run there: the same scripts with the
-//! same environment, in a repository of their own with a remote of its own.
+//! The steps of `.github/workflows/validate-claims.yml`, run as they run there: the same scripts
+//! with the same environment, in a repository of their own with a remote of its own.
 
 #![cfg(test)]
 
@@ -49,7 +49,7 @@ impl Checkout {
         std::fs::read_to_string(self.path(path)).unwrap()
     }
 
-    /// Runs a script with its arguments, as a step does. Exit status, output, errors.
+    /// Runs a script with its arguments, as a step does. Returns exit status, output, errors.
     fn step(&self, line: &str, env: &[(&str, &str)]) -> (Option<i32>, String, String) {
         let mut bash = Command::new("bash");
         bash.args(["-c", line]).current_dir(self.path("")).env("EDS", env!("CARGO_BIN_EXE_eds"));
@@ -85,7 +85,7 @@ fn changed_claims() {
     assert_eq!((status, out.as_str(), results), (Some(0), "", 0), "{said}");
     assert!(said.contains("no claim changed"), "{said}");
 
-    // A name that looks like an option, and one that is no claim.
+    // A name that looks like an option, and a file that is not a claim.
     here.write(
         "claims/--format.yaml",
         CLAIM
@@ -101,7 +101,7 @@ fn changed_claims() {
     assert!(!out.contains("--format.yaml") && !out.contains("other.yaml"), "{out}");
     assert_eq!(results, 1);
 
-    // Mended, and against the state before: what its change does to a running service.
+    // Fixed, and compared with the state before: what its change does to a running service.
     here.write("claims/worker.yaml", CLAIM);
     let mended = here.commit();
     assert_eq!(check(&broken).0, Some(0));
@@ -131,7 +131,7 @@ fn a_changed_definition_publishes_its_schema() {
     here.write(XRD, xrd.replace(word, "What to run, what it reads"));
     let changed = here.commit();
 
-    // A fork's branch is not written.
+    // A fork's branch is not written to.
     let fork = [("BRANCH", "feature/x"), ("OWN", "false")];
     let (status, out, said) = here.step(steps, &fork);
     assert_eq!(status, Some(1), "{said}");
@@ -149,7 +149,7 @@ fn a_changed_definition_publishes_its_schema() {
     let pushed = here.git(&["ls-remote", "origin", "refs/heads/feature/x"]);
     assert!(pushed.starts_with(&here.git(&["rev-parse", "HEAD"])), "{pushed}");
 
-    // A branch's name is no command, and what cannot be extracted fails.
+    // A branch's name is not a command, and what cannot be extracted fails.
     let (status, ..) = here.step("scripts/commit-schema.sh", &[("BRANCH", "-x"), ("OWN", "true")]);
     assert_eq!(status, Some(1));
     here.write(XRD, xrd.replace("  versions:", "  version:"));

@@ -3,17 +3,17 @@
 //! ```text
 //! client   the connection, and what answers and refusals come to
 //! objects  get, list, apply, create, patch, delete
-//! watch    waits for one object, or for anything that is asked for again and again
+//! watch    waits for one object, or polls for anything else
 //! logs     what containers print
-//! proxy    Services and pods, asked through the API server; forward: their ports, on the loopback interface
-//! nats     NATS's monitoring port through the API server's proxy, its client port through a forward
+//! proxy    Services and pods through the API server; forward: their ports, on the loopback interface
+//! nats     NATS' monitoring port through the API server's proxy, its client port through a forward
 //! claims   what a claim needs beforehand, what it made, what is left of it
 //! lines    what the pods of a claim print, kept beyond the pods
 //! once     a command in a pod like those of a Deployment
 //! plan     what an object would be if a claim's manifest were applied, by a dry run
 //! workers  the manifests of workers that run in a namespace
 //! gather   facts for `eds_verify`
-//! run      a namespace of one's own for a test, gone again on every exit
+//! run      a namespace of one's own for a test, deleted on every exit
 //! ```
 //!
 //! Nothing here judges. Findings are passed on as plain `serde_json::Value`s, and `eds_verify` says

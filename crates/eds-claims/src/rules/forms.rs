@@ -19,8 +19,8 @@ pub(super) fn value(node: &Node, finding: &Finding) -> Option<String> {
     fit(here, field, wanted, &path, node)
 }
 
-/// Rewrites a value whose form does not fit a field, under the field's name: `imagePullSecrets:
-/// [{name: registry}]`. `None` if its form is right, or if nothing is known.
+/// Rewrites a value whose form does not fit a field, under the field's name:
+/// `imagePullSecrets: [{name: registry}]`. `None` if its form is right, or if nothing is known.
 pub(super) fn fitted(here: &Node, field: &str, to: &Path, node: &Node) -> Option<String> {
     let wanted = match field {
         "env" | "secretRefs" | "imagePullSecrets" | "command" | "args" => "a list",

@@ -2,8 +2,8 @@
 //!
 //! A rule sees the claim as written, with positions, and as the API server would store it. Rules
 //! know the fields of our own API, so they only run for it. A rule's file holds everything about
-//! it: its code, what it finds and why that is bad, an example of each side (printed by `eds
-//! explain EDS201`), how it finds it, and its tests.
+//! it: its code, what it finds and why that is bad, an example of each side (printed by
+//! `eds explain EDS201`), how it finds it, and its tests.
 
 mod duplicate_env;
 mod duplicate_secret;

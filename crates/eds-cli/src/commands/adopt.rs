@@ -1,4 +1,4 @@
-//! `eds adopt`: manifests of a worker that runs already become a claim, and nothing of them is dropped silently.
+//! `eds adopt`: manifests of a running worker become a claim, and nothing is dropped silently.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -12,21 +12,21 @@ use crate::api::Api;
 use crate::manifests::{self, Manifests};
 use crate::{Outcome, cluster, output};
 
-/// Make claims of the manifests of workers that run already.
+/// Make claims from the manifests of running workers.
 ///
 /// Reads Deployments with their Services, ServiceAccounts, ScaledObjects, ConfigMaps, Secrets and
-/// PodDisruptionBudgets, from files, directories and standard input (`helm template . | eds adopt -`).
-/// Writes a claim for each worker to standard output, and to standard error what becomes of every field:
-/// lost, replaced, added or kept, with its line, the reason, and what to do. Changes nothing.
-/// What is no worker is left alone, beside one that is. Exit status: 0 nothing is lost, 1 something is lost or
-/// refused, 2 it could not be told.
+/// PodDisruptionBudgets, from files, directories and standard input
+/// (`helm template . | eds adopt -`). Writes a claim for each worker to standard output, and to
+/// standard error what becomes of every field: lost, replaced, added or kept, with its line, the
+/// reason, and what to do. Changes nothing. Objects that are not workers are left alone.
+/// Exit status: 0 nothing is lost, 1 something is lost or refused, 2 the tool could not tell.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Files, directories, patterns, or `-` for standard input.
     #[arg(value_name = "MANIFESTS", required_unless_present = "from_cluster")]
     paths: Vec<PathBuf>,
-    /// Read the workers of this namespace of the cluster, or the one of this name, instead of files. Secrets are
-    /// read by name only.
+    /// Read this namespace's workers, or the one of this name, from the cluster instead of files.
+    /// Secrets are read by name only.
     #[arg(long, value_name = "NAMESPACE[/NAME]", conflicts_with = "paths")]
     from_cluster: Option<String>,
     /// Context of the kubeconfig, instead of the current one. KUBECONFIG names the file.
@@ -38,7 +38,7 @@ pub(crate) struct Args {
     /// Namespace of manifests that name none.
     #[arg(short, long, default_value = "default")]
     namespace: String,
-    /// Leave out files that this pattern matches, written as in a .gitignore. May be repeated.
+    /// Leave out files that match this pattern, in .gitignore syntax. May be repeated.
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
 }
@@ -47,9 +47,9 @@ pub(crate) struct Args {
 enum Format {
     /// For a person.
     Text,
-    /// One JSON document: summary, notes, workers (claim, why refused, guesses, findings, notes, steps), and fields,
-    /// every leaf of the manifests once (kind, object, path, pointer, file, line, old, new, why, todo, restartsPods,
-    /// recreates).
+    /// One JSON document: summary, notes, workers (claim, why refused, guesses, findings, notes,
+    /// steps), and fields: every leaf of the manifests once (kind, object, path, pointer, file,
+    /// line, old, new, why, todo, restartsPods, recreates).
     Json,
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     }
 }
 
-/// The manifests of what runs in a cluster.
+/// Reads the manifests of what runs in a cluster.
 fn running(place: &str, args: &Args) -> Result<Manifests> {
     let (namespace, name) = match place.split_once('/') {
         Some((namespace, name)) => (namespace, Some(name)),

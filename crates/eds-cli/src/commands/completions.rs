@@ -10,8 +10,8 @@ use crate::{Cli, Outcome};
 
 /// Print a completion script for a shell.
 ///
-/// For bash: source <(eds completions bash). For zsh, fish, elvish and PowerShell the script belongs
-/// where the shell looks for such scripts.
+/// For bash: source <(eds completions bash). For zsh, fish, elvish and PowerShell, put the script
+/// where the shell looks for completions.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The shell.

@@ -12,25 +12,25 @@ use crate::cluster::ClusterArgs;
 use crate::given::Given;
 use crate::{Outcome, api};
 
-/// Look at everything that claims stand on; or say why one claim does not run.
+/// Check everything that claims depend on; or say why one claim does not run.
 ///
 /// Without a claim: NATS with JetStream, KEDA, Crossplane, its functions and provider, XRD and
-/// Compositions, a line each with its cause and its fix.
+/// Compositions, one line each, with cause and fix.
 ///
-/// With a claim: the same, and on top of it the claim's own path: composite, manifests, Secrets, pods and
-/// their logs, stream and consumer as KEDA asks NATS for them, and the autoscaler. The first line is the
-/// diagnosis. Values of Secrets are never read out.
+/// With a claim: all that, and the claim's own path: composite, manifests, Secrets, pods and their
+/// logs, stream and consumer as KEDA queries them from NATS, and the autoscaler. The first line is
+/// the diagnosis. Values of Secrets are never printed.
 ///
-/// Exit status: 0 all is well, 1 something is not, 2 it could not be looked at.
+/// Exit status: 0 all is well, 1 something is not, 2 it could not be checked.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// A claim in the cluster as NAMESPACE/NAME or NAME, or a file with a claim that is in the cluster.
     #[arg(value_name = "NAMESPACE/NAME|CLAIM.yaml")]
     claim: Option<String>,
-    /// Namespace of the claim, where its name comes without one; by default the context's.
+    /// Namespace of the claim, if its name comes without one; by default the context's.
     #[arg(short, long, requires = "claim")]
     namespace: Option<String>,
-    /// NATS, where it is not the one that claims use by default.
+    /// NATS, if it is not the one that claims use by default.
     #[arg(long, value_name = "URL", conflicts_with = "claim")]
     nats_url: Option<String>,
     /// Its monitoring endpoint.
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
 
 /// The prerequisites.
 fn all(args: &Args, built_in: Value) -> Result<Report> {
-    // The defaults of the schema, as the API server would fill them in.
+    // The schema's defaults, as the API server would fill them in.
     let minimal = Given::minimal()?;
     let or = |given: &Option<String>, pointer| {
         given.clone().unwrap_or_else(|| minimal.text(pointer).to_owned())

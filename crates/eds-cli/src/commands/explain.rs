@@ -14,15 +14,16 @@ use crate::api::Xrd;
 
 /// Explain a finding by its code, or a field of the claim by its path.
 ///
-/// `eds explain EDS104` says what the finding means, why it matters, and shows an example of each side;
-/// `eds explain spec.nats.account` says what the field is, its type, default and bounds, and what stands in it
-/// (as kubectl explain does, without a cluster). Without an argument: all codes.
+/// `eds explain EDS104` says what the finding means and why it matters, and shows an example of
+/// each side; `eds explain spec.nats.account` says what the field is, its type, default and bounds,
+/// and the fields in it (like kubectl explain, without a cluster). Without an argument, lists all
+/// codes.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// A code such as EDS104, its name such as enum, or a path such as spec.nats.
     #[arg(value_name = "CODE|PATH")]
     what: Option<String>,
-    /// XRD or CRD whose fields are meant, instead of the built-in one.
+    /// XRD or CRD to read fields from, instead of the built-in one.
     #[arg(long, value_name = "FILE")]
     xrd: Option<PathBuf>,
 }
@@ -31,7 +32,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let text = match &args.what {
         None => codes(),
         Some(what) if is_code(what) => about(by_code(what)?),
-        // A finding may be called like a field, and the field is meant.
+        // If a finding has the same name as a field, the field is meant.
         Some(what) => match (field(args, what), by_name(what)) {
             (Err(_), Some(rule)) => about(rule),
             (field, _) => field?,
@@ -94,7 +95,7 @@ fn about(rule: &Rule) -> String {
 
 fn field(args: &Args, path: &str) -> Result<String> {
     let definition = Xrd::load(args.xrd.as_deref())?.definition(Side::Claim)?;
-    // As kubectl explain begins: with the kind, or the name of its resource.
+    // As in kubectl explain: with the kind, or the name of its resource.
     let path = path.trim_start_matches('.');
     let (first, rest) = path.split_once('.').unwrap_or((path, ""));
     let is_kind = [definition.kind.as_str(), definition.plural.as_str(), "eds"]

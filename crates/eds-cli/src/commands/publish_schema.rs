@@ -10,17 +10,17 @@ use crate::api::{Xrd, policies};
 use crate::inputs::Source;
 use crate::{Outcome, output};
 
-/// Print the claim's JSON Schema (2020-12), made from the XRD as the API server would serve it; or its
-/// fields as Markdown, for people.
+/// Print the claim's JSON Schema (2020-12), made from the XRD as the API server would serve it; or
+/// its fields as Markdown, for people.
 ///
-/// Works on any XRD or CRD. With --check nothing is written: exit status 1 says that the file
+/// Works on any XRD or CRD. With --check nothing is written: the exit status is 1 if the file
 /// differs, and the difference is printed.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// XRD or CRD to read, instead of the built-in one.
     #[arg(long, value_name = "FILE")]
     xrd: Option<PathBuf>,
-    /// File to write, or with --check to compare with. Without it: standard output, or with --check
+    /// File to write, or with --check to compare with. By default standard output, or with --check
     /// the repository's own file, in this directory or above it.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -35,7 +35,7 @@ pub(crate) struct Args {
     composite: bool,
 }
 
-/// What is published.
+/// What to publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// JSON Schema 2020-12, for editors and validators.
@@ -45,7 +45,7 @@ enum Format {
 }
 
 impl Format {
-    /// Where `scripts/publish-schema.sh` writes it.
+    /// Returns where `scripts/publish-schema.sh` writes it.
     const fn committed(self) -> &'static str {
         match self {
             Self::Json => "platform/04-apis/schemas/eventdrivenservice.schema.json",
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let xrd = Xrd::load(args.xrd.as_deref())?;
     let side = if args.composite { Side::Composite } else { Side::Claim };
     let definition = xrd.definition(side)?;
-    // What nobody can be checked against is not published, and what it costs to read is bounded.
+    // A schema that cannot be checked against is not published, and reading it has a bounded cost.
     Schema::compile(&definition.schema)
         .map_err(|e| anyhow!("the schema of {}: {e}", definition.kind))
         .with_context(|| xrd.name.clone())?;

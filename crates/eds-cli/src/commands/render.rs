@@ -19,11 +19,11 @@ use crate::{Outcome, output};
 
 /// Show what claims become: the four manifests, as Crossplane would apply them.
 ///
-/// Needs no cluster, Docker, Crossplane or network. Files may hold many documents; objects of
-/// other kinds are skipped and counted. The output is the same, byte for byte, for the same input.
+/// Needs no cluster, Docker, Crossplane or network. Files may hold many documents; objects of other
+/// kinds are skipped and counted. The same input always gives the same output, byte for byte.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Files with claims; `-` is standard input, which is also read when nothing is named.
+    /// Files with claims; `-` is standard input, which is also the default.
     #[arg(value_name = "CLAIM")]
     claims: Vec<PathBuf>,
     /// What to print.
@@ -35,11 +35,11 @@ pub(crate) struct Args {
     /// XRD to use instead of the built-in one.
     #[arg(long, value_name = "FILE")]
     xrd: Option<PathBuf>,
-    /// Composed resources that exist already, as `kubectl get -o yaml` prints them. May be
-    /// repeated; a directory means all YAML files in it.
+    /// Existing composed resources, as `kubectl get -o yaml` prints them. May be repeated; a
+    /// directory means all YAML files in it.
     #[arg(long, value_name = "FILE")]
     observed: Vec<PathBuf>,
-    /// Further resources that a function may ask for, such as the service's pods.
+    /// Other resources that a function may ask for, such as the service's pods.
     #[arg(long, value_name = "FILE")]
     required_resources: Vec<PathBuf>,
     /// Namespace of claims that do not name one.
@@ -52,7 +52,7 @@ enum Output {
     /// The plain manifests, as a person would write them.
     Manifests,
     /// What Crossplane applies: with its labels, annotations and owner, and wrapped into
-    /// provider-kubernetes Objects where the Composition says so.
+    /// provider-kubernetes Objects if the Composition says so.
     Objects,
     /// The composite resource with its references, status and conditions.
     Xr,
@@ -98,7 +98,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
                 }
             }
         }
-        // Warnings are `eds validate`'s to give; here they would hide what did not render.
+        // Warnings belong to `eds validate`; here they would hide what did not render.
         let mut errors = checked.findings;
         errors.retain(is_error);
         if !errors.is_empty() {
@@ -121,9 +121,9 @@ fn is_error(finding: &Finding) -> bool {
     finding.severity == diagnostics::Severity::Error
 }
 
-/// Whether rules of the API, which take longer to compile than all the rest takes, need not be asked: the
-/// built-in Composition's second step refuses whatever they refuse, but which NATS a claim may name. Where something
-/// is wrong they are asked, because they know the line.
+/// Returns whether the API's rules, which take longer to compile than everything else, can be
+/// skipped: the built-in Composition's second step refuses whatever they refuse, except which NATS
+/// a claim may name. If something is wrong they run, because they know the line.
 fn is_plainly_fine(api: &Api, checked: &CheckedFile, results: &[Result<Shown>]) -> bool {
     let schema = &api.claims.definition.schema;
     let names_server = |claim: &Value| {
@@ -152,7 +152,7 @@ struct Shown {
     objects: Vec<Object>,
     /// What the steps said.
     notes: Vec<String>,
-    /// No step warned: one that does has left something out.
+    /// Whether no step warned: one that does has left something out.
     complete: bool,
 }
 

@@ -1,4 +1,4 @@
-//! `eds` with a standard input, and what it prints compared with a file.
+//! Runs `eds` with a standard input, and compares its output with a file.
 
 use std::fs;
 use std::io::Write;

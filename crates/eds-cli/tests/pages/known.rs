@@ -1,10 +1,10 @@
-//! What this test cannot run itself, and who tries it instead.
+//! What this test cannot run itself, and what does instead.
 
 /// A command that only a cluster, or another tool, can try.
 pub(crate) struct Held {
     /// How it begins.
     begin: &'static str,
-    /// What carries it out.
+    /// What runs it.
     pub(crate) proof: &'static str,
 }
 
@@ -16,10 +16,10 @@ const fn held_by(begin: &'static str, proof: &'static str) -> Held {
 pub(crate) const HERE: &[&str] = &["eds ", "diff "];
 /// Of those, the ones for which exit status 1 is no failure.
 pub(crate) const ANSWERS: &[&str] = &["eds adopt ", "eds diff "];
-/// What carries out the steps of the page on migration.
+/// What carries out the steps of the migration page.
 pub(crate) const STEPS: &str = "e2e/src/proofs/migration.rs";
 
-/// What types the other commands as they stand on the pages.
+/// What types the other commands as shown on the pages.
 pub(crate) const GUIDE: &str = "e2e/src/proofs/guide/mod.rs";
 
 const HELD: &[Held] = &[
@@ -62,7 +62,7 @@ pub(crate) const BLOCKS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Objects of others that the pages show.
+/// Other objects that the pages show.
 pub(crate) const KINDS: &[&str] = &["Secret", "ExternalSecret"];
 
 /// What the picture of `eds validate` makes of the first page's claim.

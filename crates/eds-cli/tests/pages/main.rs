@@ -1,7 +1,7 @@
-//! The pages for people say what is true: claims in them are valid, commands of `eds` print what is shown,
+//! The pages for people are true: claims in them are valid, commands of `eds` print what is shown,
 //! what only a cluster can show was recorded from one, and links lead somewhere.
 //!
-//! A comment on the line above a block says what else holds it:
+//! A comment on the line above a block says what else checks it:
 //!
 //! | comment | the block is |
 //! |---|---|
@@ -10,11 +10,12 @@
 //! | `<!-- of: FILE -->` | a part of that file of the repository, line by line |
 //! | `<!-- step: NAME -->` | carried out as it stands by `testbed/proofs/migration` |
 //!
-//! Any claim is valid without a warning; the first line of a block, `# NAME.yaml`, names the file that commands take.
-//! Below a command stands all that it prints, with `...` for lines left out, or nothing.
+//! Any claim is valid without warnings; the first line of a block, `# NAME.yaml`, names the file
+//! that commands take. Below a command is everything that it prints, with `...` for lines left out,
+//! or nothing.
 //!
-//! `EDS_UPDATE_GOLDEN=1 cargo test -p eds-cli --test pages` writes such blocks, what commands print, and the
-//! pictures; where only `?` stands below a command, what it prints.
+//! `EDS_UPDATE_GOLDEN=1 cargo test -p eds-cli --test pages` writes such blocks, the output of
+//! commands, and the pictures; if there is only `?` below a command, it becomes what it prints.
 
 #![cfg(test)]
 
@@ -36,7 +37,7 @@ fn updating() -> bool {
     std::env::var("EDS_UPDATE_GOLDEN").as_deref() == Ok("1")
 }
 
-/// Every page that git knows: a new one is added first.
+/// Returns every page that git knows: add a new one first.
 fn pages() -> Vec<String> {
     let list = ["ls-files", "*.md"];
     let listed = Command::new("git").args(list).current_dir(root()).output().unwrap();
@@ -78,7 +79,7 @@ fn links_lead_somewhere() {
     assert_eq!(broken, [""; 0]);
 }
 
-/// A command of eds that is named in a sentence is one, with the options that are named with it.
+/// A command of eds named in a sentence exists, with the options named along with it.
 #[test]
 fn commands_in_sentences_are_commands() {
     let help = |words: &[&str]| {
@@ -122,7 +123,7 @@ fn commands_in_sentences_are_commands() {
     assert!(tried > 20, "only {tried} commands are named");
 }
 
-/// The pages an application developer is sent to: all that they show is held, as all in README.md.
+/// The pages for application developers: everything they show is checked, as in README.md.
 const GUIDE: &str = "platform/04-apis/";
 
 #[test]
@@ -151,11 +152,11 @@ fn what_the_pages_show_is_so() {
     assert!(claims >= 4 && run >= 8, "only {claims} claims and {run} commands of eds were tried");
 }
 
-/// The page with that in place of the block's text.
+/// Returns the page with `now` in place of the block's text.
 fn instead(page: &str, block: &Block, now: &str) -> String {
     let fence = format!("```{}\n", block.info);
-    // Blocks are gone through from the first to the last, and those before may have grown: what tells
-    // one is its mark, or its text.
+    // Blocks are handled from first to last, and earlier ones may have grown: a block is found by
+    // its mark, or its text.
     let old = match &block.mark {
         Some((key, value)) => format!("<!-- {key}: {value} -->\n{fence}{}", block.text),
         None => format!("{fence}{}", block.text),
@@ -168,7 +169,7 @@ fn instead(page: &str, block: &Block, now: &str) -> String {
     )
 }
 
-/// A copy of the API's folder, in which a page's commands run and its claims stand.
+/// A copy of the API's folder, where a page's commands run and its claims are.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -181,13 +182,13 @@ impl Scratch {
         let copied = Command::new("cp").args(copy).arg(&here).current_dir(root()).status();
         assert!(copied.unwrap().success());
         let here = Self(here);
-        // What the page on migration begins with.
+        // What the migration page begins with.
         let direct = here.0.join("platform/04-apis/tests/fixtures/direct");
         if direct.is_dir() {
             std::fs::create_dir_all(here.0.join("deploy")).unwrap();
             std::fs::rename(direct, here.0.join("deploy/agent-executor")).unwrap();
         }
-        // The claims of the first page are what the others speak of.
+        // The claims of the first page are those that the others talk about.
         for block in Page::read(&read("platform/04-apis/README.md")).blocks {
             if let Some(name) = block.file_name() {
                 here.write(name, &block.text);
@@ -200,7 +201,7 @@ impl Scratch {
         std::fs::write(self.0.join(name), text).unwrap();
     }
 
-    /// Standard output and error together, and the exit status.
+    /// Returns standard output and error together, and the exit status.
     fn run(&self, command: &str) -> (String, Option<i32>) {
         let eds = Path::new(env!("CARGO_BIN_EXE_eds"));
         let path = format!(
@@ -223,7 +224,7 @@ impl Drop for Scratch {
 }
 
 enum Wrong {
-    /// This should stand there.
+    /// This should be there.
     Instead(String),
     Because(String),
 }
@@ -280,7 +281,8 @@ impl Block {
         if self.text == text { Ok(()) } else { Err(Wrong::Instead(text.to_owned())) }
     }
 
-    /// A claim is valid without a warning; the `spec` of one as well. Other objects can be read.
+    /// Checks that a claim, or just its `spec`, is valid without warnings. Other objects must
+    /// parse.
     fn yaml(&self, here: &Scratch, claims: &mut usize) -> Result<(), Wrong> {
         let stream = yaml::parse(&self.text);
         if let Some(problem) = stream.problems.first() {
@@ -382,7 +384,7 @@ fn pictures_show_what_a_terminal_shows() {
     assert!(wrong.is_empty(), "{wrong:?}: EDS_UPDATE_GOLDEN=1 cargo test -p eds-cli --test pages");
 }
 
-/// The first lines and the last, where there are more than a picture should have.
+/// Keeps the first lines and the last, if there are more than a picture should have.
 fn shortened(text: &str) -> String {
     const LINES: usize = 24;
     let lines: Vec<&str> = text.trim_end().lines().collect();

@@ -1,4 +1,4 @@
-//! What stands in a Markdown page: code blocks, links, headings.
+//! What is in a Markdown page: code blocks, links, headings.
 
 /// A code block.
 pub(crate) struct Block {
@@ -6,7 +6,7 @@ pub(crate) struct Block {
     pub(crate) line: usize,
     /// What follows the fence: `yaml`, `console`.
     pub(crate) info: String,
-    /// What a comment on the line above says of it: `<!-- file: examples/minimal-claim.yaml -->`.
+    /// What a comment on the line above says: `<!-- file: examples/minimal-claim.yaml -->`.
     pub(crate) mark: Option<(String, String)>,
     pub(crate) text: String,
 }
@@ -55,7 +55,7 @@ impl Page {
         page
     }
 
-    /// The anchor that GitHub gives a heading.
+    /// Adds the anchor that GitHub gives a heading.
     fn heading(&mut self, title: &str) {
         let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
         let slug: String = title.to_lowercase().chars().filter(kept).collect();
@@ -64,9 +64,9 @@ impl Page {
         self.anchors.push(if again == 0 { slug } else { format!("{slug}-{again}") });
     }
 
-    /// Links and pictures outside of inline code.
+    /// Collects links and pictures outside inline code.
     fn links(&mut self, line: &str, number: usize) {
-        // Every second part stands between backticks. A code's text may be a link's.
+        // Every second part is between backticks. Link text may contain code.
         let codes = line.split('`').enumerate().filter(|(i, _)| i % 2 == 1);
         self.codes.extend(codes.map(|(_, code)| (number, code.to_owned())));
         let prose: Vec<&str> =
@@ -81,13 +81,13 @@ impl Page {
     }
 }
 
-/// `<!-- KEY: VALUE -->`.
+/// Parses `<!-- KEY: VALUE -->`.
 fn marked(line: &str) -> Option<(String, String)> {
     let (key, value) = line.strip_prefix("<!-- ")?.strip_suffix(" -->")?.split_once(": ")?;
     Some((key.to_owned(), value.to_owned()))
 }
 
-/// The commands of a `console` block, each with the output shown below it.
+/// Returns the commands of a `console` block, each with the output shown below it.
 pub(crate) fn commands(text: &str) -> Vec<(String, String)> {
     let mut all: Vec<(String, String)> = Vec::new();
     let mut continues = false;
@@ -107,7 +107,8 @@ pub(crate) fn commands(text: &str) -> Vec<(String, String)> {
     all
 }
 
-/// Whether `text` is what is shown; a line `...` stands for any lines, and `…` at a line's end for the rest of it.
+/// Returns whether `text` is what is shown; a line `...` stands for any lines, and `…` at a line's
+/// end for the rest of it.
 pub(crate) fn matches(shown: &str, text: &str) -> bool {
     let cut: Vec<Option<&str>> = shown.lines().map(|line| line.strip_suffix('…')).collect();
     if cut.iter().any(Option::is_some) {

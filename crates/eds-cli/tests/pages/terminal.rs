@@ -1,11 +1,11 @@
-//! A terminal's text with its colours, as a picture that GitHub shows.
+//! Draws a terminal's text with its colours, as a picture that GitHub shows.
 
 use std::fmt::Write as _;
 
 const WIDTH: f64 = 8.43;
 const HEIGHT: f64 = 19.0;
 
-/// The picture: a command, and what it printed, with the escapes of colours and bold in it.
+/// Draws the picture: a command and what it printed, including escapes for colours and bold.
 pub(crate) fn svg(command: &str, text: &str, columns: usize) -> String {
     let mut lines = vec![format!("\x1b[2m$\x1b[0m {command}")];
     for line in text.trim_end().lines() {
@@ -31,7 +31,7 @@ pub(crate) fn svg(command: &str, text: &str, columns: usize) -> String {
     out
 }
 
-/// A line in pieces of at most so many columns, without cutting an escape.
+/// Splits a line into pieces of at most `columns` columns, without cutting an escape.
 fn wrap(line: &str, columns: usize, lines: &mut Vec<String>) {
     let (mut piece, mut column, mut escape, mut current) = (String::new(), 0, false, String::new());
     for c in line.chars() {
@@ -48,7 +48,7 @@ fn wrap(line: &str, columns: usize, lines: &mut Vec<String>) {
         if column == columns {
             piece.push_str("\x1b[0m");
             lines.push(std::mem::take(&mut piece));
-            // The colour goes on.
+            // The colour carries on.
             piece.push_str(&current);
             column = 0;
         }
@@ -58,7 +58,7 @@ fn wrap(line: &str, columns: usize, lines: &mut Vec<String>) {
     lines.push(piece);
 }
 
-/// The text of a line, its escapes as colours.
+/// Returns the text of a line, with its escapes as colours.
 fn spans(line: &str) -> String {
     let mut out = String::new();
     let mut styles = [String::new(), String::new()];

@@ -1,10 +1,10 @@
-//! A git repository that is gone when its test ends.
+//! A git repository that is deleted when its test ends.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A checkout on branch `main`, in a folder of its own: what a test puts beside it lies outside.
+/// A checkout on branch `main`, in a folder of its own: what a test puts beside it is outside.
 pub(crate) struct Repository {
     home: PathBuf,
 }
@@ -16,7 +16,7 @@ impl Drop for Repository {
 }
 
 impl Repository {
-    /// An empty folder, not yet git's. `name` is the test's own.
+    /// Creates an empty folder, not yet git's. `name` is the test's own.
     pub(crate) fn new(name: &str) -> Self {
         let home = std::env::temp_dir().join(format!("eds-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&home);
@@ -24,12 +24,12 @@ impl Repository {
         Self { home: home.canonicalize().unwrap() }
     }
 
-    /// Beside the checkout.
+    /// Returns a path beside the checkout.
     pub(crate) fn outside(&self, path: &str) -> PathBuf {
         self.home.join(path)
     }
 
-    /// Within the checkout; the checkout itself for an empty `path`.
+    /// Returns a path within the checkout; the checkout itself for an empty `path`.
     pub(crate) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         self.home.join("checkout").join(path)
     }
@@ -44,7 +44,7 @@ impl Repository {
         self.git(&["init", "--quiet", "--initial-branch=main", "."]);
     }
 
-    /// Runs git in the checkout. What it prints, trimmed.
+    /// Runs git in the checkout. Returns its output, trimmed.
     pub(crate) fn git(&self, args: &[&str]) -> String {
         let mut git = Command::new("git");
         git.args(["-c", "user.name=test", "-c", "user.email=test@localhost"]);
@@ -54,7 +54,7 @@ impl Repository {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// Commits everything, what git ignores too, and names the commit.
+    /// Commits everything, even what git ignores, and returns the commit's name.
     pub(crate) fn commit(&self) -> String {
         self.git(&["add", "--all", "--force"]);
         self.git(&["commit", "--quiet", "--allow-empty", "--message", "a step"]);

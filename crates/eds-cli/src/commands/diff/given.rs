@@ -1,4 +1,4 @@
-//! The claims that are compared, and what they were at a git revision.
+//! The claims to compare, and what they were at a git revision.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::inputs::Source;
 use crate::output;
 use crate::select::{Candidate, Exclude, Selection, Version, is_yaml};
 
-/// A claim in its namespace, and where it stands.
+/// A claim in its namespace, and the file it is in.
 pub(super) struct Placed {
     pub(super) claim: Claim,
     node: Node,
@@ -31,7 +31,7 @@ pub(super) struct Given {
     pub(super) notes: Vec<String>,
     /// The files that were read.
     files: Vec<PathBuf>,
-    /// Files of the revision that are there no more.
+    /// Files of the revision that no longer exist.
     deleted: Vec<PathBuf>,
 }
 
@@ -52,7 +52,7 @@ impl Given {
         let mut given = Self { claims: Vec::new(), notes, files: Vec::new(), deleted };
         let mut read = HashSet::new();
         for Candidate { path, origin, version } in files {
-            // The same file by two names.
+            // The same file under two names.
             if !read.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
                 continue;
             }
@@ -84,7 +84,7 @@ impl Given {
         Ok(given)
     }
 
-    /// Claims of a text, which must all be valid.
+    /// Adds the claims of a text, which must all be valid.
     fn add(&mut self, api: &ClaimApi, source: Source, origin: Origin, args: &Args) -> Result<()> {
         let kind = &api.definition.kind;
         let name = source.name.clone();
@@ -120,8 +120,8 @@ impl Given {
         Ok(())
     }
 
-    /// What these claims were: in the same files, or wherever claims of their names stood. Claims of the files that are
-    /// nowhere any more are among them.
+    /// Returns what these claims were: in the same files, or wherever claims with their names were.
+    /// Includes claims of these files that no longer exist anywhere.
     pub(super) fn earlier(&self, args: &Args, api: &ClaimApi, before: &Before) -> Result<Earlier> {
         let mut earlier = Earlier::default();
         let mut seen = HashSet::new();
@@ -155,7 +155,7 @@ impl Given {
         Ok(earlier)
     }
 
-    /// What `eds validate --against` knows of the same change.
+    /// Returns what `eds validate --against` says about the same change.
     pub(super) fn known(&self, earlier: &[Claim]) -> Vec<String> {
         let was: HashMap<Key, &Claim> = earlier.iter().map(|claim| (key(claim), claim)).collect();
         let mut notes = Vec::new();
@@ -173,7 +173,7 @@ impl Given {
     }
 }
 
-/// Adds claims that stood in another file.
+/// Adds claims that were in another file.
 fn from_elsewhere(
     args: &Args,
     api: &ClaimApi,
@@ -202,7 +202,7 @@ fn from_elsewhere(
     }
 }
 
-/// Takes away claims that stand in another file now.
+/// Removes claims that are now in another file.
 fn to_elsewhere(
     args: &Args,
     api: &ClaimApi,
@@ -229,7 +229,7 @@ fn to_elsewhere(
     Ok(())
 }
 
-/// The valid claims of a text.
+/// Returns the valid claims of a text.
 fn claims_of(text: &str, args: &Args, api: &ClaimApi) -> Vec<Claim> {
     if !claims::mentions(text, api) {
         return Vec::new();
@@ -238,7 +238,7 @@ fn claims_of(text: &str, args: &Args, api: &ClaimApi) -> Vec<Claim> {
     valid(&checked, args).collect()
 }
 
-/// Those of the claims that are valid, in their namespaces.
+/// Returns the valid ones, in their namespaces.
 fn valid(checked: &CheckedFile, args: &Args) -> impl Iterator<Item = Claim> {
     let valid = checked.claims.iter().filter_map(|(claim, _)| claim.claim());
     valid.map(|claim| Claim::valid(claim).or_in_namespace(&args.namespace))

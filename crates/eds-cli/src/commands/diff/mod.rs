@@ -1,4 +1,5 @@
-//! `eds diff`: what applying a claim would change, beside manifests, a git revision, or the cluster.
+//! `eds diff`: what applying a claim would change, compared with manifests, a git revision, or the
+//! cluster.
 
 mod given;
 
@@ -22,22 +23,23 @@ use crate::{Outcome, cluster, manifests, output};
 
 /// Show what applying a claim would change, field by field.
 ///
-/// In kubectl's direction: `-` as it is, `+` as the claim has it, with what restarts pods, what cannot be changed, what
-/// is renamed and what is deleted. Defaults, other spellings of the same, and what the API server writes are no
-/// difference. Changes nothing.
-/// Exit status: 0 the same, 1 different, 2 it could not be told.
+/// In kubectl's direction: `-` as it is, `+` as the claim has it, with what restarts pods, what is
+/// immutable, what is renamed and what is deleted. Defaults, other spellings of the same value, and
+/// what the API server writes are not differences. Changes nothing. Exit status: 0 the same, 1
+/// different, 2 the tool could not tell.
 #[derive(clap::Args)]
 #[command(group = ArgGroup::new("base").required(true))]
 pub(crate) struct Args {
     /// Files and directories with claims; `-` is standard input.
     #[arg(value_name = "CLAIM", required = true)]
     claims: Vec<PathBuf>,
-    /// Compare with manifests (files, directories, `-`), or with what the claim was at this git revision of its own
-    /// repository, wherever it stood then. A file of that name comes first. May be repeated for manifests.
+    /// Compare with manifests (files, directories, `-`), or with the claim at this git revision of
+    /// its own repository, wherever it was then. A file of that name comes first. May be repeated
+    /// for manifests.
     #[arg(long, value_name = "MANIFESTS|REF", group = "base")]
     against: Vec<String>,
-    /// Compare with the cluster: a dry run of what the provider or Crossplane would apply, so that nothing that the
-    /// API server fills in is a difference.
+    /// Compare with the cluster: a dry run of what the provider or Crossplane would apply, so that
+    /// what the API server fills in is not a difference.
     #[arg(long, group = "base")]
     live: bool,
     /// Context of the kubeconfig, instead of the current one. KUBECONFIG names the file.
@@ -46,9 +48,9 @@ pub(crate) struct Args {
     /// How to print the difference.
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     output: Format,
-    /// Exit with 0 also where it differs, as long as every difference has a reason that the platform knows, and none
-    /// has consequences for the worker: where it loses a variable, a volume, an argument or the like, where a variable
-    /// gets another value, and where an object is deleted, it is 1.
+    /// Exit with 0 despite differences, as long as the platform knows a reason for each, and none
+    /// affects the worker: if it loses a variable, a volume, an argument or the like, if a variable
+    /// gets another value, or if an object is deleted, exit with 1.
     #[arg(long)]
     explained: bool,
     /// Namespace of claims and manifests that name none.
@@ -108,8 +110,8 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     print(args, &diff)
 }
 
-/// The objects among manifests, of which claims are none: what a claim becomes is compared with what stands in the
-/// cluster.
+/// Returns the objects among manifests, without claims: what a claim becomes is compared with what
+/// is in the cluster.
 fn objects(
     all: Vec<Manifest>,
     paths: &[PathBuf],
@@ -154,7 +156,7 @@ enum Against {
 fn against(args: &Args, notes: &mut Vec<String>) -> Result<Against> {
     let is_path =
         |text: &String| text == "-" || Path::new(text).exists() || text.contains(['*', '?']);
-    // Where the first claim stands, which may be in another repository than the working directory.
+    // Where the first claim is, which may be another repository than the working directory's.
     let first = args.claims.first().filter(|path| path.as_os_str() != "-");
     let folder = match first {
         Some(path) if path.is_dir() => path.as_path(),
@@ -183,7 +185,7 @@ fn against(args: &Args, notes: &mut Vec<String>) -> Result<Against> {
     }
 }
 
-/// What the API server says that applying these manifests would change.
+/// Returns what the API server says that applying these manifests would change.
 fn live(args: &Args, after: &[Value]) -> Result<Diff> {
     let plans = cluster::connected(args.context.as_deref(), async |cluster| {
         let mut plans = Vec::new();
@@ -223,7 +225,7 @@ fn live(args: &Args, after: &[Value]) -> Result<Diff> {
     Ok(all)
 }
 
-/// The claim that a manifest is of.
+/// Returns the claim that a manifest belongs to.
 fn claim_of(manifest: &Value) -> &str {
     let label = manifest.at("/metadata/labels/app.kubernetes.io~1name");
     label.and_then(Value::as_str).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The check of each file that was selected, and its comparison with what it was.
+//! Checks each selected file, and compares it with its earlier version.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -16,14 +16,14 @@ use crate::inputs::{MAX_LARGE, Source, Unreadable};
 use crate::kustomize;
 use crate::select::{Candidate, Selection, Version, is_applied};
 
-/// What a file was is not judged again.
+/// The earlier version of a file is not judged again.
 pub(super) const EARLIER: Options =
     Options { strict: false, without_rules: false, origin: Origin::Any };
 
-/// Bytes that are checked before the first file is printed.
+/// How many bytes are checked before the first file is printed.
 pub(super) const BATCH_BYTES: usize = 8 << 20;
 
-/// To find out that a file holds no claims costs less.
+/// Finding out that a file holds no claims is cheaper by this factor.
 const OTHERS: usize = 4;
 
 /// How files are checked.
@@ -31,30 +31,31 @@ pub(super) struct Job<'a> {
     pub(super) api: &'a ClaimApi,
     pub(super) options: Options,
     pub(super) against: Option<&'a Before>,
-    /// Whether files are named from the repository's root, as what shows findings on a diff wants them.
+    /// Whether files are named from the repository's root, as tools that show findings on a diff
+    /// expect.
     pub(super) rooted: bool,
 }
 
-/// What came of a file.
+/// The outcome for a file.
 #[derive(Default)]
 pub(super) struct Done {
     pub(super) findings: FileFindings,
     pub(super) counts: Summary,
     /// What its comparison left over.
     pub(super) rest: Option<Rest>,
-    /// What a person should know besides.
+    /// What else a person should know.
     pub(super) note: Option<String>,
-    /// What its claims say of themselves.
+    /// What identifies its claims.
     pub(super) claims: Vec<Identity>,
-    /// Claims that are patches of others.
+    /// How many of its claims are patches of others.
     pub(super) patches: usize,
     /// What it cost, in bytes of claims.
     pub(super) cost: usize,
 }
 
 impl Job<'_> {
-    /// Checks files side by side, each worker the next one that is left; the results are in their
-    /// order. Where they are large, only the first of them.
+    /// Checks files in parallel, each worker taking the next one left; results are in the files'
+    /// order. If the files are large, checks only the first of them.
     pub(super) fn all(&self, paths: &[Candidate]) -> Vec<Result<Done>> {
         /// A thread costs more than a few files.
         const FEW: usize = 16;
@@ -88,7 +89,7 @@ impl Job<'_> {
         results.into_iter().map(|(_, result)| result).collect()
     }
 
-    /// What a file is called in the output.
+    /// Returns a file's name in the output.
     pub(super) fn label(&self, path: &Path) -> String {
         let inside = self.against.filter(|_| self.rooted).and_then(|before| before.inside(path));
         inside.as_deref().unwrap_or(path).display().to_string()
@@ -176,15 +177,15 @@ impl Job<'_> {
         checked.count(&mut counts);
         let is_other = checked.claims.is_empty() && checked.findings.is_empty();
         let cost = if is_other { text.len() / OTHERS } else { text.len() };
-        // Claims beside these may still give this file a finding.
+        // Claims next to these may still give this file a finding.
         let quiet = checked.findings.is_empty() && checked.identities.is_empty();
         let text = if quiet { String::new() } else { text };
         let findings = FileFindings::new(name, text, checked.findings);
         Ok(Done { findings, counts, rest, note, claims: checked.identities, patches, cost })
     }
 
-    /// Of a file that the kustomization beside it names as a patch alone, what lacks something is one. How many are
-    /// patches.
+    /// Drops findings about what is missing if the kustomization beside a file names it only as a
+    /// patch. Returns the number of patches.
     fn patches(&self, path: &Path, version: &Version, checked: &mut CheckedFile) -> usize {
         let Some(file) = path.file_name().filter(|_| checked.lacks_something()) else { return 0 };
         let says = self.beside(path, version);
@@ -192,7 +193,7 @@ impl Job<'_> {
         if is_patch { checked.set_patches_aside() } else { 0 }
     }
 
-    /// The kustomization beside a file.
+    /// Returns the kustomization beside a file.
     fn beside(&self, path: &Path, version: &Version) -> Option<String> {
         kustomize::NAMES.iter().find_map(|name| {
             let beside = path.with_file_name(name);
@@ -204,14 +205,14 @@ impl Job<'_> {
         })
     }
 
-    /// Whether the kustomization beside a file names it, whatever its name, among what is applied.
+    /// Returns whether the kustomization beside a file lists it, whatever its name, as applied.
     fn is_resource(&self, path: &Path, version: &Version) -> bool {
         let file = path.file_name().map(Path::new);
         let says = self.beside(path, version);
         file.zip(says).is_some_and(|(file, says)| kustomize::is_resource(&says, file))
     }
 
-    /// Where claims stand that are not among the files checked.
+    /// Returns where there are claims outside the checked files.
     pub(super) fn elsewhere(&self, checked: &[Candidate]) -> Result<HashMap<Key, String>> {
         let Some(before) = self.against else { return Ok(HashMap::new()) };
         let seen: HashSet<&Path> = checked.iter().map(|file| file.path.as_path()).collect();
@@ -226,7 +227,7 @@ impl Job<'_> {
         Ok(all)
     }
 
-    /// The claims of a file that is there no more.
+    /// Returns the claims of a deleted file.
     pub(super) fn deleted(&self, path: &Path) -> Result<Option<Rest>> {
         let Some(Was::Text(was)) = self.against.map(|before| before.read(path)).transpose()? else {
             return Ok(None);

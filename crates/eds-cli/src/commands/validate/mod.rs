@@ -21,10 +21,10 @@ use crate::{Outcome, kustomize, output};
 
 /// Check claims as the API server would, and for what only fails later.
 ///
-/// Reads files, directories (all .yaml, .yml and .json files below that .gitignore does not name),
-/// patterns such as 'claims/**/*.yaml', and standard input. Objects of other kinds, and files of other
-/// tools, are skipped and counted; what is nearly a claim is an error wherever it stands.
-/// Exit status: 0 no errors, 1 errors, 2 the check could not be made.
+/// Reads files, directories (all .yaml, .yml and .json files below them that .gitignore does not
+/// exclude), patterns such as 'claims/**/*.yaml', and standard input. Objects of other kinds, and
+/// files of other tools, are skipped and counted; a near miss of a claim is always an error. Exit
+/// status: 0 no errors, 1 errors, 2 the check could not be made.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Files, directories, patterns, or `-` for standard input.
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// How to print findings.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Refuse objects of other kinds and files without a claim, and let warnings fail.
+    /// Refuse objects of other kinds and files without a claim, and fail on warnings.
     #[arg(long)]
     strict: bool,
     /// Compare with the same files at this git revision, and flag changes that restart pods,
@@ -41,11 +41,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "REF")]
     against: Option<String>,
     /// Check only the files (below PATH) that changed since this branch left REF, whatever their
-    /// names, and compare them as --against does. For a pull request's check: they are read as
-    /// HEAD has them, and what cannot be read is an error.
+    /// names, and compare them as --against does. For checking a pull request: they are read from
+    /// HEAD, and a file that cannot be read is an error.
     #[arg(long, value_name = "REF", conflicts_with = "against")]
     changed_since: Option<String>,
-    /// Leave out files that this pattern matches, written as in a .gitignore. May be repeated.
+    /// Leave out files that match this pattern, in .gitignore syntax. May be repeated.
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
     /// XRD or CRD to check against, instead of the built-in one.
@@ -228,12 +228,12 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     Ok(if fails { Outcome::Findings } else { Outcome::Fine })
 }
 
-/// Files that are checked before the first of them is printed: with [`job::BATCH_BYTES`] it bounds what is held in
-/// memory.
+/// How many files are checked before the first of them is printed: with [`job::BATCH_BYTES`] it
+/// bounds what is held in memory.
 const BATCH: usize = 256;
 
-/// Bytes of claims that are checked in a run: fifty thousand ordinary ones. Each file has bounds of its own, and
-/// many that reach them would take for ever.
+/// How many bytes of claims one run checks: fifty thousand ordinary claims. Each file has bounds of
+/// its own, but many that reach them would take forever.
 const MAX_SPENT: usize = 32 << 20;
 
 /// What a finding costs: nobody reads thirty thousand.
@@ -250,7 +250,7 @@ fn tell_links(links: &[PathBuf]) {
     }
 }
 
-/// Text and annotations are written as they come; documents wait for the end.
+/// Prints text and annotations as they come; documents wait for the end.
 fn print(
     format: Format,
     out: &mut impl Write,
@@ -269,7 +269,7 @@ fn print(
     if !texts.is_empty() {
         files.clear();
     }
-    // The source is only for excerpts.
+    // The source is only needed for excerpts.
     files.iter_mut().for_each(|file| file.source = String::new());
     Ok(())
 }

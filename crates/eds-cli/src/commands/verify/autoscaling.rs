@@ -15,13 +15,13 @@ use super::worker::{Scaling, Worker, WorkerArgs};
 use crate::cluster::{ClusterArgs, RunArgs};
 use crate::{Outcome, output};
 
-/// Deploy the reference worker by a claim, publish many messages at once, and verify that the replicas
-/// follow: up from the fewest, and down again once the queue is empty, every message processed once;
-/// with --database, that PostgreSQL holds exactly one row of each.
+/// Deploy the reference worker by a claim, publish many messages at once, and verify that the
+/// replicas follow: up from the minimum, and down again once the queue is empty, with every message
+/// processed once; with --database, that PostgreSQL holds exactly one row for each.
 ///
-/// Lag, replicas and ready replicas are recorded every second, and written as JSON and as a plot. The
-/// namespace, the stream and the consumer are the run's own, and gone again at the end, also after an
-/// interruption.
+/// Lag, replicas and ready replicas are recorded every second, and written as JSON and as a plot.
+/// The namespace, the stream and the consumer belong to the run, and are deleted at the end, even
+/// after an interruption.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// How many messages.
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// Messages that one pod works on at once.
     #[arg(long, default_value_t = 1, value_name = "N")]
     concurrency: u64,
-    /// Seconds to wait for the replicas to be the fewest again. The autoscaler itself waits 300 s
+    /// Seconds to wait for the replicas to return to the minimum. The autoscaler itself waits 300 s
     /// unless the cluster says otherwise.
     #[arg(long, default_value_t = 480, value_name = "SECONDS")]
     settle: u64,
@@ -69,7 +69,7 @@ async fn verify(run: &Run, args: &Args) -> Result<Report> {
     if !worker.is_ready(args.cluster.limit(), &mut report).await? {
         return Ok(report);
     }
-    // Before the first message the replicas are the fewest.
+    // Before the first message the replicas are at the minimum.
     let fewest = args.min_replicas;
     if !watch(&mut worker, &mut progress, args.cluster.limit(), |s| {
         s.replicas == fewest && s.ready >= fewest
@@ -88,7 +88,7 @@ async fn verify(run: &Run, args: &Args) -> Result<Report> {
     worker
         .publish(count, |_, work_ms| json!({"task": "verify autoscaling", "work_ms": work_ms}))
         .await?;
-    // Even one replica alone is done in this time; each message twice, for pods that are killed.
+    // Even a single replica finishes in this time; each message twice, in case pods are killed.
     let work_ms = args.worker.work_ms(scaling.work_ms);
     let alone = u64::from(args.messages) * (work_ms + 100) * 2 / args.concurrency.max(1);
     let limit = args.cluster.limit() + Duration::from_millis(alone);
@@ -108,7 +108,7 @@ async fn verify(run: &Run, args: &Args) -> Result<Report> {
     Ok(report)
 }
 
-/// Samples every second until `enough`; false when `limit` is over first.
+/// Samples every second until `enough`; `false` if `limit` runs out first.
 async fn watch(
     worker: &mut Worker<'_>,
     progress: &mut Progress,
@@ -127,7 +127,7 @@ async fn watch(
                     return Ok(true);
                 }
             }
-            // NATS or the API server may restart meanwhile.
+            // NATS or the API server may be restarting.
             Err(error) if misses >= 60 => return Err(error),
             Err(error) => {
                 misses += 1;
@@ -165,7 +165,7 @@ fn write(args: &Args, namespace: &str, facts: &LoadFacts, report: &Report) -> Re
     Ok(())
 }
 
-/// One line that changes on a terminal; elsewhere a line every ten seconds.
+/// One changing line on a terminal; elsewhere a line every ten seconds.
 struct Progress {
     messages: u32,
     terminal: bool,

@@ -1,4 +1,4 @@
-//! `eds verify composition`: is the Composition there, whole, and accepted?
+//! `eds verify composition`: is the Composition there, complete, and accepted?
 
 use anyhow::Result;
 use eds_cluster::gather;
@@ -7,11 +7,11 @@ use eds_verify::composition;
 use crate::cluster::ClusterArgs;
 use crate::{Outcome, api};
 
-/// Check that the Composition exists, is for the XRD, in Pipeline mode, has its four resource
-/// templates, and that its functions are there and healthy.
+/// Check that the Composition exists, is for the XRD, is in Pipeline mode, has its four resource
+/// templates, and that its functions exist and are healthy.
 ///
-/// Without a name, every Composition for the XRD's composite is checked: the one with
-/// provider-kubernetes Objects, and the direct one where it is installed.
+/// Without a name, checks every Composition for the XRD's composite: the one with
+/// provider-kubernetes Objects and, if installed, the direct one.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Name of one Composition.

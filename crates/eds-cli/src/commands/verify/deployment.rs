@@ -1,4 +1,4 @@
-//! `eds verify deployment`: a claim becomes its four manifests in the cluster, and goes again.
+//! `eds verify deployment`: a claim becomes its four manifests in the cluster, then goes again.
 
 use kube_object::object::Fields;
 use kube_object::rollout::Replicas;
@@ -16,28 +16,27 @@ use crate::cluster::{ClusterArgs, RunArgs};
 use crate::given::Given;
 use crate::{Outcome, output};
 
-/// For 30 s after it has made something, the provider's runtime does not believe that it is gone
+/// For 30 s after it has created something, the provider's runtime does not believe that it is gone
 /// (crossplane-runtime `pkg/reconciler/managed`, the creation grace period): the Objects of a
-/// younger claim go only then.
+/// younger claim are deleted only then.
 const GRACE: Duration = Duration::from_secs(35);
-/// Within this everything that a claim made must be gone.
+/// How soon everything that a claim made must be gone.
 const GONE: Duration = Duration::from_secs(30);
-/// Within this of its pods being available a claim must say that it is Ready.
+/// How soon after its pods are available a claim must say that it is Ready.
 const SAID: Duration = Duration::from_secs(15);
 
-/// Apply a claim in a namespace of its own, compare what it becomes with `eds render`, delete it, and
-/// check that nothing of it is left.
+/// Apply a claim in a namespace of its own, compare what it becomes with `eds render`, delete it,
+/// and check that nothing is left.
 ///
-/// The namespace enforces Pod Security restricted. The Secrets that the claim names are made with
-/// placeholder values, its stream and consumer where they are missing; all of it is gone again at the
-/// end, also after an interruption. When a check fails, objects, events and logs are kept in a
-/// directory.
+/// The namespace enforces Pod Security restricted. The Secrets that the claim names are created
+/// with placeholder values, its stream and consumer if missing; all of it is deleted at the end,
+/// even after an interruption. If a check fails, objects, events and logs are kept in a directory.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// File with one claim.
     #[arg(value_name = "CLAIM")]
     claim: PathBuf,
-    /// Its image can be pulled and runs: wait until the claim is Ready.
+    /// The image can be pulled and runs: wait until the claim is Ready.
     #[arg(long)]
     ready: bool,
     #[command(flatten)]
@@ -57,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     })
 }
 
-/// One claim on its way.
+/// One claim being verified.
 struct Verification<'a> {
     run: &'a Run,
     given: &'a Given,
@@ -97,7 +96,7 @@ impl Verification<'_> {
         let facts =
             deployment::DeploymentFacts { claim: self.given.claim.value().clone(), rendered, live };
         report.sections.extend(deployment::report(&facts).sections);
-        // What failed is looked at as it is, not after it is gone.
+        // What failed is examined as it is, not after it is gone.
         if !self.args.run.keep && !report.failed() {
             let mut end = vec![self.delete_claim().await?];
             end.push(bystanders::check(&before, &claims::bystanders(cluster).await?));
@@ -223,7 +222,7 @@ impl Verification<'_> {
         })
     }
 
-    /// What the claim says of itself.
+    /// Returns what the claim says about itself.
     async fn claim_message(&self) -> String {
         let here = Some(self.run.namespace.as_str());
         let claim = self.run.cluster.get(&kinds::CLAIM, here, self.name()).await.ok().flatten();

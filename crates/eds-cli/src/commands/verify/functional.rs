@@ -13,11 +13,11 @@ use crate::cluster::{ClusterArgs, RunArgs};
 
 /// Deploy the reference worker by a claim, publish messages, and verify that each is processed.
 ///
-/// In a namespace of its own, with a stream and a consumer of its own: waits until the claim is Ready,
-/// asks /health and /ready through the Service, publishes, follows the pods' logs, and verifies that each
-/// message has one result and is acknowledged, also one that fails at first; with --database, that
-/// PostgreSQL holds exactly one row of each. Everything is gone again at the end, also after an
-/// interruption. The rows stay.
+/// In a namespace of its own, with a stream and a consumer of its own: waits until the claim is
+/// Ready, queries /health and /ready through the Service, publishes, follows the pods' logs, and
+/// verifies that each message, even one that fails at first, has one result and is acknowledged;
+/// with --database, that PostgreSQL holds exactly one row for each. Everything is deleted at the
+/// end, even after an interruption. The rows stay.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// How many messages.
@@ -49,7 +49,7 @@ async fn verify(run: &Run, args: &Args) -> Result<Report> {
     }
     report.add("Through the Service", probes);
     let count = usize::try_from(args.messages)?;
-    // The last one fails once, and comes again.
+    // The last one fails once, and is redelivered.
     worker
         .publish(count, |i, work_ms| match i + 1 {
             last if last == count => {

@@ -11,12 +11,12 @@ use crate::Outcome;
 use crate::cluster::{ClusterArgs, RunArgs};
 use crate::given::Given;
 
-/// Check a claim's ScaledObject, and ask NATS what KEDA asks it.
+/// Check a claim's ScaledObject, and ask NATS what KEDA asks.
 ///
-/// The trigger is compared with the claim; KEDA's own query is put to the live NATS, and its answer read
-/// as KEDA reads it: account, stream, consumer, leader, lag. The consumer's limits are set against the
-/// claim's scaling. Without a claim, the minimal example is applied in a namespace of its own, and goes
-/// again.
+/// Compares the trigger with the claim; sends KEDA's own query to the live NATS, and reads its
+/// answer as KEDA does: account, stream, consumer, leader, lag. Compares the consumer's limits with
+/// the claim's scaling. Without a claim, applies the minimal example in a namespace of its own, and
+/// deletes it again.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// A claim in the cluster as NAMESPACE/NAME or NAME, or a file with a claim that is in the cluster.
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     args.cluster.print(&report)
 }
 
-/// Applies the minimal example, and looks at it once KEDA has taken it up.
+/// Applies the minimal example, and checks it once KEDA has picked it up.
 async fn example(run: &Run, given: Given, args: &Args) -> Result<Report> {
     let cluster = &run.cluster;
     let given = given.in_namespace(&run.namespace);
@@ -58,7 +58,7 @@ async fn example(run: &Run, given: Given, args: &Args) -> Result<Report> {
         return Ok(report);
     }
     let claim = claims::claim(cluster, &run.namespace, name).await?;
-    // The autoscaler looks at the metric some seconds after KEDA has made it.
+    // The autoscaler reads the metric some seconds after KEDA has created it.
     let settled = Cluster::until(limit, std::time::Duration::from_secs(1), async || {
         let facts = gather::scaler(cluster, claim.value()).await?;
         let has_spoken = facts.hpa.as_ref().is_some_and(|hpa| hpa.is("ScalingActive"));
@@ -71,7 +71,7 @@ async fn example(run: &Run, given: Given, args: &Args) -> Result<Report> {
     Ok(scaler::report(&facts))
 }
 
-/// Namespace and name of a claim that the user names.
+/// Returns the namespace and name of a claim that the user names.
 pub(crate) fn address(claim: &str) -> Result<(Option<String>, String)> {
     let is_file = claim == "-" || claim.ends_with(".yaml") || claim.ends_with(".yml");
     if is_file || Path::new(claim).is_file() {

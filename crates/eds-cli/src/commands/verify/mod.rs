@@ -1,4 +1,4 @@
-//! `eds verify`: does the cluster do what the API promises? One file a question.
+//! `eds verify`: does the cluster do what the API promises? One file per question.
 
 mod autoscaling;
 mod composition;
@@ -14,8 +14,8 @@ use crate::Outcome;
 
 /// Verify on a real cluster that the API works as promised.
 ///
-/// Exit status: 0 all checks passed, 1 something is not as it should be, 2 it could not be looked
-/// at, for example because there is no cluster.
+/// Exit status: 0 all checks passed, 1 something is not as it should be, 2 it could not be checked,
+/// for example because there is no cluster.
 #[derive(clap::Args)]
 #[command(arg_required_else_help = true)]
 pub(crate) struct Args {

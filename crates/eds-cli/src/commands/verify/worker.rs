@@ -1,4 +1,5 @@
-//! The reference worker as a claim of a run's own: what the functional and the autoscaling test share.
+//! Runs the reference worker from a run's own claim: what the functional and the autoscaling test
+//! share.
 
 use kube_object::object::Fields;
 use std::time::Duration;
@@ -28,27 +29,27 @@ pub(crate) struct WorkerArgs {
     /// migrates it.
     #[arg(long, value_name = "URL")]
     database: Option<String>,
-    /// NATS, as the claim's spec.nats.url. A login, as in nats://USER:PASSWORD@HOST, becomes a Secret
-    /// of the claim's.
+    /// NATS, as the claim's spec.nats.url. A login, as in nats://USER:PASSWORD@HOST, becomes a
+    /// Secret for the claim.
     #[arg(long, value_name = "URL", default_value = "nats://nats.nats.svc:4222")]
     nats_url: String,
     /// KEDA's name for the NATS account, as the claim's spec.nats.account.
     #[arg(long, default_value = "$G")]
     account: String,
-    /// Where KEDA asks for the lag, as the claim's spec.nats.monitoringEndpoint; by default the API's
-    /// own default.
+    /// Where KEDA requests the lag, as the claim's spec.nats.monitoringEndpoint; by default the
+    /// API's own default.
     #[arg(long, value_name = "HOST:PORT")]
     monitoring_endpoint: Option<String>,
 }
 
 impl WorkerArgs {
-    /// What was asked for, or `default`.
+    /// Returns what was asked for, or `default`.
     pub(crate) fn work_ms(&self, default: u64) -> u64 {
         self.work_ms.unwrap_or(default)
     }
 }
 
-/// What the claim of a run says of scaling.
+/// What a run's claim says about scaling.
 pub(crate) struct Scaling {
     pub(crate) min: u64,
     pub(crate) max: u64,
@@ -56,7 +57,7 @@ pub(crate) struct Scaling {
     pub(crate) work_ms: u64,
 }
 
-/// A worker that runs.
+/// A running worker.
 pub(crate) struct Worker<'a> {
     pub(crate) run: &'a Run,
     pub(crate) connection: Connection,
@@ -68,7 +69,7 @@ pub(crate) struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    /// Makes stream, consumer, Secret and claim. Nothing waits for them here.
+    /// Creates stream, consumer, Secret and claim. Does not wait for them.
     pub(crate) async fn apply(run: &'a Run, args: &WorkerArgs, scaling: &Scaling) -> Result<Self> {
         let stream = run.namespace.to_uppercase();
         let secrets = secrets(args);
@@ -86,7 +87,7 @@ impl<'a> Worker<'a> {
                 }))
                 .await?;
         }
-        // Short, so that a killed pod's messages come again soon; the worker keeps longer work.
+        // Short, so that a killed pod's messages come back soon; the worker extends longer work.
         let settings = nats::Settings { ack_wait: Duration::from_secs(10), ..Default::default() };
         run.ensure(&args.nats_url, &stream, CONSUMER, settings).await?;
         let connection = nats::connect(&run.cluster, &args.nats_url, &run.namespace).await?;
@@ -111,7 +112,7 @@ impl<'a> Worker<'a> {
         })
     }
 
-    /// Waits until the claim says that it is Ready, and puts into the report whether it does.
+    /// Waits until the claim says that it is Ready, and reports whether it does.
     pub(crate) async fn is_ready(&self, limit: Duration, report: &mut Report) -> Result<bool> {
         let ready = self.ready(limit).await?;
         let is_ready = ready.status == Status::Passed;
@@ -139,7 +140,7 @@ impl<'a> Worker<'a> {
         ))
     }
 
-    /// Publishes so many messages, the next ones where there were some before. `payload` makes one.
+    /// Publishes this many messages, continuing after any earlier ones. `payload` makes one.
     pub(crate) async fn publish(
         &mut self,
         count: usize,
@@ -155,7 +156,7 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Records one sample. NATS and the API server may be away for a moment; then there is none.
+    /// Records one sample, or none while NATS or the API server is briefly away.
     pub(crate) async fn sample(&mut self) -> Result<Sample> {
         self.lines.look().await?;
         let here = Some(self.run.namespace.as_str());
@@ -177,7 +178,7 @@ impl<'a> Worker<'a> {
         Ok(sample)
     }
 
-    /// How many messages have a result.
+    /// Returns how many messages have a result.
     pub(crate) fn read(&mut self) -> usize {
         let lines = self.lines.so_far();
         self.facts.lines = lines.iter().filter_map(|(pod, line)| Line::parse(pod, line)).collect();
@@ -197,8 +198,8 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Counts the rows where there is a database: a pod like the worker's asks it, so it need not be
-    /// reachable from here.
+    /// Counts the rows, if there is a database: a pod like the worker's queries it, so it need not
+    /// be reachable from here.
     pub(crate) async fn rows(&mut self, limit: Duration) -> Result<()> {
         if !self.facts.idempotent {
             return Ok(());
@@ -213,7 +214,7 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Seconds since the messages were published.
+    /// Returns the seconds since the messages were published.
     pub(crate) fn seconds(&self) -> f64 {
         self.published.elapsed().as_secs_f64()
     }
@@ -222,7 +223,7 @@ impl<'a> Worker<'a> {
 /// A Secret's name, and its variables with their values.
 type Variables = (&'static str, Vec<(&'static str, String)>);
 
-/// What is not for the claim itself: the logins to the database and to NATS.
+/// Returns what does not belong in the claim itself: the logins to the database and to NATS.
 fn secrets(args: &WorkerArgs) -> Vec<Variables> {
     let database =
         args.database.iter().map(|url| ("database", vec![("DATABASE_URL", url.clone())]));
