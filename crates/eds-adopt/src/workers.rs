@@ -60,7 +60,7 @@ impl<'a> Index<'a> {
     }
 }
 
-/// Says why a claim cannot replace a workload, if it cannot. `None` if it is no workload.
+/// Says why a claim cannot replace a workload, if it cannot. `None` if it is not a workload.
 fn workload(manifest: &Manifest) -> Option<Option<&'static str>> {
     Some(match (manifest.group(), manifest.kind()) {
         ("apps" | "extensions", "Deployment") => None,

@@ -188,7 +188,7 @@ proptest! {
             let object = object % objects.len();
             put(&mut objects[object], &steps, key, value);
         }
-        // A list around objects, or something that is no object, is another matter.
+        // A list around objects, or something other than an object, is a different matter.
         objects.retain(|object| object.is_object());
         check(&objects);
     }

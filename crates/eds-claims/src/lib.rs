@@ -59,7 +59,7 @@ impl CheckedFile {
         summary.count(&self.findings);
     }
 
-    /// Whether a claim of the file lacks something that it must have.
+    /// Returns whether a claim in the file lacks something required.
     #[must_use]
     pub fn lacks_something(&self) -> bool {
         self.findings.iter().any(is_lack)

@@ -36,21 +36,22 @@ pub enum Origin {
     Any,
 }
 
-/// A file that is no text, or too long to be read as a whole.
+/// A file that is not text, or too long to be read whole.
 #[derive(Debug, Clone, Copy)]
 pub struct Unread<'a> {
-    /// As much of it as was read.
+    /// The part that was read.
     pub beginning: &'a str,
     /// Whether that is all of it.
     pub is_whole: bool,
-    /// Whether it is nothing but JSON of something else than Kubernetes objects.
+    /// Whether it is just JSON other than Kubernetes objects.
     pub is_other_json: bool,
-    /// Whether it is called JSON. Such files are other tools', but YAML that cannot be read is nobody's.
+    /// Whether its name says JSON. Such files belong to other tools; unreadable YAML belongs to
+    /// nobody.
     pub is_named_json: bool,
 }
 
 impl Options {
-    /// Whether a file that cannot be read is a finding.
+    /// Returns whether an unreadable file is a finding.
     #[must_use]
     pub fn expects(self, file: Unread<'_>, api: &ClaimApi) -> bool {
         let Unread { beginning, is_whole, is_other_json, is_named_json } = file;

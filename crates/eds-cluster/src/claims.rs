@@ -186,7 +186,7 @@ pub async fn bystanders(cluster: &Cluster) -> Result<Snapshot> {
 pub struct LiveClaim(Value);
 
 impl LiveClaim {
-    /// The object.
+    /// Returns the object.
     #[must_use]
     pub const fn value(&self) -> &Value {
         &self.0

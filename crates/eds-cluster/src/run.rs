@@ -34,7 +34,7 @@ pub struct Options {
     /// Where evidence goes if the run fails; by default a directory with the run's name in the
     /// temporary directory.
     pub evidence: Option<PathBuf>,
-    /// The namespace's name, where it is not to be one of its own. It must not be there yet.
+    /// The namespace's name, instead of a generated one. It must not exist yet.
     pub namespace: Option<String>,
     /// Called with what happens, one line at a time.
     pub note: fn(&str),

@@ -199,7 +199,7 @@ fn each_question_is_asked_as_the_api_server_wants_it() {
     check(Ask::Version, "GET /version", none);
 }
 
-/// The API server's own no.
+/// The API server's own refusal.
 fn status(code: u16, reason: &str, message: &str) -> String {
     let status = json!({
         "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason,

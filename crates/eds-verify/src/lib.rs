@@ -40,12 +40,12 @@ pub enum Status {
     Warning,
     /// Something is not as it should be.
     Failed,
-    /// It could not be looked at, because of something that another check names.
+    /// It could not be checked, because of something that another check names.
     Skipped,
 }
 
 impl Status {
-    /// The word in JSON.
+    /// Returns the word used in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -60,20 +60,20 @@ impl Status {
 /// One line of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// What was looked at, in a few words. The same words in every run.
+    /// What was checked, in a few words. The same words in every run.
     pub name: String,
     /// How it ended.
     pub status: Status,
-    /// What was found, in one line: the cause where it failed, the evidence where it passed.
+    /// What was found, in one line: the cause if it failed, the evidence if it passed.
     pub detail: String,
     /// Further lines: a log, differences, the other causes.
     pub more: Vec<String>,
-    /// What to do, where there is something to do.
+    /// What to do, if anything.
     pub fix: Option<String>,
 }
 
 impl Check {
-    /// A check that passed, with what was found.
+    /// Returns a passed check, with what was found.
     #[must_use]
     pub fn passed(name: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {

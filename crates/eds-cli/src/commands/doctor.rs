@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     args.cluster.print(&report)
 }
 
-/// The prerequisites.
+/// Checks the prerequisites.
 fn all(args: &Args, built_in: Value) -> Result<Report> {
     // The schema's defaults, as the API server would fill them in.
     let minimal = Given::minimal()?;
@@ -67,7 +67,7 @@ fn all(args: &Args, built_in: Value) -> Result<Report> {
     Ok(platform::report(&facts))
 }
 
-/// One claim.
+/// Diagnoses one claim.
 fn one(args: &Args, wanted: &str, built_in: Value) -> Result<Report> {
     let (namespace, name) = address(wanted)?;
     if let (Some(written), Some(given)) = (&namespace, &args.namespace)

@@ -14,7 +14,7 @@ const fn held_by(begin: &'static str, proof: &'static str) -> Held {
 
 /// What this test runs itself.
 pub(crate) const HERE: &[&str] = &["eds ", "diff "];
-/// Of those, the ones for which exit status 1 is no failure.
+/// Those for which exit status 1 is not a failure.
 pub(crate) const ANSWERS: &[&str] = &["eds adopt ", "eds diff "];
 /// What carries out the steps of the migration page.
 pub(crate) const STEPS: &str = "e2e/src/proofs/migration.rs";

@@ -88,7 +88,7 @@ fn commands_in_sentences_are_commands() {
         output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
     };
     let (mut wrong, mut tried) = (Vec::new(), 0);
-    // What is planned is no command yet.
+    // What is planned is not a command yet.
     let readme = read("README.md");
     let planned = readme.split_once("## What is not here yet").map_or("", |(_, rest)| rest);
     for page in pages() {
