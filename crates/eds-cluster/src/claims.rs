@@ -34,12 +34,13 @@ impl Run {
                 _ => {}
             }
         }
-        let text = |pointer| claim.text(pointer);
-        let url = text("/spec/nats/url");
+        let url = claim.text("/spec/nats/url");
         if Endpoint::parse(url, &self.namespace, 4222).is_none() {
             return Ok(());
         }
-        self.ensure(url, text("/spec/nats/stream"), text("/spec/nats/consumer"), settings).await
+        let (stream, consumer) =
+            (claim.text("/spec/nats/stream"), claim.text("/spec/nats/consumer"));
+        self.ensure(url, stream, consumer, settings).await
     }
 
     /// Creates a stream and its consumer with these settings, if missing; `url` is NATS' URL, with
@@ -211,10 +212,7 @@ pub async fn claim(cluster: &Cluster, namespace: &str, name: &str) -> Result<Liv
         Ok(others) => others,
         Err(_) => cluster.list(&kinds::CLAIM, Some(namespace), "").await.unwrap_or_default(),
     };
-    let place = |claim: &Value| {
-        let text = |pointer| claim.text(pointer);
-        (text("/metadata/namespace").to_owned(), text("/metadata/name").to_owned())
-    };
+    let place = |claim: &Value| (claim.namespace().to_owned(), claim.name().to_owned());
     let others: Vec<(String, String)> = others.iter().map(place).collect();
     bail!(
         "there is no EventDrivenService {name} in {namespace}{}",

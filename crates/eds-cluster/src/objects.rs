@@ -102,10 +102,9 @@ impl Cluster {
     pub async fn events(&self, namespace: &str) -> Result<Vec<Value>> {
         let mut events = self.list(&kinds::EVENT, Some(namespace), "").await?;
         let time = |event: &Value| {
-            let text = |at: &str| event.text(at);
-            let times = ["/series/lastObservedTime", "/lastTimestamp", "/eventTime"].map(text);
+            let times = ["/series/lastObservedTime", "/lastTimestamp", "/eventTime"];
             // Times in this format sort as text; there may be only one of them.
-            times.into_iter().max().unwrap_or_default().to_owned()
+            times.into_iter().map(|at| event.text(at)).max().unwrap_or_default().to_owned()
         };
         events.sort_by_key(time);
         Ok(events)

@@ -32,8 +32,7 @@ const ASKER: &str = "eds-diff";
 /// If the object cannot be read, or the API server does not answer.
 pub async fn plan(cluster: &Cluster, manifest: &Value) -> Result<Plan> {
     let kind = Kind::of(manifest).ok_or_else(|| anyhow!("this kind is not known here"))?;
-    let text = |pointer: &str| manifest.text(pointer);
-    let live = cluster.get(kind, Some(text("/metadata/namespace")), text("/metadata/name")).await?;
+    let live = cluster.get(kind, Some(manifest.namespace()), manifest.name()).await?;
     let Some(live) = live else {
         return Ok(Plan { live: None, after: manifest.clone(), is_claims: false, refused: None });
     };

@@ -1,6 +1,6 @@
 //! Did anything change that has nothing to do with the claim?
 
-use kube_object::object::Fields;
+use kube_object::object::{Fields, escaped};
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -23,7 +23,7 @@ impl Snapshot {
     #[must_use]
     pub fn of(namespaces: &[Value], objects: &[Value]) -> Self {
         let (key, value) = RUN_LABEL;
-        let key = format!("/metadata/labels/{}", key.replace('/', "~1"));
+        let key = format!("/metadata/labels/{}", escaped(key));
         let runs: BTreeSet<&str> =
             namespaces.iter().filter(|n| n.text(&key) == value).map(Fields::name).collect();
         let counts = |object: &&Value| {

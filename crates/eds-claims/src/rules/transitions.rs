@@ -1,6 +1,6 @@
 //! EDS301-309: what a change to a claim does to the running service.
 
-use kube_object::object::Fields;
+use kube_object::object::{Fields, escaped};
 use serde_json::Value;
 
 use super::Claim;
@@ -291,7 +291,7 @@ fn crossplane<'a>(
 ) {
     for Handling(field, rule, says) in fields {
         let (path, pointer) = if field.contains('/') {
-            let pointer = format!("/metadata/annotations/{}", field.replace('/', "~1"));
+            let pointer = format!("/metadata/annotations/{}", escaped(field));
             (Path::fields("metadata.annotations").key(field), pointer)
         } else {
             (Path::fields(field), format!("/{}", field.replace('.', "/")))

@@ -7,7 +7,7 @@ use kube_object::object::Fields;
 use serde_json::Value;
 
 use super::reader::Reader;
-use super::{NatsAddress, at, platform, scaler};
+use super::{NatsAddress, platform, scaler};
 use crate::claims::LiveClaim;
 use crate::client::{Cluster, Refused};
 use crate::kinds;
@@ -27,16 +27,16 @@ pub async fn claim(
     built_in: Value,
 ) -> Result<ClaimFacts> {
     let claim = claim.value();
-    let namespace = at(claim, "/metadata/namespace").to_owned();
-    let name = at(claim, "/metadata/name").to_owned();
+    let namespace = claim.namespace().to_owned();
+    let name = claim.name().to_owned();
     let here = Some(namespace.as_str());
     let nats = NatsAddress {
-        url: at(claim, "/spec/nats/url").to_owned(),
-        monitoring: at(claim, "/spec/nats/monitoringEndpoint").to_owned(),
+        url: claim.text("/spec/nats/url").to_owned(),
+        monitoring: claim.text("/spec/nats/monitoringEndpoint").to_owned(),
         home: namespace.clone(),
     };
     let reader = Reader::new(cluster);
-    let composite = match at(claim, "/spec/resourceRef/name") {
+    let composite = match claim.text("/spec/resourceRef/name") {
         "" => None,
         composite => reader.get(&kinds::COMPOSITE, None, composite).await?,
     };
@@ -46,13 +46,13 @@ pub async fn claim(
     let pods = reader.list(&kinds::POD, here, &pods).await?;
     let mut events = reader.events(&namespace).await?;
     // Kills by kubelet, and their reasons, are no warnings.
-    events.retain(|event| at(event, "/type") == "Warning" || at(event, "/reason") == "Killing");
+    events.retain(|event| event.text("/type") == "Warning" || event.text("/reason") == "Killing");
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let now = now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
     let mut live = Vec::new();
     for manifest in &rendered {
         let Some(kind) = kinds::Kind::of(manifest) else { continue };
-        live.extend(reader.get(kind, here, at(manifest, "/metadata/name")).await?);
+        live.extend(reader.get(kind, here, manifest.name()).await?);
     }
     let objects = reader.list(&kinds::OBJECT, None, &owner).await?;
     let replica_sets = reader.list(&kinds::REPLICA_SET, here, "").await?;
@@ -80,7 +80,7 @@ async fn secrets(cluster: &Cluster, claim: &Value, namespace: &str) -> Result<Ve
         .iter()
         .filter_map(|pointer| claim.at(pointer)?.as_array())
         .flatten()
-        .map(|secret| at(secret, "/name"))
+        .map(|secret| secret.text("/name"))
         .collect();
     names.sort_unstable();
     names.dedup();
@@ -91,7 +91,7 @@ async fn secrets(cluster: &Cluster, claim: &Value, namespace: &str) -> Result<Ve
             Ok(Some(secret)) => {
                 let data = secret.get("data").and_then(Value::as_object);
                 let keys = data.into_iter().flatten().map(|(key, _)| key.clone());
-                Found::Keys(at(&secret, "/type").to_owned(), keys.collect())
+                Found::Keys(secret.text("/type").to_owned(), keys.collect())
             }
             Err(error) => match Refused::of(&error) {
                 Some(refused) if refused.code == 403 => Found::Unreadable(refused.message.clone()),
@@ -121,7 +121,7 @@ async fn logs(cluster: &Cluster, namespace: &str, pods: &[Value]) -> Vec<Log> {
             if !failed {
                 continue;
             }
-            let (pod, container) = (at(pod, "/metadata/name"), at(status, "/name"));
+            let (pod, container) = (pod.name(), status.text("/name"));
             // If one log is already gone, the others still count.
             if let Ok(text) = cluster.logs(namespace, pod, container, LINES, previous).await {
                 logs.push(Log { pod: pod.to_owned(), container: container.to_owned(), text });

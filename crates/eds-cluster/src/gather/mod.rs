@@ -43,11 +43,6 @@ pub async fn compositions(
     Ok(facts)
 }
 
-/// Returns the string at a JSON pointer; empty if there is none.
-fn at<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.text(pointer)
-}
-
 /// Gathers what KEDA will see for a claim, from the live NATS. `claim` has its defaults.
 ///
 /// # Errors
@@ -72,7 +67,7 @@ pub async fn scaler(cluster: &Cluster, claim: &Value) -> Result<scaler::ScalerFa
     let claims = claims(cluster, &namespace).await?;
     let mut events = reader.events(&namespace).await?;
     events.retain(|event| {
-        let is = |pointer: &str, wanted: &str| at(event, pointer) == wanted;
+        let is = |pointer: &str, wanted: &str| event.text(pointer) == wanted;
         is("/involvedObject/name", &scaler)
             && is("/involvedObject/kind", "ScaledObject")
             && is("/type", "Warning")

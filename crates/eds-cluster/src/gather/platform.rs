@@ -6,8 +6,8 @@ use kube_object::object::Fields;
 use platform::packages::Right;
 use serde_json::{Value, json};
 
+use super::compositions;
 use super::reader::Reader;
-use super::{at, compositions};
 use crate::client::{Cluster, Refused};
 use crate::kinds;
 
@@ -37,7 +37,7 @@ pub async fn platform(
     let deployments = all(&kinds::DEPLOYMENT).await?;
     let pods = match platform::keda::operator(&deployments) {
         Some(operator) => {
-            let namespace = at(operator, "/metadata/namespace");
+            let namespace = operator.namespace();
             reader.list(&kinds::POD, Some(namespace), "").await?
         }
         None => Vec::new(),
@@ -128,9 +128,7 @@ async fn pods(reader: &Reader<'_>, facts: &platform::nats::NatsFacts) -> Result<
         }
         let found =
             reader.list(&kinds::POD, Some(&endpoint.namespace), &selector.join(",")).await?;
-        let is_named = |pod: &Value| {
-            endpoint.pod.as_ref().is_none_or(|name| at(pod, "/metadata/name") == name)
-        };
+        let is_named = |pod: &Value| endpoint.pod.as_ref().is_none_or(|name| pod.name() == name);
         for pod in found.into_iter().filter(is_named) {
             if !pods.contains(&pod) {
                 pods.push(pod);
@@ -169,13 +167,13 @@ async fn rights(
     };
     let by_provider = |c: &Value| platform::packages::provider_config(c).is_some();
     let provider = platform::packages::provider(&packages.providers);
-    let revision = provider.map_or("", |p| at(p, "/status/currentRevision"));
+    let revision = provider.map_or("", |p| p.text("/status/currentRevision"));
     let pod = compositions.pods.iter().find(|pod| {
-        !revision.is_empty() && at(pod, "/metadata/labels/pkg.crossplane.io~1revision") == revision
+        !revision.is_empty() && pod.text("/metadata/labels/pkg.crossplane.io~1revision") == revision
     });
     if let (Some(pod), Some(provider), true) = (pod, provider, compositions.ours().any(by_provider))
     {
-        all(at(provider, "/metadata/name"), &account(pod, pod));
+        all(provider.name(), &account(pod, pod));
     }
     let crossplane = platform::crossplane::core(deployments);
     let crossplane = crossplane.map(|d| account(d, d.at("/spec/template").unwrap_or(d)));
@@ -216,9 +214,9 @@ async fn rights(
 
 /// Returns `namespace/name` of the ServiceAccount of a pod, or of a Deployment's template.
 fn account(object: &Value, pod: &Value) -> String {
-    let name = match at(pod, "/spec/serviceAccountName") {
+    let name = match pod.text("/spec/serviceAccountName") {
         "" => "default",
         name => name,
     };
-    format!("{}/{name}", at(object, "/metadata/namespace"))
+    format!("{}/{name}", object.namespace())
 }

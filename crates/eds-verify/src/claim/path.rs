@@ -76,7 +76,7 @@ fn held(what: &str, object: &Value) -> Option<Check> {
         let fix = "wait; what it made goes first, which takes up to 30 s for a young claim";
         return Some(Check::failed(what, cause, fix));
     }
-    let paused = object.text("/metadata/annotations/crossplane.io~1paused") == "true";
+    let paused = object.annotation("crossplane.io/paused") == Some("true");
     paused.then(|| {
         let kind = object.text("/kind").to_lowercase();
         let namespace = match object.text("/metadata/namespace") {

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use crate::object::escaped;
 use crate::path::{Path, Step};
 
 /// Returns the path as a JSON pointer (RFC 6901).
@@ -12,7 +13,7 @@ pub fn pointer(path: &Path) -> String {
     let mut out = String::new();
     for step in &path.0 {
         let _ = match step {
-            Step::Key(key) => write!(out, "/{}", key.replace('~', "~0").replace('/', "~1")),
+            Step::Key(key) => write!(out, "/{}", escaped(key)),
             Step::Index(index) => write!(out, "/{index}"),
         };
     }

@@ -196,15 +196,13 @@ fn live(args: &Args, after: &[Value]) -> Result<Diff> {
     })?;
     let mut all = Diff::default();
     for (Plan { live, after: would_be, is_claims, refused }, manifest) in plans.iter().zip(after) {
-        let text = |pointer: &str| manifest.text(pointer);
         let what =
-            format!("{} {}/{}", text("/kind"), text("/metadata/namespace"), text("/metadata/name"));
+            format!("{} {}/{}", manifest.text("/kind"), manifest.namespace(), manifest.name());
         let base = if refused.is_some() { Base::Manifests } else { Base::Live };
         if let Some(live) = live.as_ref().filter(|_| !is_claims) {
             let obstacle = manifest.as_object().zip(live.as_object());
             let obstacle = obstacle.and_then(|(manifest, live)| obstacle_of(manifest, live));
-            let annotation = live.at("/metadata/annotations").and_then(|a| a.get(ADOPT));
-            let handed_over = annotation.and_then(Value::as_str) == Some(claim_of(manifest));
+            let handed_over = live.annotation(ADOPT) == Some(claim_of(manifest));
             match (obstacle, handed_over) {
                 (Some(why), _) => {
                     all.notes.push(format!("{what} was not made by a claim, and {why}"))
