@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -11,13 +12,17 @@ Environment that the claim gives:
   NATS_URL                           spec.nats.url
   NATS_STREAM_NAME                   spec.nats.stream
   NATS_CONSUMER_GROUP                spec.nats.consumer: the durable pull consumer's name
+  NATS_CREDS                         spec.nats.credentials: the path of a .creds file, or of an nkey
+                                     seed; read again at each connection
+  NATS_CA, NATS_CERT, NATS_KEY       spec.nats.tls: paths of PEM files; with any of them, TLS is
+                                     required. Without NATS_CA, Mozilla's authorities are trusted
+  NATS_DOMAIN                        spec.nats.domain: the JetStream domain
 
 Secrets, through spec.secretRefs:
   DATABASE_URL                       postgres://USER:PASSWORD@HOST:PORT/DATABASE; each result is a \
   row.
                                      Without it, a result is a line on standard output only
-  NATS_USER, NATS_PASSWORD           or NATS_TOKEN, or NATS_CREDS (the text of a .creds file),
-                                     or NATS_CREDS_FILE (its path)
+  NATS_USER, NATS_PASSWORD           or NATS_TOKEN; or NATS_CREDS, with the text of a .creds file
 
 Optional, through spec.env; seconds may have a fraction:
   WORKER_CONCURRENCY                 messages worked on at once, 1 to 256 (5)
@@ -44,22 +49,32 @@ pub(crate) enum Credentials {
     Url,
     UserPassword(String, String),
     Token(String),
-    /// The contents of a .creds file.
+    /// The text of a .creds file.
     Creds(String),
-    CredsFile(String),
+    /// The path of one.
+    CredsFile(PathBuf),
 }
 
-/// Shows only the kind: secrets do not belong in logs.
+/// Shows only the kind: secrets do not belong in logs. The path of a file is none.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Url => "NATS_URL",
-            Self::UserPassword(..) => "NATS_USER and NATS_PASSWORD",
-            Self::Token(_) => "NATS_TOKEN",
-            Self::Creds(_) => "NATS_CREDS",
-            Self::CredsFile(_) => "NATS_CREDS_FILE",
-        })
+        match self {
+            Self::Url => f.write_str("NATS_URL"),
+            Self::UserPassword(..) => f.write_str("NATS_USER and NATS_PASSWORD"),
+            Self::Token(_) => f.write_str("NATS_TOKEN"),
+            Self::Creds(_) => f.write_str("NATS_CREDS"),
+            Self::CredsFile(path) => write!(f, "NATS_CREDS={}", path.display()),
+        }
     }
+}
+
+/// The files for TLS.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct TlsFiles {
+    /// Whose certificates are trusted.
+    pub(crate) ca: Option<PathBuf>,
+    /// The worker's own certificate, and its key.
+    pub(crate) own: Option<(PathBuf, PathBuf)>,
 }
 
 /// The worker's settings.
@@ -69,6 +84,9 @@ pub(crate) struct Config {
     pub(crate) stream: String,
     pub(crate) consumer: String,
     pub(crate) credentials: Credentials,
+    pub(crate) tls: TlsFiles,
+    /// The JetStream domain.
+    pub(crate) domain: Option<String>,
     pub(crate) database_url: Option<Secret>,
     pub(crate) concurrency: usize,
     pub(crate) handler_timeout: Duration,
@@ -159,6 +177,14 @@ impl Config {
             }
         }
         let credentials = credentials(&mut from);
+        let tls = tls_files(&mut from);
+        let domain = from.text("NATS_DOMAIN");
+        if let Some(name) = domain.as_ref().filter(|name| !is_token(name)) {
+            from.problems.push(format!(
+                "NATS_DOMAIN={name:?} is no JetStream domain: no spaces, dots or wildcards; \
+                    correct the claim's spec.nats.domain"
+            ));
+        }
         let concurrency = from.parsed("WORKER_CONCURRENCY", 5, "a number");
         if !(1..=256).contains(&concurrency) {
             from.problems.push(format!("WORKER_CONCURRENCY={concurrency} is not 1 to 256"));
@@ -169,6 +195,8 @@ impl Config {
         }
         let config = Self {
             credentials,
+            tls,
+            domain,
             database_url: from.text("DATABASE_URL").map(Secret),
             concurrency,
             handler_timeout: from.seconds("WORKER_HANDLER_TIMEOUT_SECONDS", 300.0),
@@ -191,6 +219,53 @@ impl Config {
         };
         from.finish(config)
     }
+
+    /// Returns the subject of a question to JetStream, such as `STREAM.INFO.ORDERS`.
+    pub(crate) fn api(&self, question: &str) -> String {
+        match &self.domain {
+            Some(domain) => format!("$JS.{domain}.API.{question}"),
+            None => format!("$JS.API.{question}"),
+        }
+    }
+}
+
+/// Reports whether `name` is one token of a subject.
+fn is_token(name: &str) -> bool {
+    !name.contains(|c: char| c.is_whitespace() || ".*>".contains(c))
+}
+
+/// Reads where the files for TLS are. What is in them is looked at in `nats`.
+fn tls_files<F: Fn(&str) -> Option<String>>(from: &mut Reader<F>) -> TlsFiles {
+    let mut path = |name: &str| {
+        let path = from.text(name)?;
+        if is_path(&path) {
+            return Some(PathBuf::from(path));
+        }
+        // Somebody may have put the key itself there.
+        from.problems.push(format!(
+            "{name} is not the path of a file, which begins with /: mount it by the claim's \
+                spec.nats.tls"
+        ));
+        None
+    };
+    let (ca, cert, key) = (path("NATS_CA"), path("NATS_CERT"), path("NATS_KEY"));
+    let missing = match (from.text("NATS_CERT"), from.text("NATS_KEY")) {
+        (Some(_), None) => Some(("NATS_CERT", "NATS_KEY", "key")),
+        (None, Some(_)) => Some(("NATS_KEY", "NATS_CERT", "cert")),
+        _ => None,
+    };
+    if let Some((set, missing, field)) = missing {
+        from.problems.push(format!(
+            "{set} is set, {missing} is not: name its key of the Secret in the claim's \
+                spec.nats.tls.{field}"
+        ));
+    }
+    TlsFiles { ca, own: cert.zip(key) }
+}
+
+/// Reports whether a value is the path of a file. No secret of NATS begins like one.
+fn is_path(value: &str) -> bool {
+    value.starts_with('/') && !value.contains(['\n', '\0'])
 }
 
 fn credentials<F: Fn(&str) -> Option<String>>(from: &mut Reader<F>) -> Credentials {
@@ -204,8 +279,19 @@ fn credentials<F: Fn(&str) -> Option<String>>(from: &mut Reader<F>) -> Credentia
         (None, Some(_)) => from.problems.push("NATS_PASSWORD is set, NATS_USER is not".to_owned()),
     }
     found.extend(from.text("NATS_TOKEN").map(Credentials::Token));
-    found.extend(from.text("NATS_CREDS").map(Credentials::Creds));
-    found.extend(from.text("NATS_CREDS_FILE").map(Credentials::CredsFile));
+    if let Some(value) = from.text("NATS_CREDS") {
+        if is_path(&value) {
+            found.push(Credentials::CredsFile(value.into()));
+        } else if value.contains('\n') {
+            found.push(Credentials::Creds(value));
+        } else {
+            from.problems.push(
+                "NATS_CREDS is neither the path of a file, which begins with /, nor the text of a \
+                    .creds file: mount one by the claim's spec.nats.credentials"
+                    .to_owned(),
+            );
+        }
+    }
     if let [first, second, ..] = found.as_slice() {
         from.problems.push(format!("{first:?} and {second:?} are both set: give one"));
     }
@@ -249,8 +335,33 @@ mod tests {
         );
         check(&[("NATS_USER", "u")], "NATS_USER is set, NATS_PASSWORD is not");
         check(
-            &[("NATS_TOKEN", "t"), ("NATS_CREDS", "c")],
-            "NATS_TOKEN and NATS_CREDS are both set: give one",
+            &[("NATS_TOKEN", "t"), ("NATS_CREDS", "/c")],
+            "NATS_TOKEN and NATS_CREDS=/c are both set: give one",
+        );
+        check(
+            &[("NATS_CREDS", "SUAseed")],
+            "NATS_CREDS is neither the path of a file, which begins with /, nor the text of a \
+             .creds file: mount one by the claim's spec.nats.credentials",
+        );
+        check(
+            &[("NATS_CERT", "/c")],
+            "NATS_CERT is set, NATS_KEY is not: name its key of the Secret in the claim's \
+             spec.nats.tls.key",
+        );
+        check(
+            &[("NATS_KEY", "/c")],
+            "NATS_KEY is set, NATS_CERT is not: name its key of the Secret in the claim's \
+             spec.nats.tls.cert",
+        );
+        check(
+            &[("NATS_CA", "-----BEGIN CERTIFICATE-----")],
+            "NATS_CA is not the path of a file, which begins with /: mount it by the claim's \
+             spec.nats.tls",
+        );
+        check(
+            &[("NATS_DOMAIN", "a.b")],
+            "NATS_DOMAIN=\"a.b\" is no JetStream domain: no spaces, dots or wildcards; correct \
+             the claim's spec.nats.domain",
         );
         check(&[("WORKER_CONCURRENCY", "0")], "WORKER_CONCURRENCY=0 is not 1 to 256");
         check(&[("WORKER_CONCURRENCY", "five")], "WORKER_CONCURRENCY=\"five\" is not a number");
@@ -266,6 +377,14 @@ mod tests {
             &[("WORKER_HTTP_ADDRESS", "8080")],
             "WORKER_HTTP_ADDRESS=\"8080\" is not an address such as 0.0.0.0:8080",
         );
+    }
+
+    #[test]
+    fn a_domain_is_in_every_question() {
+        let plain = read(CLAIM, &[]).expect("settings");
+        assert_eq!(plain.api("STREAM.INFO.S"), "$JS.API.STREAM.INFO.S");
+        let leaf = read(CLAIM, &[("NATS_DOMAIN", "leaf")]).expect("settings");
+        assert_eq!(leaf.api("STREAM.INFO.S"), "$JS.leaf.API.STREAM.INFO.S");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use crate::config::Config;
+use crate::nats;
 use crate::state::State;
 
 /// How often to look while something is missing, and while all is well.
@@ -46,7 +47,7 @@ pub(crate) async fn watch(
     poke: Arc<Notify>,
     found: watch::Sender<Option<Arc<Consumer>>>,
 ) {
-    let jetstream = async_nats::jetstream::new(client.clone());
+    let jetstream = nats::jetstream(&config, client.clone());
     loop {
         let ok = if client.connection_state() == Connection::Connected {
             look(&client, &jetstream, &config, &state, &found).await
@@ -122,12 +123,7 @@ async fn info(jetstream: &Context, config: &Config) -> Result<Info, (String, boo
             ),
             true,
         ),
-        ConsumerInfoErrorKind::NoResponders => (
-            "JetStream does not answer: it is not enabled on this NATS server, or not for this \
-                account"
-                .to_owned(),
-            true,
-        ),
+        ConsumerInfoErrorKind::NoResponders => (no_responders(config), true),
         ConsumerInfoErrorKind::JetStream(error)
             if matches!(
                 error.error_code(),
@@ -157,6 +153,19 @@ async fn info(jetstream: &Context, config: &Config) -> Result<Info, (String, boo
         return Ok(info);
     };
     Err((format!("consumer {consumer} on stream {stream} {wrong}: make it again"), true))
+}
+
+fn no_responders(config: &Config) -> String {
+    match &config.domain {
+        Some(domain) => format!(
+            "no JetStream domain {domain} answers (NATS_DOMAIN): correct spec.nats.domain, or \
+                leave it out if the stream is in the domain of the servers in spec.nats.url; a \
+                domain behind a leaf node answers while that is connected"
+        ),
+        None => "JetStream does not answer: it is not enabled on this NATS server, or not for \
+            this account; a stream in another JetStream domain needs spec.nats.domain"
+            .to_owned(),
+    }
 }
 
 fn describe(info: &Info, connects: u64) -> Consumer {

@@ -167,7 +167,8 @@ async fn work() -> Result<(), Failure> {
     tokio::spawn(http::serve(listener, Arc::clone(&state)));
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"), stream = config.stream, consumer = config.consumer,
-        concurrency = config.concurrency, credentials = ?config.credentials,
+        concurrency = config.concurrency, credentials = ?config.credentials, tls = ?config.tls,
+        domain = config.domain,
         database = config.database_url.is_some(), address = %config.http_address,
             worker = worker.as_str(), "starting"
     );
@@ -183,7 +184,7 @@ async fn work() -> Result<(), Failure> {
     ));
     tokio::spawn(Arc::clone(&results).watch(Arc::clone(&state)));
     let (phase, phases) = watch::channel(Phase::Running);
-    let mut jetstream = async_nats::jetstream::new(client.clone());
+    let mut jetstream = nats::jetstream(&config, client.clone());
     jetstream.set_timeout(Duration::from_secs(3));
     let shared = Arc::new(Shared {
         config,

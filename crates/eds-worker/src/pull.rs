@@ -77,7 +77,8 @@ impl Pull {
             lost,
             subscriber,
             inbox,
-            subject: format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", config.stream, config.consumer),
+            subject: config
+                .api(&format!("CONSUMER.MSG.NEXT.{}.{}", config.stream, config.consumer)),
             expires: consumer.max_expires.unwrap_or(EXPIRES).min(EXPIRES),
             max_batch: consumer.max_batch.unwrap_or(usize::MAX),
             outstanding: 0,

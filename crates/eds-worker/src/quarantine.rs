@@ -111,7 +111,7 @@ async fn look(
     sequence: u64,
 ) -> Result<Option<(Letter, String)>, String> {
     let stream = &shared.config.stream;
-    let subject = format!("$JS.API.STREAM.MSG.GET.{stream}");
+    let subject = shared.config.api(&format!("STREAM.MSG.GET.{stream}"));
     let request = Request::new().payload(json!({"seq": sequence}).to_string().into());
     let answer = shared.client.send_request(subject.clone(), request.timeout(Some(ANSWER))).await;
     let answer = answer.map_err(|error| {

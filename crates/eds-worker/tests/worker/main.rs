@@ -15,6 +15,7 @@ mod migrate;
 mod outages;
 mod poison;
 mod probes;
+mod production;
 mod secrets;
 mod settings;
 mod shutdown;

@@ -116,7 +116,10 @@ async fn not_while_a_setting_is_wrong() {
     for text in ["s3cretA", creds, "-----BEGIN NATS USER JWT-----\ns3cretA"] {
         wrong.push(("NATS_CREDS", text.to_owned()));
     }
-    wrong.push(("NATS_CREDS_FILE", "/s3cretA".to_owned()));
+    // Whatever somebody takes for the path of a file.
+    for name in ["NATS_CA", "NATS_CERT", "NATS_KEY"] {
+        wrong.push((name, "-----BEGIN PRIVATE KEY-----\ns3cretA".to_owned()));
+    }
     wrong.push(("NATS_TOKEN", "s3cretA".to_owned()));
     wrong.push(("NATS_PASSWORD", "s3cretA".to_owned()));
     let right = format!("nats://127.0.0.1:{nats_port}");

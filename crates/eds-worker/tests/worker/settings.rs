@@ -67,7 +67,26 @@ fn wrong_settings_are_named_with_their_fix() {
         "DATABASE_URL is no PostgreSQL URL",
     );
     check(&[], &with("NATS_URL", "nats://u:s3cret@[h"), 2, "NATS_URL is no NATS address");
-    check(&[], &with("NATS_CREDS", "s3cret"), 2, "NATS_CREDS cannot be read");
+    check(&[], &with("NATS_CREDS", "s3cret"), 2, "NATS_CREDS is neither the path");
+    check(
+        &[],
+        &with("NATS_CREDS", "-----BEGIN NATS USER JWT-----\ns3cret\n"),
+        2,
+        "NATS_CREDS is no credentials file: it holds one block: a JWT without its key; is that key",
+    );
+    check(
+        &[],
+        &with("NATS_CREDS", "/nowhere/user.creds"),
+        2,
+        "NATS_CREDS: /nowhere/user.creds cannot be read: entity not found; is that key of the \
+         Secret in the claim's spec.nats.credentials the right one?",
+    );
+    check(
+        &[],
+        &with("NATS_URL", "nats://$(NATS_USER):s3cret@h"),
+        2,
+        "NATS_URL holds a $(VARIABLE) that Kubernetes did not replace",
+    );
     check(&[], &with("WORKER_LOG_LEVEL", "loud"), 2, "none of error, warn, info, debug, trace");
     check(&[], &with("WORKER_HTTP_ADDRESS", "192.0.2.1:80"), 2, "cannot listen at 192.0.2.1:80");
 }

@@ -30,7 +30,7 @@ fn service<T>(name: &str, found: Option<T>, hint: &str) -> Option<T> {
 pub struct Directory(PathBuf);
 
 impl Directory {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
         let path =
@@ -39,7 +39,7 @@ impl Directory {
         Self(path)
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.0
     }
 }
@@ -245,6 +245,22 @@ pub async fn publish(jetstream: &jetstream::Context, count: usize, payload: &str
         let sent = jetstream.publish("work.item", payload.to_owned().into()).await;
         sent.expect("publish").await.expect("stored");
     }
+}
+
+/// Starts a worker whose settings are wrong, and returns what it says before it ends with 2.
+pub fn wrong_settings(nats_url: &str, more: &[(&str, &str)]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_agent-executor"))
+        .env_clear()
+        .env("NATS_URL", nats_url)
+        .env("NATS_STREAM_NAME", STREAM)
+        .env("NATS_CONSUMER_GROUP", CONSUMER)
+        .env("WORKER_HTTP_ADDRESS", format!("127.0.0.1:{}", free_port()))
+        .envs(more.iter().copied())
+        .output()
+        .expect("agent-executor");
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).expect("text");
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    text
 }
 
 /// Runs `agent-executor results` with a claim's environment and returns what it says.

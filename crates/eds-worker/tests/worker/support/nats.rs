@@ -35,16 +35,29 @@ fn program() -> Option<PathBuf> {
     named.or_else(built).or_else(on_path)
 }
 
+/// As whom a test connects.
+pub enum Login {
+    Nobody,
+    User(String, String),
+    /// The text of a credentials file.
+    Creds(String),
+    /// The paths of PEM files.
+    Tls {
+        ca: String,
+        cert: String,
+        key: String,
+    },
+}
+
 impl Nats {
-    /// Starts it with `config` added to its configuration.
+    /// Starts it with `config` added to its configuration, which may say where JetStream stores.
     pub async fn start_with(config: &str) -> Option<Self> {
         let hint = "testbed/build-parts nats makes it, or EDS_NATS_SERVER names one";
         let program = service("nats-server", program(), hint)?;
         let (directory, port) = (Directory::new("nats"), free_port());
-        let text = format!(
-            "listen: 127.0.0.1:{port}\njetstream {{ store_dir: {:?} }}\n{config}\n",
-            directory.path().join("store")
-        );
+        let store = format!("jetstream {{ store_dir: {:?} }}", directory.path().join("store"));
+        let own = if config.contains("jetstream {") { "" } else { &store };
+        let text = format!("listen: 127.0.0.1:{port}\n{own}\n{config}\n");
         fs::write(directory.path().join("nats.conf"), text).expect("nats.conf");
         let child = run(&program, &directory);
         let nats = Self { child, port, directory };
@@ -72,8 +85,23 @@ impl Nats {
     }
 
     pub async fn context(&self) -> jetstream::Context {
-        let client = async_nats::ConnectOptions::new().connection_timeout(Duration::from_secs(5));
-        jetstream::new(client.connect(self.url()).await.expect("a connection"))
+        self.context_of(&Login::Nobody).await
+    }
+
+    /// Connects as somebody.
+    pub async fn context_of(&self, login: &Login) -> jetstream::Context {
+        let options = async_nats::ConnectOptions::new().connection_timeout(Duration::from_secs(5));
+        let options = match login {
+            Login::Nobody => options,
+            Login::User(user, password) => {
+                options.user_and_password(user.clone(), password.clone())
+            }
+            Login::Creds(text) => options.credentials(text).expect("credentials"),
+            Login::Tls { ca, cert, key } => options
+                .add_root_certificates(ca.into())
+                .add_client_certificate(cert.into(), key.into()),
+        };
+        jetstream::new(options.connect(self.url()).await.expect("a connection"))
     }
 
     /// Stops it as a crash would. The store stays.
