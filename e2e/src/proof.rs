@@ -139,7 +139,8 @@ pub(crate) async fn carry_out_at(
             };
             std::fs::create_dir_all(&proof.evidence).context("no directory for evidence")?;
             if place.fixed.is_none() {
-                run.ensure(NATS, &proof.stream, CONSUMER, nats::Settings::default()).await?;
+                run.ensure(&NATS.into(), &proof.stream, CONSUMER, nats::Settings::default())
+                    .await?;
             }
             match steps(&proof).await {
                 Ok(()) => {
@@ -239,7 +240,7 @@ impl Proof<'_> {
 
     /// A connection to the testbed's NATS. A new one each time: a proof may restart it.
     pub(crate) async fn nats(&self) -> Result<Connection> {
-        nats::connect(&self.run.cluster, NATS, &self.namespace).await
+        nats::connect(&self.run.cluster, &NATS.into(), &self.namespace).await
     }
 
     /// Publishes so many messages, each of which the reference worker works on for ten minutes: longer than a proof

@@ -21,7 +21,8 @@ const MADE: [&Kind; 4] =
 impl Run {
     /// Creates what a claim names and does not bring: its Secrets, with placeholder values, and its
     /// stream and consumer with these settings. What exists is left as it is; what was created is
-    /// removed at the end. Without a NATS in this cluster no stream is created.
+    /// removed at the end. Without a NATS in this cluster no stream is created, nor with one that
+    /// wants a login from the claim's Secrets.
     ///
     /// # Errors
     /// If something cannot be created.
@@ -35,31 +36,55 @@ impl Run {
             }
         }
         let url = claim.text("/spec/nats/url");
-        if Endpoint::parse(url, &self.namespace, 4222).is_none() {
+        let has_login = claim.at("/spec/nats/credentials").is_some()
+            || claim.at("/spec/nats/tls").is_some()
+            || url.contains("$(");
+        if has_login || Endpoint::parse(url, &self.namespace, 4222).is_none() {
             return Ok(());
         }
         let (stream, consumer) =
             (claim.text("/spec/nats/stream"), claim.text("/spec/nats/consumer"));
-        self.ensure(url, stream, consumer, settings).await
+        self.ensure(&url.into(), stream, consumer, settings).await
     }
 
-    /// Creates a stream and its consumer with these settings, if missing; `url` is NATS' URL, with
-    /// a [`nats::login`] if it wants one. What was created is removed at the end.
+    /// Creates a stream and its consumer with these settings, if missing. What was created is removed
+    /// at the end.
     ///
     /// # Errors
     /// If something cannot be created.
     pub async fn ensure(
         &self,
-        url: &str,
+        access: &nats::Access,
         stream: &str,
         consumer: &str,
         settings: pull::Config,
     ) -> Result<()> {
-        let connection = nats::connect(&self.cluster, url, &self.namespace).await?;
-        let made = connection.ensure_with(stream, consumer, settings).await?;
+        self.ensure_replicated(access, stream, consumer, settings, 1).await
+    }
+
+    /// Does the same with so many copies of the stream.
+    ///
+    /// # Errors
+    /// If something cannot be created.
+    pub async fn ensure_replicated(
+        &self,
+        access: &nats::Access,
+        stream: &str,
+        consumer: &str,
+        settings: pull::Config,
+        replicas: usize,
+    ) -> Result<()> {
+        let connection = nats::connect(&self.cluster, access, &self.namespace).await?;
+        let made = connection.ensure_with(stream, consumer, settings, replicas).await?;
         if made.made_stream || made.made_consumer {
             let what = format!("stream {stream}, consumer {consumer}");
-            self.at_end(what, async move { connection.undo(&made).await });
+            // The server that this connection led to may be another one by then.
+            drop(connection);
+            let (cluster, access) = (self.cluster.clone(), access.clone());
+            let home = self.namespace.clone();
+            self.at_end(what, async move {
+                nats::connect(&cluster, &access, &home).await?.undo(&made).await
+            });
         }
         Ok(())
     }

@@ -7,6 +7,7 @@
 //! logs     what containers print
 //! proxy    Services and pods through the API server; forward: their ports, on the loopback interface
 //! nats     NATS' monitoring port through the API server's proxy, its client port through a forward
+//! nats_tls TLS with a NATS behind a forward
 //! claims   what a claim needs beforehand, what it made, what is left of it
 //! lines    what the pods of a claim print, kept beyond the pods
 //! once     a command in a pod like those of a Deployment
@@ -28,6 +29,7 @@ pub mod kinds;
 pub mod lines;
 mod logs;
 pub mod nats;
+mod nats_tls;
 mod objects;
 pub mod once;
 pub mod plan;

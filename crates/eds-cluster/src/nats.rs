@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::client::Cluster;
 use crate::forward::Forward;
+pub use crate::nats_tls::Tls;
 
 /// A pull consumer's settings.
 pub type Settings = pull::Config;
@@ -43,11 +44,7 @@ impl Monitored {
 /// # Errors
 /// If the API server does not answer. Whatever comes from the endpoint is an answer.
 pub async fn monitoring(cluster: &Cluster, endpoint: &Endpoint, path: &str) -> Result<Monitored> {
-    let Endpoint { service, namespace, port, pod } = endpoint;
-    let answer = match pod {
-        Some(pod) => cluster.pod_get(namespace, pod, *port, path).await?,
-        None => cluster.service_get(namespace, service, *port, path).await?,
-    };
+    let answer = cluster.endpoint_get(endpoint, path).await?;
     let body = serde_json::from_str(&answer.body).unwrap_or(Value::String(answer.body));
     Ok(Monitored { path: path.to_owned(), code: answer.code, body })
 }
@@ -78,6 +75,8 @@ pub struct Connection {
     pub client: Client,
     /// JetStream on it.
     pub jetstream: jetstream::Context,
+    /// How the subjects of its API begin.
+    api: String,
     /// The connection's route, which ends with it.
     _forward: Forward,
 }
@@ -89,6 +88,8 @@ pub enum Login {
     User(String, String),
     /// A token.
     Token(String),
+    /// The text of a credentials file.
+    Credentials(String),
 }
 
 /// Never shows the secret.
@@ -97,7 +98,29 @@ impl std::fmt::Debug for Login {
         f.write_str(match self {
             Self::User(..) => "User",
             Self::Token(_) => "Token",
+            Self::Credentials(_) => "Credentials",
         })
+    }
+}
+
+/// How to reach a NATS: what a claim's `spec.nats` says, with what is in its Secrets.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// As `spec.nats.url`, without a login.
+    pub url: String,
+    /// How to log in.
+    pub login: Option<Login>,
+    /// TLS with an authority of one's own.
+    pub tls: Option<Tls>,
+    /// The JetStream domain.
+    pub domain: Option<String>,
+}
+
+/// What a URL says: a [`login`] is taken from it.
+impl From<&str> for Access {
+    fn from(url: &str) -> Self {
+        let (url, login) = login(url);
+        Self { url, login, ..Self::default() }
     }
 }
 
@@ -114,14 +137,13 @@ pub fn login(url: &str) -> (String, Option<Login>) {
     (format!("{scheme}://{host}"), Some(login))
 }
 
-/// Connects to what a claim's `spec.nats.url` names; `home` is the claim's namespace. A [`login`]
-/// is taken from the URL.
+/// Connects to what a claim's `spec.nats.url` names; `home` is the claim's namespace.
 ///
 /// # Errors
 /// If the URL names no Service of this cluster, there is no ready pod behind it, or NATS refuses.
-pub async fn connect(cluster: &Cluster, url: &str, home: &str) -> Result<Connection> {
-    let (url, login) = login(url);
-    let Some(Endpoint { service, namespace, port, .. }) = Endpoint::parse(&url, home, 4222) else {
+pub async fn connect(cluster: &Cluster, access: &Access, home: &str) -> Result<Connection> {
+    let Access { url, login, tls, domain } = access;
+    let Some(Endpoint { service, namespace, port, .. }) = Endpoint::parse(url, home, 4222) else {
         bail!("{url} names no Service of this cluster, so it cannot be reached through it");
     };
     let forward = cluster.forward_service(&namespace, &service, port).await?;
@@ -131,16 +153,35 @@ pub async fn connect(cluster: &Cluster, url: &str, home: &str) -> Result<Connect
         .ignore_discovered_servers()
         .connection_timeout(Duration::from_secs(10))
         .max_reconnects(20);
-    options = match login {
+    options = match login.clone() {
         Some(Login::User(user, password)) => options.user_and_password(user, password),
         Some(Login::Token(token)) => options.token(token),
+        Some(Login::Credentials(text)) => {
+            options.credentials(&text).context("the credentials file for NATS is none")?
+        }
         None => options,
     };
+    if let Some(tls) = tls {
+        let config = tls.config(host(url)).context("the files for TLS with NATS")?;
+        options = options.require_tls(true).tls_client_config(config);
+    }
     let address = format!("nats://{}", forward.address);
     let client = options.connect(address).await;
     let client = client.with_context(|| format!("no connection to NATS ({url})"))?;
-    let jetstream = jetstream::new(client.clone());
-    Ok(Connection { client, jetstream, _forward: forward })
+    let (jetstream, api) = match domain {
+        Some(domain) => {
+            (jetstream::with_domain(client.clone(), domain), format!("$JS.{domain}.API"))
+        }
+        None => (jetstream::new(client.clone()), "$JS.API".to_owned()),
+    };
+    Ok(Connection { client, jetstream, api, _forward: forward })
+}
+
+/// Returns the host of the first server in a URL without a login.
+fn host(url: &str) -> &str {
+    let first = url.split(',').next().unwrap_or_default().trim();
+    let rest = first.split_once("://").map_or(first, |(_, rest)| rest);
+    rest.split([':', '/']).next().unwrap_or_default()
 }
 
 /// What [`Connection::ensure`] had to create.
@@ -169,11 +210,11 @@ impl Connection {
     /// # Errors
     /// If NATS refuses, or does not answer.
     pub async fn ensure(&self, stream: &str, consumer: &str) -> Result<Made> {
-        self.ensure_with(stream, consumer, pull::Config::default()).await
+        self.ensure_with(stream, consumer, pull::Config::default(), 1).await
     }
 
     /// Does the same with the consumer's settings: `ack_wait`, `max_ack_pending` and the like. Name
-    /// and acknowledgement are set here.
+    /// and acknowledgement are set here; `replicas` is how many copies the stream has.
     ///
     /// # Errors
     /// If NATS refuses, or does not answer.
@@ -182,12 +223,14 @@ impl Connection {
         stream: &str,
         consumer: &str,
         settings: pull::Config,
+        replicas: usize,
     ) -> Result<Made> {
         let made_stream = !self.has_stream(stream).await?;
         if made_stream {
             let config = stream::Config {
                 name: stream.to_owned(),
                 subjects: vec![format!("{}.>", stream.to_lowercase())],
+                num_replicas: replicas,
                 ..stream::Config::default()
             };
             let made = self.jetstream.create_stream(config).await;
@@ -262,18 +305,18 @@ impl Connection {
     /// # Errors
     /// NATS refusing, or no answer.
     pub async fn ask(&self, subject: String, absent: &[u64]) -> Result<Option<Value>> {
-        let answer = self.client.request(format!("$JS.API.{subject}"), Bytes::new()).await;
-        let answer =
-            answer.with_context(|| format!("JetStream does not answer $JS.API.{subject}"))?;
+        let subject = format!("{}.{subject}", self.api);
+        let answer = self.client.request(subject.clone(), Bytes::new()).await;
+        let answer = answer.with_context(|| format!("JetStream does not answer {subject}"))?;
         let answer: Value = serde_json::from_slice(&answer.payload)
-            .with_context(|| format!("JetStream's answer to $JS.API.{subject} is no JSON"))?;
+            .with_context(|| format!("JetStream's answer to {subject} is no JSON"))?;
         let Some(error) = answer.get("error") else { return Ok(Some(answer)) };
         let code = error.get("err_code").and_then(Value::as_u64).unwrap_or_default();
         if absent.contains(&code) {
             return Ok(None);
         }
         let text = error.get("description").and_then(Value::as_str).unwrap_or("no description");
-        Err(anyhow!("JetStream refuses $JS.API.{subject}: {text}"))
+        Err(anyhow!("JetStream refuses {subject}: {text}"))
     }
 }
 
@@ -303,5 +346,18 @@ mod tests {
         check("orders:@nats", "nats://nats", user(""));
         check("nats://t0ken@nats", "nats://nats", Some(Login::Token("t0ken".to_owned())));
         assert_eq!(format!("{:?}", user("pw")), "Some(User)");
+        let credentials = Login::Credentials("s3cret".to_owned());
+        assert_eq!(format!("{credentials:?}"), "Credentials");
+    }
+
+    #[test]
+    fn the_host_that_a_certificate_must_name() {
+        for (url, expect) in [
+            ("nats://nats.nats.svc:4222", "nats.nats.svc"),
+            ("tls://nats-0.h.n.svc", "nats-0.h.n.svc"),
+            ("nats.nats:4222, nats://other:4222", "nats.nats"),
+        ] {
+            assert_eq!(host(url), expect);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Queries Services and pods through the API server's proxy.
 
 use anyhow::{Context, Result, anyhow};
+use eds_verify::Endpoint;
 use http::Request;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use kube::client::Body;
@@ -23,7 +24,8 @@ pub struct Answer {
 
 impl Cluster {
     /// Sends a GET request to a port of a Service, through the API server, so it works wherever the
-    /// API server can be reached. `path` begins with `/` and may have a query.
+    /// API server can be reached. `path` begins with `/` and may have a query. Over https the API
+    /// server checks no certificate.
     ///
     /// # Errors
     /// If the API server does not answer. What the target says, or that it cannot be reached, is an
@@ -35,9 +37,7 @@ impl Cluster {
         port: u16,
         path: &str,
     ) -> Result<Answer> {
-        let url =
-            format!("/api/v1/namespaces/{namespace}/services/http:{service}:{port}/proxy{path}");
-        self.proxy(&url).await
+        self.get_of("services", namespace, &format!("http:{service}:{port}"), path).await
     }
 
     /// Does the same for a port of a pod.
@@ -51,8 +51,31 @@ impl Cluster {
         port: u16,
         path: &str,
     ) -> Result<Answer> {
-        self.proxy(&format!("/api/v1/namespaces/{namespace}/pods/http:{pod}:{port}/proxy{path}"))
-            .await
+        self.get_of("pods", namespace, &format!("http:{pod}:{port}"), path).await
+    }
+
+    /// Does the same for an endpoint as it is named, over http or https.
+    ///
+    /// # Errors
+    /// As [`Cluster::service_get`].
+    pub async fn endpoint_get(&self, endpoint: &Endpoint, path: &str) -> Result<Answer> {
+        let Endpoint { service, namespace, port, pod, https } = endpoint;
+        let scheme = if *https { "https" } else { "http" };
+        let (plural, name) = match pod {
+            Some(pod) => ("pods", pod),
+            None => ("services", service),
+        };
+        self.get_of(plural, namespace, &format!("{scheme}:{name}:{port}"), path).await
+    }
+
+    async fn get_of(
+        &self,
+        plural: &str,
+        namespace: &str,
+        name: &str,
+        path: &str,
+    ) -> Result<Answer> {
+        self.proxy(&format!("/api/v1/namespaces/{namespace}/{plural}/{name}/proxy{path}")).await
     }
 
     async fn proxy(&self, url: &str) -> Result<Answer> {

@@ -132,7 +132,8 @@ async fn nats_is_asked_from_outside() -> Result<()> {
     let refused = nats::monitoring(&cluster, &without_port, "/healthz").await?;
     assert_eq!(refused.code, 503, "{refused:?}");
 
-    let connection = nats::connect(&cluster, "nats://nats.nats.svc:4222", "default").await?;
+    let connection =
+        nats::connect(&cluster, &"nats://nats.nats.svc:4222".into(), "default").await?;
     let stream = format!("EDS-CLUSTER-TEST-{}", std::process::id());
     let made = connection.ensure(&stream, "worker").await?;
     assert!(made.made_stream && made.made_consumer);

@@ -11,6 +11,8 @@ pub struct Endpoint {
     pub port: u16,
     /// One of its pods, if the host is that pod's name under its headless Service.
     pub pod: Option<String>,
+    /// Whether it is asked over https.
+    pub https: bool,
 }
 
 impl Endpoint {
@@ -34,7 +36,7 @@ impl Endpoint {
     }
 
     fn one(text: &str, home: &str, default_port: u16) -> Option<Self> {
-        let text = text.split_once("://").map_or(text, |(_, rest)| rest);
+        let (scheme, text) = text.split_once("://").unwrap_or(("", text));
         let text = text.split(['/', '?']).next()?;
         let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
         let (host, port) = match text.split_once(':') {
@@ -59,6 +61,7 @@ impl Endpoint {
             namespace: namespace.to_owned(),
             port,
             pod: pod.map(str::to_owned),
+            https: scheme == "https",
         })
     }
 
@@ -95,10 +98,25 @@ mod tests {
             headless,
         );
         check("nats://nats.example.com:4222, nats://nats.nats:4222", Some(("nats", "nats", 4222)));
+        check("https://nats-headless.nats.svc:8222", headless);
+        check("nats://$(NATS_USER):$(NATS_PASSWORD)@nats.nats:4222", Some(("nats", "nats", 4222)));
         check("10.0.0.1:8222", None);
         check("nats.example.com:4222", None);
         check("nats:port", None);
         check("", None);
+    }
+
+    #[test]
+    fn https_is_what_the_scheme_says() {
+        for (text, expect) in [
+            ("https://a.b.svc:8222", true),
+            ("http://a.b.svc:8222", false),
+            ("a.b.svc:8222", false),
+            ("tls://a.b.svc:4222", false),
+        ] {
+            let found = Endpoint::parse(text, "home", 80).map(|endpoint| endpoint.https);
+            assert_eq!(found, Some(expect), "{text}");
+        }
     }
 
     #[test]

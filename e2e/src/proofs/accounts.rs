@@ -139,10 +139,10 @@ async fn example(p: &Proof<'_>, change: &Value) -> Result<()> {
 
 async fn by_example(p: &Proof<'_>, url: &str, password: &str) -> Result<()> {
     p.secret("orders-nats", json!({"user": "orders", "password": password})).await?;
-    p.run.ensure(url, "ORDERS", CLAIM, nats::Settings::default()).await?;
+    p.run.ensure(&url.into(), "ORDERS", CLAIM, nats::Settings::default()).await?;
     example(p, &json!({})).await?;
     p.becomes_ready(CLAIM).await?;
-    let connection = nats::connect(&p.run.cluster, url, &p.namespace).await?;
+    let connection = nats::connect(&p.run.cluster, &url.into(), &p.namespace).await?;
     let message =
         |i| (format!("order-{i}"), json!({"task": format!("order {i}")}).to_string().into());
     connection.publish("ORDERS", &[1, 2, 3].map(message)).await?;

@@ -415,7 +415,7 @@ impl<'a> Disturbed<'a> {
 }
 
 /// A run that is still there when the proof ends is interrupted, so that it cleans up.
-fn ends_with_the_proof(p: &Proof<'_>, pid: u32) -> Rc<Cell<Option<u32>>> {
+pub(super) fn ends_with_the_proof(p: &Proof<'_>, pid: u32) -> Rc<Cell<Option<u32>>> {
     let running = Rc::new(Cell::new(Some(pid)));
     let still = Rc::clone(&running);
     p.run.put_back("the run of eds verify", async move {

@@ -10,6 +10,7 @@ mod guide;
 mod interruption;
 mod losses;
 mod migration;
+mod nats_production;
 mod ownership;
 mod rbac;
 mod readiness;
@@ -51,6 +52,7 @@ pub(crate) enum Proofs {
     Argocd(argocd::Args),
     Faults(faults::Args),
     Losses(losses::Args),
+    NatsProduction(nats_production::Args),
     Guide(guide::Args),
     Bench(bench::Args),
     Rbac(rbac::Args),
@@ -73,6 +75,7 @@ impl Proofs {
             Self::Argocd(args) => argocd::run(args).await,
             Self::Faults(args) => faults::run(args).await,
             Self::Losses(args) => losses::run(args).await,
+            Self::NatsProduction(args) => nats_production::run(args).await,
             Self::Guide(args) => guide::run(args).await,
             Self::Bench(args) => bench::run(args).await,
             Self::Rbac(args) => rbac::run(args).await,

@@ -76,16 +76,8 @@ pub async fn claim(
 
 /// Reads the Secrets that a claim names. Only types and keys are kept.
 async fn secrets(cluster: &Cluster, claim: &Value, namespace: &str) -> Result<Vec<Secret>> {
-    let mut names: Vec<&str> = ["/spec/secretRefs", "/spec/imagePullSecrets"]
-        .iter()
-        .filter_map(|pointer| claim.at(pointer)?.as_array())
-        .flatten()
-        .map(|secret| secret.text("/name"))
-        .collect();
-    names.sort_unstable();
-    names.dedup();
     let mut secrets = Vec::new();
-    for name in names {
+    for name in eds_verify::claim::secrets::names(claim) {
         let found = match cluster.get(&kinds::SECRET, Some(namespace), name).await {
             Ok(None) => Found::Missing,
             Ok(Some(secret)) => {

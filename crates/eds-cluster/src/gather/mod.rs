@@ -82,11 +82,10 @@ pub async fn scaler(cluster: &Cluster, claim: &Value) -> Result<scaler::ScalerFa
         events,
         ..scaler::ScalerFacts::default()
     };
-    if let Some(trigger) = scaled_object.as_ref().and_then(|s| s.at("/spec/triggers/0/metadata")) {
-        let endpoint = text(trigger, "/natsServerMonitoringEndpoint");
-        if let Some(endpoint) = Endpoint::parse(&endpoint, "keda", 80) {
-            ask(&reader, &endpoint, trigger, &mut facts).await?;
-        }
+    if let Some(trigger) = scaled_object.as_ref().map(scaler::trigger)
+        && let Some(endpoint) = scaler::endpoint(trigger)
+    {
+        ask(&reader, &endpoint, trigger, &mut facts).await?;
     }
     facts.scaled_object = scaled_object;
     facts.unread = reader.unread();
@@ -110,8 +109,7 @@ async fn ask(
     trigger: &Value,
     facts: &mut scaler::ScalerFacts,
 ) -> Result<()> {
-    let text = |key: &str| trigger.get(key).and_then(Value::as_str).unwrap_or_default();
-    let account = if text("accountID").is_empty() { text("account") } else { text("accountID") };
+    let account = scaler::account(trigger);
     let (service, namespace) = (&endpoint.service, endpoint.namespace.as_str());
     facts.service = reader.get(&kinds::SERVICE, Some(namespace), service).await?;
     let question = nats::jsz(account);
@@ -152,8 +150,9 @@ async fn nodes(
     let hosts = if is_advertised { advertised } else { list("/cluster/urls") };
     let pods = reader.list(&kinds::POD, Some(&endpoint.namespace), "").await?;
     let mut answers = Vec::new();
-    for host in hosts {
-        let host = host.split(':').next().unwrap_or_default().to_owned();
+    for server in hosts {
+        // KEDA cuts a host off at its first colon and, by name, at its first dot.
+        let host = server.split(':').next().unwrap_or_default().to_owned();
         let label = host.split('.').next().unwrap_or_default();
         // An advertised address is the pod's own; any other is its name under the headless Service.
         let pod = pods.iter().find_map(|pod| {
@@ -161,17 +160,49 @@ async fn nodes(
             let name = text("/metadata/name")?;
             (name == label || text("/status/podIP") == Some(&host)).then(|| name.to_owned())
         });
-        let Some(pod) = pod else { continue };
-        let ask = async |path: &str| -> Result<Value> {
-            let cluster = reader.cluster;
-            let answer = cluster.pod_get(&endpoint.namespace, &pod, endpoint.port, path).await?;
-            Ok(reader.body(&answer))
+        let Some(pod) = pod else {
+            // What may not be listed is not missing.
+            if !reader.has_refused(kinds::POD.plural) {
+                answers
+                    .push(json!({"node": label, "host": host, "silent": "there is no such pod"}));
+            }
+            continue;
         };
+        let of_pod = Endpoint { pod: Some(pod), ..endpoint.clone() };
         let node = match is_advertised {
-            true => ask("/varz").await?.get("server_name").cloned().unwrap_or_default(),
+            true => {
+                let varz = reader.monitoring(&of_pod, "/varz").await?.unwrap_or_default();
+                json!(varz.text("/body/server_name"))
+            }
             false => json!(label),
         };
-        answers.push(json!({"node": node, "body": ask(question).await?}));
+        // A server that hangs keeps the API server waiting, too.
+        let asked = reader.monitoring(&of_pod, question).await;
+        let mut found = json!({"node": node, "host": host, "advertised": is_advertised});
+        let (key, value) = match asked {
+            Ok(None) => continue,
+            Ok(Some(answer)) => {
+                let body = answer.get("body").cloned().unwrap_or_default();
+                match answer.integer("/code") {
+                    Some(200) => ("body", body),
+                    code => ("silent", json!(silence(code, &body))),
+                }
+            }
+            Err(error) => ("silent", json!(format!("{error:#}"))),
+        };
+        found.as_object_mut().map(|found| found.insert(key.to_owned(), value));
+        answers.push(found);
     }
     Ok(answers)
+}
+
+/// Says why a server did not answer.
+fn silence(code: Option<i64>, body: &Value) -> String {
+    let message = body.as_str().map_or_else(|| body.text("/message"), str::trim);
+    let message: String = message.chars().take(200).collect();
+    match code {
+        // The API server's own word for what it cannot reach.
+        Some(503) if !message.is_empty() => message,
+        code => format!("status {} {message}", code.unwrap_or_default()).trim_end().to_owned(),
+    }
 }

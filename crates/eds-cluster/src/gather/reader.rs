@@ -9,7 +9,6 @@ use serde_json::Value;
 
 use crate::client::{Cluster, Refused};
 use crate::kinds::{self, Kind};
-use crate::proxy::Answer;
 
 /// A cluster, with a list of what it did not let us read.
 pub(super) struct Reader<'a> {
@@ -67,12 +66,6 @@ impl<'a> Reader<'a> {
         let what = if endpoint.pod.is_some() { "pods/proxy" } else { "services/proxy" };
         let refused = refusal(answer.code, &answer.body);
         Ok(self.noted(what, refused).then(|| answer.json()))
-    }
-
-    /// Returns the body of a pod's answer, null if the API server does not let us through.
-    pub(super) fn body(&self, answer: &Answer) -> Value {
-        let body = serde_json::from_str(&answer.body).unwrap_or_default();
-        if self.noted("pods/proxy", refusal(answer.code, &body)) { body } else { Value::Null }
     }
 
     /// Notes a refusal. Returns whether there was none.

@@ -111,7 +111,47 @@ fn check(facts: &ClaimFacts, pod: &Value) -> Check {
         return Check::failed(title, format!("{why}; {node}"), fix);
     }
     let found = failures::not_ready(pod, &evidence, &why);
-    Check::failed(title, found.message, found.fix).with(log_lines(facts, pod))
+    let (message, fix) = match own_words(&log) {
+        Some(cause) => {
+            let message = format!("{}; its log says: {cause}", found.message);
+            (message, nats_fix(facts, &cause).unwrap_or_else(|| found.fix.clone()))
+        }
+        None => (found.message, found.fix),
+    };
+    Check::failed(title, message, fix).with(log_lines(facts, pod))
+}
+
+/// Returns the last cause in a log of JSON lines, such as the reference worker's, of those that keep
+/// it from working.
+fn own_words(log: &str) -> Option<String> {
+    log.lines().rev().find_map(|line| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        let is_trouble = matches!(line.text("/level"), "WARN" | "ERROR");
+        let cause = line.text("/cause");
+        (is_trouble && !cause.is_empty()).then(|| cause.to_owned())
+    })
+}
+
+/// Says where the claim has the login that NATS does not take, if it is about that.
+fn nats_fix(facts: &ClaimFacts, cause: &str) -> Option<String> {
+    let namespace = facts.claim.text("/metadata/namespace");
+    let refused = cause.contains("authorization violation") || cause.contains("NATS_CREDS");
+    let untrusted =
+        ["certificate", "TLS", "NATS_CA", "NATS_CERT"].iter().any(|w| cause.contains(w));
+    let field = if refused && !untrusted {
+        "credentials"
+    } else if untrusted {
+        "tls"
+    } else {
+        return None;
+    };
+    let secret = facts.claim.text(&format!("/spec/nats/{field}/secret"));
+    (!secret.is_empty()).then(|| {
+        format!(
+            "correct the Secret {secret} in {namespace}, which spec.nats.{field} names: kubelet \
+                updates the file within about a minute, and the worker reads it at its next attempt"
+        )
+    })
 }
 
 /// Reports a ready pod; if it ran out of memory before, it will do so again.

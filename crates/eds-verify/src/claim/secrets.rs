@@ -41,7 +41,89 @@ pub(super) fn checks(facts: &ClaimFacts) -> Vec<Check> {
         let name = wanted.text("/name");
         of_pulling(name, found(name), namespace)
     }));
+    for (field, keys) in MOUNTED {
+        let Some(wanted) = spec.at(&format!("/nats/{field}")) else { continue };
+        let name = wanted.text("/secret");
+        let keys: Vec<(&str, &str)> = keys
+            .iter()
+            .map(|key| (*key, wanted.text(&format!("/{key}"))))
+            .filter(|(_, key)| !key.is_empty())
+            .collect();
+        checks.push(of_files(name, field, &keys, found(name), namespace));
+    }
+    checks.extend(not_asked(&facts.claim));
     checks
+}
+
+/// Says that NATS was not asked what it makes of the claim's login: eds uses no Secret's values.
+fn not_asked(claim: &Value) -> Option<Check> {
+    let of = |field: &str, what: &str| {
+        let secret = claim.text(&format!("/spec/nats/{field}/secret"));
+        (!secret.is_empty()).then(|| format!("{what} of Secret {secret}"))
+    };
+    let ways = [of("credentials", "the credentials file"), of("tls", "the TLS files")];
+    let ways: Vec<String> = ways.into_iter().flatten().collect();
+    (!ways.is_empty()).then(|| {
+        let why = format!(
+            "eds does not connect to NATS with {}: it looks at no value of a Secret. Whether NATS \
+                takes them is what the worker says, in its log and at its readiness probe (see \
+                Pods)",
+            ways.join(" and ")
+        );
+        Check::skipped("login to NATS", why)
+    })
+}
+
+/// What a claim's spec.nats mounts of Secrets, and the fields that name their keys.
+const MOUNTED: [(&str, &[&str]); 2] = [("credentials", &["key"]), ("tls", &["ca", "cert", "key"])];
+
+/// Returns the names of the Secrets that a claim names.
+#[must_use]
+pub fn names(claim: &Value) -> Vec<&str> {
+    let of = |pointer: &str| claim.list(pointer).map(|secret| secret.text("/name"));
+    let mounted = MOUNTED.map(|(field, _)| claim.text(&format!("/spec/nats/{field}/secret")));
+    let mut names: Vec<&str> =
+        of("/spec/secretRefs").chain(of("/spec/imagePullSecrets")).chain(mounted).collect();
+    names.retain(|name| !name.is_empty());
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Judges a Secret whose keys are mounted as files: no pod starts without it.
+fn of_files(
+    name: &str,
+    field: &str,
+    keys: &[(&str, &str)],
+    found: &Found,
+    namespace: &str,
+) -> Check {
+    let title = format!("{name}, of spec.nats.{field}");
+    match found {
+        Found::Missing => {
+            let files: String =
+                keys.iter().map(|(_, key)| format!(" --from-file={key}=…")).collect();
+            let cause = format!("there is no Secret {name} in {namespace}: the pods cannot start");
+            let fix = format!("kubectl -n {namespace} create secret generic {name}{files}");
+            Check::failed(title, cause, fix)
+        }
+        Found::Unreadable(why) => Check::skipped(title, format!("it cannot be looked at: {why}")),
+        Found::Keys(_, there) => {
+            let has = |key: &str| there.iter().any(|t| t == key);
+            let missing = keys.iter().filter(|(_, key)| !has(key));
+            let missing: Vec<String> =
+                missing.map(|(of, key)| format!("{key} (spec.nats.{field}.{of})")).collect();
+            let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
+            if missing.is_empty() {
+                return Check::passed(title, format!("keys {there}"));
+            }
+            let cause = format!(
+                "it has no key {}; it has {there}: the pods cannot start",
+                missing.join(", ")
+            );
+            Check::failed(title, cause, "add the key to the Secret, or correct the field")
+        }
+    }
 }
 
 fn of_environment(wanted: &Value, found: &Found, namespace: &str) -> Check {

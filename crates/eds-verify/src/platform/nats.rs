@@ -3,7 +3,7 @@
 use kube_object::object::Fields;
 use serde_json::Value;
 
-use super::super::{Check, Endpoint, Unread, pod};
+use super::super::{Check, Endpoint, Unread, pod, scaler};
 
 /// What was found about the NATS that claims use unless they name another.
 #[derive(Debug, Clone, Default)]
@@ -165,6 +165,11 @@ fn body(answer: &Value) -> Option<&Value> {
     answer.get("body").filter(|body| is_answer && body.is_object())
 }
 
+/// Returns the message of the API server's Status.
+fn said_by_proxy(answer: &Value) -> &str {
+    answer.text("/body/message")
+}
+
 fn healthy(facts: &NatsFacts, health: &Value) -> Check {
     const NAME: &str = "healthy";
     let fix = "kubectl -n nats logs statefulset/nats; nats server report jetstream";
@@ -176,6 +181,9 @@ fn healthy(facts: &NatsFacts, health: &Value) -> Check {
             (error, _) => error.to_owned(),
         };
         let (path, code) = (health.text("/path"), health.number("/code"));
+        let https = facts.monitor.as_ref().is_some_and(|monitor| monitor.https);
+        let words = if said.starts_with('{') { said_by_proxy(health) } else { said.as_str() };
+        let fix = scaler::other_scheme(https, words).unwrap_or(fix);
         return Check::failed(NAME, format!("{path} is answered with status {code}: {said}"), fix);
     }
     let server = facts.server.as_ref().and_then(body);

@@ -4,15 +4,18 @@
 //! (`pkg/scalers/nats_jetstream_scaler.go`): it asks the monitoring endpoint for one account's
 //! streams, then, in a NATS cluster, each server until it finds the consumer's leader.
 
+mod cluster;
+mod https;
 mod limits;
 mod seen;
 mod state;
 
 use serde_json::{Value, json};
 
-use super::{Check, Report, Section, Unread, shared};
+use super::{Check, Endpoint, Report, Section, Unread, shared};
 use kube_object::object::Fields;
 
+pub(super) use https::other_scheme;
 pub use seen::account_and_consumer;
 
 use eds_core::event_driven_service::CONDITION;
@@ -38,7 +41,9 @@ pub struct ScalerFacts {
     pub server: Option<Value>,
     /// The answer to `/jsz?accounts=true&streams=true`: everything there is.
     pub everything: Option<Value>,
-    /// In a NATS cluster, each server's answer to KEDA's query, with its `node`.
+    /// In a NATS cluster, each server in the order in which KEDA asks them: `node` is what KEDA takes
+    /// for its name, `host` what it asks, `advertised` whether that is an address, and `body` its
+    /// answer to KEDA's query or `silent` why there is none.
     pub nodes: Vec<Value>,
     /// KEDA's warnings about the ScaledObject, oldest first.
     pub events: Vec<Value>,
@@ -48,9 +53,40 @@ pub struct ScalerFacts {
     pub unread: Unread,
 }
 
-/// Returns the first trigger's metadata.
-pub(super) fn trigger(scaled_object: &Value) -> &Value {
-    scaled_object.at("/spec/triggers/0/metadata").unwrap_or(&Value::Null)
+/// The trigger's type.
+const TYPE: &str = "nats-jetstream";
+
+/// Returns the metadata of the trigger for the claim's consumer: the first of its type, for there
+/// may be others.
+#[must_use]
+pub fn trigger(scaled_object: &Value) -> &Value {
+    let mut triggers = scaled_object.list("/spec/triggers");
+    let found = triggers.find(|trigger| trigger.text("/type") == TYPE);
+    let found = found.or_else(|| scaled_object.at("/spec/triggers/0"));
+    found.and_then(|trigger| trigger.get("metadata")).unwrap_or(&Value::Null)
+}
+
+/// Returns the endpoint that a trigger has KEDA ask, if it is inside this cluster. Names without a
+/// namespace are in KEDA's.
+#[must_use]
+pub fn endpoint(trigger: &Value) -> Option<Endpoint> {
+    let text = trigger.text("/natsServerMonitoringEndpoint");
+    let found = Endpoint::parse(text, "keda", 80)?;
+    Some(Endpoint { https: is_https(trigger), ..found })
+}
+
+/// Returns the account that a trigger has KEDA ask for: a name or, in operator mode, an id.
+#[must_use]
+pub fn account(trigger: &Value) -> &str {
+    match trigger.text("/accountID") {
+        "" => trigger.text("/account"),
+        id => id,
+    }
+}
+
+/// Reports whether a trigger has KEDA ask over https.
+fn is_https(trigger: &Value) -> bool {
+    trigger.text("/useHttps").eq_ignore_ascii_case("true")
 }
 
 /// Returns the consumer as its leader reports it, if it is found.
@@ -128,15 +164,21 @@ pub(super) fn configuration(claim: &Value, scaled_object: &Value) -> Vec<Check> 
     let live = trigger(scaled_object);
     let of_trigger = |key: &str| live.get(key).cloned().unwrap_or_default();
     let number = |pointer: &str| json!(of_claim(pointer).to_string());
-    let kind = scaled_object.at("/spec/triggers/0/type").cloned().unwrap_or_default();
+    let is_there = scaled_object.list("/spec/triggers").any(|t| t.text("/type") == TYPE);
+    let kind = scaled_object.at("/spec/triggers/0/type").filter(|_| !is_there).cloned();
+    let kind = kind.unwrap_or_else(|| json!(TYPE));
     let replicas = |key: &str| scaled_object.at(&format!("/spec/{key}")).cloned();
-    let mut checks = vec![equal("trigger", &kind, &json!("nats-jetstream"))];
-    checks.push(endpoint(claim, live));
-    let account = "/spec/nats/account";
-    if claim.text(account) == SYSTEM || of_trigger("account") == SYSTEM {
+    let mut checks = vec![equal("trigger", &kind, &json!(TYPE))];
+    checks.push(same_endpoint(claim, live));
+    // In operator mode NATS knows the account by its id alone.
+    let wanted = match claim.text("/spec/nats/accountID") {
+        "" => claim.text("/spec/nats/account"),
+        id => id,
+    };
+    if wanted == SYSTEM || account(live) == SYSTEM {
         checks.push(Check::failed("account", SYSTEM_CAUSE, SYSTEM_FIX));
     } else {
-        checks.push(equal("account", &of_trigger("account"), &of_claim(account)));
+        checks.push(equal("account", &json!(account(live)), &json!(wanted)));
     }
     for (name, pointer) in [("stream", "/spec/nats/stream"), ("consumer", "/spec/nats/consumer")] {
         checks.push(equal(name, &of_trigger(name), &of_claim(pointer)));
@@ -162,11 +204,12 @@ pub(super) const SYSTEM_CAUSE: &str = "$SYS is NATS's system account: NATS refus
 pub(super) const SYSTEM_FIX: &str = "leave spec.nats.account out (its default is $G, the account \
     of a server without accounts), or name the account that holds the stream";
 
-fn endpoint(claim: &Value, live: &Value) -> Check {
+fn same_endpoint(claim: &Value, live: &Value) -> Check {
     const NAME: &str = "monitoring endpoint";
     let wanted = claim.text("/spec/nats/monitoringEndpoint");
     let found = live.text("/natsServerMonitoringEndpoint");
-    if found != wanted {
+    let found = if is_https(live) { format!("https://{found}") } else { found.to_owned() };
+    if found != wanted.trim_start_matches("http://") {
         return equal(NAME, &json!(found), &json!(wanted));
     }
     // Whether its Service is a good one is judged by the Service, below.

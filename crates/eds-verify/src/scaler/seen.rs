@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::super::Check;
 
-use super::{SYSTEM, SYSTEM_CAUSE, SYSTEM_FIX, ScalerFacts, trigger};
+use super::{SYSTEM, SYSTEM_CAUSE, SYSTEM_FIX, ScalerFacts, cluster, https, is_https, trigger};
 
 /// Returns the trigger's account in an answer, its stream, and the stream's consumer, if they are
 /// there (`setNATSJetStreamMonitoringData`).
@@ -15,10 +15,7 @@ pub fn account_and_consumer<'a>(
     trigger: &Value,
 ) -> (Option<&'a Value>, Option<&'a Value>, Option<&'a Value>) {
     let account_name = trigger.text("/account");
-    let id = match trigger.text("/accountID") {
-        "" => account_name,
-        id => id,
-    };
+    let id = super::account(trigger);
     let account = body
         .list("/account_details")
         .find(|a| a.text("/id") == id || a.text("/name") == account_name);
@@ -42,7 +39,7 @@ pub(super) fn authority<'a>(facts: &'a ScalerFacts, trigger: &Value) -> Option<&
         let body = node.get("body")?;
         let (.., consumer) = account_and_consumer(body, trigger);
         let leader = consumer?.text("/cluster/leader");
-        (leader == node.text("/node")).then_some(body)
+        (!leader.is_empty() && leader == node.text("/node")).then_some(body)
     })
 }
 
@@ -56,24 +53,29 @@ pub(super) fn checks(facts: &ScalerFacts, scaled_object: &Value) -> Vec<Check> {
             checks.push(skipped);
             return checks;
         }
-        checks.push(Check::skipped("KEDA's query", "the endpoint is no Service of this cluster"));
+        let cause = "the endpoint is no Service of this cluster, and eds reaches only those, \
+            through the API server";
+        checks.push(Check::skipped("KEDA's query", cause));
         return checks;
     };
     let code = asked.number("/code");
     let path = asked.text("/path");
     let body = asked.get("body").unwrap_or(&Value::Null);
     if code != 200 || !body.is_object() {
-        checks.push(Check::failed(
-            "KEDA's query",
-            format!("{path} is answered with status {code}: {}", brief(body)),
+        let said = brief(body);
+        let fix = https::other_scheme(is_https(trigger), &said).unwrap_or(
             "is NATS up, and is its monitoring port (http_port, --http_port 8222) switched on and \
              in the headless Service? eds doctor",
-        ));
+        );
+        let cause = format!("{path} is answered with status {code}: {said}");
+        checks.push(Check::failed("KEDA's query", cause, fix));
         return checks;
     }
     let version = facts.server.as_ref().map_or("", |s| s.text("/body/version"));
     checks
         .push(Check::passed("KEDA's query", format!("{path}, answered by nats-server {version}")));
+    checks.extend(https::certificate(facts, scaled_object, trigger));
+    checks.extend(cluster::domain(facts, body));
     let disabled = body.get("disabled") == Some(&Value::Bool(true));
     if disabled {
         checks.push(Check::failed(
@@ -85,7 +87,7 @@ pub(super) fn checks(facts: &ScalerFacts, scaled_object: &Value) -> Vec<Check> {
     }
 
     let (account, stream, consumer) = account_and_consumer(body, trigger);
-    let wanted = trigger.text("/account");
+    let wanted = super::account(trigger);
     let Some(account) = account else {
         checks.push(if wanted == SYSTEM {
             Check::failed("account", SYSTEM_CAUSE, SYSTEM_FIX)
@@ -136,12 +138,7 @@ pub(super) fn checks(facts: &ScalerFacts, scaled_object: &Value) -> Vec<Check> {
     }
     let servers = body.number("/meta_cluster/cluster_size");
     let Some(authority) = authority(facts, trigger) else {
-        checks.push(Check::failed(
-            "leader",
-            format!("none of the {servers} servers says that it leads the consumer {wanted}"),
-            "has the stream lost its quorum? nats stream report; and each server must be reachable \
-             by its name under the headless Service",
-        ));
+        checks.push(cluster::no_leader(facts, consumer.unwrap_or(&Value::Null), servers));
         return checks;
     };
     let (.., consumer) = account_and_consumer(authority, trigger);
@@ -152,6 +149,7 @@ pub(super) fn checks(facts: &ScalerFacts, scaled_object: &Value) -> Vec<Check> {
         _ if servers <= 1 => Check::passed("leader", "one server, no cluster"),
         leader => Check::passed("leader", format!("{leader}, one of {servers} servers")),
     });
+    checks.extend(cluster::silent(facts, scaled_object, consumer.text("/cluster/leader")));
     checks.push(lag(scaled_object, trigger, consumer));
     checks
 }
@@ -230,7 +228,12 @@ fn have_it(accounts: &[&Value]) -> String {
 
 fn set_account(accounts: &[&Value]) -> String {
     let ids: Vec<String> = accounts.iter().map(|account| known_as(account)).collect();
-    format!("set spec.nats.account to {}", ids.join(" or "))
+    let has_id = |account: &&Value| {
+        let id = account.text("/id");
+        !id.is_empty() && id != name_of(account)
+    };
+    let field = if accounts.iter().any(has_id) { "accountID" } else { "account" };
+    format!("set spec.nats.{field} to {}", ids.join(" or "))
 }
 
 fn name_of(account: &Value) -> &str {
@@ -258,7 +261,7 @@ fn no_account(facts: &ScalerFacts, wanted: &str, stream: &str) -> Check {
             "NATS runs in operator mode, where it knows account {wanted} by its id, {id}, and not \
                 by its name: KEDA asks for the name and finds nothing"
         );
-        return Check::failed(NAME, cause, format!("set spec.nats.account to {id}"));
+        return Check::failed(NAME, cause, format!("set spec.nats.accountID to {id}"));
     }
     let held = holders(facts, stream);
     let hint = match held.as_slice() {

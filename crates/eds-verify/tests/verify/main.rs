@@ -9,6 +9,7 @@ mod composition;
 mod deployment;
 mod forbidden;
 mod platform;
+mod production;
 mod scaler;
 
 use eds_verify::{Report, Status};

@@ -37,7 +37,7 @@ fn jsz() -> Value {
     })
 }
 
-fn well() -> ScalerFacts {
+pub(super) fn well() -> ScalerFacts {
     let mut scaled_object = rendered().pop().unwrap();
     scaled_object["status"] = json!({"conditions": [
         {"type": "Ready", "status": "True", "message": "defined correctly"},
@@ -242,7 +242,7 @@ fn whose_stream_it_is() {
             "account: failed: NATS runs in operator mode, where it knows account platform by its \
                 id, {ID}"
         ),
-        &format!("set spec.nats.account to {ID}"),
+        &format!("set spec.nats.accountID to {ID}"),
     );
     check(
         "$G",
@@ -250,7 +250,7 @@ fn whose_stream_it_is() {
         accounts(&[("platform", ID, &["ORDERS"])]),
         "account: failed: NATS has no account $G with JetStream; stream ORDERS: account platform \
             has it",
-        &format!("set spec.nats.account to {ID} (the id of platform)"),
+        &format!("set spec.nats.accountID to {ID} (the id of platform)"),
     );
     check(
         "$G",

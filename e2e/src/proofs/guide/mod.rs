@@ -54,7 +54,7 @@ const CLAIM_FILE: &str = "orders-claim.yaml";
 pub(crate) async fn run(args: &Args) -> Result<()> {
     carry_out_at("guide", Place { fixed: Some((NAMESPACE, STREAM, IMAGE)) }, async |p| {
         p.nats().await?.ask(format!("STREAM.DELETE.{STREAM}"), &[10059]).await?;
-        p.run.ensure(NATS, STREAM, CLAIM, nats::Settings::default()).await?;
+        p.run.ensure(&NATS.into(), STREAM, CLAIM, nats::Settings::default()).await?;
         p.bed.worker(IMAGE, &args.worker.worker).await?;
         for directory in ["work", "recorded"] {
             std::fs::create_dir_all(p.evidence.join(directory))?;

@@ -2,10 +2,11 @@
 //! share.
 
 use kube_object::object::Fields;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use eds_cluster::nats::{self, Connection, Login};
+use eds_cluster::nats::{self, Access, Connection, Login, Tls};
 use eds_cluster::{Cluster, Lines, Run, claims, kinds, once};
 use eds_verify::load::{Line, LoadFacts, Sample};
 use eds_verify::{Check, Report, Rows, Status};
@@ -36,6 +37,28 @@ pub(crate) struct WorkerArgs {
     /// KEDA's name for the NATS account, as the claim's spec.nats.account.
     #[arg(long, default_value = "$G")]
     account: String,
+    /// The account's id where NATS runs in operator mode, as the claim's spec.nats.accountID.
+    #[arg(long, value_name = "ID")]
+    account_id: Option<String>,
+    /// Log in with this credentials file (.creds). It becomes a Secret for the claim's
+    /// spec.nats.credentials, as the files for TLS do for spec.nats.tls.
+    #[arg(long, value_name = "FILE")]
+    nats_creds: Option<PathBuf>,
+    /// The authority that signed NATS's certificate, as PEM: TLS is then required.
+    #[arg(long, value_name = "FILE")]
+    nats_ca: Option<PathBuf>,
+    /// The certificate to show to NATS, as PEM.
+    #[arg(long, value_name = "FILE", requires_all = ["nats_key", "nats_ca"])]
+    nats_cert: Option<PathBuf>,
+    /// Its key, as PEM.
+    #[arg(long, value_name = "FILE", requires = "nats_cert")]
+    nats_key: Option<PathBuf>,
+    /// The JetStream domain, as the claim's spec.nats.domain.
+    #[arg(long, value_name = "DOMAIN")]
+    nats_domain: Option<String>,
+    /// Copies of the stream, each on another server of a NATS cluster.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    nats_replicas: usize,
     /// Where KEDA requests the lag, as the claim's spec.nats.monitoringEndpoint; by default the
     /// API's own default.
     #[arg(long, value_name = "HOST:PORT")]
@@ -46,6 +69,22 @@ impl WorkerArgs {
     /// Returns what was asked for, or `default`.
     pub(crate) fn work_ms(&self, default: u64) -> u64 {
         self.work_ms.unwrap_or(default)
+    }
+
+    /// Reads what the files hold.
+    fn access(&self) -> Result<Access> {
+        let read = |path: &PathBuf| {
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        let text = |path: &Option<PathBuf>| path.as_ref().map(read).transpose();
+        let mut access = Access::from(self.nats_url.as_str());
+        if let Some(creds) = text(&self.nats_creds)? {
+            access.login = Some(Login::Credentials(creds));
+        }
+        let own = text(&self.nats_cert)?.zip(text(&self.nats_key)?);
+        access.tls = text(&self.nats_ca)?.map(|ca| Tls { ca, own });
+        access.domain.clone_from(&self.nats_domain);
+        Ok(access)
     }
 }
 
@@ -72,13 +111,12 @@ impl<'a> Worker<'a> {
     /// Creates stream, consumer, Secret and claim. Does not wait for them.
     pub(crate) async fn apply(run: &'a Run, args: &WorkerArgs, scaling: &Scaling) -> Result<Self> {
         let stream = run.namespace.to_uppercase();
-        let secrets = secrets(args);
-        let claim = claim(run, args, scaling, &stream, &secrets);
-        for (name, keys) in secrets {
-            let data: Map<String, Value> = keys
-                .into_iter()
-                .map(|(variable, value)| (variable.to_owned(), value.into()))
-                .collect();
+        let access = args.access()?;
+        let secrets = secrets(args, &access);
+        let claim = claim(run, args, &access, scaling, &stream, &secrets);
+        for (name, _, keys) in secrets {
+            let data: Map<String, Value> =
+                keys.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
             run.cluster
                 .create(&json!({
                     "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
@@ -89,8 +127,9 @@ impl<'a> Worker<'a> {
         }
         // Short, so that a killed pod's messages come back soon; the worker extends longer work.
         let settings = nats::Settings { ack_wait: Duration::from_secs(10), ..Default::default() };
-        run.ensure(&args.nats_url, &stream, CONSUMER, settings).await?;
-        let connection = nats::connect(&run.cluster, &args.nats_url, &run.namespace).await?;
+        let replicas = args.nats_replicas;
+        run.ensure_replicated(&access, &stream, CONSUMER, settings, replicas).await?;
+        let connection = nats::connect(&run.cluster, &access, &run.namespace).await?;
         run.cluster.apply(&claim).await.context("the API server does not take the claim")?;
         let facts = LoadFacts {
             min_replicas: scaling.min,
@@ -220,28 +259,50 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// A Secret's name, and its variables with their values.
-type Variables = (&'static str, Vec<(&'static str, String)>);
+/// What the claim makes of a Secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// Variables of the environment.
+    Variables,
+    /// `spec.nats.credentials`.
+    Credentials,
+    /// `spec.nats.tls`.
+    Tls,
+}
+
+/// A Secret's name, what it is for, and its keys with their values.
+type Secret = (&'static str, Use, Vec<(&'static str, String)>);
 
 /// Returns what does not belong in the claim itself: the logins to the database and to NATS.
-fn secrets(args: &WorkerArgs) -> Vec<Variables> {
-    let database =
-        args.database.iter().map(|url| ("database", vec![("DATABASE_URL", url.clone())]));
-    let login = nats::login(&args.nats_url).1.map(|login| match login {
-        Login::User(user, password) => vec![("NATS_USER", user), ("NATS_PASSWORD", password)],
-        Login::Token(token) => vec![("NATS_TOKEN", token)],
+fn secrets(args: &WorkerArgs, access: &Access) -> Vec<Secret> {
+    let database = args
+        .database
+        .iter()
+        .map(|url| ("database", Use::Variables, vec![("DATABASE_URL", url.clone())]));
+    let login = access.login.clone().map(|login| match login {
+        Login::User(user, password) => {
+            ("nats", Use::Variables, vec![("NATS_USER", user), ("NATS_PASSWORD", password)])
+        }
+        Login::Token(token) => ("nats", Use::Variables, vec![("NATS_TOKEN", token)]),
+        Login::Credentials(text) => ("nats", Use::Credentials, vec![("user.creds", text)]),
     });
-    database.chain(login.map(|keys| ("nats", keys))).collect()
+    let tls = access.tls.clone().map(|Tls { ca, own }| {
+        let own = own.map(|(cert, key)| [("tls.crt", cert), ("tls.key", key)]);
+        let keys = [("ca.crt", ca)].into_iter().chain(own.into_iter().flatten());
+        ("nats-tls", Use::Tls, keys.collect())
+    });
+    database.chain(login).chain(tls).collect()
 }
 
 fn claim(
     run: &Run,
     args: &WorkerArgs,
+    access: &Access,
     scaling: &Scaling,
     stream: &str,
-    secrets: &[Variables],
+    secrets: &[Secret],
 ) -> Value {
-    let url = nats::login(&args.nats_url).0;
+    let url = &access.url;
     let mut claim = json!({
         "apiVersion": "platform.bizmatters.io/v1alpha1",
         "kind": "EventDrivenService",
@@ -262,8 +323,32 @@ fn claim(
             object.insert(key.to_owned(), value);
         }
     };
-    let reference = |(name, _): &Variables| json!({"name": name, "envFrom": true});
-    set("/spec", "secretRefs", secrets.iter().map(reference).collect());
+    let variables = secrets.iter().filter(|(_, of, _)| *of == Use::Variables);
+    let reference = |(name, ..): &Secret| json!({"name": name, "envFrom": true});
+    set("/spec", "secretRefs", variables.map(reference).collect());
+    for (name, of, keys) in secrets {
+        match of {
+            Use::Variables => {}
+            Use::Credentials => {
+                let wanted = json!({"secret": name, "key": "user.creds"});
+                set("/spec/nats", "credentials", wanted);
+            }
+            Use::Tls => {
+                let mut wanted = json!({"secret": name, "ca": "ca.crt"});
+                if let (true, Some(wanted)) = (keys.len() > 1, wanted.as_object_mut()) {
+                    wanted.insert("cert".to_owned(), json!("tls.crt"));
+                    wanted.insert("key".to_owned(), json!("tls.key"));
+                }
+                set("/spec/nats", "tls", wanted);
+            }
+        }
+    }
+    if let Some(domain) = &access.domain {
+        set("/spec/nats", "domain", json!(domain));
+    }
+    if let Some(id) = &args.account_id {
+        set("/spec/nats", "accountID", json!(id));
+    }
     if let Some(endpoint) = &args.monitoring_endpoint {
         set("/spec/nats", "monitoringEndpoint", json!(endpoint));
     }
