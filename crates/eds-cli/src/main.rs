@@ -49,7 +49,7 @@ enum Command {
     PublishSchema(commands::publish_schema::Args),
     Render(commands::render::Args),
     Validate(commands::validate::Args),
-    Verify(commands::verify::Args),
+    Verify(Box<commands::verify::Args>),
 }
 
 /// The stack size that commands run with. A rule of an API may have 250 levels, and parsing and
