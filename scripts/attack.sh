@@ -19,5 +19,5 @@ cd "$root"
 echo 'attack: building what is shipped, and what attacks it' >&2
 function=$(scripts/dist.sh eds-function)
 cargo build --quiet --release --locked --workspace --bin eds-bench
-target=$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release
+target=$(scripts/target.sh)/release
 exec "$target/eds-bench" attack --eds-function "$function" "${go[@]}" --out "$root/bench/out" "$@"

@@ -34,7 +34,7 @@ echo 'bench: building what is shipped, and what measures it' >&2
 eds=$(scripts/dist.sh eds)
 function=$(scripts/dist.sh eds-function)
 cargo build --quiet --release --locked --workspace --bin eds-bench
-target=$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release
+target=$(scripts/target.sh)/release
 
 exec "$target/eds-bench" run \
   --eds "$eds" --eds-function "$function" \

@@ -83,8 +83,7 @@ for file in "$fixtures"/bad/*.yaml; do refused "$file"; done
 
 if [ -z "${EDS:-}" ]; then
   (cd "$root" && cargo build --quiet --bin eds) >&2 || unable "eds does not build"
-  target=$(cd "$root" && cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-  EDS=$target/debug/eds
+  EDS=$("$root/scripts/target.sh")/debug/eds
 fi
 
 # render OUTPUT CLAIM FILE

@@ -16,7 +16,7 @@ if [ -z "${EDS:-}" ]; then
   profile=${EDS_DEMO_PROFILE:-demo}
   cargo build --locked --profile "$profile" --bin eds || exit 2
   [ "$profile" != dev ] || profile=debug
-  EDS=${CARGO_TARGET_DIR:-target}/$profile/eds
+  EDS=$(scripts/target.sh)/$profile/eds
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -14,7 +14,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
   exit 2
 }
 cd "$root"
-target=$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+target=$(scripts/target.sh)
 for program; do
   static=(-C target-feature=+crt-static)
   case $program in

@@ -4,8 +4,7 @@
 #
 # Callers must have set `root`.
 if [ -z "${EDS:-}" ]; then
-  target=${CARGO_TARGET_DIR:-$root/target}
-  EDS=$target/release/eds
+  EDS=$("$root/scripts/target.sh")/release/eds
   if [ ! -x "$EDS" ] || [ -n "$(find "$root"/crates/*/src \
     "$root/platform/04-apis/definitions" "$root/platform/04-apis/compositions" \
     "$root/Cargo.lock" -newer "$EDS" -type f -print -quit)" ]; then

@@ -15,5 +15,5 @@ oracle=$("$root/scripts/tools.sh" function-patch-and-transform) || {
 cd "$root"
 echo 'parity: building release binaries' >&2
 cargo build --quiet --release --locked --workspace --bin eds-function --bin eds-parity
-target=$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release
+target=$(scripts/target.sh)/release
 exec "$target/eds-parity" --oracle "$oracle" --ours "$target/eds-function" "$@"

@@ -16,6 +16,19 @@ function_binary() {
   dist_build eds-function
 }
 
+# build_proofs: sets and exports E2E and EDS, the programs that carry proofs out; builds what is not set.
+# With features of the whole workspace, as the tests are: so what is built serves both.
+build_proofs() {
+  if [ -z "${E2E:-}" ] || [ -z "${EDS:-}" ]; then
+    local built
+    (cd "$REPO_DIR" && cargo build --quiet --workspace --locked --bin e2e --bin eds) >&2 ||
+      die "e2e or eds does not build"
+    built=$("$REPO_DIR/scripts/target.sh")/debug
+    E2E=${E2E:-$built/e2e} EDS=${EDS:-$built/eds}
+  fi
+  export E2E EDS
+}
+
 # dist_build BINARY: builds it as it is shipped, and prints where it is.
 dist_build() {
   nice -n 10 "$REPO_DIR/scripts/dist.sh" "$1" 2>"$LOG/cargo.log" || {
