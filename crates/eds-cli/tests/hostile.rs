@@ -1,7 +1,8 @@
 //! Files that mean harm, or were never claims, and hostile XRDs, Compositions and observed
 //! resources: a clear answer within 200 MiB of address space, never a panic.
 //! `crates/eds-claims/tests/bounds.rs` checks what is refused and why; this, that the process
-//! survives. The times are in the output of `cargo test -- --nocapture`; they are not asserted.
+//! survives. The times are in the output of `cargo test -- --nocapture`; they are not asserted: only
+//! after ten minutes does a command count as hung.
 //!
 //! Measured once with the release build, on two busy cores: 100 MB file 23 ms, 14 MiB; alias bomb 94 ms,
 //! 52 MiB; 10,000-deep nesting 11 ms, invalid UTF-8 16 ms, empty file 6 ms, directory of binaries 8 ms,
@@ -28,7 +29,7 @@ fn directory(name: &str) -> PathBuf {
 fn validate(path: &Path) -> Output {
     let start = Instant::now();
     let output = Command::new("bash")
-        .args(["-c", &format!("ulimit -v {LIMIT_KIB} && exec timeout 60 \"$0\" validate \"$1\"")])
+        .args(["-c", &format!("ulimit -v {LIMIT_KIB} && exec timeout 600 \"$0\" validate \"$1\"")])
         .args([env!("CARGO_BIN_EXE_eds").as_ref(), path.as_os_str()])
         // Each thread's arena in glibc's allocator reserves 64 MiB that it does not use.
         .env("MALLOC_ARENA_MAX", "1")
@@ -131,8 +132,7 @@ fn many_large_files() {
     expect(&output, "many", 1, "files were not checked, from this one on");
 }
 
-/// Checks that the command exits by itself, with `code`, and says `words`; after ten minutes it
-/// counts as hung.
+/// Checks that the command exits by itself, with `code`, and says `words`.
 #[track_caller]
 fn run(name: &str, args: &[&str], files: &[(&str, String)], code: i32, words: &str) {
     let directory = directory("hostile-api").join(name);

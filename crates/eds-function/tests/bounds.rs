@@ -5,12 +5,11 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use eds_function::convert::request_to_wire;
 use eds_function::proto::v1::function_runner_service_client::FunctionRunnerServiceClient;
 use serde_json::{Value, json};
-use support::{Function, request};
+use support::{Function, HUNG, request};
 use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
 
@@ -21,7 +20,7 @@ const PING: u8 = 6;
 
 fn open(function: &Function) -> TcpStream {
     let mut stream = TcpStream::connect(&function.address).expect("the function listens");
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(HUNG)).unwrap();
     stream.write_all(PREFACE).unwrap();
     stream.write_all(NO_SETTINGS).unwrap();
     stream

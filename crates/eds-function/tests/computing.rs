@@ -80,6 +80,9 @@ fn function(request: RunFunctionRequest, go_on: GoOn<'_>) -> RunFunctionResponse
     RunFunctionResponse { tag: request.tag, ..Default::default() }
 }
 
+/// After this, nothing more is waited for. It only ends tests that would never end.
+const HUNG: Duration = Duration::from_secs(120);
+
 /// A server with two computing places.
 struct Server {
     uri: String,
@@ -133,7 +136,7 @@ async fn until(what: &str, done: impl Fn() -> bool) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap_or_else(|_| panic!("{what}"));
+    tokio::time::timeout(HUNG, wait).await.unwrap_or_else(|_| panic!("{what}"));
 }
 
 /// A computation for a client that has gone ends before it is done.
@@ -149,7 +152,7 @@ async fn what_nobody_waits_for_any_more_is_stopped() {
 }
 
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    let answer = tokio::time::timeout(Duration::from_secs(30), future).await;
+    let answer = tokio::time::timeout(HUNG, future).await;
     answer.unwrap_or_else(|_| panic!("{what}"))
 }
 

@@ -4,7 +4,7 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use patch_and_transform::protocol::RunFunctionRequest;
 use serde_json::{Value, json};
-use support::{Function, request};
+use support::{Function, HUNG, ask_metrics as ask, count, counted, request, scrape};
 use tokio_stream::StreamExt;
 use tonic::body::Body;
 use tonic::client::Grpc;
@@ -27,6 +27,9 @@ use tonic::{Request, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use v1beta1::FunctionRunnerServiceClient as V1Beta1;
+
+const STARTED: &str = "grpc_server_started_total";
+const RECEIVED: &str = "grpc_server_msg_received_total";
 
 const V1_PATH: &str = "/apiextensions.fn.proto.v1.FunctionRunnerService/RunFunction";
 
@@ -42,37 +45,18 @@ async fn connect(function: &Function) -> Channel {
     endpoint.connect().await.unwrap()
 }
 
-/// Sends a request's head as it is; returns the whole answer.
-fn ask(address: &str, head: &str) -> String {
-    let mut stream = TcpStream::connect(address).expect("metrics are served");
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let _ = stream.write_all(head.as_bytes());
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
-    String::from_utf8(answer).unwrap()
-}
-
-/// Returns all samples, by name and labels.
-fn scrape(address: &str) -> BTreeMap<String, f64> {
-    let answer = ask(address, "GET /metrics HTTP/1.1\r\nHost: function:8080\r\n\r\n");
-    let (head, text) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
-    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
-    assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{head}");
-    let sample = |line: &str| {
-        let (name, value) = line.rsplit_once(' ').expect("a sample");
-        (name.to_owned(), value.parse().expect("a number"))
-    };
-    text.lines().filter(|line| !line.starts_with('#')).map(sample).collect()
-}
-
-/// Sends these bytes as the beginning of a body, and leaves.
-async fn leave(mut channel: Channel, bytes: &'static [u8]) {
+/// Sends these bytes as the beginning of a body, and leaves once the server knows of the request.
+async fn leave(mut channel: Channel, address: &str, bytes: &'static [u8]) {
+    let started = count(address, STARTED);
     let beginning = tokio_stream::once(Ok::<_, Status>(Frame::data(Bytes::from_static(bytes))));
     let body = Body::new(StreamBody::new(beginning.chain(tokio_stream::pending())));
     let request = http::Request::post(V1_PATH).header("content-type", "application/grpc");
     std::future::poll_fn(|context| channel.poll_ready(context)).await.unwrap();
     let asked = channel.call(request.body(body).unwrap());
-    tokio::time::timeout(Duration::from_millis(300), asked).await.expect_err("it waits");
+    tokio::select! {
+        _ = asked => panic!("it was answered"),
+        () = counted(address, STARTED, started + 1.0) => {}
+    }
 }
 
 /// Returns a request that takes seconds: a pattern of a thousand letters, searched for at each of
@@ -129,10 +113,14 @@ async fn requests_are_counted_however_they_end() {
     }
 
     // Clients that leave: before their message, in the middle of it, and before their answer.
-    leave(channel.clone(), &[]).await;
-    leave(channel.clone(), &[0, 0, 0, 0, 100, 1, 2, 3]).await;
+    leave(channel.clone(), &address, &[]).await;
+    leave(channel.clone(), &address, &[0, 0, 0, 0, 100, 1, 2, 3]).await;
     let asked = v1.run_function(request_to_wire(slow()));
-    tokio::time::timeout(Duration::from_millis(100), asked).await.expect_err("it computes");
+    let computing = count(&address, RECEIVED) + 1.0;
+    tokio::select! {
+        _ = asked => panic!("it was answered at once"),
+        () = counted(&address, RECEIVED, computing) => {}
+    }
 
     let sample = |metric: &str, code: &str, service: &str, method: &str| {
         let code = if code.is_empty() { String::new() } else { format!("grpc_code=\"{code}\",") };
@@ -169,7 +157,7 @@ async fn requests_are_counted_however_they_end() {
     ];
     let expect: BTreeMap<String, f64> = expect.into_iter().collect();
     // The client does not wait until the server knows that it has left.
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + HUNG;
     let after = loop {
         let mut after = scrape(&address);
         assert!(after.keys().eq(before.keys()), "a client made new series");

@@ -12,7 +12,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use support::Function;
+use support::{Function, HUNG};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -79,9 +79,9 @@ async fn greet(
         let mut frame = [0; 9];
         stream.read_exact(&mut frame).await.map(|_| ())
     };
-    tokio::time::timeout(Duration::from_secs(10), exchange)
+    tokio::time::timeout(HUNG, exchange)
         .await
-        .expect("an answer within 10 s")
+        .expect("an answer")
         .map_err(|error: std::io::Error| error.to_string())
 }
 

@@ -5,7 +5,6 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::process::Command;
-use std::time::Duration;
 
 use eds_function::convert::{request_to_wire, response_from_wire};
 use eds_function::proto::v1::function_runner_service_client::FunctionRunnerServiceClient as V1;
@@ -15,7 +14,7 @@ use patch_and_transform::protocol_json::response_to_json;
 use prost::Message;
 use prost_types::FileDescriptorProto;
 use serde_json::{Value, json};
-use support::{Function, on_large_stack, request};
+use support::{Function, counted, on_large_stack, request};
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
@@ -247,7 +246,9 @@ async fn signals_end_it_with_zero() {
 /// Requests in progress when SIGTERM comes are answered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_finishes_what_is_being_answered() {
-    let mut function = Function::start(&["--insecure", "--max-recv-message-size", "64"]);
+    let flags = ["--insecure", "--max-recv-message-size", "64", "--metrics-address", "127.0.0.1:0"];
+    let mut function = Function::start(&flags);
+    let metrics = function.metrics.clone().expect("the metrics' address is logged");
     let channel = connect(&function).await;
     let mut large = request("large");
     let list: Value = (0..400_000).map(|number| json!({ "n": number })).collect();
@@ -257,7 +258,7 @@ async fn a_stop_finishes_what_is_being_answered() {
         let mut client = V1::new(channel).max_decoding_message_size(64 << 20);
         client.run_function(wire).await.map(|it| it.into_inner().meta.unwrap_or_default().tag)
     });
-    tokio::time::sleep(Duration::from_millis(150)).await;
+    counted(&metrics, "grpc_server_msg_received_total", 1.0).await;
     function.signal("TERM");
     let tag = asking.await.expect("the task ends").expect("the request is answered");
     assert_eq!(tag, "large");

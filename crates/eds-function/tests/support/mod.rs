@@ -2,7 +2,9 @@
 
 #![allow(dead_code, unreachable_pub, reason = "every test file uses its own part")]
 
-use std::io::{BufRead, BufReader};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -10,6 +12,9 @@ use std::time::{Duration, Instant};
 
 use patch_and_transform::protocol::RunFunctionRequest;
 use serde_json::{Value, json};
+
+/// After this, nothing more is waited for. It only ends tests that would never end.
+pub const HUNG: Duration = Duration::from_secs(120);
 
 /// A running `eds-function`; killed when dropped.
 pub struct Function {
@@ -65,7 +70,7 @@ impl Function {
 
     /// Returns the next log line that contains `text`.
     pub fn log(&self, text: &str) -> String {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + HUNG;
         let mut seen = Vec::new();
         while let Some(rest) = deadline.checked_duration_since(Instant::now()) {
             match self.logs.recv_timeout(rest) {
@@ -95,7 +100,7 @@ impl Function {
     }
 
     pub fn wait(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + HUNG;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait().expect("the process can be waited for") {
                 return status;
@@ -122,6 +127,43 @@ pub fn on_large_stack<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 
     let thread = thread::Builder::new().stack_size(512 << 20).spawn(run).expect("a thread");
     if let Err(panic) = thread.join() {
         std::panic::resume_unwind(panic);
+    }
+}
+
+/// Sends a request's head to where metrics are served, as it is; returns the whole answer.
+pub fn ask_metrics(address: &str, head: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("metrics are served");
+    stream.set_read_timeout(Some(HUNG)).unwrap();
+    let _ = stream.write_all(head.as_bytes());
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8(answer).unwrap()
+}
+
+/// Returns all samples of the metrics, by name and labels.
+pub fn scrape(address: &str) -> BTreeMap<String, f64> {
+    let answer = ask_metrics(address, "GET /metrics HTTP/1.1\r\nHost: function:8080\r\n\r\n");
+    let (head, text) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{head}");
+    let sample = |line: &str| {
+        let (name, value) = line.rsplit_once(' ').expect("a sample");
+        (name.to_owned(), value.parse().expect("a number"))
+    };
+    text.lines().filter(|line| !line.starts_with('#')).map(sample).collect()
+}
+
+/// Returns the sum of a counter's samples, whatever their labels.
+pub fn count(address: &str, counter: &str) -> f64 {
+    let samples = scrape(address).into_iter();
+    let of_it = samples.filter(|(name, _)| name.split('{').next() == Some(counter));
+    of_it.map(|(_, count)| count).sum()
+}
+
+/// Waits until a counter has this sum.
+pub async fn counted(address: &str, counter: &str, sum: f64) {
+    while count(address, counter) < sum {
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 

@@ -6,13 +6,13 @@ use async_nats::jetstream::consumer;
 
 use crate::support::nats::Nats;
 use crate::support::{
-    Worker, broker, consumer_info, dead, dead_letters, drained, eventually, make_consumer,
-    make_stream, publish, services, wait,
+    ACK_WAIT, Worker, broker, consumer_info, dead, dead_letters, drained, eventually,
+    make_consumer, make_stream, publish, services, wait,
 };
 
 #[tokio::test]
 async fn a_failure_is_tried_again_later_and_later() {
-    let Some((nats, jetstream, postgres)) = services(30.0).await else { return };
+    let Some((nats, jetstream, postgres)) = services(ACK_WAIT).await else { return };
     dead_letters(&jetstream).await;
     let database = postgres.url();
     let worker = Worker::start(
@@ -25,7 +25,7 @@ async fn a_failure_is_tried_again_later_and_later() {
     eventually("it succeeds", 10.0, async || (postgres.rows().await == 1).then_some(())).await;
     // 0.5 s after the first failure, 1 s after the second.
     let took = begun.elapsed();
-    assert!(took >= Duration::from_millis(1500) && took < Duration::from_secs(4), "{took:?}");
+    assert!(took >= Duration::from_millis(1500), "{took:?}");
     drained(&jetstream, 5.0).await;
     assert_eq!(postgres.number("SELECT max(deliveries) FROM agent_executions").await, 3);
     assert_eq!(worker.metric("agent_executor_messages_failed_total"), 2.0);
@@ -34,7 +34,7 @@ async fn a_failure_is_tried_again_later_and_later() {
 
 #[tokio::test]
 async fn after_the_last_delivery_it_is_a_dead_letter() {
-    let Some((nats, jetstream, postgres)) = services(30.0).await else { return };
+    let Some((nats, jetstream, postgres)) = services(ACK_WAIT).await else { return };
     dead_letters(&jetstream).await;
     let database = postgres.url();
     let worker = Worker::start(
@@ -76,7 +76,7 @@ async fn after_the_last_delivery_it_is_a_dead_letter() {
 
 #[tokio::test]
 async fn while_no_stream_takes_dead_letters_they_stay_in_the_consumer() {
-    let Some((nats, jetstream)) = broker(30.0).await else { return };
+    let Some((nats, jetstream)) = broker(ACK_WAIT).await else { return };
     let worker = Worker::start(
         &nats.url(),
         &[("WORKER_MAX_DELIVERIES", "1"), ("WORKER_DEAD_LETTER_RETRY_SECONDS", "1")],
@@ -116,7 +116,7 @@ async fn the_servers_own_limit_counts_and_loses_nothing() {
 
 #[tokio::test]
 async fn a_dead_letter_never_comes_back_as_a_message() {
-    let Some((nats, jetstream)) = broker(30.0).await else { return };
+    let Some((nats, jetstream)) = broker(ACK_WAIT).await else { return };
     let worker = Worker::start(
         &nats.url(),
         &[("WORKER_MAX_DELIVERIES", "1"), ("WORKER_DEAD_LETTER_SUBJECT", "work.dead")],
@@ -132,7 +132,7 @@ async fn a_dead_letter_never_comes_back_as_a_message() {
 
 #[tokio::test]
 async fn a_handler_beyond_its_limit_fails() {
-    let Some((nats, jetstream)) = broker(30.0).await else { return };
+    let Some((nats, jetstream)) = broker(ACK_WAIT).await else { return };
     dead_letters(&jetstream).await;
     let _worker = Worker::start(
         &nats.url(),

@@ -6,13 +6,13 @@ use async_nats::jetstream::consumer;
 use futures_util::StreamExt;
 
 use crate::support::{
-    CONSUMER, STREAM, Worker, broker, drained, eventually, operator, publish, publish_as, results,
-    services, wait,
+    ACK_WAIT, CONSUMER, STREAM, Worker, broker, drained, eventually, operator, publish, publish_as,
+    results, services, wait,
 };
 
 #[tokio::test]
 async fn each_message_becomes_a_row_and_is_acknowledged() {
-    let Some((nats, jetstream, postgres)) = services(30.0).await else { return };
+    let Some((nats, jetstream, postgres)) = services(ACK_WAIT).await else { return };
     publish(&jetstream, 20, r#"{"task": "summarise", "work_ms": 20}"#).await;
     publish(&jetstream, 1, "\u{0}not json").await;
     let worker = Worker::start(&nats.url(), &[("DATABASE_URL", &postgres.url())]);
@@ -34,7 +34,7 @@ async fn each_message_becomes_a_row_and_is_acknowledged() {
 
 #[tokio::test]
 async fn results_says_what_the_database_holds() {
-    let Some((nats, jetstream, postgres)) = services(30.0).await else { return };
+    let Some((nats, jetstream, postgres)) = services(ACK_WAIT).await else { return };
     let check = |expect: [i64; 6]| {
         let (code, text) = results(&postgres.url());
         assert_eq!(code, Some(0), "{text}");
@@ -75,7 +75,7 @@ fn again(key: &str) -> &'static str {
 
 #[tokio::test]
 async fn without_a_database_a_result_is_a_line() {
-    let Some((nats, jetstream)) = broker(30.0).await else { return };
+    let Some((nats, jetstream)) = broker(ACK_WAIT).await else { return };
     publish(&jetstream, 3, r#"{"task": "t"}"#).await;
     let worker = Worker::start(&nats.url(), &[]);
     drained(&jetstream, 15.0).await;
@@ -119,7 +119,7 @@ async fn each_stored_message_has_one_row_whatever_its_id() {
 
 #[tokio::test]
 async fn a_recorded_message_is_not_worked_on_again() {
-    let Some((nats, jetstream, postgres)) = services(30.0).await else { return };
+    let Some((nats, jetstream, postgres)) = services(ACK_WAIT).await else { return };
     publish_as(&jetstream, "slow", r#"{"work_ms": 60000}"#).await;
     // A worker stored the result, and died before it could report that.
     let stream = jetstream.get_stream(STREAM).await.expect("stream");
@@ -158,7 +158,7 @@ async fn work_longer_than_ack_wait_keeps_its_message() {
 
 #[tokio::test]
 async fn no_more_is_fetched_than_is_worked_on() {
-    let Some((nats, jetstream)) = broker(30.0).await else { return };
+    let Some((nats, jetstream)) = broker(ACK_WAIT).await else { return };
     publish(&jetstream, 12, r#"{"work_ms": 700}"#).await;
     let worker = Worker::start(&nats.url(), &[("WORKER_CONCURRENCY", "3")]);
     worker.ready().await;

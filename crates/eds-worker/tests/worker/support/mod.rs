@@ -61,18 +61,29 @@ pub fn signal(child: &Child, name: &str) {
     assert!(kill.expect("sh").success(), "kill -{name}");
 }
 
-/// Waits until `check` returns something.
+/// Tests wait this many times longer than an idle machine would need, so that they fail only if
+/// something never happens.
+const PATIENCE: f64 = 6.0;
+
+/// An `ack_wait` in seconds that is longer than any test: no redelivery can hide a lost message.
+pub const ACK_WAIT: f64 = 600.0;
+
+fn patience(seconds: f64) -> Instant {
+    Instant::now() + Duration::from_secs_f64(seconds * PATIENCE)
+}
+
+/// Waits until `check` returns something, which takes at most `seconds` on an idle machine.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(
     what: &str,
     seconds: f64,
     check: impl Fn() -> F,
 ) -> T {
-    let until = Instant::now() + Duration::from_secs_f64(seconds);
+    let until = patience(seconds);
     loop {
         if let Some(value) = check().await {
             return value;
         }
-        assert!(Instant::now() < until, "not within {seconds} s: {what}");
+        assert!(Instant::now() < until, "not within {PATIENCE} times {seconds} s: {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -128,14 +139,17 @@ impl Worker {
         self.child.try_wait().expect("wait").is_none()
     }
 
-    /// Waits for its end.
+    /// Waits for its end, which takes at most `seconds` on an idle machine.
     pub async fn ended(&mut self, seconds: f64) -> ExitStatus {
-        let until = Instant::now() + Duration::from_secs_f64(seconds);
+        let until = patience(seconds);
         loop {
             if let Some(status) = self.child.try_wait().expect("wait") {
                 return status;
             }
-            assert!(Instant::now() < until, "the worker still runs after {seconds} s");
+            assert!(
+                Instant::now() < until,
+                "the worker still runs after {PATIENCE} times {seconds} s"
+            );
             wait(0.02).await;
         }
     }
