@@ -9,26 +9,40 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// Returns the repository paths between backticks: they begin with one of its rooms, and stand for
-/// themselves.
-fn paths(page: &str) -> Vec<String> {
-    let rooms = [
-        "crates/",
-        "platform/",
-        "scripts/",
-        "testbed/",
-        "tools/",
-        "tests/",
-        "package/",
-        "bench/",
-        "eds-",
+/// Returns the places that a page names between backticks: paths that begin with one of the
+/// project's rooms, and names of files alone, which are in the folder of the path before them.
+fn places(page: &str) -> Vec<PathBuf> {
+    const ROOMS: [&str; 12] = [
+        ".ci", ".github", "bench", "crates", "e2e", "package", "platform", "scripts", "testbed",
+        "tests", "tools", "",
     ];
-    let quoted = page.split('`').skip(1).step_by(2).filter_map(|code| code.split(' ').next());
-    quoted
-        .filter(|path| path.contains('/') && rooms.iter().any(|room| path.starts_with(room)))
-        .filter(|path| !path.contains(['*', '$', '<', '{', ':', '=']) && !path.contains("/out/"))
-        .map(ToOwned::to_owned)
-        .collect()
+    let root = root();
+    let mut folder = root.clone();
+    let mut places = Vec::new();
+    for code in page.split('`').skip(1).step_by(2) {
+        let path = code.split(' ').next().unwrap_or_default();
+        if path.contains(['*', '$', '<', '{', ':', '=']) || path.contains("/out/") {
+            continue;
+        }
+        let (room, inside) = path.split_once('/').unwrap_or(("", path));
+        let place = if inside.is_empty() || !ROOMS.contains(&room) && !room.starts_with("eds-") {
+            continue;
+        } else if !room.is_empty() {
+            // In text a crate's name may stand for its folder.
+            Some(root.join(path))
+                .filter(|place| place.exists())
+                .unwrap_or(root.join("crates").join(path))
+        } else if path.ends_with(".rs") {
+            folder.join(path)
+        } else {
+            continue;
+        };
+        if !room.is_empty() {
+            folder = if place.is_dir() { place.clone() } else { place.with_file_name("") };
+        }
+        places.push(place);
+    }
+    places
 }
 
 #[test]
@@ -38,15 +52,10 @@ fn what_the_maps_name_is_there() {
         ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "bench/README.md", "testbed/README.md"]
     {
         let page = std::fs::read_to_string(root().join(map)).unwrap();
-        let found = paths(&page);
+        let found = places(&page);
         assert!(!found.is_empty(), "{map} names no path");
-        for path in found {
-            // In text a crate's name may stand for its folder.
-            let places = [root().join(&path), root().join("crates").join(&path)];
-            if !places.iter().any(|place| place.exists()) {
-                missing.push(format!("{map}: {path}"));
-            }
-        }
+        let lost = found.into_iter().filter(|place| !place.exists());
+        missing.extend(lost.map(|place| format!("{map}: {}", place.display())));
     }
     assert!(missing.is_empty(), "{missing:#?}");
 }
@@ -55,9 +64,12 @@ fn what_the_maps_name_is_there() {
 #[test]
 fn the_rooms_that_a_crate_draws_are_there() {
     let mut drawn = 0;
-    for entry in std::fs::read_dir(root().join("crates")).unwrap() {
-        let source = entry.unwrap().path().join("src");
-        let Ok(text) = std::fs::read_to_string(source.join("lib.rs")) else { continue };
+    let crates = std::fs::read_dir(root().join("crates")).unwrap();
+    let crates = crates.map(|entry| entry.unwrap().path());
+    let sources = crates.chain([root().join("e2e")]).map(|path| path.join("src"));
+    for source in sources {
+        let texts = ["lib.rs", "main.rs"].map(|file| std::fs::read_to_string(source.join(file)));
+        let Some(text) = texts.into_iter().find_map(Result::ok) else { continue };
         let header = text.lines().take_while(|line| line.starts_with("//!"));
         for line in header.filter_map(|line| line.strip_prefix("//! ")) {
             let Some((room, _)) = line.split_once("  ") else { continue };
@@ -69,7 +81,7 @@ fn the_rooms_that_a_crate_draws_are_there() {
             drawn += 1;
         }
     }
-    assert!(drawn >= 8, "only {drawn} rooms were found in the crates' first lines");
+    assert!(drawn >= 40, "only {drawn} rooms were found in the crates' first lines");
 }
 
 /// Returns the crates that a crate is built with, of this workspace and others.

@@ -95,6 +95,7 @@ fn levels(expression: &IdedExpr) -> usize {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_types, reason = "a test needs a thread with a larger stack")]
 mod tests {
     use super::*;
 
