@@ -88,7 +88,7 @@ fn field_of<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
 
 type Check = fn(&Claim<'_>, &mut Vec<Finding>);
 
-const RULES: [Check; 14] = [
+const RULES: &[Check] = &[
     placeholders::check,
     image::check,
     lookalike::check,
@@ -129,7 +129,7 @@ pub(crate) const LOCATED: [(ApiRule<&str>, &Rule); 8] = [
 ];
 
 /// The kinds of findings made by the rules here.
-const OWN: [&Rule; 25] = [
+const OWN: &[&Rule] = &[
     &latest_tag::RULE,
     &system_account::RULE,
     &duplicate_secret::RULE,
@@ -161,7 +161,7 @@ const OWN: [&Rule; 25] = [
 /// here.
 #[must_use]
 pub fn all() -> Vec<&'static Rule> {
-    let mut all: Vec<&Rule> = catalog::ALL.iter().chain(&OWN).copied().collect();
+    let mut all: Vec<&Rule> = catalog::ALL.iter().chain(OWN).copied().collect();
     all.sort_unstable_by_key(|rule| rule.code);
     all
 }

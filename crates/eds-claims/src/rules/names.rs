@@ -797,3 +797,39 @@ pub(super) const DEPLOYMENT: [&str; 36] = [
 /// Those that hold the containers.
 pub(super) const PODS: [&str; 6] =
     ["template", "podTemplate", "podSpec", "pod", "containers", "container"];
+
+#[cfg(test)]
+mod tests {
+    use kube_object::object::Fields;
+    use kube_schema::yaml;
+
+    use super::*;
+
+    /// A row for a field that the API has would never be read: it explains a name to nobody.
+    #[test]
+    fn no_row_names_a_field_that_the_api_has() {
+        let xrd =
+            include_str!("../../../../platform/04-apis/definitions/xeventdrivenservices.yaml");
+        let xrd = yaml::parse(xrd).documents.remove(0).to_json();
+        let whole = xrd.at("/spec/versions/0/schema/openAPIV3Schema").unwrap();
+        let mut checked = 0;
+        for (level, names, _) in ROWS {
+            let mut schema = Some(whole);
+            for step in level.split('.').filter(|step| !step.is_empty()) {
+                let field = format!("/properties/{}", step.trim_end_matches("[]"));
+                schema = schema.and_then(|schema| schema.at(&field));
+                if step.ends_with("[]") {
+                    schema = schema.and_then(|schema| schema.at("/items"));
+                }
+            }
+            let Some(fields) = schema.and_then(|schema| schema.object("/properties")) else {
+                continue;
+            };
+            for name in *names {
+                assert!(!fields.contains_key(*name), "{level}.{name} is a field of the API");
+                checked += 1;
+            }
+        }
+        assert!(checked > 100, "only {checked} names were looked up");
+    }
+}

@@ -114,7 +114,7 @@ pub static MAY_SLEEP: Rule = Rule {
 };
 
 /// Fields that end up in the pod template, so that changing them replaces every pod.
-const POD_FIELDS: [&str; 10] = [
+const POD_FIELDS: &[&str] = &[
     "image",
     "size",
     "nats.url",
