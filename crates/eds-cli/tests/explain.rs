@@ -58,6 +58,8 @@ fn a_field_is_found_as_people_write_it() {
     check("spec.nats.account", 0, &["spec.nats.account: text, $G by default", "operator mode"]);
     check("eds.spec.secretRefs[].env", 0, &["spec.secretRefs[].env: list of objects", "envName"]);
     check("EventDrivenService.spec.image", 0, &["text, required"]);
+    check("metadata.name", 0, &["metadata.name has more than 56 characters", "Service's name"]);
+    check("metadata", 0, &["metadata.namespace is one of the system's"]);
     check("metadata", 0, &["metadata: object"]);
     check("spec.nat", 2, &["spec has no field nat; did you mean nats?"]);
     check("spec.size.x", 2, &["spec.size has no fields"]);

@@ -10,7 +10,7 @@ use kube_schema::diagnostics::{Rule, Severity};
 use kube_schema::schema::{Side, nearest, publish};
 
 use crate::Outcome;
-use crate::api::Xrd;
+use crate::api::{Xrd, policies};
 
 /// Explain a finding by its code, or a field of the claim by its path.
 ///
@@ -102,7 +102,7 @@ fn field(args: &Args, path: &str) -> Result<String> {
         .iter()
         .any(|name| name.eq_ignore_ascii_case(first));
     let path = if is_kind { rest } else { path };
-    publish::explain(&definition, path).map_err(|missing| {
+    publish::explain(&definition, &policies(), path).map_err(|missing| {
         let publish::NoSuchField { at, name, nearest, fields } = missing;
         let at = if at.is_empty() { definition.kind.clone() } else { at };
         match (nearest, fields.is_empty()) {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::super::{Definition, suggest};
 use super::descriptions;
-use super::reference::{bounds, flow, innermost, kind, requires, words};
+use super::reference::{bounds, flow, innermost, kind, refusals, requires, words};
 
 /// The width of a line of prose, in columns.
 const WIDTH: usize = 96;
@@ -25,11 +25,16 @@ pub struct NoSuchField {
 }
 
 /// Explains the field at a path such as `spec.nats.account`: its type, default, bounds, description
-/// and own fields. Paths lead through lists with or without `[]`.
+/// and own fields. Paths lead through lists with or without `[]`. What one of `policies` refuses is
+/// said at each field in `metadata` that its message begins with.
 ///
 /// # Errors
 /// There is no such field.
-pub fn field(definition: &Definition, path: &str) -> Result<String, NoSuchField> {
+pub fn field(
+    definition: &Definition,
+    policies: &[Value],
+    path: &str,
+) -> Result<String, NoSuchField> {
     let mut root = definition.schema.clone();
     descriptions::fill(&mut root);
     let mut here = (String::new(), &root);
@@ -50,15 +55,21 @@ pub fn field(definition: &Definition, path: &str) -> Result<String, NoSuchField>
         here = (if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") }, next);
     }
     let (path, schema) = here;
+    let about = |message: &&str| {
+        let field = message.split(' ').next().unwrap_or_default();
+        path == "metadata" && field.starts_with("metadata.") || path == field
+    };
+    let refused: Vec<&str> = refusals(definition, policies).into_iter().filter(about).collect();
     let title = if path.is_empty() { definition.kind.clone() } else { path };
-    Ok(text(&title, schema, needed))
+    Ok(text(&title, schema, needed, &refused))
 }
 
 fn properties(schema: &Value) -> Option<&Map<String, Value>> {
     schema.get("properties").and_then(Value::as_object)
 }
 
-fn text(title: &str, schema: &Value, needed: bool) -> String {
+/// `more` is what is refused of it besides what the schema says.
+fn text(title: &str, schema: &Value, needed: bool, more: &[&str]) -> String {
     let mut text = format!("{title}: {}\n", summary(schema, needed));
     let inner = innermost(schema, "").1;
     for about in [words(schema, "description"), words(inner, "description")] {
@@ -82,7 +93,8 @@ fn text(title: &str, schema: &Value, needed: bool) -> String {
             "" => words(rule, "rule"),
             message => message,
         });
-    let refused: String = rules.map(|rule| wrapped(rule, "  ")).collect();
+    let refused: String =
+        rules.chain(more.iter().copied()).map(|rule| wrapped(rule, "  ")).collect();
     if !refused.is_empty() {
         let _ = write!(text, "\nrefused\n{refused}");
     }
@@ -155,7 +167,7 @@ mod tests {
     #[test]
     fn a_field_and_what_it_holds() {
         let check = |path: &str, expected: &str| {
-            assert_eq!(field(&definition(), path).as_deref(), Ok(expected), "{path}");
+            assert_eq!(field(&definition(), &[], path).as_deref(), Ok(expected), "{path}");
         };
         check(
             "spec",
@@ -179,10 +191,10 @@ mod tests {
 
     #[test]
     fn what_is_not_there() {
-        let error = field(&definition(), "spec.sise").unwrap_err();
+        let error = field(&definition(), &[], "spec.sise").unwrap_err();
         assert_eq!((error.at.as_str(), error.nearest.as_deref()), ("spec", Some("size")));
         assert_eq!(error.fields, ["count", "parts", "size"]);
-        let error = field(&definition(), "spec.count.more").unwrap_err();
+        let error = field(&definition(), &[], "spec.count.more").unwrap_err();
         assert_eq!((error.at.as_str(), error.fields.len()), ("spec.count", 0));
     }
 

@@ -52,15 +52,20 @@ pub fn markdown(definition: &Definition, policies: &[Value]) -> String {
     text
 }
 
-fn metadata(definition: &Definition, policies: &[Value]) -> String {
-    let messages: Vec<&str> = policies
+/// Returns what those of `policies` that apply to this kind say when they refuse an object.
+pub(super) fn refusals<'a>(definition: &Definition, policies: &'a [Value]) -> Vec<&'a str> {
+    policies
         .iter()
         .filter(|policy| AdmissionPolicy::of(policy, definition).is_some())
         .filter_map(|policy| policy.at("/spec/validations")?.as_array())
         .flatten()
         .map(|validation| words(validation, "message"))
         .filter(|message| !message.is_empty())
-        .collect();
+        .collect()
+}
+
+fn metadata(definition: &Definition, policies: &[Value]) -> String {
+    let messages = refusals(definition, policies);
     let what = match definition.namespaced {
         true => "`name` and `namespace`, as of any object; labels and annotations are your own.",
         false => "`name`, as of any object; labels and annotations are your own.",
