@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::names::{Advice, DEPLOYMENT, PODS};
+use super::reword::fix;
 use super::slip::Slip;
 use super::unknown::{Said, parse};
 use kube_object::path::Step;
@@ -71,7 +72,7 @@ pub(super) fn entries(findings: &mut [Finding], said: &mut Said) {
     let broken: HashMap<String, Option<String>> = findings
         .iter()
         .filter(|f| *f.rule == catalog::CEL && f.path.ends_with(']'))
-        .map(|f| (f.path.clone(), f.help.clone().or_else(|| fix_of(&f.message))))
+        .map(|f| (f.path.clone(), fix(f)))
         .collect();
     if broken.is_empty() {
         return;
@@ -98,11 +99,6 @@ pub(super) fn entries(findings: &mut [Finding], said: &mut Said) {
         |path: &&String| path.rsplit_once('[').is_some_and(|(list, _)| lists.contains(list));
     let more: Vec<String> = broken.keys().filter(of_list).cloned().collect();
     said.misled.extend(more);
-}
-
-/// Returns the fix given in one of the API's own messages.
-fn fix_of(message: &str) -> Option<String> {
-    message.split_once("; ").map(|(_, fix)| fix.to_owned())
 }
 
 /// Reports whether a missing field is in the earlier of two mappings under one key, of which

@@ -79,10 +79,15 @@ pub(crate) fn reword(node: &Node, effective: &Value, findings: &mut [Finding]) {
     }
 }
 
-/// Splits one of the API's own messages, where what to do follows the cause.
+/// Splits a message that the XRD or a policy brings, where all are written as `cause; fix`.
 fn parted(finding: &Finding) -> Option<Said> {
     let (cause, fix) = finding.message.split_once("; ").filter(|_| finding.help.is_none())?;
     Some((Some(cause.to_owned()), fix.to_owned()))
+}
+
+/// Returns what to do about a finding: its help, or the end of a message that the XRD brings.
+pub(super) fn fix(finding: &Finding) -> Option<String> {
+    finding.help.clone().or_else(|| parted(finding).map(|(_, fix)| fix))
 }
 
 fn is_secret_name(path: &str) -> bool {
@@ -257,7 +262,7 @@ fn url(text: &str) -> Option<Said> {
                 return Some((Some(message), format!("write nats://{}", concealed(server))));
             }
             Some((scheme, rest)) if !SCHEMES.contains(&scheme) => {
-                let message = format!("{scheme}:// is no scheme of NATS, which knows {schemes}");
+                let message = format!("{scheme}:// is not a scheme of NATS, which knows {schemes}");
                 let port =
                     if rest.ends_with(":8222") { "; its clients connect to port 4222" } else { "" };
                 return Some((Some(message), format!("write nats://{}{port}", concealed(rest))));

@@ -79,9 +79,11 @@ pub(crate) fn explain(
         }
         let level = at.pattern();
         let advice = advice(&at, &name);
-        let here = finding.help.as_deref().and_then(|h| h.strip_prefix("did you mean "));
         let advice = advice.map(|advice| slip::of_value(advice, node, &at, &name));
-        let near = here.and_then(|h| h.strip_suffix('?')).map(str::to_owned);
+        let near = match &finding.detail {
+            Detail::Near(near) => Some(near.clone()),
+            _ => None,
+        };
         let to = match (advice, &near) {
             (Some(Advice::Called(to)), _) => Some(specific(to, &at)),
             (Some(_), _) => None,

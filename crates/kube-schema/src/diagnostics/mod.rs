@@ -49,6 +49,8 @@ pub enum Detail {
     Nothing,
     /// The value should have this type instead, such as `a list`.
     Wanted(String),
+    /// There is no such field, but one with this similar name.
+    Near(String),
     /// Something required is missing.
     Missing,
     /// A rule of the API itself is broken.

@@ -84,7 +84,7 @@ pub(super) fn check(object: &Map<String, Value>, namespaced: bool) -> Vec<Proble
             problems.push(Problem::new(&catalog::METADATA, at.key("namespace"), message));
         }
         Some(namespace) if !dns_label(namespace) => {
-            let message = format!("{namespace:?} is no namespace's name: {LABEL_FORM}");
+            let message = format!("{namespace:?} is not a namespace's name: {LABEL_FORM}");
             let near =
                 near(&namespace.to_lowercase(), |c| c.is_ascii_lowercase() || c.is_ascii_digit());
             let problem = Problem::new(&catalog::METADATA, at.key("namespace"), message);
@@ -108,8 +108,8 @@ pub(super) fn check(object: &Map<String, Value>, namespaced: bool) -> Vec<Proble
                 0..=63 => {
                     let near = near(value, |c| c.is_ascii_alphanumeric() || "_.".contains(c));
                     let message = format!(
-                        "{value:?} is no label value: letters, digits, '-', '_' and '.', beginning \
-                            and ending with a letter or digit"
+                        "{value:?} is not a label value: letters, digits, '-', '_' and '.', \
+                            beginning and ending with a letter or digit"
                     );
                     (
                         message,
@@ -161,16 +161,15 @@ pub(super) fn check(object: &Map<String, Value>, namespaced: bool) -> Vec<Proble
 fn shape(at: &Path, key: &str, value: &Value, problems: &mut Vec<Problem>) {
     let Some((_, form)) = FIELDS.iter().find(|(name, _)| *name == key) else {
         let near = nearest(key, FIELDS.iter().map(|(name, _)| *name));
-        let mut problem =
+        let problem =
             Problem::new(&catalog::UNKNOWN_FIELD, at.clone(), "metadata has no such field");
-        problem.help = match near {
-            Some(near) => Some(format!("did you mean {near}?")),
+        problems.push(match near {
+            Some(near) => problem.near(near),
             None if value.is_string() && dns_label(key) => {
-                Some(format!("write it below metadata.labels: {key}: ..."))
+                problem.help(format!("write it below metadata.labels: {key}: ..."))
             }
-            None => None,
-        };
-        problems.push(problem);
+            None => problem,
+        });
         return;
     };
     let mut wrong = |at: &Path, wanted: &str, value: &Value| {
@@ -238,7 +237,7 @@ fn subdomain_problem(at: Path, name: &str) -> Option<Problem> {
     let near =
         near(&name.to_lowercase(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.');
     let message = format!(
-        "{name:?} is no Kubernetes name: lower-case letters, digits, '-' and '.', beginning and \
+        "{name:?} is not a Kubernetes name: lower-case letters, digits, '-' and '.', beginning and \
             ending with a letter or digit"
     );
     let problem = Problem::new(&catalog::METADATA, at, message);
@@ -270,7 +269,7 @@ fn qualified_problem(key: &str) -> Option<String> {
         return None;
     }
     Some(format!(
-        "{key:?} is no qualified name: an optional domain with a slash, then at most 63 letters, \
-         digits, '-', '_' and '.', beginning and ending with a letter or digit"
+        "{key:?} is not a qualified name: an optional domain with a slash, then at most 63 \
+         letters, digits, '-', '_' and '.', beginning and ending with a letter or digit"
     ))
 }

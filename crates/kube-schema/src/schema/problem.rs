@@ -34,6 +34,12 @@ impl Problem {
         self
     }
 
+    /// Offers a field with a similar name.
+    pub(super) fn near(mut self, near: &str) -> Self {
+        self.detail = Detail::Near(near.to_owned());
+        self.help(format!("did you mean {near}?"))
+    }
+
     /// Adds what may have been meant, if known.
     pub(super) fn offer(mut self, meant: Option<String>) -> Self {
         self.help = meant.map(|meant| format!("write {meant}, if that is meant"));

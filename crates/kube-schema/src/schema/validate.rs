@@ -267,7 +267,7 @@ fn string(text: &str, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
         && schema.kind == Kind::String
         && !formats::holds(format, text)
     {
-        out.push(problem(&catalog::FORMAT, format!("{text:?} is no {format}")));
+        out.push(problem(&catalog::FORMAT, format!("{text:?} is not a valid {format}")));
     }
 }
 
@@ -580,7 +580,7 @@ pub(super) fn unknown(path: Path, schema: Option<&Schema>) -> Problem {
         Some(kube_object::path::Step::Key(key)) => key.clone(),
         _ => String::new(),
     };
-    let mut problem = Problem::new(&catalog::UNKNOWN_FIELD, path, "there is no such field");
+    let problem = Problem::new(&catalog::UNKNOWN_FIELD, path, "there is no such field");
     if name.trim().contains(char::is_whitespace) {
         return problem.help(
             "no field has a space in its name: remove this line, or make it a comment with #",
@@ -596,17 +596,16 @@ pub(super) fn unknown(path: Path, schema: Option<&Schema>) -> Problem {
         let slightly = |near: &&str| name.len() > 10 && near.len().abs_diff(name.len()) <= 2;
         nearest(&name, machinery.iter().copied()).filter(slightly)
     });
-    problem.help = match near {
-        Some(near) => Some(format!("did you mean {near}?")),
+    match near {
+        Some(near) => problem.near(near),
         None if schema.properties.is_empty()
             || !matches!(schema.additional, Additional::Absent) =>
         {
-            None
+            problem
         }
         None => {
             let more = if machinery.is_empty() { "" } else { "; and what is Crossplane's own" };
-            Some(format!("known here: {}{more}", own.join(", ")))
+            problem.help(format!("known here: {}{more}", own.join(", ")))
         }
-    };
-    problem
+    }
 }
