@@ -95,6 +95,64 @@ impl Secrets {
     }
 }
 
+/// What the definition says about fields of the claim's spec.
+struct Definition<'a>(&'a Value);
+
+impl Definition<'_> {
+    /// Returns a field's schema: `nats.url`, `secretRefs/items/properties/env`.
+    fn at(&self, field: &str) -> Option<&Value> {
+        let below = field.replace('.', "/properties/");
+        self.0.at(&format!("/properties/spec/properties/{below}"))
+    }
+
+    fn default(&self, field: &str) -> Option<&Value> {
+        self.at(field)?.get("default")
+    }
+
+    /// Returns the most entries that a list may have.
+    fn most(&self, field: &str) -> usize {
+        let most = self.at(field).and_then(|list| list.get("maxItems")?.as_u64());
+        most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX)
+    }
+
+    fn bounds(&self, field: &str) -> (i64, i64) {
+        let bound = |key: &str| self.at(field).and_then(|field| field.get(key)?.as_i64());
+        (bound("minimum").unwrap_or(i64::MIN), bound("maximum").unwrap_or(i64::MAX))
+    }
+}
+
+/// What a person should know about a claim.
+#[derive(Default)]
+struct Told {
+    guesses: Vec<Guess>,
+    notes: Vec<String>,
+}
+
+impl Told {
+    fn guess(&mut self, path: &str, value: &str, comment: Option<&str>) {
+        let why = comment.unwrap_or_default().trim_start_matches("guess: ").to_owned();
+        self.guesses.push(Guess { path: path.to_owned(), value: value.to_owned(), why });
+    }
+
+    fn nats(&mut self, settings: &Settings) {
+        for (field, setting) in [
+            ("url", Some(&settings.url)),
+            ("stream", Some(&settings.stream)),
+            ("consumer", Some(&settings.consumer)),
+            ("account", settings.account.as_ref()),
+            ("monitoringEndpoint", settings.endpoint.as_ref()),
+        ] {
+            let Some(Setting { value, comment, guess }) = setting else { continue };
+            let path = format!("spec.nats.{field}");
+            if *guess {
+                self.guess(&path, value, comment.as_deref());
+            } else if let Some(comment) = comment {
+                self.notes.push(format!("{path} is {value}: {comment}"));
+            }
+        }
+    }
+}
+
 /// Writes the claim of a worker.
 pub(super) fn draft(
     group: &Group,
@@ -118,78 +176,101 @@ pub(super) fn draft(
     if let Some(init) = init {
         differs = join(&mut environment, Environment::of(init, pod, namespace));
     }
-    let default = |field: &str| {
-        let at =
-            format!("/properties/spec/properties/{}/default", field.replace('.', "/properties/"));
-        platform.api.definition.schema.at(&at).cloned()
-    };
-    let url = default("nats.url");
-    let url = url.as_ref().and_then(Value::as_str).unwrap_or_default();
+    let definition = Definition(&platform.api.definition.schema);
+    let url = definition.default("nats.url").and_then(Value::as_str).unwrap_or_default();
     let settings =
         nats::settings(namespace.claim, container, &environment, trigger, autoscaler, url);
-    let most = |field: &str| {
-        let at = format!("/properties/spec/properties/{field}/maxItems");
-        let most = platform.api.definition.schema.at(&at).and_then(Value::as_u64);
-        most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX)
-    };
 
-    let (mut guesses, mut notes) = (Vec::new(), Vec::new());
-    let mut guess = |path: &str, value: &str, comment: &Option<String>| {
-        let why = comment.clone().unwrap_or_default().trim_start_matches("guess: ").to_owned();
-        guesses.push(Guess { path: path.to_owned(), value: value.to_owned(), why });
-    };
-    let mut metadata = vec![Item::scalar("name", namespace.claim, naming)];
-    if let Some(own) = workload.namespace() {
-        metadata.push(Item::scalar("namespace", own, None));
-    }
-    let resources = container.get("resources").unwrap_or(&Value::Null);
-    let medium = default("size");
-    let size =
-        size::choose(resources, sizes, medium.as_ref().and_then(Value::as_str).unwrap_or("medium"));
-    if let Some(note) = sizes
-        .iter()
-        .find(|known| known.name == size.name)
-        .and_then(|size| size::from_limits(resources, size))
-    {
-        notes.push(note);
-    }
-    if size.guess {
-        guess("spec.size", &size.name, &size.comment);
-    }
-    let also = [
-        ("spec.nats.account", &settings.account),
-        ("spec.nats.monitoringEndpoint", &settings.endpoint),
-    ];
-    let also = also.into_iter().filter_map(|(path, setting)| Some((path, setting.as_ref()?)));
-    for (path, setting) in [
-        ("spec.nats.url", &settings.url),
-        ("spec.nats.stream", &settings.stream),
-        ("spec.nats.consumer", &settings.consumer),
-    ]
-    .into_iter()
-    .chain(also)
-    {
-        if setting.guess {
-            guess(path, &setting.value, &setting.comment);
-        } else if let Some(comment) = &setting.comment {
-            notes.push(format!("{path} is {}: {comment}", setting.value));
-        }
-    }
-    notes.extend(others(pod, container, scaler, trigger, namespace, url));
+    let mut told = Told::default();
+    let size = size_of(container, sizes, &definition, &mut told);
+    told.nats(&settings);
+    told.notes.extend(others(pod, container, scaler, trigger, namespace, url));
     let mut spec = vec![
         Item::scalar("image", container.text("/image"), None),
         Item::scalar("size", size.name, size.comment),
         Item::field("nats", nats_items(settings), None),
     ];
+    let adopted = free_name(namespace);
+    let Variables { plain, mut secrets, mut made } = variables(environment, &adopted);
+    let arguments = init.map(|init| arguments(init, &mut secrets, &adopted, &mut made));
+    push_list(&mut spec, "secretRefs", secret_refs(secrets, &adopted, &definition));
+    push_list(&mut spec, "env", bounded(plain, definition.most("env")));
+    let pulls = pull_secrets(pod, account);
+    let pulls = pulls.map(|name| Item::listed(Tree::Inline(json!({"name": name})), None));
+    let most = definition.most("imagePullSecrets");
+    push_list(&mut spec, "imagePullSecrets", bounded(pulls.collect(), most));
+    if let Some(fields) = arguments {
+        let comment = (!differs.is_empty()).then(|| {
+            let differs = differs.join(", ");
+            format!(
+                "it had values of its own, and gets the worker's, as a claim has one environment: \
+                    {differs}"
+            )
+        });
+        told.notes.extend(comment.iter().map(|comment| format!("spec.initContainer: {comment}")));
+        spec.push(Item::field("initContainer", Tree::Map(fields), comment));
+    }
+    let scaling = scaling(&workload.value, scaler, autoscaler, trigger, &definition, &mut told);
+    if !scaling.is_empty() {
+        spec.push(Item::field("scaling", Tree::Map(scaling), None));
+    }
+    if let Some(item) = grace(pod, &definition) {
+        spec.push(item);
+    }
 
-    let mut secrets = Secrets::default();
+    let mut metadata = vec![Item::scalar("name", namespace.claim, naming)];
+    if let Some(own) = workload.namespace() {
+        metadata.push(Item::scalar("namespace", own, None));
+    }
+    let tree = Tree::Map(vec![
+        Item::Comment(format!("Written by eds adopt from {}", place(workload))),
+        Item::scalar("apiVersion", platform.api.api_version(), None),
+        Item::scalar("kind", platform.api.definition.kind.clone(), None),
+        Item::field("metadata", Tree::Map(metadata), None),
+        Item::field("spec", Tree::Map(spec), None),
+    ]);
+    let secret = (!made.is_empty()).then_some((adopted, made));
+    let init = init.map(|init| init.text("/name").to_owned());
+    let Told { guesses, notes } = told;
+    let container = container.text("/name").to_owned();
+    Some(Draft { tree, guesses, notes, container, init, secret })
+}
+
+/// Chooses the size of the worker's container.
+fn size_of(
+    container: &Value,
+    sizes: &[Size],
+    definition: &Definition<'_>,
+    told: &mut Told,
+) -> size::Choice {
+    let resources = container.get("resources").unwrap_or(&Value::Null);
+    let usual = definition.default("size").and_then(Value::as_str).unwrap_or("medium");
+    let size = size::choose(resources, sizes, usual);
+    let known = sizes.iter().find(|known| known.name == size.name);
+    told.notes.extend(known.and_then(|known| size::from_limits(resources, known)));
+    if size.guess {
+        told.guess("spec.size", &size.name, size.comment.as_deref());
+    }
+    size
+}
+
+/// The worker's variables, as a claim has them.
+struct Variables {
+    /// Entries of `spec.env`.
+    plain: Vec<Item>,
+    secrets: Secrets,
+    /// Keys of the Secret to be made.
+    made: Vec<String>,
+}
+
+/// Sorts variables into those of `spec.env`, those of Secrets, and those of the Secret `adopted`
+/// that is to be made.
+fn variables(environment: Environment, adopted: &str) -> Variables {
+    let (mut plain, mut made, mut secrets) = (Vec::new(), Vec::new(), Secrets::default());
     if environment.whole.len() > 1 {
         // If two Secrets have the same key, the later one counts.
         environment.whole.iter().for_each(|secret| secrets.with(secret, |_, whole| *whole = true));
     }
-    let adopted = free_name(namespace);
-    let mut made = Vec::new();
-    let mut plain = Vec::new();
     let said = environment.variables.iter().filter(|v| !nats::OWN.contains(&v.name.as_str()));
     for Variable { name, origin, comment } in said.clone().filter(|v| !v.is_plain_secret()) {
         match origin {
@@ -204,19 +285,22 @@ pub(super) fn draft(
         secrets.with(secret, |_, whole| *whole = true);
     }
     for variable in said.filter(|v| v.is_plain_secret()) {
-        secrets.key(&adopted, &variable.name, &variable.name);
+        secrets.key(adopted, &variable.name, &variable.name);
         made.push(variable.name.clone());
     }
     plain.extend(environment.unsaid.into_iter().map(Item::Comment));
-    let arguments = init.map(|init| arguments(init, &mut secrets, &adopted, &mut made));
+    Variables { plain, secrets, made }
+}
 
+/// Writes the entries of `spec.secretRefs`.
+fn secret_refs(secrets: Secrets, adopted: &str, definition: &Definition<'_>) -> Vec<Item> {
+    let most = definition.most("secretRefs/items/properties/env");
     let refs = secrets.0.into_iter().map(|(name, env, whole)| {
         let comment = (name == adopted).then(|| {
             "make this Secret first: what it holds stood in the manifests as plain text".to_owned()
         });
-        let limit = most("secretRefs/items/properties/env");
-        let entries =
-            bounded(env.into_iter().map(|e| Item::listed(Tree::Inline(e), None)).collect(), limit);
+        let entries = env.into_iter().map(|entry| Item::listed(Tree::Inline(entry), None));
+        let entries = bounded(entries.collect(), most);
         let mut fields = vec![Item::scalar("name", name, None)];
         if !entries.is_empty() {
             fields.push(Item::field("env", Tree::List(entries), None));
@@ -226,54 +310,7 @@ pub(super) fn draft(
         }
         Item::listed(Tree::Map(fields), comment)
     });
-    push_list(&mut spec, "secretRefs", bounded(refs.collect(), most("secretRefs")));
-    push_list(&mut spec, "env", bounded(plain, most("env")));
-    let pulls = pull_secrets(pod, account);
-    let pulls = pulls.map(|name| Item::listed(Tree::Inline(json!({"name": name})), None));
-    push_list(&mut spec, "imagePullSecrets", bounded(pulls.collect(), most("imagePullSecrets")));
-    if let Some(fields) = arguments {
-        let comment = (!differs.is_empty()).then(|| {
-            let differs = differs.join(", ");
-            format!(
-                "it had values of its own, and gets the worker's, as a claim has one environment: \
-                    {differs}"
-            )
-        });
-        notes.extend(comment.iter().map(|comment| format!("spec.initContainer: {comment}")));
-        spec.push(Item::field("initContainer", Tree::Map(fields), comment));
-    }
-    let bounds = |field: &str| {
-        let at = format!("/properties/spec/properties/scaling/properties/{field}");
-        let field = platform.api.definition.schema.at(&at);
-        let bound = |key: &str| field.and_then(|field| field.get(key)?.as_i64());
-        (bound("minimum").unwrap_or(i64::MIN), bound("maximum").unwrap_or(i64::MAX))
-    };
-    let scaling =
-        scaling(&workload.value, scaler, autoscaler, trigger, (&default, &bounds), &mut guess);
-    if !scaling.is_empty() {
-        spec.push(Item::field("scaling", Tree::Map(scaling), None));
-    }
-    if let Some(item) = grace(pod, platform) {
-        spec.push(item);
-    }
-
-    let tree = Tree::Map(vec![
-        Item::Comment(format!("Written by eds adopt from {}", place(workload))),
-        Item::scalar("apiVersion", platform.api.api_version(), None),
-        Item::scalar("kind", platform.api.definition.kind.clone(), None),
-        Item::field("metadata", Tree::Map(metadata), None),
-        Item::field("spec", Tree::Map(spec), None),
-    ]);
-    let secret = (!made.is_empty()).then_some((adopted, made));
-    let init = init.map(|init| init.text("/name").to_owned());
-    Some(Draft {
-        tree,
-        guesses,
-        notes,
-        container: container.text("/name").to_owned(),
-        init,
-        secret,
-    })
+    bounded(refs.collect(), definition.most("secretRefs"))
 }
 
 fn place(workload: &Manifest) -> String {
@@ -500,8 +537,8 @@ fn scaling(
     scaler: Option<&Value>,
     autoscaler: Option<&Value>,
     trigger: Option<&Value>,
-    (default, bounds): (&impl Fn(&str) -> Option<Value>, &impl Fn(&str) -> (i64, i64)),
-    guess: &mut impl FnMut(&str, &str, &Option<String>),
+    definition: &Definition<'_>,
+    told: &mut Told,
 ) -> Vec<Item> {
     let replicas = whole(workload.at("/spec/replicas")).unwrap_or(1);
     let number = |object: Option<&Value>, at: &str| whole(object.and_then(|object| object.at(at)));
@@ -537,7 +574,7 @@ fn scaling(
         ),
     };
     if comment.as_deref().is_some_and(|comment| comment.starts_with("guess")) {
-        guess("spec.scaling.minReplicas", &min.to_string(), &comment);
+        told.guess("spec.scaling.minReplicas", &min.to_string(), comment.as_deref());
     }
     let max = max.max(min).max(1);
     // KEDA's own defaults are 10 and 0.
@@ -557,7 +594,7 @@ fn scaling(
     };
     let mut items = Vec::new();
     let mut say = |key: &str, written: i64, comment: Option<String>| {
-        let (least, most) = bounds(key);
+        let (least, most) = definition.bounds(&format!("scaling.{key}"));
         let value = written.max(least).min(most);
         let comment = match value == written {
             true => comment,
@@ -569,9 +606,9 @@ fn scaling(
         if value != written
             || comment.as_deref().is_some_and(|c| c.starts_with("guess: the trigger"))
         {
-            guess(&path, &value.to_string(), &comment);
+            told.guess(&path, &value.to_string(), comment.as_deref());
         }
-        let usual = default(&format!("scaling.{key}")).and_then(|value| value.as_i64());
+        let usual = definition.default(&format!("scaling.{key}")).and_then(Value::as_i64);
         if usual != Some(value) || comment.is_some() {
             items.push(Item::scalar(key, value, comment));
         }
@@ -601,17 +638,16 @@ fn scaling(
     items
 }
 
-fn grace(pod: &Value, platform: &Platform<'_>) -> Option<Item> {
+fn grace(pod: &Value, definition: &Definition<'_>) -> Option<Item> {
     const FIELD: &str = "terminationGracePeriodSeconds";
-    let schema =
-        platform.api.definition.schema.at(&format!("/properties/spec/properties/{FIELD}"))?;
-    let bound = |key: &str| schema.get(key).and_then(Value::as_i64);
+    definition.at(FIELD)?;
+    let (least, most) = definition.bounds(FIELD);
     let written = whole(pod.get(FIELD))?;
-    let seconds =
-        written.max(bound("minimum").unwrap_or(written)).min(bound("maximum").unwrap_or(written));
+    let seconds = written.max(least).min(most);
     let comment = (seconds != written)
         .then(|| format!("the manifest says {written}; this is the nearest that a claim takes"));
-    (bound("default") != Some(seconds)).then(|| Item::scalar(FIELD, seconds, comment))
+    let usual = definition.default(FIELD).and_then(Value::as_i64);
+    (usual != Some(seconds)).then(|| Item::scalar(FIELD, seconds, comment))
 }
 
 /// Fields that every claim needs: a person has to fix what is wrong with them.

@@ -2,7 +2,7 @@
 
 mod job;
 
-use std::io::Write;
+use std::io::{BufWriter, StdoutLock, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -10,13 +10,14 @@ use clap::ValueEnum;
 use eds_claims::rules::{self, Together};
 use eds_claims::{self as claims, Options};
 use kube_schema::diagnostics::{self, FileFindings, Finding, Severity, Summary, catalog};
+use kube_schema::schema::ClaimApi;
 
 use self::job::{Done, EARLIER, Job};
 use crate::api::Xrd;
-use crate::compare;
+use crate::compare::{self, Move, Rest};
 use crate::git::Before;
 use crate::inputs::{Source, Unreadable};
-use crate::select::{Exclude, Selection, Unseen};
+use crate::select::{Candidate, Exclude, Selection, Unseen};
 use crate::{Outcome, kustomize, output};
 
 /// Check claims as the API server would, and for what only fails later.
@@ -67,55 +68,89 @@ enum Format {
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let api = Xrd::load(args.xrd.as_deref())?.claims()?;
-    let options = Options { strict: args.strict, ..Options::default() };
-    let mut summary = Summary::default();
-    let mut files = Vec::new();
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let color = args.format == Format::Text && output::is_coloured(&std::io::stdout());
     let against = match (&args.changed_since, &args.against) {
         (Some(reference), _) => Some(Before::open(reference, true)?),
         (None, Some(reference)) => Some(Before::open(reference, false)?),
         (None, None) => None,
     };
     let exclude = Exclude::new(&args.exclude)?;
-    let holds = |bytes: Vec<u8>| match Source::of(String::new(), bytes) {
-        Ok(Source { text, .. }) => {
-            let read = claims::check(&text, &api, EARLIER);
-            !read.claims.is_empty() || !read.findings.is_empty()
-        }
-        Err(Unreadable { text, is_other_json, finding, .. }) => {
-            let whole = finding.rule.code != catalog::LIMIT.code;
-            !is_other_json && claims::may_be_manifest(&text, &api, whole)
-        }
+    let holds = |bytes: Vec<u8>| holds(bytes, &api);
+    let Selection { files, deleted, unseen, links } = match (&args.changed_since, &against) {
+        (Some(_), Some(before)) => Selection::changed(before, &args.paths, &exclude, &holds)?,
+        (_, before) => Selection::named(&args.paths, &exclude, before.as_ref())?,
     };
-    let Selection { files: candidates, deleted, unseen, links } =
-        match (&args.changed_since, &against) {
-            (Some(_), Some(before)) => Selection::changed(before, &args.paths, &exclude, &holds)?,
-            (_, before) => Selection::named(&args.paths, &exclude, before.as_ref())?,
-        };
     tell_links(&links);
     let rooted =
         args.changed_since.is_some() && matches!(args.format, Format::Github | Format::Sarif);
+    let options = Options { strict: args.strict, ..Options::default() };
     let job = Job { api: &api, options, against: against.as_ref(), rooted };
-    let mut rests = Vec::new();
-    let mut all_patches = 0;
-    let mut together = Together::default();
-    let mut write = |file: FileFindings, out: &mut _| -> Result<()> {
-        if !file.findings.is_empty() {
-            files.push(file);
-            print(args.format, out, &mut files, color)?;
-        }
-        Ok(())
-    };
+    let mut report = Report::new(args.format);
     for Unseen { path, message, help, harmless } in unseen {
         let mut finding = Finding::new(&catalog::UNSEEN, message).help(help);
         if harmless {
             finding.severity = Severity::Warning;
         }
-        summary.count(std::slice::from_ref(&finding));
-        write(FileFindings::new(job.label(&path), String::new(), vec![finding]), &mut out)?;
+        report.add(FileFindings::new(job.label(&path), String::new(), vec![finding]))?;
     }
-    let (mut left, mut spent) = (candidates.as_slice(), 0);
+    let Checked { mut rests, patches } = check(&job, &files, &mut report)?;
+    for path in &deleted {
+        rests.extend(job.deleted(path)?);
+    }
+    let elsewhere = || job.elsewhere(&files).unwrap_or_default();
+    let (left, moved) = compare::finish(rests, elsewhere);
+    for file in left {
+        report.add(file)?;
+    }
+    if let Some(before) = &against {
+        let asks_for = |path: &Path| Selection::asks_for(path, before, &args.paths, &exclude);
+        built(&job, before, &files, &moved, &asks_for, &mut report)?;
+        moved.iter().for_each(|claim| output::note(&claim.describe()));
+        output::note(&format!("compared with {}", before.name));
+    }
+    let summary = report.close()?;
+    tell(&summary, patches);
+    let Summary { claims, errors, warnings, .. } = summary;
+    let kind = &api.definition.kind;
+    match &against {
+        _ if claims > 0 || errors > 0 || patches > 0 => {}
+        Some(_) if args.changed_since.is_some() && warnings > 0 => {}
+        Some(_) if args.changed_since.is_some() => {
+            output::note("no claim changed: there is nothing to check")
+        }
+        Some(_) => output::note(&format!("none of these files holds an {kind}")),
+        None => bail!("found no {kind} to check"),
+    }
+    let fails = errors > 0 || (args.strict && warnings > 0);
+    Ok(if fails { Outcome::Findings } else { Outcome::Fine })
+}
+
+/// Reports whether the former content of a file counted: it held claims, or may have.
+fn holds(bytes: Vec<u8>, api: &ClaimApi) -> bool {
+    match Source::of(String::new(), bytes) {
+        Ok(Source { text, .. }) => {
+            let read = claims::check(&text, api, EARLIER);
+            !read.claims.is_empty() || !read.findings.is_empty()
+        }
+        Err(Unreadable { text, is_other_json, finding, .. }) => {
+            let whole = finding.rule.code != catalog::LIMIT.code;
+            !is_other_json && claims::may_be_manifest(&text, api, whole)
+        }
+    }
+}
+
+/// What is left to do when every file has been checked by itself.
+struct Checked {
+    /// What a comparison with the former files still needs.
+    rests: Vec<Rest>,
+    /// How many of Kustomize's patches were checked.
+    patches: usize,
+}
+
+/// Checks each file, as many as one run takes.
+fn check(job: &Job<'_>, files: &[Candidate], report: &mut Report) -> Result<Checked> {
+    let mut checked = Checked { rests: Vec::new(), patches: 0 };
+    let mut together = Together::default();
+    let (mut left, mut spent) = (files, 0);
     while !left.is_empty() && spent < MAX_SPENT {
         for result in job.all(left.get(..BATCH).unwrap_or(left)) {
             if spent >= MAX_SPENT {
@@ -123,19 +158,19 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
             }
             left = left.get(1..).unwrap_or_default();
             let Done { mut findings, counts, rest, note, claims, patches, cost } = result?;
-            all_patches += patches;
+            checked.patches += patches;
             spent += cost + EACH_FINDING * findings.findings.len();
-            summary.add(counts);
+            report.summary.add(counts);
             let beside = together.add(&findings.file, &claims);
             if !beside.is_empty() {
                 spent += EACH_FINDING * beside.len();
-                summary.count(&beside);
+                report.summary.count(&beside);
                 findings.findings.extend(beside);
                 findings = FileFindings::new(findings.file, findings.source, findings.findings);
             }
             note.iter().for_each(|line| output::note(line));
-            rests.extend(rest);
-            write(findings, &mut out)?;
+            checked.rests.extend(rest);
+            report.print(findings)?;
         }
     }
     if let Some(first) = left.first() {
@@ -146,55 +181,41 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         );
         let finding = Finding::new(&catalog::LIMIT, message)
             .help("check fewer at once, or leave out what holds no claims with --exclude");
-        summary.count(std::slice::from_ref(&finding));
-        write(FileFindings::new(job.label(&first.path), String::new(), vec![finding]), &mut out)?;
+        report.add(FileFindings::new(job.label(&first.path), String::new(), vec![finding]))?;
     }
-    for path in &deleted {
-        rests.extend(job.deleted(path)?);
-    }
-    let elsewhere = || job.elsewhere(&candidates).unwrap_or_default();
-    let (left, moved) = compare::finish(rests, elsewhere);
-    for file in left {
-        summary.count(&file.findings);
-        write(file, &mut out)?;
-    }
-    if let Some(before) = &against {
-        let files = candidates.iter().map(|file| file.path.as_path());
-        let path = |label: &str| match rooted {
-            true => Some(PathBuf::from(label)),
-            false => before.inside(Path::new(label)),
-        };
-        let went = moved.iter().filter_map(|claim| {
-            let (namespace, name) = claim.names();
-            Some(((path(&claim.from)?, namespace, name), path(&claim.to)?))
-        });
-        for (path, text, findings) in kustomize::changes(before, files, &went.collect(), &api) {
-            let shown = before.shown(&path);
-            if Selection::asks_for(&path, before, &args.paths, &exclude)
-                || candidates.iter().any(|file| file.path == shown)
-            {
-                let file = FileFindings::new(job.label(&shown), text, findings);
-                summary.count(&file.findings);
-                write(file, &mut out)?;
-            }
+    Ok(checked)
+}
+
+/// Reports what changes to kustomizations do to claims, in files that were asked for.
+fn built(
+    job: &Job<'_>,
+    before: &Before,
+    files: &[Candidate],
+    moved: &[Move],
+    asks_for: &dyn Fn(&Path) -> bool,
+    report: &mut Report,
+) -> Result<()> {
+    let path = |label: &str| match job.rooted {
+        true => Some(PathBuf::from(label)),
+        false => before.inside(Path::new(label)),
+    };
+    let went = moved.iter().filter_map(|claim| {
+        let (namespace, name) = claim.names();
+        Some(((path(&claim.from)?, namespace, name), path(&claim.to)?))
+    });
+    let paths = files.iter().map(|file| file.path.as_path());
+    for (path, text, findings) in kustomize::changes(before, paths, &went.collect(), job.api) {
+        let shown = before.shown(&path);
+        if asks_for(&path) || files.iter().any(|file| file.path == shown) {
+            report.add(FileFindings::new(job.label(&shown), text, findings))?;
         }
-        moved.iter().for_each(|claim| output::note(&claim.describe()));
-        output::note(&format!("compared with {}", before.name));
     }
-    match args.format {
-        Format::Json => {
-            diagnostics::write_json(&mut out, &diagnostics::json(&files, &summary))?;
-            writeln!(out)?;
-        }
-        Format::Sarif => {
-            let version = env!("CARGO_PKG_VERSION");
-            diagnostics::write_json(&mut out, &diagnostics::sarif(&files, &rules::all(), version))?;
-            writeln!(out)?;
-        }
-        Format::Text | Format::Github => {}
-    }
-    out.flush()?;
-    let Summary { files, claims, skipped, foreign, errors, warnings } = summary;
+    Ok(())
+}
+
+/// Says on standard error how much was checked, and how much was found.
+fn tell(summary: &Summary, patches: usize) {
+    let Summary { files, claims, skipped, foreign, errors, warnings } = *summary;
     let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let others = |n: usize, what: &str, more: &str| match n {
         0 => String::new(),
@@ -204,7 +225,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         "{}, {}{}{}{}: {}, {}",
         count(files, "file"),
         count(claims, "claim"),
-        match all_patches {
+        match patches {
             0 => String::new(),
             1 => ", 1 patch of Kustomize, in part".to_owned(),
             n => format!(", {n} patches of Kustomize, in part"),
@@ -214,18 +235,6 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         count(errors, "error"),
         count(warnings, "warning"),
     ));
-    let kind = &api.definition.kind;
-    match &against {
-        _ if claims > 0 || errors > 0 || all_patches > 0 => {}
-        Some(_) if args.changed_since.is_some() && warnings > 0 => {}
-        Some(_) if args.changed_since.is_some() => {
-            output::note("no claim changed: there is nothing to check")
-        }
-        Some(_) => output::note(&format!("none of these files holds an {kind}")),
-        None => bail!("found no {kind} to check"),
-    }
-    let fails = errors > 0 || (args.strict && warnings > 0);
-    Ok(if fails { Outcome::Findings } else { Outcome::Fine })
 }
 
 /// How many files are checked before the first of them is printed: with [`job::BATCH_BYTES`] it
@@ -250,26 +259,67 @@ fn tell_links(links: &[PathBuf]) {
     }
 }
 
-/// Prints text and annotations as they come; documents wait for the end.
-fn print(
+/// What was found: printed as it comes as text and annotations, at the end as one document.
+struct Report {
     format: Format,
-    out: &mut impl Write,
-    files: &mut Vec<FileFindings>,
     color: bool,
-) -> Result<()> {
-    let render = |file: &FileFindings| match format {
-        Format::Text => Some(diagnostics::text(file, color)),
-        Format::Github => Some(diagnostics::github(file)),
-        Format::Json | Format::Sarif => None,
-    };
-    let texts: Vec<String> = files.iter().filter_map(render).collect();
-    for text in &texts {
-        out.write_all(text.as_bytes())?;
+    out: BufWriter<StdoutLock<'static>>,
+    /// What was not printed yet.
+    files: Vec<FileFindings>,
+    summary: Summary,
+}
+
+impl Report {
+    fn new(format: Format) -> Self {
+        Self {
+            format,
+            color: format == Format::Text && output::is_coloured(&std::io::stdout()),
+            out: BufWriter::new(std::io::stdout().lock()),
+            files: Vec::new(),
+            summary: Summary::default(),
+        }
     }
-    if !texts.is_empty() {
-        files.clear();
+
+    /// Counts and prints a file's findings.
+    fn add(&mut self, file: FileFindings) -> Result<()> {
+        self.summary.count(&file.findings);
+        self.print(file)
     }
-    // The source is only needed for excerpts.
-    files.iter_mut().for_each(|file| file.source = String::new());
-    Ok(())
+
+    /// Prints a file's findings, which have been counted.
+    fn print(&mut self, mut file: FileFindings) -> Result<()> {
+        if file.findings.is_empty() {
+            return Ok(());
+        }
+        match self.format {
+            Format::Text => {
+                self.out.write_all(diagnostics::text(&file, self.color).as_bytes())?;
+            }
+            Format::Github => self.out.write_all(diagnostics::github(&file).as_bytes())?,
+            Format::Json | Format::Sarif => {
+                // It is only needed for excerpts.
+                file.source = String::new();
+                self.files.push(file);
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints the document, if it is one, and returns the counts.
+    fn close(mut self) -> Result<Summary> {
+        let document = match self.format {
+            Format::Json => diagnostics::json(&self.files, &self.summary),
+            Format::Sarif => {
+                diagnostics::sarif(&self.files, &rules::all(), env!("CARGO_PKG_VERSION"))
+            }
+            Format::Text | Format::Github => {
+                self.out.flush()?;
+                return Ok(self.summary);
+            }
+        };
+        diagnostics::write_json(&mut self.out, &document)?;
+        writeln!(self.out)?;
+        self.out.flush()?;
+        Ok(self.summary)
+    }
 }
