@@ -64,7 +64,7 @@ impl Api {
         let api_version = object.text("/apiVersion");
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         let gvk = GroupVersionKind::gvk(group, version, object.text("/kind"));
-        let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str);
+        let namespace = object.at("/metadata/namespace").and_then(Value::as_str);
         Ok(self.resource(&ApiResource::from_gvk(&gvk), namespace))
     }
 

@@ -207,16 +207,14 @@ async fn equal(p: &Proof<'_>, form: &str, claims: &[Value]) -> Result<usize> {
 /// The report as a table, a column a form.
 fn table(report: &Value) -> String {
     let runs = report.get("runs").and_then(Value::as_array).cloned().unwrap_or_default();
-    let context =
-        |key: &str| report.pointer(&format!("/context/{key}")).cloned().unwrap_or_default();
+    let context = |key: &str| report.at(&format!("/context/{key}")).cloned().unwrap_or_default();
     let mut table = String::new();
     let mut row = |name: &str, cell: &dyn Fn(&Value) -> String| {
         let cells: Vec<String> = runs.iter().map(cell).collect();
         let _ = writeln!(table, "| {name} | {} |", cells.join(" | "));
     };
-    let at = |run: &Value, pointer: &str| {
-        run.pointer(pointer).and_then(Value::as_f64).unwrap_or_default()
-    };
+    let at =
+        |run: &Value, pointer: &str| run.at(pointer).and_then(Value::as_f64).unwrap_or_default();
     let sum = |run: &Value, key: &str| {
         rounded(PARTS.iter().map(|part| at(run, &format!("/parts/{part}/{key}"))).sum()).to_string()
     };

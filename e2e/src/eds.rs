@@ -92,7 +92,7 @@ impl Proof<'_> {
     /// Its first check of a claim: what is wrong, where something is.
     pub(crate) async fn diagnosis(&self, claim: &str) -> Result<(bool, Value)> {
         let (well, report) = self.doctor(Some(claim)).await?;
-        let check = report.pointer("/sections/0/checks/0").cloned();
+        let check = report.at("/sections/0/checks/0").cloned();
         Ok((well, check.context("eds doctor made no check")?))
     }
 

@@ -360,7 +360,7 @@ fn colours(terminal: bool, code: &str) -> (String, &'static str) {
 pub(crate) fn setting(name: &str, default: u64) -> Result<u64> {
     match std::env::var(name) {
         Err(_) => Ok(default),
-        Ok(value) => value.parse().map_err(|_| anyhow!("{name}={value} is no number")),
+        Ok(value) => value.parse().map_err(|_| anyhow!("{name}={value} is not a number")),
     }
 }
 

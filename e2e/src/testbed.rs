@@ -70,7 +70,7 @@ impl Testbed {
     /// Puts a static worker where the claims' image is pulled from.
     pub(crate) async fn worker(&self, image: &str, binary: &Path) -> Result<()> {
         if !binary.is_file() {
-            bail!("{} is no file: name a static agent-executor", binary.display());
+            bail!("{} is not a file: name a static agent-executor", binary.display());
         }
         let file = format!("{}=/agent-executor", binary.display());
         self.does("image", [image, "/agent-executor", &file]).await?;
@@ -111,7 +111,7 @@ impl Proof<'_> {
 /// A pod's container of a kind (`containerStatuses`, `initContainerStatuses`) that runs: its id.
 pub(crate) fn running(pod: &Value, statuses: &str) -> Option<String> {
     let status = pod.list(&format!("/status/{statuses}")).next()?;
-    status.pointer("/state/running")?;
+    status.at("/state/running")?;
     Some(status.get("containerID")?.as_str()?.to_owned())
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Used {
 pub(crate) async fn usage(api: &Api) -> Result<BTreeMap<String, Used>> {
     let mut parts = BTreeMap::new();
     for pod in api.list(&kinds::POD, Some("crossplane-system"), "").await? {
-        if pod.pointer("/metadata/deletionTimestamp").is_some() {
+        if pod.at("/metadata/deletionTimestamp").is_some() {
             continue;
         }
         let label = |label: &str| pod.text(&format!("/metadata/labels/{label}"));

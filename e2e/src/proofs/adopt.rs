@@ -133,8 +133,8 @@ async fn by_eds(p: &Proof<'_>, form: &str, place: &str) -> Result<(Value, Value)
     if !matches!(ended.status.code(), Some(0 | 1)) {
         return failed(format!("eds adopt ended with {}: {}", ended.status, both(&ended)));
     }
-    let report: Value = serde_json::from_slice(&ended.stderr).context("the report is no JSON")?;
-    let valid = report.pointer("/workers/0/valid") == Some(&json!(true));
+    let report: Value = serde_json::from_slice(&ended.stderr).context("the report is not JSON")?;
+    let valid = report.is_true("/workers/0/valid");
     ensure(valid, || "the claim is not valid".to_owned())?;
     p.passed(format!("eds adopt: {}", report.get("summary").unwrap_or(&Value::Null)));
     let mut claim = manifest(&String::from_utf8_lossy(&ended.stdout))?;

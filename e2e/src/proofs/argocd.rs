@@ -159,7 +159,7 @@ fn resources(application: &Value, kind: &str) -> Vec<String> {
         application.list("/status/resources").filter(|resource| resource.text("/kind") == kind);
     let line = |resource: &Value| {
         let health =
-            resource.pointer("/health/status").and_then(Value::as_str).unwrap_or("without health");
+            resource.at("/health/status").and_then(Value::as_str).unwrap_or("without health");
         format!("{} {} {health}", resource.text("/name"), resource.text("/status"))
     };
     of_kind.map(line).collect()
@@ -198,7 +198,9 @@ async fn apis(p: &Proof<'_>, git: &Git) -> Result<()> {
         "archive",
     ]);
     archive.arg(&p.bed.repository).arg(&checkout);
-    well(archive).await.context("the repository is no git checkout: Argo CD installs commits")?;
+    well(archive)
+        .await
+        .context("the repository is not a git checkout: Argo CD installs commits")?;
     git.serve("platform", &checkout).await?;
     let function = p.api.there(&kinds::FUNCTION, None, "function-event-driven-service").await?;
     // Repository, branch and the function's package are what every installation sets for itself.
@@ -215,9 +217,8 @@ async fn apis(p: &Proof<'_>, git: &Git) -> Result<()> {
         });
     *patch = json!(lines.collect::<String>());
     p.api.apply(&installed).await?;
-    let automated = installed.pointer("/spec/syncPolicy/automated");
-    let in_wave = installed.pointer("/metadata/annotations/argocd.argoproj.io~1sync-wave")
-        == Some(&json!("1"));
+    let automated = installed.at("/spec/syncPolicy/automated");
+    let in_wave = installed.annotation("argocd.argoproj.io/sync-wave") == Some("1");
     ensure(in_wave && automated == Some(&json!({"prune": true, "selfHeal": true})), || {
         "platform/04-apis.yaml is not in wave 1 with prune and selfHeal".to_owned()
     })?;
@@ -356,7 +357,7 @@ async fn scaled_out(p: &Proof<'_>, comparisons: u64) -> Result<()> {
         }
         for name in [CLAIMS, APIS] {
             let refreshed = |application: &Value| {
-                application.pointer("/metadata/annotations/argocd.argoproj.io~1refresh").is_none()
+                application.annotation("argocd.argoproj.io/refresh").is_none()
             };
             must_be(p, 30, "Argo CD to have compared", name, refreshed).await?;
         }

@@ -435,7 +435,7 @@ impl Platform {
                 self.set(target, pointer, json!(format!("{before}:{tag}"))).await
             }
             Do::Restore(target, pointer) => {
-                let was = self.was(target.2)?.pointer(pointer).cloned();
+                let was = self.was(target.2)?.at(pointer).cloned();
                 self.set(target, pointer, was.unwrap_or_default()).await
             }
             Do::Delete((kind, namespace, name)) => {

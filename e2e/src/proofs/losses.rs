@@ -312,7 +312,7 @@ impl<'a> Disturbed<'a> {
             .api
             .list(&kinds::POD, Some(&self.space), "app.kubernetes.io/name=worker")
             .await?;
-        pods.retain(|pod| pod.pointer("/metadata/deletionTimestamp").is_none());
+        pods.retain(|pod| pod.at("/metadata/deletionTimestamp").is_none());
         Ok(pods)
     }
 

@@ -287,7 +287,7 @@ impl<'a> Migration<'a> {
     /// The pods that are not ending.
     async fn pods(&self) -> Result<Vec<Value>> {
         let mut pods = self.p.api.list(&kinds::POD, Some(&self.p.namespace), "").await?;
-        pods.retain(|pod| pod.pointer("/metadata/deletionTimestamp").is_none());
+        pods.retain(|pod| pod.at("/metadata/deletionTimestamp").is_none());
         Ok(pods)
     }
 
@@ -312,7 +312,7 @@ impl<'a> Migration<'a> {
             [&kinds::SERVICE_ACCOUNT, &kinds::SERVICE, &kinds::DEPLOYMENT, &kinds::SCALED_OBJECT]
         {
             for object in self.p.api.list(kind, Some(&self.p.namespace), "").await? {
-                let at = |pointer| object.pointer(pointer).cloned().unwrap_or_default();
+                let at = |pointer| object.at(pointer).cloned().unwrap_or_default();
                 objects.push(json!([
                     kind.kind,
                     object.name(),
@@ -337,7 +337,7 @@ impl<'a> Migration<'a> {
             ("NATS_CONSUMER_GROUP", CONSUMER),
         ]);
         let results = well(results).await.context("the results cannot be read")?;
-        serde_json::from_str(&results).context("the results are no JSON")
+        serde_json::from_str(&results).context("the results are not JSON")
     }
 
     fn judged(

@@ -356,7 +356,7 @@ impl ByHand<'_> {
         let before = self.settled(name)?;
         let mut same = before.list("/objects").filter(|object| object.text("/kind") == what);
         let written = same.next().context("it was not looked at")?;
-        ensure(written.pointer("/metadata/labels") == Some(&json!({"app": name})), || {
+        ensure(written.at("/metadata/labels") == Some(&json!({"app": name})), || {
             format!("{name}: the {what} was changed before it was looked at")
         })?;
         p.end_claim(name).await?;
@@ -539,7 +539,7 @@ async fn handed_over(p: &Proof<'_>, form: &str) -> Result<()> {
     p.as_it_says(name).await?;
     p.becomes_ready(name).await?;
     let service = p.object(&kinds::SERVICE, name).await?;
-    let selected = service.pointer("/spec/selector/app.kubernetes.io~1component");
+    let selected = service.at("/spec/selector/app.kubernetes.io~1component");
     ensure(
         service.text("/metadata/uid") == uid && selected == Some(&json!("event-driven-worker")),
         || format!("{name}: the Service was not taken over"),
@@ -549,7 +549,7 @@ async fn handed_over(p: &Proof<'_>, form: &str) -> Result<()> {
         p.api.annotate(&kinds::SERVICE, here, name, ON_DELETE, Some("keep")).await?;
         p.must(30, "the Object to keep the Service", async || {
             let object = p.object(&kinds::OBJECT, &object_of(p, name, "Service").await?).await?;
-            Ok(object.pointer("/spec/managementPolicies")
+            Ok(object.at("/spec/managementPolicies")
                 == Some(&json!(["Observe", "Create", "Update"])))
         })
         .await?;

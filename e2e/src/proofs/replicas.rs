@@ -106,7 +106,7 @@ async fn owned(p: &Proof<'_>) -> Result<()> {
     let deployment = p.deployment("busy").await?;
     let writers = deployment
         .list("/metadata/managedFields")
-        .filter(|entry| entry.pointer("/fieldsV1/f:spec/f:replicas").is_some())
+        .filter(|entry| entry.at("/fieldsV1/f:spec/f:replicas").is_some())
         .map(|entry| entry.text("/manager"));
     let writers: BTreeSet<&str> = writers.collect();
     let writers: Vec<&str> = writers.into_iter().collect();

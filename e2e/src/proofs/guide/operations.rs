@@ -41,7 +41,7 @@ impl Guide<'_> {
         let pods = pods(p).await?;
         let was = p.object(&kinds::COMPOSITION, COMPOSITION).await?;
         let pipeline =
-            was.pointer("/spec/pipeline").cloned().context("the Composition has no pipeline")?;
+            was.at("/spec/pipeline").cloned().context("the Composition has no pipeline")?;
         let (api, before) = (p.api.clone(), pipeline.clone());
         p.run.put_back("the Composition", async move {
             api.patch(
@@ -107,7 +107,7 @@ impl Guide<'_> {
         p.must(60, "the Objects to keep what they made", async || {
             let objects = p.objects_of(CLAIM).await?;
             let keeps = |object: &Value| {
-                object.pointer("/spec/managementPolicies")
+                object.at("/spec/managementPolicies")
                     == Some(&json!(["Observe", "Create", "Update"]))
             };
             Ok(objects.len() == MADE.len() && objects.iter().all(keeps))

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use eds_cluster::{Kind, kinds};
 use kube_object::object::Fields;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
@@ -112,9 +112,8 @@ impl Guide<'_> {
         let mut pods =
             p.api.list(&kinds::POD, Some(NAMESPACE), "app.kubernetes.io/name=orders").await?;
         pods.retain(|pod| {
-            let ready =
-                pod.pointer("/status/containerStatuses/0/ready") == Some(&Value::Bool(true));
-            ready && pod.pointer("/metadata/deletionTimestamp").is_none()
+            let ready = pod.is_true("/status/containerStatuses/0/ready");
+            ready && pod.at("/metadata/deletionTimestamp").is_none()
         });
         pods.sort_by_key(|pod| pod.text("/metadata/creationTimestamp").to_owned());
         let container = pods
@@ -185,7 +184,7 @@ impl Guide<'_> {
         let restarted = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt";
         let updated =
             deployment.number("/status/updatedReplicas") == deployment.number("/status/replicas");
-        ensure(deployment.pointer(restarted).is_some() && updated, || {
+        ensure(deployment.at(restarted).is_some() && updated, || {
             "the restart was taken back".to_owned()
         })
     }
