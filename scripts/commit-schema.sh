@@ -14,7 +14,7 @@ cd "$root"
 files=(platform/04-apis/schemas/eventdrivenservice.schema.json platform/04-apis/docs/fields.md)
 : "${BRANCH:?the branch to commit to}"
 git check-ref-format --branch "$BRANCH" >/dev/null || {
-  echo "commit-schema: $BRANCH is no branch" >&2
+  echo "commit-schema: $BRANCH is not a branch" >&2
   exit 1
 }
 

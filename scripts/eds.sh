@@ -17,6 +17,6 @@ if [ -z "${EDS:-}" ]; then
   fi
 fi
 command -v "$EDS" >/dev/null || {
-  echo "eds: $EDS is no program" >&2
+  echo "eds: $EDS is not a program" >&2
   exit 2
 }

@@ -76,7 +76,7 @@ fn object(file: &str, mut node: Node, named: bool, read: &mut Read) {
     let text = |key: &str| node.get(key).and_then(Node::as_str).filter(|text| !text.is_empty());
     let (Some(_), Some(kind)) = (text("apiVersion"), text("kind")) else {
         if named {
-            let message = "is no object of Kubernetes: it has no apiVersion and kind";
+            let message = "is not a Kubernetes object: it has no apiVersion and kind";
             let help = "name files of manifests, or pipe them: helm template … | eds adopt -";
             let at = Path::default().span(&node);
             read.findings

@@ -288,7 +288,7 @@ fn url(container: &Value, environment: &Environment, default: &str) -> Setting {
         ),
         (None, Some(value)) => {
             let value = masked(value).unwrap_or_else(|| value.to_owned());
-            format!("NATS_URL says {value}, which is no server of NATS; this is the platform's")
+            format!("NATS_URL says {value}, which is not a NATS server; this is the platform's")
         }
         (None, None) => {
             "nothing in the manifests names the server; this is the platform's".to_owned()

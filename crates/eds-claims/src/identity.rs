@@ -84,7 +84,7 @@ pub(super) fn identify(node: &Node, api: &ClaimApi) -> Identity {
                 format!("write kind: {own_kind}"),
             ),
             false => (
-                odd(kind).unwrap_or_else(|| format!("{kind:?} is no kind of {own_version}")),
+                odd(kind).unwrap_or_else(|| format!("{kind:?} is not a kind of {own_version}")),
                 match near_kind {
                     Near::Far => format!("write kind: {own_kind}"),
                     _ if odd(kind).is_some() => format!("type it anew: {own_kind}"),
@@ -147,7 +147,7 @@ pub(super) fn headless_list(node: &Node, api: &ClaimApi) -> Option<Finding> {
 pub(super) fn other_of_our_api(node: &Node, api: &ClaimApi) -> Finding {
     let kind = node.get("kind").and_then(Node::as_str).unwrap_or_default();
     let message = format!(
-        "{kind:?} of {} is not checked: it is no {}",
+        "{kind:?} of {} is not checked, because its kind is not {}",
         api.api_version(),
         api.definition.kind
     );
@@ -368,7 +368,7 @@ fn missing(node: &Node, api: &ClaimApi) -> Vec<Finding> {
         .map(|(key, own)| {
             let message = match node.get(key) {
                 Some(_) => "must be a text that is not empty",
-                None => "is missing, so this is no Kubernetes object",
+                None => "is missing, so this is not a Kubernetes object",
             };
             let finding = Finding::new(&catalog::NOT_AN_OBJECT, message)
                 .at(span(node, key), key)

@@ -186,7 +186,7 @@ fn bad_input_has_a_place_and_a_fix() {
     check_refused(
         &["adopt", "-"],
         &format!("{worker}---\nreplicas: 3\n"),
-        &["no object of Kubernetes"],
+        &["is not a Kubernetes object"],
     );
     check_refused(
         &["adopt", "-"],

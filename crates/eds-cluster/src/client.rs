@@ -99,7 +99,7 @@ impl Cluster {
     /// # Errors
     /// If the URL is invalid.
     pub fn at(url: &str) -> Result<Self> {
-        let config = kube::Config::new(url.parse().with_context(|| format!("{url} is no URL"))?);
+        let config = kube::Config::new(url.parse().with_context(|| format!("{url} is not a URL"))?);
         Self::of(config, url.to_owned()).context("cannot use this URL")
     }
 

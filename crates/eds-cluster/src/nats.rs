@@ -309,7 +309,7 @@ impl Connection {
         let answer = self.client.request(subject.clone(), Bytes::new()).await;
         let answer = answer.with_context(|| format!("JetStream does not answer {subject}"))?;
         let answer: Value = serde_json::from_slice(&answer.payload)
-            .with_context(|| format!("JetStream's answer to {subject} is no JSON"))?;
+            .with_context(|| format!("JetStream's answer to {subject} is not JSON"))?;
         let Some(error) = answer.get("error") else { return Ok(Some(answer)) };
         let code = error.get("err_code").and_then(Value::as_u64).unwrap_or_default();
         if absent.contains(&code) {

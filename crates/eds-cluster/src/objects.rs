@@ -194,7 +194,7 @@ impl Cluster {
 fn address(object: &Value) -> Result<(&'static Kind, Option<&str>, &str)> {
     let Some(kind) = Kind::of(object) else {
         let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
-        bail!("{} ({}) is no kind that is known here", text("kind"), text("apiVersion"));
+        bail!("{} ({}) is not a kind that is known here", text("kind"), text("apiVersion"));
     };
     let name = object.at("/metadata/name").and_then(Value::as_str);
     let name = name.ok_or_else(|| anyhow!("a {} without metadata.name", kind.kind))?;

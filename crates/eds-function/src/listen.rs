@@ -48,7 +48,7 @@ fn resolve(network: Network, address: &str) -> io::Result<Vec<SocketAddr>> {
     let addresses: Vec<SocketAddr> = match address.strip_prefix(':') {
         Some(port) => {
             let port = port.parse().map_err(|_| {
-                io::Error::new(io::ErrorKind::InvalidInput, format!("{port:?} is no port"))
+                io::Error::new(io::ErrorKind::InvalidInput, format!("{port:?} is not a port"))
             })?;
             // Dual-stack first; without IPv6 in the kernel, IPv4.
             vec![(Ipv6Addr::UNSPECIFIED, port).into(), (Ipv4Addr::UNSPECIFIED, port).into()]

@@ -266,7 +266,7 @@ fn merge_value(value: &mut Option<Value>, mut bytes: &[u8], depth: usize) -> Res
             (2, WireType::SixtyFourBit) => {
                 let double = bytes.try_get_f64_le().map_err(|_| malformed())?;
                 let number = number_from_double(double)
-                    .ok_or_else(|| Stop::fault(format!("{double} is no JSON number")))?;
+                    .ok_or_else(|| Stop::fault(format!("{double} is not a JSON number")))?;
                 *value = Some(Value::Number(number));
             }
             (3, WireType::LengthDelimited) => *value = Some(Value::String(string(&mut bytes)?)),

@@ -70,9 +70,9 @@ fn what_json_cannot_say_is_named_with_its_place() {
     let list = [field(1, &double(1.0)), field(1, &double(f64::NAN))].concat();
     check(
         &entry("a", &field(5, &entry("b.c", &field(6, &list)))),
-        ".a[\"b.c\"][1]: NaN is no JSON number",
+        ".a[\"b.c\"][1]: NaN is not a JSON number",
     );
-    check(&entry("x", &double(f64::NEG_INFINITY)), ".x: -inf is no JSON number");
+    check(&entry("x", &double(f64::NEG_INFINITY)), ".x: -inf is not a JSON number");
     check(&entry("x", &[]), ".x: the value has no kind");
     check(&entry("x", &field(6, &field(1, &[]))), ".x[0]: the value has no kind");
 }

@@ -172,7 +172,8 @@ impl Config {
         for (name, value) in [("NATS_STREAM_NAME", &stream), ("NATS_CONSUMER_GROUP", &consumer)] {
             if value.contains(|c: char| c.is_whitespace() || ".*>/\\".contains(c)) {
                 from.problems.push(format!(
-                    "{name}={value:?} is no JetStream name: no spaces, dots, wildcards or slashes"
+                    "{name}={value:?} is not a JetStream name: no spaces, dots, wildcards or \
+                        slashes"
                 ));
             }
         }
@@ -331,7 +332,8 @@ mod tests {
         check(&[("NATS_URL", "")], "NATS_URL is not set: the claim's spec.nats.url gives it");
         check(
             &[("NATS_STREAM_NAME", "A.B")],
-            "NATS_STREAM_NAME=\"A.B\" is no JetStream name: no spaces, dots, wildcards or slashes",
+            "NATS_STREAM_NAME=\"A.B\" is not a JetStream name: no spaces, dots, wildcards or \
+                slashes",
         );
         check(&[("NATS_USER", "u")], "NATS_USER is set, NATS_PASSWORD is not");
         check(

@@ -66,9 +66,9 @@ pub(crate) fn options(url: &Secret) -> Result<PgConnectOptions, String> {
     let options = PgConnectOptions::from_str(&url.0)
         // The library's message may repeat parts of it.
         .map_err(|_| {
-            "DATABASE_URL is no PostgreSQL URL such as postgres://USER:PASSWORD@HOST:PORT/DATABASE \
-                (in USER and PASSWORD, characters other than letters and digits are \
-                percent-encoded)"
+            "DATABASE_URL is not a PostgreSQL URL such as \
+                postgres://USER:PASSWORD@HOST:PORT/DATABASE (in USER and PASSWORD, characters \
+                other than letters and digits are percent-encoded)"
                 .to_owned()
         })?;
     Ok(options.application_name("agent-executor").disable_statement_logging())

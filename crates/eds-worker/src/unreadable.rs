@@ -13,7 +13,7 @@ use async_nats::{HeaderName, StatusCode};
 pub(crate) fn unreadable(subject: &str, headers: &[u8]) -> Option<String> {
     // JSON, in which the message came, has no other way to carry bytes that are not UTF-8.
     if subject.contains(char::REPLACEMENT_CHARACTER) {
-        return Some("its subject is no UTF-8".to_owned());
+        return Some("its subject is not UTF-8".to_owned());
     }
     if headers.is_empty() {
         return None;
@@ -88,7 +88,7 @@ mod tests {
             ("a.b", b"NATS/1.0 1000\r\n\r\n", Some("status \"1000\" in the first line")),
             ("a.b", b"HTTP/1.1\r\n\r\n", Some("does not begin with NATS/1.0")),
             ("a.b", b"\r\n", Some("does not begin with NATS/1.0")),
-            ("a.\u{fffd}", b"", Some("its subject is no UTF-8")),
+            ("a.\u{fffd}", b"", Some("its subject is not UTF-8")),
             ("a.\u{a0}b", b"", None),
             ("a.\u{a0}b", b"NATS/1.0\r\n\r\n", Some("its subject holds white space")),
         ] {

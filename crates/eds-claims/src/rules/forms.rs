@@ -434,7 +434,7 @@ pub(super) fn image(text: &str) -> Option<Said> {
         );
     }
     if text.split_once('@').is_some_and(|(_, rest)| rest.contains(':') && !rest.contains('/')) {
-        return help_with("this is no digest", super::image::DIGEST_FIX.to_owned());
+        return help_with("this is not a digest", super::image::DIGEST_FIX.to_owned());
     }
     let (host, path) = text.split_once('/').unwrap_or_default();
     if let Some((host, port)) = host.split_once(':')

@@ -40,7 +40,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
         if let Some((open, _)) = quoted.iter().find(|pair| is_quoted(pair)) {
             let path = Path::fields("spec.env").index(i).key("value");
             let message = format!(
-                "{} belongs to the value here: it is no quote of YAML",
+                "{} belongs to the value here: it is not a quote in YAML",
                 characters::named(*open).unwrap_or_default()
             );
             let fix = "write \" around the value, or nothing";
@@ -68,7 +68,7 @@ mod tests {
         );
         check(
             "  env: [{name: A, value: \u{201c}b\u{201d}}]\n",
-            &[("EDS216", 2, "no quote of YAML")],
+            &[("EDS216", 2, "not a quote in YAML")],
         );
         check("  env: [{name: A, value: a \u{201c}b\u{201d} c}]\n", &[]);
     }

@@ -86,7 +86,7 @@ pub(super) fn pull(message: &str) -> &'static str {
             ),
             (
                 &["invalid reference format", "couldn't parse image", "invalid image name"],
-                "spec.image is no image reference: correct it, as in \
+                "spec.image is not an image reference: correct it, as in \
                     registry.example.com/team/name:1.0",
             ),
         ],

@@ -167,7 +167,7 @@ fn of_pulling(name: &str, found: &Found, namespace: &str) -> Check {
         }
         Found::Unreadable(why) => Check::skipped(name, format!("it cannot be looked at: {why}")),
         Found::Keys(type_, _) if !TYPES.contains(&type_.as_str()) => {
-            Check::warning(name, format!("it is of type {type_}, which is no pull secret"), fix)
+            Check::warning(name, format!("it is of type {type_}, which is not a pull secret"), fix)
         }
         Found::Keys(type_, _) => Check::passed(name, type_),
     }

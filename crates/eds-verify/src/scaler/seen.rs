@@ -53,7 +53,7 @@ pub(super) fn checks(facts: &ScalerFacts, scaled_object: &Value) -> Vec<Check> {
             checks.push(skipped);
             return checks;
         }
-        let cause = "the endpoint is no Service of this cluster, and eds reaches only those, \
+        let cause = "the endpoint is not a Service of this cluster, and eds reaches only those, \
             through the API server";
         checks.push(Check::skipped("KEDA's query", cause));
         return checks;

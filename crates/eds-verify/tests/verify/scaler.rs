@@ -159,7 +159,7 @@ fn what_keda_sees() {
         |f| *at(f.service.as_mut().unwrap(), "/spec/clusterIP") = json!("10.0.0.1"),
         "endpoint's Service: warning: nats/nats-headless is not headless",
     );
-    check(|f| f.asked = None, "KEDA's query: skipped: the endpoint is no Service");
+    check(|f| f.asked = None, "KEDA's query: skipped: the endpoint is not a Service");
     check(
         |f| f.asked = Some(json!({"path": "/jsz", "code": 503, "body": {"message": "no route"}})),
         "KEDA's query: failed: /jsz is answered with status 503: no route",

@@ -6,7 +6,8 @@ use async_nats::jetstream::Context;
 use crate::support::nats::Nats;
 use crate::support::postgres::Postgres;
 use crate::support::{
-    Worker, dead, dead_letters, drained, eventually, letter, publish, publish_as, services,
+    ACK_WAIT, Worker, dead, dead_letters, drained, eventually, letter, publish, publish_as,
+    services,
 };
 
 /// More than WORKER_CONCURRENCY of each, so that every place would be taken if they occupied them.
@@ -70,7 +71,7 @@ async fn what_a_message_holds_never_stops_the_worker() {
         ),
     ];
     for (schema, id, payload, reason, name) in cases {
-        let Some((nats, jetstream, postgres)) = services(30.0).await else { return };
+        let Some((nats, jetstream, postgres)) = services(ACK_WAIT).await else { return };
         eprintln!("{name}");
         app(&postgres).await;
         if !schema.is_empty() {
@@ -109,7 +110,7 @@ async fn app(postgres: &Postgres) {
 
 #[tokio::test]
 async fn a_row_that_a_policy_refuses_is_the_messages_fault() {
-    let Some((nats, jetstream, postgres)) = services(30.0).await else { return };
+    let Some((nats, jetstream, postgres)) = services(ACK_WAIT).await else { return };
     app(&postgres).await;
     postgres
         .execute(
@@ -179,13 +180,13 @@ fn wrong_headers() -> Vec<(&'static [u8], &'static [u8], &'static str)> {
         (b"work.item", b"NATS/1.0\r\nA: b\rc\r\n\r\n", "a carriage return in the value of \"A\""),
         (b"work.item", b"HTTP/1.1\r\nA: b\r\n\r\n", "does not begin with NATS/1.0"),
         (b"work.it\xc2\xa0em", b"NATS/1.0\r\nA: b\r\n\r\n", "its subject holds white space"),
-        (b"work.\xff", b"NATS/1.0\r\nA: b\r\n\r\n", "its subject is no UTF-8"),
+        (b"work.\xff", b"NATS/1.0\r\nA: b\r\n\r\n", "its subject is not UTF-8"),
     ]
 }
 
 #[tokio::test]
 async fn each_kind_of_message_that_the_library_cannot_read_is_a_dead_letter() {
-    let Some((nats, jetstream, postgres)) = services(30.0).await else { return };
+    let Some((nats, jetstream, postgres)) = services(ACK_WAIT).await else { return };
     dead_letters(&jetstream).await;
     let worker = Worker::start(&nats.url(), &[("DATABASE_URL", &postgres.url())]);
     worker.ready().await;
@@ -210,8 +211,7 @@ async fn each_kind_of_message_that_the_library_cannot_read_is_a_dead_letter() {
 
 #[tokio::test]
 async fn three_hundred_malformed_messages_hold_up_nobody() {
-    // A long ack_wait: whatever was lost with a connection would come too late.
-    let Some((nats, jetstream, postgres)) = services(300.0).await else { return };
+    let Some((nats, jetstream, postgres)) = services(ACK_WAIT).await else { return };
     dead_letters(&jetstream).await;
     let wrong = wrong_headers();
     for number in 0..320 {
@@ -238,7 +238,7 @@ async fn three_hundred_malformed_messages_hold_up_nobody() {
 
 #[tokio::test]
 async fn a_dead_letter_that_is_too_large_goes_in_parts() {
-    let Some((nats, jetstream, postgres)) = services(30.0).await else { return };
+    let Some((nats, jetstream, postgres)) = services(ACK_WAIT).await else { return };
     dead_letters(&jetstream).await;
     // As large as the server accepts, with headers as large as it accepts: ours do not fit next to
     // them.

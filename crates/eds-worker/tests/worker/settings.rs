@@ -64,7 +64,7 @@ fn wrong_settings_are_named_with_their_fix() {
         &[],
         &with("DATABASE_URL", "postgres://u:s3cret@h:port/d"),
         2,
-        "DATABASE_URL is no PostgreSQL URL",
+        "DATABASE_URL is not a PostgreSQL URL",
     );
     check(&[], &with("NATS_URL", "nats://u:s3cret@[h"), 2, "NATS_URL is no NATS address");
     check(&[], &with("NATS_CREDS", "s3cret"), 2, "NATS_CREDS is neither the path");

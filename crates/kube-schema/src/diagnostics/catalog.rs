@@ -54,7 +54,7 @@ rules! {
         "No claim is like that; reading on would cost memory without end.",
         "[[[[[…" => "[[]]";
     STRUCTURE = "EDS004" "yaml-structure" Error:
-        "YAML that has no JSON form: keys that are no scalars, infinities, aliases that lead \
+        "YAML that has no JSON form: keys that are not scalars, infinities, aliases that lead \
             nowhere.",
         "Kubernetes objects are JSON.",
         "? [a, b]\n: 1" => "ab: 1";
@@ -69,7 +69,7 @@ rules! {
             warning where it is known to hold none, or where the commit's own text was checked.",
         "claims/a.yaml -> ../elsewhere.yaml" => "claims/a.yaml";
     NOT_AN_OBJECT = "EDS010" "not-an-object" Error:
-        "A document that is no Kubernetes object: no mapping, or without apiVersion or kind.",
+        "A document that is not a Kubernetes object: not a mapping, or without apiVersion or kind.",
         "kubectl cannot tell what it is.",
         "- a list" => "{apiVersion: platform.bizmatters.io/v1alpha1, kind: EventDrivenService}";
     WRONG_KIND = "EDS011" "wrong-kind" Error:

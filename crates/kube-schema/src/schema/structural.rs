@@ -206,7 +206,7 @@ fn compile(value: &Value, at: &str, depth: usize, totals: &Totals) -> Result<Sch
             Some("integer") => Kind::Integer,
             Some("number") => Kind::Number,
             Some("boolean") => Kind::Boolean,
-            Some(other) => return Err(format!("{at}.type: {other} is no type")),
+            Some(other) => return Err(format!("{at}.type: {other} is not a type")),
         }
     };
     let pattern = match text("pattern") {

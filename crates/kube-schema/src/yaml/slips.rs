@@ -487,7 +487,7 @@ fn dash(nearby: &Nearby<'_>) -> Option<Slip> {
         return None;
     }
     let message =
-        "a dash begins an entry of a list, and the lines before it are no list".to_owned();
+        "a dash begins an entry of a list, and the lines before it are not a list".to_owned();
     Some(at_part(line, text, byte, "-", message, "remove the dash and the space after it"))
 }
 
@@ -508,7 +508,7 @@ fn no_space(nearby: &Nearby<'_>) -> Option<Slip> {
         && !text.starts_with([' ', '-'])
         && text.contains(|c: char| c == ' ' || "!.,?".contains(c))
     {
-        let message = "this line is no key and its value";
+        let message = "this line is not a key and its value";
         return Some(at_line(index + 1, text, message, "remove it, or make it a comment with #"));
     }
     let first = nearby.error.context.line.min(nearby.error.at.line);

@@ -132,7 +132,7 @@ impl Given {
                 Was::Text(text) => text,
                 Was::Missing => continue,
                 Was::Outside => {
-                    bail!("{shown} is no file of the repository, so {} has none", before.name)
+                    bail!("{shown} is not a file of the repository, so {} has none", before.name)
                 }
                 Was::Unreadable => bail!("{shown} cannot be read as {} has it", before.name),
             };

@@ -144,8 +144,10 @@ impl Job<'_> {
         } else if let Some(before) = self.against
             && path == Path::new("-")
         {
-            note =
-                Some(format!("standard input is no file that {} has: not compared", before.name));
+            note = Some(format!(
+                "standard input is not a file that {} has: not compared",
+                before.name
+            ));
         } else if let Some(before) = self.against {
             let was = match before.read(path)? {
                 Was::Text(was) if was == text => Some(None),
