@@ -542,6 +542,7 @@ fn scaling(
 ) -> Vec<Item> {
     let replicas = whole(workload.at("/spec/replicas")).unwrap_or(1);
     let number = |object: Option<&Value>, at: &str| whole(object.and_then(|object| object.at(at)));
+    let stopped = scaler.is_none() && autoscaler.is_none() && replicas == 0;
     let (min, max, comment) = match (scaler, autoscaler) {
         // KEDA's own defaults.
         (Some(_), _) => (
@@ -554,7 +555,7 @@ fn scaling(
             number(autoscaler, "/spec/maxReplicas").unwrap_or(replicas.max(1)),
             Some("the HorizontalPodAutoscaler's; it is the lag that scales now".to_owned()),
         ),
-        (None, None) if replicas == 0 => (
+        (None, None) if stopped => (
             0,
             1,
             Some(
@@ -573,7 +574,7 @@ fn scaling(
             ),
         ),
     };
-    if comment.as_deref().is_some_and(|comment| comment.starts_with("guess")) {
+    if stopped {
         told.guess("spec.scaling.minReplicas", &min.to_string(), comment.as_deref());
     }
     let max = max.max(min).max(1);
@@ -581,19 +582,19 @@ fn scaling(
     let metadata = |key: &str, default: i64| {
         let written = trigger.and_then(|trigger| trigger.get("metadata")?.get(key));
         match (written, whole(written)) {
-            (None, _) => (default, None),
-            (_, Some(value)) => (value, None),
+            (None, _) => (default, None, false),
+            (_, Some(value)) => (value, None, false),
             (Some(written), None) => {
                 let written = written.as_str().map_or_else(|| written.to_string(), str::to_owned);
                 let nearest = nearest(&written).unwrap_or(default);
                 let why =
                     format!("guess: the trigger says {written}, and KEDA takes whole numbers only");
-                (nearest, Some(why))
+                (nearest, Some(why), true)
             }
         }
     };
     let mut items = Vec::new();
-    let mut say = |key: &str, written: i64, comment: Option<String>| {
+    let mut say = |key: &str, written: i64, comment: Option<String>, guess: bool| {
         let (least, most) = definition.bounds(&format!("scaling.{key}"));
         let value = written.max(least).min(most);
         let comment = match value == written {
@@ -603,9 +604,7 @@ fn scaling(
             }
         };
         let path = format!("spec.scaling.{key}");
-        if value != written
-            || comment.as_deref().is_some_and(|c| c.starts_with("guess: the trigger"))
-        {
+        if value != written || guess {
             told.guess(&path, &value.to_string(), comment.as_deref());
         }
         let usual = definition.default(&format!("scaling.{key}")).and_then(Value::as_i64);
@@ -613,12 +612,12 @@ fn scaling(
             items.push(Item::scalar(key, value, comment));
         }
     };
-    say("minReplicas", min, comment);
-    say("maxReplicas", max, None);
+    say("minReplicas", min, comment, false);
+    say("maxReplicas", max, None, false);
     if trigger.is_some() {
         for (key, default) in [("lagThreshold", 10), ("activationLagThreshold", 0)] {
-            let (value, comment) = metadata(key, default);
-            say(key, value, comment);
+            let (value, comment, guess) = metadata(key, default);
+            say(key, value, comment, guess);
         }
     }
     if let (None, Some(threshold)) = (trigger, autoscaler.and_then(nats::lag_threshold)) {
@@ -626,13 +625,14 @@ fn scaling(
             "lagThreshold",
             threshold,
             Some("as the HorizontalPodAutoscaler's metric of NATS had it".to_owned()),
+            false,
         );
     }
     for (key, at) in
         [("pollingInterval", "/spec/pollingInterval"), ("cooldownPeriod", "/spec/cooldownPeriod")]
     {
         if let Some(value) = number(scaler, at) {
-            say(key, value, None);
+            say(key, value, None, false);
         }
     }
     items
