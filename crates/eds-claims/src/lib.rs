@@ -202,6 +202,7 @@ fn objects(mut node: Node, api: &ClaimApi, options: Options, outcome: &mut Check
         return;
     }
     let text = |key: &str| node.get(key).and_then(Node::as_str);
+    let api = text("apiVersion").and_then(|version| api.at_version(version)).unwrap_or(api);
     match identify(&node, api) {
         Identity::Claim => claim(node, api, options, Vec::new(), outcome),
         Identity::Other => {

@@ -47,9 +47,15 @@ impl Xrd {
         Ok(Self { name: source.name, value, is_built_in: file.is_none() })
     }
 
-    /// Returns one of the kinds that it defines; for a CRD, its own.
-    pub(crate) fn definition(&self, side: Side) -> Result<Definition> {
-        let definition = crd::definition(&self.value, side);
+    /// Returns the XRD or CRD itself.
+    pub(crate) const fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// Returns one of the kinds that it defines; for a CRD, its own. At its storage version if none
+    /// is named.
+    pub(crate) fn definition(&self, side: Side, version: Option<&str>) -> Result<Definition> {
+        let definition = crd::definition_at(&self.value, side, version);
         definition.map_err(|e| anyhow!(e)).with_context(|| self.name.clone())
     }
 
@@ -67,16 +73,10 @@ pub(crate) fn policies() -> Vec<Value> {
     yaml::parse(embedded::CLAIM_NAMES).documents.iter().map(yaml::Node::to_json).collect()
 }
 
-/// Reads a Composition as it is in its file, or would be in a cluster, and returns the file's name.
-fn read_composition(file: Option<&Path>) -> Result<(String, Value)> {
-    let source = source(file, "the built-in Composition", embedded::COMPOSITION)?;
-    let composition = Value::Object(inputs::single(&source)?);
-    Ok((source.name, composition))
-}
-
 /// Returns the built-in Composition, as it would be in the cluster.
 pub(crate) fn built_in_composition() -> Result<Value> {
-    Ok(read_composition(None)?.1)
+    let source = source(None, "the built-in Composition", embedded::COMPOSITION)?;
+    Ok(Value::Object(inputs::single(&source)?))
 }
 
 fn source(file: Option<&Path>, name: &str, built_in: &str) -> Result<Source> {
@@ -97,25 +97,10 @@ pub(crate) struct Api {
 impl Api {
     /// Returns the built-in one.
     pub(crate) fn built_in() -> Result<Self> {
-        Self::load(None, None)
-    }
-
-    /// Loads the user's XRD and Composition, or the built-in ones if none are named.
-    pub(crate) fn load(xrd: Option<&Path>, composition: Option<&Path>) -> Result<Self> {
-        let xrd = Xrd::load(xrd)?;
-        let composite_kind = xrd.definition(Side::Composite)?.kind;
-        let claims = xrd.claims()?;
-        let (name, value) = read_composition(composition)?;
-        let composition =
-            Composition::parse(&value).map_err(|e| anyhow!(e)).with_context(|| name.clone())?;
-        let (version, kind) = &composition.composite_type;
-        if (version, kind) != (&claims.api_version(), &composite_kind) {
-            bail!(
-                "{name}: is for {kind} ({version}), but the XRD defines {composite_kind} ({})",
-                claims.api_version(),
-            );
-        }
-        Ok(Self { claims, composite_kind, composition })
+        let xrd = Xrd::load(None)?;
+        let composite_kind = xrd.definition(Side::Composite, None)?.kind;
+        let composition = Composition::parse(&built_in_composition()?).map_err(|e| anyhow!(e))?;
+        Ok(Self { claims: xrd.claims()?, composite_kind, composition })
     }
 
     /// Renders what a claim becomes, given existing composed resources, and others that a function
@@ -127,7 +112,10 @@ impl Api {
         required: Vec<Object>,
     ) -> Result<Rendered, composition::Error> {
         let composite = composition::composite_of(&claim.as_on_the_wire(), &self.composite_kind);
-        composition::render(&self.composition, &Inputs { composite, observed, required })
+        composition::render(
+            &self.composition,
+            &Inputs { composite, observed, required, ..Inputs::default() },
+        )
     }
 
     /// Returns the manifests that a claim becomes.

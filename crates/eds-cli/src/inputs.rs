@@ -8,7 +8,7 @@ use std::string::FromUtf8Error;
 use anyhow::{Context, Result, anyhow, bail};
 use eds_claims as claims;
 use kube_schema::diagnostics::{Finding, catalog};
-use kube_schema::yaml::{self, Position, Span, Stream};
+use kube_schema::yaml::{self, Position, ProblemKind, Span, Stream};
 use patch_and_transform::protocol::{Object, normalize};
 use serde_json::Value;
 
@@ -101,15 +101,21 @@ impl Source {
     }
 
     /// Parses the text as YAML without problems, as objects. Splits `List` kinds into their items.
+    /// Of keys that are there twice the last one counts, as for Crossplane's command.
     pub(crate) fn objects(&self) -> Result<Vec<Object>> {
         let stream = self.parse();
-        if let Some(problem) = stream.problems.first() {
+        let mut problems = stream.problems.iter();
+        if let Some(problem) = problems.find(|problem| problem.kind != ProblemKind::DuplicateKey) {
             let at = problem.span.start;
             bail!("{}:{}:{}: {}", self.name, at.line, at.column, problem.message);
         }
         let mut objects = Vec::new();
         for node in &stream.documents {
-            let Value::Object(object) = node.to_json() else {
+            let value = node.to_json();
+            if value.is_null() {
+                continue;
+            }
+            let Value::Object(object) = value else {
                 let at = node.span.start;
                 bail!("{}:{}:{}: not a Kubernetes object", self.name, at.line, at.column);
             };

@@ -8,12 +8,18 @@ use kube_schema::diagnostics::{self, FileFindings};
 use patch_and_transform::protocol::Object;
 
 /// Writes objects as YAML documents, each with its `---`, with sorted keys, so that the same
-/// objects give the same bytes.
-pub(crate) fn documents<'a>(objects: impl Iterator<Item = &'a Object>) -> Result<()> {
+/// objects give the same bytes. Comments come first.
+pub(crate) fn documents<'a>(
+    comments: &[String],
+    objects: impl Iterator<Item = &'a Object>,
+) -> Result<()> {
     let mut options = serde_saphyr::SerializerOptions::default();
     // One line stays one line: an image reference folded over two is hard to read and to grep.
     options.folded_wrap_chars = usize::MAX;
     let mut text = String::new();
+    for comment in comments {
+        text.push_str(&format!("# {}\n", printable(comment)));
+    }
     for object in objects {
         text.push_str("---\n");
         serde_saphyr::to_fmt_writer_with_options(&mut text, object, options.clone())

@@ -2,7 +2,7 @@
 //!
 //! `eds render` and the gRPC server use the same table, so they cannot decide differently.
 
-use crate::event_driven_service;
+use crate::{auto_ready, environment_configs, event_driven_service};
 use patch_and_transform::protocol::{GoOn, Object, RunFunctionRequest, RunFunctionResponse};
 
 /// A composition function: pure, total, and free of panics. It can be told to stop.
@@ -28,8 +28,20 @@ const FUNCTIONS: &[Known] = &[
         name: "function-event-driven-service",
         api_version: event_driven_service::API_VERSION,
         kind: event_driven_service::KIND,
-        // Its work is a small multiple of the request.
+        // Its work is a small multiple of the request, as that of the next two.
         function: |request, _| event_driven_service::run(request),
+    },
+    Known {
+        name: "function-auto-ready",
+        api_version: "autoready.fn.crossplane.io/v1beta1",
+        kind: "Input",
+        function: |request, _| auto_ready::run(request),
+    },
+    Known {
+        name: "function-environment-configs",
+        api_version: "environmentconfigs.fn.crossplane.io/v1beta1",
+        kind: "Input",
+        function: |request, _| environment_configs::run(request),
     },
 ];
 
@@ -70,15 +82,37 @@ pub fn run_while(request: RunFunctionRequest, go_on: GoOn<'_>) -> RunFunctionRes
     }
 }
 
-/// Returns the function that a pipeline step calls: the one that answers the step's input or, if
-/// the step has none, the one with that name. A Function can have any name in a cluster, but not
-/// any input.
+/// Returns the function that a pipeline step calls: the one that answers the step's input or else,
+/// as that of a step without one, the one with that name. A Function can have any name in a
+/// cluster, but not any input.
 #[must_use]
 pub fn select(name: &str, input: Option<&Object>) -> Option<Function> {
-    if input.is_some() {
-        return by_input(input);
-    }
-    FUNCTIONS.iter().find(|known| name.ends_with(known.name)).map(|known| known.function)
+    let group = |known: &Known| known.api_version.split_once('/').map(|(group, _)| group);
+    let own = text(input, "apiVersion").split_once('/').map(|(group, _)| group);
+    let by_group = || FUNCTIONS.iter().find(|known| own.is_some() && group(known) == own);
+    let by_name = || FUNCTIONS.iter().find(|known| own.is_none() && name.ends_with(known.name));
+    by_input(input).or_else(|| by_group().or_else(by_name).map(|known| known.function))
+}
+
+/// Returns the function in a package, such as
+/// `xpkg.crossplane.io/crossplane-contrib/function-auto-ready:v0.6.0`.
+#[must_use]
+pub fn of_package(package: &str) -> Option<Function> {
+    let name = repository(package);
+    FUNCTIONS.iter().find(|known| known.name == name).map(|known| known.function)
+}
+
+/// Reports whether a package plainly holds a function that is not here.
+pub(crate) fn is_of_another(package: &str) -> bool {
+    let name = repository(package);
+    name.starts_with("function-") && FUNCTIONS.iter().all(|known| known.name != name)
+}
+
+/// Returns the last part of a package's repository.
+fn repository(package: &str) -> &str {
+    let path = package.split('@').next().unwrap_or_default();
+    let last = path.rsplit('/').next().unwrap_or_default();
+    last.split(':').next().unwrap_or_default()
 }
 
 /// Lists the available functions for people.

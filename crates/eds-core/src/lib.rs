@@ -6,9 +6,13 @@
 //! ```text
 //! composition           what Crossplane's reconciler does around the functions
 //! functions             which function answers which input
+//! auto_ready            Crossplane's function-auto-ready
+//! environment_configs   Crossplane's function-environment-configs
 //! event_driven_service  step 2: loops and conditions, ownership, readiness, Objects
 //! ```
 
+pub mod auto_ready;
 pub mod composition;
+pub mod environment_configs;
 pub mod event_driven_service;
 pub mod functions;

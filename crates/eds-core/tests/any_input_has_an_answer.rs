@@ -310,6 +310,7 @@ proptest! {
             composite: composite_of(claim.as_object().unwrap(), "XEventDrivenService"),
             observed: objects(&world["observed"]),
             required: objects(&world["pods"]),
+            ..Inputs::default()
         };
         let rendered = render(&composition, &inputs);
         prop_assert_eq!(format!("{rendered:?}"), format!("{:?}", render(&composition, &inputs)));

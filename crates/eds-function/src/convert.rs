@@ -2,7 +2,7 @@
 //! [`patch_and_transform::protocol`].
 //!
 //! The server reads requests and writes responses; a client, such as a test, does the reverse.
-//! Credentials are not passed on: no function here uses them.
+//! Credentials are written, but not read: no function here uses them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -47,6 +47,7 @@ pub fn request_from_wire(wire: v1::RunFunctionRequest) -> RunFunctionRequest {
         required_resources,
         extra_resources,
         required_schemas,
+        credentials: BTreeMap::new(),
         problems: reader.problems,
     }
 }
@@ -124,7 +125,7 @@ pub fn request_to_wire(request: RunFunctionRequest) -> v1::RunFunctionRequest {
         input: request.input.as_ref().map(Struct::from),
         context: request.context.as_ref().map(Struct::from),
         extra_resources: resources_to_wire(request.extra_resources),
-        credentials: BTreeMap::new(),
+        credentials: request.credentials.into_iter().map(credential_to_wire).collect(),
         required_resources: resources_to_wire(request.required_resources),
         required_schemas: request
             .required_schemas
@@ -134,6 +135,13 @@ pub fn request_to_wire(request: RunFunctionRequest) -> v1::RunFunctionRequest {
             })
             .collect(),
     }
+}
+
+fn credential_to_wire(
+    (name, data): (String, BTreeMap<String, Vec<u8>>),
+) -> (String, v1::Credentials) {
+    let data = v1::CredentialData { data };
+    (name, v1::Credentials { source: Some(v1::credentials::Source::CredentialData(data)) })
 }
 
 /// Reads objects and collects what is wrong with them.

@@ -24,7 +24,7 @@ pub mod protocol;
 pub mod protocol_json;
 pub mod ready;
 mod text;
-mod time;
+pub mod time;
 pub mod transforms;
 mod unstructured;
 pub mod validate;

@@ -44,6 +44,8 @@ pub struct RunFunctionRequest {
     pub extra_resources: BTreeMap<String, Vec<Resource>>,
     /// OpenAPI schemas asked for in `requirements.schemas`; `None` if Crossplane found none.
     pub required_schemas: BTreeMap<String, Option<Object>>,
+    /// Credentials of the step, by their names: raw bytes by key.
+    pub credentials: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
     /// What could not be read from the wire as a JSON object. The object in its place is empty.
     pub problems: Vec<Problem>,
 }

@@ -10,7 +10,7 @@ const PARTS: [(&str, &str); 7] =
 ///
 /// # Errors
 /// `parsing time "x" as "2006-01-02T15:04:05Z07:00": cannot parse "x" as "2006"`, and the like.
-pub(crate) fn check_rfc3339(text: &str) -> Result<(), String> {
+pub fn check_rfc3339(text: &str) -> Result<(), String> {
     let mut rest = text;
     let mut numbers = [0_u32; 7];
     let cannot = |at: &str, part: &str| {

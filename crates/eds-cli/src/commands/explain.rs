@@ -94,7 +94,7 @@ fn about(rule: &Rule) -> String {
 }
 
 fn field(args: &Args, path: &str) -> Result<String> {
-    let definition = Xrd::load(args.xrd.as_deref())?.definition(Side::Claim)?;
+    let definition = Xrd::load(args.xrd.as_deref())?.definition(Side::Claim, None)?;
     // As in kubectl explain: with the kind, or the name of its resource.
     let path = path.trim_start_matches('.');
     let (first, rest) = path.split_once('.').unwrap_or((path, ""));

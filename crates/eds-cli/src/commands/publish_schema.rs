@@ -33,6 +33,9 @@ pub(crate) struct Args {
     /// The schema of the composite instead of the claim's.
     #[arg(long)]
     composite: bool,
+    /// The version to publish, instead of the one that is stored.
+    #[arg(long, value_name = "VERSION")]
+    version: Option<String>,
 }
 
 /// What to publish.
@@ -57,7 +60,7 @@ impl Format {
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let xrd = Xrd::load(args.xrd.as_deref())?;
     let side = if args.composite { Side::Composite } else { Side::Claim };
-    let definition = xrd.definition(side)?;
+    let definition = xrd.definition(side, args.version.as_deref())?;
     // A schema that cannot be checked against is not published, and reading it has a bounded cost.
     Schema::compile(&definition.schema)
         .map_err(|e| anyhow!("the schema of {}: {e}", definition.kind))

@@ -3,13 +3,16 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{LABEL_CLAIM_NAME, LABEL_CLAIM_NAMESPACE, LABEL_COMPOSITE};
+use super::{LABEL_CLAIM_NAME, LABEL_CLAIM_NAMESPACE};
 use patch_and_transform::protocol::Object;
 
 /// Fields of a claim's spec that are not copied to the composite (Crossplane
-/// `internal/controller/apiextensions/claim`, `internal/xcrd` `PropagateSpecProps`).
-const CLAIM_ONLY: [&str; 4] = [
+/// `internal/controller/apiextensions/claim`, `internal/xcrd` `PropagateSpecProps`). The revision
+/// is the composite's to choose: a composite that does not exist yet has no policy that says
+/// otherwise.
+const CLAIM_ONLY: [&str; 5] = [
     "compositeDeletePolicy",
+    "compositionRevisionRef",
     "publishConnectionDetailsTo",
     "resourceRef",
     "writeConnectionSecretToRef",
@@ -34,7 +37,6 @@ pub fn composite_of(claim: &Object, kind: &str) -> Object {
     let mut labels = propagated(claim, "labels");
     labels.insert(LABEL_CLAIM_NAME.to_owned(), json!(name));
     labels.insert(LABEL_CLAIM_NAMESPACE.to_owned(), json!(namespace));
-    labels.insert(LABEL_COMPOSITE.to_owned(), json!(composite_name));
     let annotations = propagated(claim, "annotations");
 
     let mut metadata = Object::new();

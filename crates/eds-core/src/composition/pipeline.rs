@@ -1,32 +1,76 @@
 //! The function pipeline, as Crossplane's FunctionComposer runs it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde_json::Value;
+use kube_object::object::Fields;
+use serde_json::{Map, Value};
 
 use super::applied;
 use super::definition::{Composition, Step};
-use super::{ANNOTATION_RESOURCE_NAME, LABEL_COMPOSITE};
+use super::seen::{seen, started, uid};
+use super::store::Store;
+use super::{ANNOTATION_RESOURCE_NAME, Machinery};
 use patch_and_transform::protocol::{
-    Condition, FunctionResult, Match, Object, Resource, ResourceSelector, RunFunctionRequest,
-    RunFunctionResponse, Severity, State,
+    Condition, FunctionResult, Object, Resource, RunFunctionRequest, RunFunctionResponse, Severity,
+    State,
 };
 
-/// How often a step may ask for additional resources before the pipeline gives up (Crossplane
+/// How often a step may ask again for other resources before the pipeline gives up (Crossplane
 /// `internal/xfn`, `MaxRequirementsIterations`).
 const MAX_REQUIREMENTS_ITERATIONS: usize = 5;
+
+/// What functions are told that Crossplane can do: capabilities themselves, required resources,
+/// credentials, conditions, required schemas (`internal/xfn`, `SupportedCapabilities`).
+const CAPABILITIES: [i32; 5] = [1, 2, 3, 4, 5];
 
 /// The input of a pipeline.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs {
     /// The composite as it is before the pipeline runs.
     pub composite: Object,
+    /// Where it has Crossplane's own fields.
+    pub machinery: Machinery,
     /// Composed resources that already exist. Each has the annotation
     /// `crossplane.io/composition-resource-name`.
     pub observed: Vec<Object>,
     /// Additional resources that a function may ask for, such as pods.
     pub required: Vec<Object>,
+    /// Secrets with the credentials of functions.
+    pub credentials: Vec<Object>,
+    /// What the functions' context holds before the first step.
+    pub context: Object,
+}
+
+/// Runs the functions of steps.
+pub trait Functions {
+    /// Reports whether a step is left out: the next one is given what the one before it made.
+    fn skips(&self, _step: &Step) -> bool {
+        false
+    }
+
+    /// Runs a step's function.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    fn run(&self, step: &Step, request: RunFunctionRequest) -> Result<RunFunctionResponse, String>;
+}
+
+/// The functions that are built in, and no others.
+#[derive(Debug, Clone, Copy)]
+pub struct BuiltIn;
+
+impl Functions for BuiltIn {
+    fn run(&self, step: &Step, request: RunFunctionRequest) -> Result<RunFunctionResponse, String> {
+        let function = step.function.ok_or_else(|| {
+            format!(
+                "function {} is not built in; {}",
+                step.function_name,
+                crate::functions::accepted()
+            )
+        })?;
+        Ok(function(request, &|| true))
+    }
 }
 
 /// The output of a pipeline.
@@ -36,8 +80,14 @@ pub struct Rendered {
     pub composed: BTreeMap<String, Object>,
     /// The composite with its references, status and conditions.
     pub composite: Object,
+    /// The same without what it had before, but for its name.
+    pub changes: Object,
     /// Results of all steps, in order.
     pub results: Vec<StepResult>,
+    /// What Crossplane says on the composite, in order.
+    pub events: Vec<Event>,
+    /// The functions' context after the last step.
+    pub context: Option<Object>,
     /// Names of `composed` in the order in which the Composition lists them.
     pub order: Vec<String>,
     manifests: BTreeMap<String, Object>,
@@ -52,6 +102,39 @@ pub struct StepResult {
     pub result: FunctionResult,
 }
 
+/// A Kubernetes event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Whether it is of type Warning; Normal otherwise.
+    pub is_warning: bool,
+    /// PascalCase reason.
+    pub reason: String,
+    /// The message for people.
+    pub message: String,
+}
+
+impl Event {
+    pub(super) fn warning(reason: &str, message: String) -> Self {
+        Self { is_warning: true, reason: reason.to_owned(), message }
+    }
+
+    fn normal(reason: &str, message: String) -> Self {
+        Self { is_warning: false, reason: reason.to_owned(), message }
+    }
+
+    fn of(step: &str, result: &FunctionResult) -> Self {
+        let reason = result.reason.as_deref().filter(|reason| !reason.is_empty());
+        Self {
+            is_warning: result.severity != Severity::Normal,
+            reason: reason.unwrap_or(COMPOSE).to_owned(),
+            message: format!("Pipeline step {step:?}: {}", result.message),
+        }
+    }
+}
+
+/// The reason of events about what is composed.
+const COMPOSE: &str = "ComposeResources";
+
 /// Why a pipeline produced nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
@@ -60,6 +143,13 @@ pub enum Error {
         /// Name of the step.
         step: String,
         /// The function's message.
+        message: String,
+    },
+    /// A step's function did not answer.
+    NoAnswer {
+        /// Name of the step.
+        step: String,
+        /// Why.
         message: String,
     },
     /// A step kept asking for other resources.
@@ -72,12 +162,15 @@ pub enum Error {
         /// Kind and name of the resource.
         resource: String,
     },
+    /// Crossplane refuses what it was given, or what came out.
+    Refused(String),
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fatal { step, message } => write!(f, "step {step:?} failed: {message}"),
+            Self::NoAnswer { step, message } => write!(f, "step {step:?}: {message}"),
             Self::Unstable { step } => write!(
                 f,
                 "step {step:?} asked for different resources {MAX_REQUIREMENTS_ITERATIONS} times \
@@ -88,6 +181,7 @@ impl fmt::Display for Error {
                 "observed {resource} has no annotation {ANNOTATION_RESOURCE_NAME}, which says \
                  which composed resource it is"
             ),
+            Self::Refused(why) => write!(f, "{why}"),
         }
     }
 }
@@ -107,23 +201,62 @@ impl Rendered {
     }
 }
 
-/// Runs the pipeline for one composite. `inputs` has numbers as the wire would carry them.
+/// Runs the pipeline for one composite, with the functions that are built in. `inputs` has numbers
+/// as the wire would carry them.
+///
+/// # Errors
+/// Why Crossplane would compose nothing.
 pub fn render(composition: &Composition, inputs: &Inputs) -> Result<Rendered, Error> {
-    let observed = observed_state(inputs)?;
-    let mut desired = State::default();
-    let mut context = Some(Object::new());
-    let mut results = Vec::new();
-    let mut conditions: Vec<Condition> = Vec::new();
+    render_with(composition, inputs, &BuiltIn)
+}
 
-    for step in &composition.steps {
+/// [`render`] with other functions.
+///
+/// # Errors
+/// Why Crossplane would compose nothing.
+pub fn render_with(
+    composition: &Composition,
+    inputs: &Inputs,
+    functions: &dyn Functions,
+) -> Result<Rendered, Error> {
+    let Inputs { machinery, .. } = *inputs;
+    check(inputs)?;
+    let started = started(&inputs.composite, machinery, &inputs.observed);
+    if started.annotation("crossplane.io/paused") == Some("true") {
+        return Ok(paused(inputs, &started));
+    }
+    let composite = seen(&started, machinery, composition);
+    let mut events = Vec::new();
+    let before = machinery.get(&inputs.composite, "compositionRef");
+    if before.map(|reference| reference.text("/name")) != Some(&composition.name) {
+        let message = format!("Successfully selected composition: {}", composition.name);
+        events.push(Event::normal("SelectComposition", message));
+    }
+    let (observed_objects, required) = (inputs.observed.iter(), inputs.required.iter());
+    let others = observed_objects.chain(required).chain(&inputs.credentials);
+    let store = Store::of(std::iter::once(&composite).chain(others));
+    let observed = observed_state(inputs, &composite, &store)?;
+
+    let mut desired = State::default();
+    let mut context = Some(inputs.context.clone());
+    let mut results: Vec<StepResult> = Vec::new();
+    let mut conditions: Vec<Condition> = Vec::new();
+    for step in composition.steps.iter().filter(|step| !functions.skips(step)) {
         let request = RunFunctionRequest {
+            capabilities: CAPABILITIES.to_vec(),
             observed: observed.clone(),
             desired: std::mem::take(&mut desired),
             input: step.input.clone(),
             context: context.take(),
+            credentials: credentials(step, &store)?,
+            required_resources: step
+                .required
+                .iter()
+                .map(|(key, selector)| (key.clone(), store.fetch(selector)))
+                .collect(),
             ..RunFunctionRequest::default()
         };
-        let mut response = run_step(step, request, &inputs.required)?;
+        let mut response = run_step(step, request, &store, functions)?;
         response.normalize();
         if let Some(fatal) = response.results.iter().find(|r| r.severity == Severity::Fatal) {
             let message = fatal.message.clone();
@@ -139,110 +272,154 @@ pub fn render(composition: &Composition, inputs: &Inputs) -> Result<Rendered, Er
                 .map(|result| StepResult { step: step.name.clone(), result }),
         );
     }
+    events.extend(results.iter().map(|r| Event::of(&r.step, &r.result)));
 
-    let manifests = desired
+    let manifests: BTreeMap<String, Object> = desired
         .resources
         .iter()
         .filter_map(|(name, r)| Some((name.clone(), applied::manifest(r.resource.as_ref()?))))
         .collect();
     let mut order: Vec<String> = composition.order().map(str::to_owned).collect();
     order.extend(desired.resources.keys().cloned());
-    let mut seen = std::collections::BTreeSet::new();
-    order.retain(|name| desired.resources.contains_key(name) && seen.insert(name.clone()));
+    let mut listed = BTreeSet::new();
+    order.retain(|name| desired.resources.contains_key(name) && listed.insert(name.clone()));
 
-    let composed = applied::composed(&inputs.composite, &observed.resources, &desired.resources);
-    let composite = applied::composite(&inputs.composite, &composed, &desired, &conditions);
-    Ok(Rendered { composed, composite, results, order, manifests })
+    let composed =
+        applied::composed(&composite, &observed.resources, &desired.resources, &mut events)
+            .map_err(Error::Refused)?;
+    events.extend(applied::unready(&desired).map(|name| {
+        Event::normal(COMPOSE, format!("Composed resource {name:?} is not yet ready"))
+    }));
+    let changes = applied::composite(&composite, machinery, &composed, &desired, &conditions);
+    let mut composite = inputs.composite.clone();
+    applied::overlay(&mut composite, &changes);
+    Ok(Rendered { composed, composite, changes, results, events, context, order, manifests })
+}
+
+fn paused(inputs: &Inputs, started: &Object) -> Rendered {
+    let changes = applied::paused(started);
+    let mut composite = inputs.composite.clone();
+    applied::overlay(&mut composite, &changes);
+    let message = "Reconciliation is paused via the pause annotation".to_owned();
+    Rendered {
+        composed: BTreeMap::new(),
+        composite,
+        changes,
+        results: Vec::new(),
+        events: vec![Event::normal("ReconciliationPaused", message)],
+        context: None,
+        order: Vec::new(),
+        manifests: BTreeMap::new(),
+    }
+}
+
+/// Checks what the render engine checks before it starts.
+fn check(inputs: &Inputs) -> Result<(), Error> {
+    let composite = &inputs.composite;
+    let kind = composite.text("/kind");
+    if composite.name().is_empty() {
+        let why = format!("a {kind} without metadata.name cannot be composed: give it a name");
+        return Err(Error::Refused(why));
+    }
+    let (own, namespace) = (uid(composite), composite.namespace());
+    for observed in &inputs.observed {
+        let name = observed.name();
+        let controller =
+            observed.list("/metadata/ownerReferences").find(|o| o.is_true("/controller"));
+        if controller.is_some_and(|owner| owner.text("/uid") != own) {
+            return Err(Error::Refused(format!(
+                "observed resource {name} has a controller ref but is not controlled by the XR \
+                 (its UID is {own})"
+            )));
+        }
+        if !namespace.is_empty() && observed.namespace() != namespace {
+            return Err(Error::Refused(format!(
+                "observed resource {name} is not in the same namespace as the XR ({namespace})"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn credentials(
+    step: &Step,
+    store: &Store<'_>,
+) -> Result<BTreeMap<String, BTreeMap<String, Vec<u8>>>, Error> {
+    let find = |[name, namespace, secret]: &[String; 3]| {
+        let data = store.secret(namespace, secret).ok_or_else(|| Error::NoAnswer {
+            step: step.name.clone(),
+            message: format!(
+                "its credential {name:?} is in Secret {namespace}/{secret}, which was not given \
+                 (--function-credentials)"
+            ),
+        })?;
+        Ok((name.clone(), data))
+    };
+    step.credentials.iter().map(find).collect()
 }
 
 /// Runs one step until it asks for no resources other than those it was given.
 fn run_step(
     step: &Step,
     request: RunFunctionRequest,
-    available: &[Object],
+    store: &Store<'_>,
+    functions: &dyn Functions,
 ) -> Result<RunFunctionResponse, Error> {
-    let mut given: BTreeMap<String, ResourceSelector> = BTreeMap::new();
+    let mut asked = None;
     let mut next = request.clone();
-    for _ in 0..MAX_REQUIREMENTS_ITERATIONS {
-        let response = (step.function)(next, &|| true);
+    for _ in 0..=MAX_REQUIREMENTS_ITERATIONS {
+        let no_answer = |message| Error::NoAnswer { step: step.name.clone(), message };
+        let response = functions.run(step, next).map_err(no_answer)?;
         let fatal = response.results.iter().any(|r| r.severity == Severity::Fatal);
-        if fatal || response.required_resources == given {
+        let asks = (
+            response.required_resources.clone(),
+            response.extra_resources.clone(),
+            response.required_schemas.clone(),
+        );
+        let asks_nothing = asks.0.is_empty() && asks.1.is_empty() && asks.2.is_empty();
+        if fatal || asked.as_ref() == Some(&asks) || (asked.is_none() && asks_nothing) {
             return Ok(response);
         }
-        given = response.required_resources;
+        let fetch = |asked: &BTreeMap<String, _>| -> BTreeMap<String, Vec<Resource>> {
+            asked.iter().map(|(key, selector)| (key.clone(), store.fetch(selector))).collect()
+        };
+        let mut required = request.required_resources.clone();
+        required.extend(fetch(&asks.0));
         next = RunFunctionRequest {
-            required_resources: given
-                .iter()
-                .map(|(key, selector)| (key.clone(), select(selector, available)))
-                .collect(),
+            required_resources: required,
+            extra_resources: fetch(&asks.1),
+            required_schemas: asks.2.keys().map(|key| (key.clone(), None)).collect(),
             // Context is kept between the iterations of one step.
             context: response.context,
             ..request.clone()
         };
+        asked = Some(asks);
     }
     Err(Error::Unstable { step: step.name.clone() })
 }
 
-fn select(selector: &ResourceSelector, available: &[Object]) -> Vec<Resource> {
-    let text = |object: &Object, key: &str| {
-        object.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+fn observed_state(inputs: &Inputs, composite: &Object, store: &Store<'_>) -> Result<State, Error> {
+    let resource = |object: &Map<String, Value>| Resource {
+        resource: Some(object.clone()),
+        connection_details: store.connection_details(object),
+        ..Resource::default()
     };
-    let meta = |object: &Object, key: &str| -> Option<Value> {
-        object.get("metadata").and_then(|m| m.get(key)).cloned()
-    };
-    available
-        .iter()
-        .filter(|o| {
-            text(o, "apiVersion") == selector.api_version && text(o, "kind") == selector.kind
-        })
-        .filter(|o| {
-            let namespace = meta(o, "namespace");
-            selector
-                .namespace
-                .as_deref()
-                .is_none_or(|wanted| namespace.as_ref().and_then(Value::as_str) == Some(wanted))
-        })
-        .filter(|o| match &selector.match_ {
-            Match::Name(name) => meta(o, "name").as_ref().and_then(Value::as_str) == Some(name),
-            Match::Labels(labels) => {
-                let has = meta(o, "labels").unwrap_or_default();
-                labels.iter().all(|(k, v)| has.get(k).and_then(Value::as_str) == Some(v))
-            }
-        })
-        .map(|o| Resource { resource: Some(o.clone()), ..Resource::default() })
-        .collect()
-}
-
-fn observed_state(inputs: &Inputs) -> Result<State, Error> {
     let mut resources = BTreeMap::new();
-    for object in &inputs.observed {
-        let metadata = object.get("metadata");
-        let name = metadata
-            .and_then(|m| m.get("annotations"))
-            .and_then(|a| a.get(ANNOTATION_RESOURCE_NAME))
-            .and_then(Value::as_str);
-        let Some(name) = name else {
-            let text = |v: Option<&Value>| v.and_then(Value::as_str).unwrap_or("?").to_owned();
-            let resource = format!(
-                "{} {}",
-                text(object.get("kind")),
-                text(metadata.and_then(|m| m.get("name")))
-            );
+    // Crossplane finds them by their names in the composite's references.
+    for object in inputs.observed.iter().filter(|object| !object.name().is_empty()) {
+        let Some(name) = object.annotation(ANNOTATION_RESOURCE_NAME).filter(|n| !n.is_empty())
+        else {
+            let resource = format!("{} {}", object.text("/kind"), object.name());
             return Err(Error::Unnamed { resource });
         };
-        let resource = Resource { resource: Some(object.clone()), ..Resource::default() };
-        resources.insert(name.to_owned(), resource);
+        resources.insert(name.to_owned(), resource(object));
     }
-    let mut composite = inputs.composite.clone();
-    if let Some(labels) = composite.get_mut("metadata").and_then(|m| m.get_mut("labels"))
-        && labels.get(LABEL_COMPOSITE).is_none()
-    {
-        // Crossplane's naming configurator sets it before the pipeline runs.
-        let name = inputs.composite.get("metadata").and_then(|m| m.get("name")).cloned();
-        if let (Some(labels), Some(name)) = (labels.as_object_mut(), name) {
-            labels.insert(LABEL_COMPOSITE.to_owned(), name);
-        }
-    }
-    let composite = Resource { resource: Some(composite), ..Resource::default() };
+    let has_secret = inputs.machinery == Machinery::InSpec;
+    let details = if has_secret { store.connection_details(composite) } else { BTreeMap::new() };
+    let composite = Resource {
+        resource: Some(composite.clone()),
+        connection_details: details,
+        ..Resource::default()
+    };
     Ok(State { composite: Some(composite), resources })
 }

@@ -42,6 +42,41 @@ pub struct Definition {
 /// # Errors
 /// Which field is missing, or that the object is of another kind.
 pub fn definition(object: &Value, side: Side) -> Result<Definition, String> {
+    definition_at(object, side, None)
+}
+
+/// Returns the names of the versions that the API server serves.
+pub fn served(object: &Value) -> impl Iterator<Item = &str> {
+    let versions = object.list("/spec/versions");
+    let served = versions.filter(|v| v.get("served") != Some(&Value::Bool(false)));
+    served.filter_map(|version| version.get("name")?.as_str())
+}
+
+/// Reports whether an XRD's composites have Crossplane's own fields directly in `spec`: those of
+/// scope LegacyCluster, which is that of a v1 XRD without a scope.
+#[must_use]
+pub fn is_legacy(xrd: &Value) -> bool {
+    xrd.text("/kind") == "CompositeResourceDefinition" && scope(xrd) == "LegacyCluster"
+}
+
+/// v1 XRDs are cluster-scoped unless they say otherwise; v2 XRDs are namespaced.
+fn scope(object: &Value) -> &str {
+    let default = match object.text("/apiVersion").ends_with("/v2") {
+        true => "Namespaced",
+        false => "LegacyCluster",
+    };
+    object.at("/spec/scope").and_then(Value::as_str).unwrap_or(default)
+}
+
+/// Returns the kind that an XRD or a CRD defines, at this version or else at its storage version.
+///
+/// # Errors
+/// As [`definition`]; or there is no such version.
+pub fn definition_at(
+    object: &Value,
+    side: Side,
+    wanted: Option<&str>,
+) -> Result<Definition, String> {
     let text = |pointer: &str| {
         object.at(pointer).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
             format!("{} is missing", pointer.trim_start_matches('/').replace('/', "."))
@@ -53,12 +88,8 @@ pub fn definition(object: &Value, side: Side) -> Result<Definition, String> {
         "CompositeResourceDefinition" => false,
         _ => return Err(format!("this is a {kind}, not an XRD or CRD")),
     };
-    // v1 XRDs are cluster-scoped unless they say otherwise; v2 XRDs are namespaced.
-    let default_scope = match text("/apiVersion")?.ends_with("/v2") {
-        true => "Namespaced",
-        false => "LegacyCluster",
-    };
-    let scope = object.at("/spec/scope").and_then(Value::as_str).unwrap_or(default_scope);
+    text("/apiVersion")?;
+    let scope = scope(object);
     let legacy = !is_crd && scope == "LegacyCluster";
     let names = match side {
         Side::Claim if legacy => "/spec/claimNames",
@@ -69,14 +100,19 @@ pub fn definition(object: &Value, side: Side) -> Result<Definition, String> {
         return Err("spec.claimNames is missing: this XRD offers no claims".to_owned());
     }
     let flag = if is_crd { "storage" } else { "referenceable" };
-    let version = object
-        .at("/spec/versions")
-        .and_then(Value::as_array)
-        .and_then(|versions| {
-            let wanted = versions.iter().find(|v| v.get(flag) == Some(&Value::Bool(true)));
-            wanted.or_else(|| versions.first())
-        })
-        .ok_or("spec.versions is missing")?;
+    let versions = object.at("/spec/versions").and_then(Value::as_array);
+    let version = match (versions, wanted) {
+        (None, _) => None,
+        (Some(versions), Some(name)) => {
+            let found = versions.iter().find(|version| version.text("/name") == name);
+            Some(found.ok_or_else(|| format!("spec.versions has no {name}"))?)
+        }
+        (Some(versions), None) => {
+            let stored = versions.iter().find(|v| v.get(flag) == Some(&Value::Bool(true)));
+            stored.or_else(|| versions.first())
+        }
+    };
+    let version = version.ok_or("spec.versions is missing")?;
     let own = version.at("/schema/openAPIV3Schema").cloned().unwrap_or_else(|| json!({}));
     let defaults = |field: &str| object.at(&format!("/spec/{field}")).cloned();
     let schema = match (is_crd, side) {

@@ -79,10 +79,8 @@ pub(super) fn check(object: &Map<String, Value>, namespaced: bool) -> Vec<Proble
         );
     }
     match text("namespace") {
-        Some(_) if !namespaced => {
-            let message = "is not allowed: this kind has no namespace";
-            problems.push(Problem::new(&catalog::METADATA, at.key("namespace"), message));
-        }
+        // Cleared for a kind that has none (apiserver `EnsureObjectNamespaceMatchesRequestNamespace`).
+        Some(_) if !namespaced => {}
         Some(namespace) if !dns_label(namespace) => {
             let message = format!("{namespace:?} is not a namespace's name: {LABEL_FORM}");
             let near =

@@ -45,6 +45,8 @@ pub struct ClaimApi {
     schema: Schema,
     policies: Vec<AdmissionPolicy>,
     evaluator: cel::Evaluator,
+    /// The same kind at the other versions that are served.
+    others: Vec<Self>,
 }
 
 /// A claim that has passed validation, with its defaults. Only [`Checked::claim`] creates one.
@@ -92,7 +94,7 @@ impl ClaimApi {
     /// # Errors
     /// What the XRD lacks, or where its schema cannot be read.
     pub fn from_xrd(xrd: &Value) -> Result<Self, String> {
-        Self::new(crd::definition(xrd, Side::Claim)?)
+        Self::all(xrd, Side::Claim)
     }
 
     /// Returns the composite that an XRD defines or, for a CRD, its own kind.
@@ -100,19 +102,49 @@ impl ClaimApi {
     /// # Errors
     /// What the XRD lacks, or where its schema cannot be read.
     pub fn composite(xrd: &Value) -> Result<Self, String> {
-        Self::new(crd::definition(xrd, Side::Composite)?)
+        Self::all(xrd, Side::Composite)
+    }
+
+    /// Returns a kind with all its versions.
+    fn all(xrd: &Value, side: Side) -> Result<Self, String> {
+        let mut api = Self::new(crd::definition(xrd, side)?)?;
+        let stored = api.definition.version.clone();
+        let others = crd::served(xrd).filter(|version| *version != stored);
+        api.others =
+            others.map(|version| Self::at(xrd, side, version)).collect::<Result<_, _>>()?;
+        Ok(api)
+    }
+
+    /// Returns the same kind at the version of an `apiVersion`, if it is served.
+    #[must_use]
+    pub fn at_version(&self, api_version: &str) -> Option<&Self> {
+        if self.api_version() == api_version {
+            return Some(self);
+        }
+        self.others.iter().find(|other| other.api_version() == api_version)
+    }
+
+    /// Returns one of the kinds that an XRD defines, at one of its versions.
+    ///
+    /// # Errors
+    /// What the XRD lacks, or where its schema cannot be read.
+    pub fn at(xrd: &Value, side: Side, version: &str) -> Result<Self, String> {
+        Self::new(crd::definition_at(xrd, side, Some(version))?)
     }
 
     fn new(definition: Definition) -> Result<Self, String> {
         let schema = Schema::compile(&definition.schema)
             .map_err(|e| format!("the schema of {}: {e}", definition.kind))?;
-        Ok(Self { definition, schema, policies: Vec::new(), evaluator: cel::Evaluator::default() })
+        let evaluator = cel::Evaluator::default();
+        Ok(Self { definition, schema, policies: Vec::new(), evaluator, others: Vec::new() })
     }
 
     /// Adds a ValidatingAdmissionPolicy, if it is one and applies to this kind.
     #[must_use]
     pub fn with_policy(mut self, policy: &Value) -> Self {
         self.policies.extend(AdmissionPolicy::of(policy, &self.definition));
+        let others = self.others.into_iter();
+        self.others = others.map(|other| other.with_policy(policy)).collect();
         self
     }
 

@@ -84,6 +84,17 @@ const COPIED: [&str; 13] = [
     "required",
 ];
 
+/// Leaves out of `required` what has a default: the API server fills it in before it looks.
+fn without_defaulted(to: &mut Map<String, Value>, from: &Map<String, Value>) {
+    let Some(Value::Array(required)) = to.get_mut("required") else { return };
+    let properties = from.get("properties").and_then(Value::as_object);
+    let default = |name: &str| properties?.get(name)?.get("default");
+    required.retain(|name| name.as_str().and_then(default).is_none());
+    if required.is_empty() {
+        to.remove("required");
+    }
+}
+
 /// Translates one schema. `closed` refuses unknown fields, which applies everywhere except within
 /// the alternatives of `anyOf` and the like, which only refine.
 fn part(schema: &Value, closed: bool) -> Value {
@@ -94,6 +105,7 @@ fn part(schema: &Value, closed: bool) -> Value {
             to.insert(key.to_owned(), value.clone());
         }
     }
+    without_defaulted(&mut to, from);
     let flag = |key: &str| from.get(key) == Some(&Value::Bool(true));
     let nullable = flag("nullable");
     let kind = from.get("type").filter(|t| t.as_str().is_some_and(|t| !t.is_empty()));

@@ -1,0 +1,401 @@
+//! `eds render`: what a claim or a composite becomes, without a cluster.
+//!
+//! ```text
+//! given      XRDs, Compositions and Functions, and which of them a claim is rendered with
+//! functions  built in, running elsewhere, or left out
+//! shown      what is printed of a rendering
+//! ```
+
+mod functions;
+mod given;
+mod shown;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow, bail};
+use eds_claims::{self as claims, CheckedFile};
+use eds_core::composition::{Error, Rendered, render_with};
+use kube_object::object::Fields;
+use kube_schema::diagnostics::{self, FileFindings, Finding};
+use kube_schema::schema::ClaimApi;
+use kube_schema::yaml;
+use patch_and_transform::protocol::{Object, Severity, normalize};
+use serde_json::Value;
+
+use crate::api::Xrd;
+use crate::claim::Claim;
+use crate::inputs::{self, Source};
+use crate::{Outcome, output};
+use functions::Functions;
+use given::{Given, Root};
+use shown::Output;
+
+/// Show what claims become: the four manifests, as Crossplane would apply them.
+///
+/// Needs no cluster, Docker, Crossplane or network. Files may hold many documents; objects of other
+/// kinds are skipped and counted. The same input always gives the same output, byte for byte.
+///
+/// Also renders any other Composition with its claims or composites, as `crossplane composition
+/// render` does, which takes the same files in the same order: XR COMPOSITION FUNCTIONS. An XRD
+/// brings defaults, and is needed for claims. XRDs, Compositions and Functions may also stand in
+/// these files; what is rendered chooses among them. Such objects are not validated: that is `eds
+/// validate --xrd`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Files with claims or composites; `-` is standard input, which is also the default.
+    #[arg(value_name = "CLAIM")]
+    claims: Vec<PathBuf>,
+    /// What to print: by default `manifests` or, with a Composition among the files, `crossplane`.
+    #[arg(short, long, value_enum)]
+    output: Option<Output>,
+    /// Compositions to use instead of the built-in one. May be repeated.
+    #[arg(long, value_name = "FILE")]
+    composition: Vec<PathBuf>,
+    /// XRDs to use instead of the built-in one. May be repeated.
+    #[arg(long, value_name = "FILE")]
+    xrd: Vec<PathBuf>,
+    /// Existing composed resources, as `kubectl get -o yaml` prints them. May be repeated; a
+    /// directory means all YAML files in it.
+    #[arg(long, visible_alias = "observed-resources", value_name = "FILE")]
+    observed: Vec<PathBuf>,
+    /// Other resources that a function may ask for, such as the service's pods. May be repeated; a
+    /// directory means all YAML files in it.
+    #[arg(short = 'e', long, visible_alias = "extra-resources", value_name = "FILE")]
+    required_resources: Vec<PathBuf>,
+    /// Functions: their packages tell which of them are built in, their annotations where others
+    /// run (render.crossplane.io/runtime-development-target).
+    #[arg(long, value_name = "FILE")]
+    functions: Vec<PathBuf>,
+    /// Where a function runs, without TLS: its name in the Composition, and HOST:PORT.
+    #[arg(long, value_name = "NAME=ADDRESS")]
+    function: Vec<String>,
+    /// Leave out the steps that call this function.
+    #[arg(long, value_name = "NAME")]
+    skip_function: Vec<String>,
+    /// Secrets with the credentials that steps name.
+    #[arg(long, value_name = "FILE")]
+    function_credentials: Vec<PathBuf>,
+    /// What the functions' context holds at first: JSON or YAML. Comes before --context-files.
+    #[arg(long, value_name = "KEY=VALUE")]
+    context_values: Vec<String>,
+    /// The same, from files.
+    #[arg(long, value_name = "KEY=FILE")]
+    context_files: Vec<String>,
+    /// Print the whole composite first, with what it had before.
+    #[arg(short = 'x', long)]
+    include_full_xr: bool,
+    /// Print what functions and Crossplane say last, as resources of kind Result.
+    #[arg(short = 'r', long)]
+    include_function_results: bool,
+    /// Print the functions' context last, as a resource of kind Context.
+    #[arg(short = 'c', long)]
+    include_context: bool,
+    /// Namespace of claims that do not name one.
+    #[arg(short, long, default_value = "default")]
+    namespace: String,
+}
+
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    let sources = sources(&args.claims)?;
+    let mut job = Job::load(args, &sources)?;
+    for source in sources {
+        job.source(source)?;
+    }
+    job.finish()
+}
+
+/// One run of the command.
+struct Job<'a> {
+    args: &'a Args,
+    output: Output,
+    given: Given,
+    functions: Functions,
+    observed: Vec<Object>,
+    required: Vec<Object>,
+    credentials: Vec<Object>,
+    context: Object,
+    /// The built-in XRD, if no other is given.
+    own: Option<Own>,
+    /// Whether there is more than one to render, so that not all that exists is of each.
+    many: bool,
+    outcome: Outcome,
+    found: usize,
+    skipped: usize,
+    /// XRDs, Compositions and Functions among the claims: they are no claims, but not skipped.
+    taken: usize,
+    rendered: Vec<Object>,
+    /// What standard output says at its beginning, as comments.
+    comments: Vec<String>,
+}
+
+struct Own {
+    api: ClaimApi,
+    xrd: Value,
+}
+
+impl<'a> Job<'a> {
+    fn load(args: &'a Args, sources: &[Source]) -> Result<Self> {
+        let mut given = Given::load(&args.xrd, &args.composition, &args.functions)?;
+        let had_composition = !args.composition.is_empty();
+        let mut taken = 0;
+        for source in sources {
+            taken += given.take(source)?;
+        }
+        given.finish()?;
+        let functions = Functions::new(&args.function, &args.skip_function, given.functions())?;
+        let own = if given.is_built_in() {
+            let xrd = Xrd::load(None)?;
+            Some(Own { api: xrd.claims()?, xrd: xrd.value().clone() })
+        } else {
+            None
+        };
+        let default = match had_composition || given.is_all_built_in() {
+            true => Output::Manifests,
+            false => Output::Crossplane,
+        };
+        Ok(Self {
+            args,
+            output: args.output.unwrap_or(default),
+            given,
+            functions,
+            observed: inputs::many(&args.observed)?,
+            required: inputs::many(&args.required_resources)?,
+            credentials: inputs::many(&args.function_credentials)?,
+            context: context(args)?,
+            own,
+            many: !args.observed.is_empty() && sources.iter().map(roots).sum::<usize>() > 1,
+            outcome: Outcome::Fine,
+            found: 0,
+            skipped: 0,
+            taken,
+            rendered: Vec::new(),
+            comments: Vec::new(),
+        })
+    }
+
+    fn source(&mut self, source: Source) -> Result<()> {
+        let before = self.found;
+        let mut others = 0;
+        if !self.given.is_all_built_in() {
+            others = self.foreign(&source)?;
+        }
+        let foreign = self.found - before;
+        if self.own.is_none() || foreign > 0 {
+            self.skipped += others;
+            return Ok(());
+        }
+        self.claims(source)
+    }
+
+    /// Renders a file's objects of APIs that are not built in. Returns how many others there are.
+    fn foreign(&mut self, source: &Source) -> Result<usize> {
+        let mut others = 0;
+        for object in source.objects()? {
+            let root = self.given.root(&object, &self.args.namespace);
+            let name = format!("{}: {} {}", source.name, object.text("/kind"), object.name());
+            match root {
+                Ok(None) => others += 1,
+                Ok(Some(root)) => {
+                    self.found += 1;
+                    let said = self.functions.left_out(root.composition);
+                    for said in said {
+                        if !self.comments.contains(&said) {
+                            self.comments.push(said);
+                        }
+                    }
+                    let result = self.render(root);
+                    self.add(&name, result, false)?;
+                }
+                Err(error) => {
+                    self.found += 1;
+                    self.add(&name, Err(error), false)?;
+                }
+            }
+        }
+        Ok(others)
+    }
+
+    /// Renders the claims of the built-in API that are in a file, if the API server takes them.
+    fn claims(&mut self, source: Source) -> Result<()> {
+        let Some(own) = &self.own else { return Ok(()) };
+        let is_built_in = self.given.is_all_built_in();
+        let render = |without_rules| {
+            let options = claims::Options { without_rules, ..claims::Options::default() };
+            let checked = claims::check(&source.text, &own.api, options);
+            let claims = checked.claims.iter().filter_map(|(checked, _)| checked.claim());
+            let results: Vec<Result<Rendered>> = claims
+                .map(|claim| {
+                    let claim = Claim::valid(claim).or_in_namespace(&self.args.namespace);
+                    self.render(self.given.of_claim(&claim.as_on_the_wire(), &own.xrd)?)
+                })
+                .collect();
+            (checked, results)
+        };
+        let (mut checked, mut results) = render(is_built_in);
+        if is_built_in && !is_plainly_fine(&own.api, &checked, &results) {
+            (checked, results) = render(false);
+        }
+        self.found += checked.claims.len();
+        self.skipped += checked.skipped;
+        for result in results {
+            self.add(&source.name, result, true)?;
+        }
+        // Warnings belong to `eds validate`; here they would hide what did not render.
+        let mut errors = checked.findings;
+        errors.retain(is_error);
+        if !errors.is_empty() {
+            self.outcome = Outcome::Findings;
+            output::findings(&FileFindings::new(source.name, source.text, errors));
+        }
+        Ok(())
+    }
+
+    fn render(&self, root: Root<'_>) -> Result<Rendered> {
+        let Root { composition, mut inputs } = root;
+        self.functions.check(composition).context(Unable)?;
+        inputs.observed.clone_from(&self.observed);
+        if self.many {
+            // What others control is not this one's.
+            let own = eds_core::composition::uid(&inputs.composite);
+            inputs.observed.retain(|object| {
+                let mut owners = object.list("/metadata/ownerReferences");
+                owners.find(|o| o.is_true("/controller")).is_none_or(|o| o.text("/uid") == own)
+            });
+        }
+        inputs.required.clone_from(&self.required);
+        inputs.credentials.clone_from(&self.credentials);
+        inputs.context.clone_from(&self.context);
+        let rendered = render_with(composition, &inputs, &self.functions);
+        let rendered = rendered.map_err(|error| match error {
+            Error::NoAnswer { .. } => anyhow!(error).context(Unable),
+            other => anyhow!(other),
+        })?;
+        Ok(rendered)
+    }
+
+    /// Takes what a claim became, or why it did not. `is_own` tells the built-in API, where a
+    /// warning means that something was left out which belongs there.
+    fn add(&mut self, name: &str, result: Result<Rendered>, is_own: bool) -> Result<()> {
+        let rendered = match result {
+            Ok(rendered) => rendered,
+            Err(error) if error.is::<Unable>() => return Err(error),
+            Err(error) => {
+                self.outcome = Outcome::Findings;
+                output::note(&format!("{name}: {error:#}"));
+                return Ok(());
+            }
+        };
+        for step in &rendered.results {
+            let severity = match step.result.severity {
+                Severity::Fatal => "fatal",
+                Severity::Warning => "warning",
+                Severity::Normal => "note",
+            };
+            if is_own && step.result.severity != Severity::Normal {
+                self.outcome = Outcome::Findings;
+            }
+            output::note(&format!("{severity}: step {:?}: {}", step.step, step.result.message));
+        }
+        self.rendered.extend(shown::documents(rendered, self.output, self.args));
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Outcome> {
+        let skipped = self.skipped.saturating_sub(self.taken);
+        let what = match &self.own {
+            Some(own) if self.given.is_all_built_in() => own.api.definition.kind.clone(),
+            _ => self.given.kinds(),
+        };
+        if skipped > 0 {
+            output::note(&format!("skipped {skipped} objects that are no {what}"));
+        }
+        if self.found == 0 && self.outcome == Outcome::Fine {
+            match &self.own {
+                Some(own) if self.given.is_all_built_in() => {
+                    bail!("found no {what} ({}) to render", own.api.api_version())
+                }
+                _ => bail!("found no {what} to render"),
+            }
+        }
+        self.comments.iter().for_each(|comment| output::note(comment));
+        output::documents(&self.comments, self.rendered.iter())?;
+        Ok(self.outcome)
+    }
+}
+
+/// A failure of the tool: nothing is printed, and the exit code is 2.
+#[derive(Debug)]
+struct Unable;
+
+impl std::fmt::Display for Unable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("cannot render")
+    }
+}
+
+/// Returns how many objects of a file may be claims or composites.
+fn roots(source: &Source) -> usize {
+    let others =
+        ["Composition", "CompositeResourceDefinition", "CustomResourceDefinition", "Function"];
+    let is_root = |object: &&Object| !others.contains(&object.text("/kind"));
+    source.objects().map_or(0, |objects| objects.iter().filter(is_root).count())
+}
+
+/// Reads what the functions' context holds at first.
+fn context(args: &Args) -> Result<Object> {
+    let mut context = Object::new();
+    let pair = |pair: &str, what: &str| match pair.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => bail!("{what} {pair}: write KEY=..."),
+    };
+    let mut add = |key: String, text: &str, what: &str| -> Result<()> {
+        let stream = yaml::parse(text);
+        if let Some(problem) = stream.problems.first() {
+            bail!("{what} {key}: {}", problem.message);
+        }
+        let mut value = stream.documents.first().map(yaml::Node::to_json).unwrap_or_default();
+        normalize(&mut value);
+        context.insert(key, value);
+        Ok(())
+    };
+    for given in &args.context_files {
+        let (key, file) = pair(given, "--context-files")?;
+        add(key, &Source::read(file.as_ref())?.text, "--context-files")?;
+    }
+    for given in &args.context_values {
+        let (key, text) = pair(given, "--context-values")?;
+        add(key, &text, "--context-values")?;
+    }
+    Ok(context)
+}
+
+fn is_error(finding: &Finding) -> bool {
+    finding.severity == diagnostics::Severity::Error
+}
+
+/// Returns whether the API's rules, which take longer to compile than everything else, can be
+/// skipped: the built-in Composition's second step refuses whatever they refuse, except which NATS
+/// a claim may name. If something is wrong they run, because they know the line.
+fn is_plainly_fine(api: &ClaimApi, checked: &CheckedFile, results: &[Result<Rendered>]) -> bool {
+    let schema = &api.definition.schema;
+    let names_server = |claim: &Value| {
+        ["url", "monitoringEndpoint"].iter().any(|field| {
+            let default = format!("/properties/spec/properties/nats/properties/{field}/default");
+            claim.at(&format!("/spec/nats/{field}")) != schema.at(&default)
+        })
+    };
+    !checked.findings.iter().any(is_error)
+        && results.iter().all(Result::is_ok)
+        && !checked.claims.iter().any(|(claim, _)| names_server(&claim.effective))
+}
+
+fn sources(paths: &[PathBuf]) -> Result<Vec<Source>> {
+    if paths.is_empty() {
+        if std::io::stdin().is_terminal() {
+            bail!("name a file with a claim, or give one on standard input");
+        }
+        return Ok(vec![Source::read("-".as_ref())?]);
+    }
+    paths.iter().map(|path| Source::read(path)).collect()
+}
