@@ -231,9 +231,12 @@ mod tests {
         );
     }
 
+    fn of(version: &str, kind: &str, spec: Value, status: Value) -> Value {
+        json!({"apiVersion": version, "kind": kind, "spec": spec, "status": status})
+    }
+
     #[test]
     fn kubernetes_kinds_have_their_own_checks() {
-        let of = |version: &str, kind: &str, spec: Value, status: Value| json!({"apiVersion": version, "kind": kind, "spec": spec, "status": status});
         let available = json!([{"type": "Available", "status": "True"}]);
         let deployment = |n: i64| {
             let status = json!({"updatedReplicas": n, "availableReplicas": n,

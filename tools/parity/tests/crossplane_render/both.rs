@@ -34,9 +34,9 @@ impl Variant {
 /// Both sides, ready to run.
 pub(crate) struct Both {
     eds: PathBuf,
-    crossplane: PathBuf,
-    crossplane_cli: PathBuf,
-    folder: PathBuf,
+    pub(crate) crossplane: PathBuf,
+    pub(crate) crossplane_cli: PathBuf,
+    pub(crate) folder: PathBuf,
     _functions: [Running; 2],
     _runtime: Runtime,
 }
@@ -107,7 +107,7 @@ fn function(name: &str, address: &str) -> Value {
 }
 
 /// Writes documents as JSON, which is YAML.
-fn write(path: &Path, documents: &[Value]) {
+pub(crate) fn write(path: &Path, documents: &[Value]) {
     let text: Vec<String> = documents.iter().map(|d| format!("{d:#}")).collect();
     fs::write(path, text.join("\n---\n")).unwrap();
 }
@@ -243,7 +243,7 @@ fn by_name(objects: Vec<Value>) -> Result<BTreeMap<String, Value>, String> {
 }
 
 /// Finds the first difference between ours and theirs, with its path.
-fn equal(path: &str, ours: &Value, theirs: &Value) -> Result<(), String> {
+pub(crate) fn equal(path: &str, ours: &Value, theirs: &Value) -> Result<(), String> {
     match (ours, theirs) {
         (Value::Object(a), Value::Object(b)) => {
             let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();

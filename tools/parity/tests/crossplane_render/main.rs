@@ -10,6 +10,7 @@
 
 mod both;
 mod observed;
+mod others;
 
 use std::fs;
 use std::io::Write as _;
@@ -141,6 +142,9 @@ fn eds_render_gives_what_crossplane_gives() {
     });
     let (failed, all) = (failures.len(), cases.len());
     assert!(failures.is_empty(), "{failed} of {all} cases differ\n{}", failures.join("\n"));
+    let others = others::compare(&both).unwrap();
+    assert!(others >= 9, "only {others} Compositions of others");
+    let all = all + others;
     say(&format!("crossplane_render: {all} renderings equal to Crossplane's"));
 }
 

@@ -65,7 +65,7 @@ impl Given {
         Ok(given)
     }
 
-    /// Takes the XRDs, Compositions and Functions that stand among the claims of a file, and returns
+    /// Takes the XRDs, Compositions and Functions that stand among the claims of a file. Returns
     /// how many these are.
     pub(super) fn take(&mut self, source: &Source) -> Result<usize> {
         // Most files hold claims alone, and need not be read twice.
