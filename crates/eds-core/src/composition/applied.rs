@@ -15,7 +15,7 @@ use super::pipeline::Event;
 use super::seen::{reference, responsive, uid};
 use super::{
     ANNOTATION_RESOURCE_NAME, LABEL_CLAIM_NAME, LABEL_CLAIM_NAMESPACE, LABEL_COMPOSITE, Machinery,
-    add_strings, strings, within,
+    add_strings, put, strings, within,
 };
 use patch_and_transform::protocol::{Condition, ConditionStatus, Ready, Resource, State, Target};
 
@@ -186,7 +186,7 @@ fn owner_reference(from: &Value) -> Value {
     });
     for flag in ["controller", "blockOwnerDeletion"] {
         if let Some(Value::Bool(set)) = from.get(flag) {
-            owner[flag] = json!(set);
+            put(&mut owner, flag, json!(set));
         }
     }
     owner

@@ -5,7 +5,7 @@
 use kube_object::object::{Fields, Object};
 use serde_json::{Value, json};
 
-use super::within;
+use super::{put, within};
 
 /// The time of every condition that is made here: rendering has no clock, and `crossplane
 /// composition render` prints the same one.
@@ -20,7 +20,7 @@ pub(super) fn condition(type_: &str, status: &str, reason: &str, message: &str) 
         "type": type_,
     });
     if !message.is_empty() {
-        condition["message"] = json!(message);
+        put(&mut condition, "message", json!(message));
     }
     condition
 }
@@ -70,7 +70,7 @@ pub(super) fn at_one_time(object: &mut Object) {
     let Some(conditions) = typed(status) else { return };
     let has_any = status.get("conditions").is_some_and(|found| !found.is_null());
     let conditions = conditions.into_iter().map(|mut condition| {
-        condition["lastTransitionTime"] = json!(TIME);
+        put(&mut condition, "lastTransitionTime", json!(TIME));
         condition
     });
     let conditions = if has_any { conditions.collect() } else { Value::Null };
@@ -120,10 +120,10 @@ fn one(condition: &Value) -> Option<Value> {
     });
     let message = text("message")?;
     if !message.is_empty() {
-        typed["message"] = json!(message);
+        put(&mut typed, "message", json!(message));
     }
     if generation != 0 {
-        typed["observedGeneration"] = json!(generation);
+        put(&mut typed, "observedGeneration", json!(generation));
     }
     Some(typed)
 }

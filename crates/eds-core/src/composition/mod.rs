@@ -83,6 +83,13 @@ fn within(object: &mut Object, key: &str, change: impl FnOnce(&mut Object)) {
     object.insert(key.to_owned(), Value::Object(child));
 }
 
+/// Sets a field of an object.
+fn put(object: &mut Value, key: &str, value: Value) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert(key.to_owned(), value);
+    }
+}
+
 /// Returns labels or annotations as Kubernetes' `unstructured` reads them: a null is empty, and
 /// there are none if any value is something else.
 fn strings(metadata: &Object, field: &str) -> BTreeMap<String, String> {

@@ -9,7 +9,7 @@ use sha1::Sha1;
 use sha2::Digest;
 
 use super::conditions::{Conditions, condition};
-use super::{Composition, LABEL_COMPOSITE, Machinery, add_strings, strings, within};
+use super::{Composition, LABEL_COMPOSITE, Machinery, add_strings, put, strings, within};
 
 /// Returns the composite as the render engine keeps it. `observed` is what exists already.
 pub(super) fn started(composite: &Object, machinery: Machinery, observed: &[Object]) -> Object {
@@ -62,7 +62,7 @@ pub(super) fn responsive(composite: &Object) -> Value {
     let mut condition = condition("Responsive", "True", "WatchCircuitClosed", "");
     let generation = composite.number("/metadata/generation");
     if generation != 0 {
-        condition["observedGeneration"] = json!(generation);
+        put(&mut condition, "observedGeneration", json!(generation));
     }
     condition
 }
