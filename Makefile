@@ -95,6 +95,10 @@ policies: ## who may do what, by every account that matters, at a real kube-apis
 judge: ## does `eds validate` agree with the API server's code? (ARGS=--api-server: a real one; COUNT=1000 SEED=1)
 	scripts/judge.sh $(ARGS)
 
+.PHONY: admitted
+admitted: ## is whatever a claim becomes admitted where Pod Security restricted is enforced? (COUNT=300 SEED=1)
+	scripts/admitted.sh
+
 .PHONY: package-test
 package-test: ## attacks on package/image and package/build are refused; tools from outside come by hash
 	package/test

@@ -22,6 +22,11 @@ TEXTS = ["", " ", "a", "A", "a.b", "a b", "a/b", "a*", ">", "é", "日本", "x" 
          "nats://a:99999", "nats://u@:1", "nats://a:4222/", "A;B", "A=B@C",
          "registry:5000/a", "a/b:c@sha256:" + "0" * 64, "a:b:c", "UPPER/a", "a//b", "a@sha256:12", "small",
          "Medium", "NATS_URL", "NATS_STREAM_NAME", "A=B", ".a", "..a", "a\nb", "a\tb", "a\u0000b",
+         "100m", "256Mi", "4Mi", "1Mi", "512m", "0", "0Mi", "1e3", "1.5Gi", "-1", "50%", "0%", "100%", "101%",
+         "/etc/a", "/etc/a/b", "/", "/a/", "/a/../b", "/proc/x", "/run/secrets/x", "/var", "/run/eds", "0 7 * * *",
+         "0 7 * *", "Europe/Berlin", "UTC", "metadata.name", "metadata.labels['a/b']", "status.podIP",
+         "spec.containers", "30s", "1h30m", "0s", "Retain", "Delete", "Exists", "system-node-critical", "hard",
+         "node-role.kubernetes.io/control-plane", "https://a.nats.svc:8222", "A" + "B" * 55, "NATS_CREDS", "NATS_CA",
          "x" * 512, "x" * 513, "Background", "Foreground", "Automatic", "0.5", "null"]
 NUMBERS = [-1, 0, 1, 2, 5, 9, 10, 11, 999, 1000, 1001, 3600, 3601, 86400, 86401, 1000000000,
            1000000001, 2**31, 2**53, 2**53 + 1, 2**63 - 1, 2**63, 2**64, 1.0, 1.5, -0.0, 1e20, 0.1]
@@ -31,7 +36,11 @@ FIELDS = ["size", "image", "env", "secretRefs", "scaling", "initContainer", "ima
           "maxReplicas", "cooldownPeriod", "sise", "x-y", "labels", "annotations", "finalizers",
           "ownerReferences", "compositeDeletePolicy", "compositionRef", "writeConnectionSecretToRef",
           "resourceRef", "compositionSelector", "terminationGracePeriodSeconds", "creationTimestamp",
-          "generateName", "namespace", "generation", "uid", "status"]
+          "generateName", "namespace", "generation", "uid", "status", "resources", "health", "http", "port",
+          "livenessCommand", "startupSeconds", "lifecycle", "files", "configMapRefs", "valueFrom", "secret",
+          "configMap", "paused", "pausedReplicas", "minAvailable", "maxUnavailable", "kubernetes.io/arch",
+          "app.kubernetes.io/part-of", "a.keda.sh/b", "keda.sh/a", "pod-template-hash", "a/b/c", "io.kubernetes.x",
+          "prometheus.io/scrape", "sleep", "exec", "key", "operator", "create", "tls", "domain", "accountID"]
 
 
 def places(value, at=()):

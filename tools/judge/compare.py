@@ -19,6 +19,7 @@ KNOWN = {
     "EDS202": "account $SYS: the API server cannot know that NATS refuses JetStream there",
     "EDS214": "a placeholder: the API server takes it for a name, and nothing replaces it later",
     "EDS215": "an image that the API's pattern takes and no container runtime does",
+    "EDS220": "a time of day that KEDA cannot read: the API server takes any five words",
     "EDS003": "aliases that expand to more than a million values, or nesting beyond 200 levels",
 }
 

@@ -39,13 +39,14 @@ KINDS = {
     "Secret": ("/api/v1", "secrets"),
     "Deployment": ("/apis/apps/v1", "deployments"),
     "ScaledObject": ("/apis/keda.sh/v1alpha1", "scaledobjects"),
+    "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets"),
     "Object": ("/apis/kubernetes.crossplane.io/v1alpha2", "objects"),
     "ObservedObjectCollection": ("/apis/kubernetes.crossplane.io/v1alpha1", "observedobjectcollections"),
     "XEventDrivenService": ("/apis/platform.bizmatters.io/v1alpha1", "xeventdrivenservices"),
     "EventDrivenService": ("/apis/platform.bizmatters.io/v1alpha1", "eventdrivenservices"),
 }
 CLUSTER_SCOPED = {"Object", "ObservedObjectCollection", "XEventDrivenService"}
-FOUR = ["ServiceAccount", "Service", "Deployment", "ScaledObject"]
+MADE = ["ServiceAccount", "Service", "Deployment", "ScaledObject", "PodDisruptionBudget"]
 JSON = "application/json"
 
 
@@ -101,6 +102,8 @@ def thing(kind, name="orders", namespace="shop", **metadata):
                 "spec": {"serviceAccountName": name, "containers": [{"name": "main", "image": "x:1"}]},
             },
         }
+    elif kind == "PodDisruptionBudget":
+        obj["spec"] = {"minAvailable": 1, "selector": {"matchLabels": {"app": name}}}
     elif kind == "ScaledObject":
         obj["spec"] = {"scaleTargetRef": {"name": name}, "maxReplicaCount": 3}
     elif kind == "Object":
@@ -252,7 +255,7 @@ def unchanged(what, obj, before):
 
 def foreign_objects():
     for who in (PROVIDER, CROSSPLANE):
-        for kind in FOUR:
+        for kind in MADE:
             for metadata in ({}, FORGED):
                 obj = fresh(kind, **copy.deepcopy(metadata))
                 _, before = call("GET", path_of(obj))
@@ -266,7 +269,7 @@ def own_objects():
     other = {PROVIDER: "provider-kubernetes/other-abcde-1", CROSSPLANE: "apiextensions.crossplane.io/composed/ffff"}
     for who, stranger in ((PROVIDER, CROSSPLANE), (CROSSPLANE, PROVIDER)):
         short = who.split(":")[-1]
-        for kind in FOUR:
+        for kind in MADE:
             obj = thing(kind)
             call("DELETE", path_of(obj))
             row(f"{short}, {kind}, create", None, apply(MANAGER[who])(obj, who))
@@ -288,7 +291,7 @@ def own_objects():
 def handed_over():
     for who in (PROVIDER, CROSSPLANE):
         short = who.split(":")[-1]
-        for kind in FOUR:
+        for kind in MADE:
             adopt = {"platform.bizmatters.io/adopt": "orders"}
             for annotations, expect in (
                 (adopt, None),
@@ -304,7 +307,7 @@ def handed_over():
             obj = fresh(kind)
             row(f"{short}, {kind}, writes the annotation itself", OWNERSHIP,
                 patch({"metadata": {"annotations": adopt}})(obj, who))
-    for kind in FOUR:
+    for kind in MADE:
         keep = {"platform.bizmatters.io/adopt": "orders", "platform.bizmatters.io/on-delete": "keep"}
         obj = fresh(kind, annotations=keep)
         row(f"provider, kept {kind}, apply", None, apply(OURS)(obj, PROVIDER))
@@ -314,7 +317,7 @@ def handed_over():
 
 
 def others_are_not_concerned():
-    for kind in FOUR:
+    for kind in MADE:
         obj = fresh(kind)
         row(f"developer, {kind}, patch", None, patch(LABEL)(obj, DEVELOPER))
         row(f"garbage collector, {kind}, delete", None, delete()(obj, COLLECTOR))
@@ -341,15 +344,19 @@ def contents():
         with_pod(initContainers=[{"name": "i", "image": "x:1", "securityContext": bad}]),
         with_pod(serviceAccountName="default"), with_pod(serviceAccountName="keda-operator"),
         with_pod(serviceAccountName=None),
+        with_pod(priorityClassName="system-node-critical"),
+        with_pod(tolerations=[{"operator": "Exists"}]),
+        with_pod(tolerations=[{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}]),
         with_spec("Service", type="LoadBalancer"), with_spec("Service", type="NodePort"),
         with_spec("Service", type="ExternalName", externalName="example.com"),
         with_spec("Service", externalIPs=["10.9.8.7"]),
-    ] + [thing(kind, namespace=ns) for kind in FOUR for ns in ("kube-system", "kube-public", "crossplane-system", "keda")]
+    ] + [thing(kind, namespace=ns) for kind in MADE for ns in ("kube-system", "kube-public", "crossplane-system", "keda")]
     allowed = [
         with_pod(volumes=[{"name": "v", "emptyDir": {}}]),
+        with_pod(tolerations=[{"key": "dedicated", "operator": "Exists"}]),
         with_container(securityContext={"privileged": False, "capabilities": {"drop": ["ALL"]}}),
         with_spec("Service", type="ClusterIP"),
-    ] + [thing(kind) for kind in FOUR]
+    ] + [thing(kind) for kind in MADE]
     owner = [{"apiVersion": "platform.bizmatters.io/v1alpha1", "kind": "XEventDrivenService", "name": "o", "uid": "u", "controller": True}]
     for expect, objects in ((CONTENTS, refused), (None, allowed)):
         for obj in objects:
@@ -453,7 +460,7 @@ def install():
         if "." in KINDS[kind][0]:
             must(call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd(kind)))
     rbac = "/apis/rbac.authorization.k8s.io/v1"
-    groups = ["", "apps", "keda.sh", "kubernetes.crossplane.io"]
+    groups = ["", "apps", "keda.sh", "policy", "kubernetes.crossplane.io"]
     rules = [{"apiGroups": groups, "resources": ["*"], "verbs": ["*"]},
              {"apiGroups": ["platform.bizmatters.io"], "verbs": ["*"],
               "resources": ["xeventdrivenservices", "xeventdrivenservices/status", "eventdrivenservices"]}]

@@ -283,6 +283,7 @@ fn claim(
     checked.findings.retain(|finding| !of_identity.iter().any(|own| own.path == finding.path));
     checked.extend(of_identity);
     if api.definition.group == OWN_GROUP {
+        rules::valueless(&node, &mut checked.findings);
         let mut own = rules::check(&node, &checked.effective);
         own.retain(|finding| !rules::refused_anyway(finding, &checked.findings));
         checked.findings.retain(|finding| !rules::said_again(finding, &own));
@@ -301,9 +302,8 @@ fn claim(
             .map(|f| f.path.clone())
             .collect();
         checked.findings.retain(|f| {
-            *f.rule != catalog::CEL
-                || f.path != "spec.scaling"
-                || !bounds.iter().any(|path| path.starts_with("spec.scaling."))
+            let compared = rules::compares(f);
+            !bounds.iter().any(|path| compared.is_some_and(|numbers| path.starts_with(numbers)))
         });
         rules::reword(&node, &checked.effective, &mut checked.findings);
         own.extend(merge_keys(&node));

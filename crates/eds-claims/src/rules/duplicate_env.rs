@@ -1,11 +1,12 @@
 //! EDS204: an environment variable set twice: in two places, twice in one, or one that comes from
-//! `spec.nats`. Whole secrets (`envFrom`) are not considered: their keys are not in the claim.
+//! `spec.nats`. Whole Secrets and ConfigMaps (`envFrom`) are not considered: their keys are not in
+//! the claim.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::Claim;
+use super::{Claim, variables};
 use kube_object::path::Path;
 use kube_schema::diagnostics::{Finding, Rule, Severity};
 
@@ -20,18 +21,17 @@ pub(super) static RULE: Rule = Rule {
     good: "[{name: A, value: y}]",
 };
 
-/// Variables that the Composition sets from `spec.nats`.
-const RESERVED: [&str; 3] = ["NATS_URL", "NATS_STREAM_NAME", "NATS_CONSUMER_GROUP"];
-
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let mut names: Vec<(&str, Path)> = Vec::new();
-    for (i, secret) in claim.list("secretRefs").iter().enumerate() {
-        let env = secret.get("env").and_then(Value::as_array).into_iter().flatten();
-        for (j, entry) in env.enumerate() {
-            let path = Path::fields("spec.secretRefs").index(i).key("env").index(j);
-            names.extend(
-                entry.get("envName").and_then(Value::as_str).map(|n| (n, path.key("envName"))),
-            );
+    for list in ["secretRefs", "configMapRefs"] {
+        for (i, source) in claim.list(list).iter().enumerate() {
+            let env = source.get("env").and_then(Value::as_array).into_iter().flatten();
+            for (j, entry) in env.enumerate() {
+                let path = Path::fields("spec").key(list).index(i).key("env").index(j);
+                names.extend(
+                    entry.get("envName").and_then(Value::as_str).map(|n| (n, path.key("envName"))),
+                );
+            }
         }
     }
     for (i, entry) in claim.list("env").iter().enumerate() {
@@ -41,7 +41,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let mut first: HashMap<&str, &Path> = HashMap::new();
     for (name, path) in &names {
         let duplicate = |message: String| claim.finding(&RULE, path, message);
-        if RESERVED.contains(name) {
+        if variables::from_nats(claim).any(|reserved| reserved == *name) {
             let message = format!("{name} is set from spec.nats");
             out.push(duplicate(message).help("choose another name"));
         } else if let Some(before) = first.get(name) {
@@ -72,5 +72,16 @@ mod tests {
             ],
         );
         check("  secretRefs: [{env: [{envName: X}]}]\n  env: [{name: Y}, {name: 1}]\n", &[]);
+        check(
+            "  secretRefs: [{env: [{envName: X}]}]\n  configMapRefs: [{env: [{envName: X}]}]\n",
+            &[("EDS204", 3, "spec.secretRefs[0].env[0].envName on line 2")],
+        );
+        // The names of files for NATS are taken only where there are such files.
+        let env = "  env: [{name: NATS_CA}, {name: NATS_CREDS}]\n";
+        check(env, &[]);
+        check(
+            &format!("{env}  nats: {{tls: {{ca: a}}}}\n"),
+            &[("EDS204", 2, "NATS_CA is set from spec.nats")],
+        );
     }
 }

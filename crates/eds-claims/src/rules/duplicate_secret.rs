@@ -1,4 +1,4 @@
-//! EDS203: a secret named twice. The API's own rule points at the list; this one at the entry.
+//! EDS203: a Secret or ConfigMap named twice. The API's own rule points at the list; this one at the entry.
 
 use std::collections::HashMap;
 
@@ -6,21 +6,23 @@ use super::Claim;
 use kube_object::path::Path;
 use kube_schema::diagnostics::{Finding, Rule, Severity};
 
-/// A secret that is named twice under secretRefs.
+/// A Secret or ConfigMap that is named twice in one list.
 pub(super) static RULE: Rule = Rule {
     code: "EDS203",
     name: "duplicate-secret",
     severity: Severity::Error,
-    what: "A secret that is named twice under secretRefs.",
-    why: "The API server refuses it: one entry says all there is to say about a secret.",
+    what: "A Secret or ConfigMap that is named twice in one list.",
+    why: "The API server refuses it: one entry says all there is to say about it.",
     bad: "[{name: db, envFrom: true}, {name: db, envFrom: true}]",
     good: "[{name: db, envFrom: true}]",
 };
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
-    for (field, help) in [
-        ("secretRefs", "merge the two entries: env and envFrom may stand together"),
-        ("imagePullSecrets", "keep one of them"),
+    let merge = "merge the two entries: env and envFrom may stand together";
+    for (field, what, help) in [
+        ("secretRefs", "secret", merge),
+        ("configMapRefs", "ConfigMap", merge),
+        ("imagePullSecrets", "secret", "keep one of them"),
     ] {
         let mut first = HashMap::new();
         for (i, entry) in claim.list(field).iter().enumerate() {
@@ -28,7 +30,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
             let path = Path::fields("spec").key(field).index(i).key("name");
             if let Some(before) = first.get(name) {
                 let message =
-                    format!("secret {name:?} is named before, on line {}", claim.line(before));
+                    format!("{what} {name:?} is named before, on line {}", claim.line(before));
                 out.push(claim.finding(&RULE, &path, message).help(help));
             } else {
                 first.insert(name, path);
@@ -50,6 +52,10 @@ mod tests {
         );
         check("  secretRefs: [{name: a}]\n  imagePullSecrets: [{name: a}]\n", &[]);
         check("  imagePullSecrets:\n  - name: a\n  - name: a\n", &[("EDS203", 4, "on line 3")]);
+        check(
+            "  configMapRefs:\n  - name: a\n  - name: a\n",
+            &[("EDS203", 4, "ConfigMap \"a\" is named before, on line 3")],
+        );
         check("  secretRefs: [{name: 1}, x, null]\n", &[]);
     }
 }

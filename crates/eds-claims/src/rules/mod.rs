@@ -5,6 +5,8 @@
 //! it: its code, what it finds and why that is bad, an example of each side (printed by
 //! `eds explain EDS201`), how it finds it, and its tests.
 
+mod blocks_drains;
+mod cron;
 mod duplicate_env;
 mod duplicate_secret;
 mod forms;
@@ -26,6 +28,7 @@ mod together;
 pub mod transitions;
 mod unknown;
 mod unused_cooldown;
+mod valueless;
 mod variables;
 
 pub(crate) use jointly::stands_in_the_other;
@@ -33,6 +36,7 @@ pub(crate) use reword::{refused_anyway, reword, said_again};
 pub use together::{Identity, Together};
 pub use transitions::{beginnings, full_name, names, transitions};
 pub(crate) use unknown::{explain, is_missing};
+pub(crate) use valueless::valueless;
 pub use variables::references;
 
 use kube_schema::yaml::Place;
@@ -62,9 +66,9 @@ impl Claim<'_> {
         list.map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Returns the texts of the init container's `command` or `args`.
-    fn init_texts(&self, field: &str) -> Vec<&str> {
-        let container = field_of(self.effective, "spec.initContainer");
+    /// Returns the texts of a container's `command` or `args`: those of `spec` are the worker's.
+    fn texts(&self, container: &str, field: &str) -> Vec<&str> {
+        let container = field_of(self.effective, container);
         let list = container.and_then(|container| container.get(field)?.as_array());
         let texts = list.into_iter().flatten();
         texts.map(|text| text.as_str().unwrap_or_default()).collect()
@@ -103,6 +107,8 @@ const RULES: &[Check] = &[
     unused_cooldown::check,
     nats_url::check,
     variables::check,
+    blocks_drains::check,
+    cron::check,
 ];
 
 /// Runs all rules.
@@ -117,16 +123,30 @@ pub fn check(node: &Node, effective: &Value) -> Vec<Finding> {
 }
 
 /// The API's own rules that a rule here repeats, at the entry instead of the whole list.
-pub(crate) const LOCATED: [(ApiRule<&str>, &Rule); 8] = [
+pub(crate) const LOCATED: [(ApiRule<&str>, &Rule); 14] = [
     (ApiRule { field: "spec.secretRefs", index: 0 }, &duplicate_secret::RULE),
     (ApiRule { field: "spec.imagePullSecrets", index: 0 }, &duplicate_secret::RULE),
     (ApiRule { field: "spec", index: 0 }, &duplicate_env::RULE),
+    (ApiRule { field: "spec", index: 1 }, &duplicate_env::RULE),
+    (ApiRule { field: "spec", index: 2 }, &duplicate_env::RULE),
+    (ApiRule { field: "spec.configMapRefs", index: 0 }, &duplicate_secret::RULE),
+    (ApiRule { field: "spec.configMapRefs", index: 1 }, &duplicate_env::RULE),
+    (ApiRule { field: "spec.configMapRefs[].env", index: 0 }, &duplicate_env::RULE),
+    (ApiRule { field: "spec.configMapRefs[].env[].envName", index: 0 }, &duplicate_env::RULE),
     (ApiRule { field: "spec.secretRefs", index: 1 }, &duplicate_env::RULE),
     (ApiRule { field: "spec.secretRefs[].env", index: 0 }, &duplicate_env::RULE),
     (ApiRule { field: "spec.secretRefs[].env[].envName", index: 0 }, &duplicate_env::RULE),
     (ApiRule { field: "spec.env", index: 0 }, &duplicate_env::RULE),
     (ApiRule { field: "spec.env[].name", index: 0 }, &duplicate_env::RULE),
 ];
+
+/// Returns below which field a broken rule of the API compares numbers with one another.
+pub(crate) fn compares(finding: &Finding) -> Option<&'static str> {
+    let resources = [4, 5].map(|index| ApiRule { field: "spec", index });
+    let all = [(&resources[..], "spec.resources."), (&[reword::BETWEEN][..], "spec.scaling.")];
+    let is_broken = |rules: &[ApiRule<&str>]| rules.iter().any(|rule| rule.is_broken_in(finding));
+    all.into_iter().find(|(rules, _)| is_broken(rules)).map(|(_, numbers)| numbers)
+}
 
 /// The kinds of findings made by the rules here.
 const OWN: &[&Rule] = &[
@@ -139,6 +159,8 @@ const OWN: &[&Rule] = &[
     &unused_cooldown::RULE,
     &nats_url::RULE,
     &variables::RULE,
+    &blocks_drains::RULE,
+    &cron::RULE,
     &together::SAME_NAME,
     &together::SAME_CONSUMER,
     &placeholders::RULE,

@@ -25,30 +25,38 @@ use Advice::{Called, InPlaceOf, Instead, SecretFrom, ValueFrom};
 type Row = (&'static str, &'static [&'static str], Advice);
 
 const CREDENTIALS: Advice = Instead(
-    "credentials of NATS are given as variables from a Secret, and the worker reads them",
-    "write spec.secretRefs: [{name: SECRET, env: [{secretKey: KEY, envName: VARIABLE}]}]; a file \
-        of credentials cannot be mounted",
+    "credentials of NATS are a file or variables, from a Secret",
+    "write spec.nats.credentials: {secret: NAME, key: nats.creds} for a file; for user and \
+        password, spec.secretRefs: [{name: SECRET, env: [{secretKey: user, envName: NATS_USER}]}] \
+        and $(NATS_USER) in spec.nats.url",
 );
 const CONSUMERS_OWN: Advice = Instead(
-    "this is a setting of the consumer or stream in NATS, and a claim does not make these",
-    "set it where the consumer is made (nats consumer add, or NACK's Consumer); here only name \
-        stream and consumer",
+    "this is a setting of the consumer or stream in NATS, which a claim makes only on request",
+    "set it where the consumer is made, or, where the platform offers NACK, below \
+        spec.nats.create.consumer or spec.nats.create.stream",
 );
 const PLACEMENT: Advice = Instead(
-    "a claim cannot say on which nodes its pods run",
-    "leave it out; the platform's engineers place pods",
+    "where pods run is said by spec.placement",
+    "write spec.placement: {nodeSelector: {KEY: VALUE}, tolerations: [...], topologySpread: {zone: \
+        soft}}; other conditions cannot be said",
+);
+const SPREAD: Advice = Instead(
+    "pods are spread over zones and nodes",
+    "write spec.placement: {topologySpread: {zone: soft, node: soft}}; hard lets pods wait instead",
 );
 const VOLUMES: Advice = Instead(
-    "a claim cannot mount volumes or files",
-    "give configuration by spec.env, and secrets by spec.secretRefs, as variables",
+    "files come from Secrets and ConfigMaps, and other volumes cannot be mounted",
+    "write spec.files: [{secret: NAME, mountPath: /DIRECTORY}]; for temporary files, /tmp of the \
+        container is writable",
 );
 const PROBES: Advice = Instead(
-    "the probes are always the same: /health (liveness) and /ready (readiness) on port 8080",
-    "let the worker answer on these paths, and leave this out",
+    "how pods are asked is said by spec.health",
+    "write spec.health: {port: 8080, livenessPath: /health, readinessPath: /ready}, or {http: \
+        false, livenessCommand: [...]} for a worker without a server",
 );
 const PORTS: Advice = Instead(
-    "container and Service always use port 8080, by the name http",
-    "let the worker listen on port 8080, and leave this out",
+    "container and Service have one port, by the name http",
+    "write spec.health: {port: 8080}, or {http: false} for a worker without a server",
 );
 const POD: Advice = Instead(
     "this is a Deployment's: a claim describes its one container by image, size, env and \
@@ -56,13 +64,19 @@ const POD: Advice = Instead(
     "move image, env and secrets to spec, and leave the rest out",
 );
 const FIXED: Advice = Instead(
-    "this is the same for all services: pods pass Pod Security restricted, and roll out one by one",
+    "this is the same for all services, whose pods pass Pod Security restricted",
     "leave it out",
+);
+const ROLLOUT: Advice = Instead(
+    "how pods are replaced is said by spec.rollout",
+    "write spec.rollout: {maxSurge: 1, maxUnavailable: 0}; maxSurge: 0 with maxUnavailable: 100% \
+        stops all pods first",
 );
 /// The sizes, and what each provides.
 pub(super) const SIZES: &str = "choose size: small (250m-1000m CPU, 512Mi-2Gi memory), medium \
-    (500m-2000m, 1Gi-4Gi) or large (1000m-4000m, 2Gi-8Gi); other figures cannot be said";
-const FIGURES: Advice = Instead("CPU and memory come with spec.size", SIZES);
+    (500m-2000m, 1Gi-4Gi) or large (1000m-4000m, 2Gi-8Gi); other figures stand under \
+    spec.resources: {requests: {memory: 256Mi}}";
+const FIGURES: Advice = Instead("CPU and memory come with spec.size or spec.resources", SIZES);
 /// If there is a number, `forms::replicas` fills it in.
 const REPLICAS: Advice = Instead(
     "KEDA decides how many pods run, between two bounds",
@@ -72,30 +86,21 @@ const REPLICAS: Advice = Instead(
 const MADE_TOP: Advice = InPlaceOf(
     &["nats"],
     "KEDA's trigger is made from spec.nats and spec.scaling",
-    "stream and consumer stand under spec.nats, and the messages for each pod are \
-     spec.scaling.lagThreshold; leave the rest out",
+    "stream and consumer stand under spec.nats, the messages for each pod are \
+     spec.scaling.lagThreshold, and times of day spec.scaling.cron; leave the rest out",
 );
 const MADE: Advice = Instead(
     "KEDA's trigger is made from spec.nats and spec.scaling",
-    "stream and consumer stand under spec.nats, and the messages for each pod are \
-     spec.scaling.lagThreshold; leave the rest out",
+    "stream and consumer stand under spec.nats, the messages for each pod are \
+     spec.scaling.lagThreshold, and times of day spec.scaling.cron; leave the rest out",
 );
 const HPA: Advice = Instead(
-    "a claim cannot say this of its scaling: it has minReplicas, maxReplicas, lagThreshold, \
-     activationLagThreshold, pollingInterval and cooldownPeriod",
-    "leave it out",
-);
-const MAIN_COMMAND: Advice = Instead(
-    "the worker always runs its image's own entry point",
-    "set ENTRYPOINT and CMD in the image; only spec.initContainer has command and args",
-);
-const CONFIG_MAPS: Advice = Instead(
-    "a claim cannot read ConfigMaps",
-    "write the values into spec.env, or put them into a Secret and name it under spec.secretRefs",
+    "a claim cannot say this of its scaling",
+    "leave it out; how fast pods are added and taken away is spec.scaling.behavior",
 );
 const POD_METADATA: Advice = Instead(
-    "labels and annotations of the claim stand in metadata; those of its pods cannot be set",
-    "move them to metadata, or leave them out",
+    "labels and annotations of the claim stand in metadata, those of its pods in spec.podMetadata",
+    "move them to metadata, or below spec.podMetadata",
 );
 const SAME_AS_MAIN: Advice = Instead(
     "the init container has the image, environment and resources of the worker; only command and \
@@ -129,14 +134,15 @@ const WHOLE_SECRET: Advice = Instead(
     "write spec.secretRefs: [{name: SECRET, envFrom: true}]",
 );
 const TLS: Advice = Instead(
-    "a claim cannot give certificates to the worker as files",
-    "write tls:// in spec.nats.url, which trusts the authorities of the image; a certificate can \
-        be a variable, by spec.secretRefs",
+    "certificates for NATS are keys of one Secret",
+    "write spec.nats.tls: {secret: NAME, ca: ca.crt, cert: tls.crt, key: tls.key}; what is not \
+        needed is left out",
 );
-
 /// The table.
 pub(super) const ROWS: &[Row] = &[
-    ("spec", &["resources", "limits", "requests", "cpu", "memory", "resourcesPreset"], FIGURES),
+    ("spec", &["cpu", "memory", "resourcesPreset"], FIGURES),
+    ("spec", &["limits"], Called("spec.resources.limits")),
+    ("spec", &["requests"], Called("spec.resources.requests")),
     ("spec", &["replicas", "replicaCount", "instances"], REPLICAS),
     ("spec", &["minReplicaCount", "minInstances", "minScale"], Called("spec.scaling.minReplicas")),
     ("spec", &["maxReplicaCount", "maxInstances", "maxScale"], Called("spec.scaling.maxReplicas")),
@@ -147,7 +153,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "spec",
-        &["ports", "port", "containerPort", "containerPorts", "service", "ingress", "targetPort"],
+        &["ports", "containerPort", "containerPorts", "service", "ingress", "targetPort"],
         PORTS,
     ),
     (
@@ -157,49 +163,32 @@ pub(super) const ROWS: &[Row] = &[
             "readinessProbe",
             "startupProbe",
             "probes",
-            "health",
             "healthCheck",
             "healthcheck",
         ],
         PROBES,
     ),
+    ("spec", &["volumes", "volumeMounts", "persistence", "extraVolumes", "mounts"], VOLUMES),
+    ("spec", &["configMapRef", "configMaps", "configMap", "config"], Called("spec.configMapRefs")),
     (
         "spec",
-        &["volumes", "volumeMounts", "files", "persistence", "extraVolumes", "mounts"],
-        VOLUMES,
-    ),
-    ("spec", &["configMapRefs", "configMapRef", "configMaps", "configMap", "config"], CONFIG_MAPS),
-    (
-        "spec",
-        &["serviceAccountName", "serviceAccount", "serviceAccountRef"],
+        &["serviceAccountName", "serviceAccountRef"],
         Instead(
             "each service has a ServiceAccount of its own, with the claim's name and without a \
                 token",
             "leave it out; a role is bound to the ServiceAccount of the claim's name",
         ),
     ),
-    ("spec", &["command", "args", "entrypoint", "cmd"], MAIN_COMMAND),
+    ("spec", &["entrypoint", "cmd"], Called("spec.command")),
     (
         "spec",
-        &[
-            "nodeSelector",
-            "tolerations",
-            "affinity",
-            "topologySpreadConstraints",
-            "priorityClassName",
-            "schedulerName",
-            "runtimeClassName",
-            "nodeName",
-            "placement",
-            "hostNetwork",
-        ],
+        &["affinity", "schedulerName", "runtimeClassName", "nodeName", "hostNetwork"],
         PLACEMENT,
     ),
-    (
-        "spec",
-        &["labels", "annotations", "podLabels", "podAnnotations", "podMetadata"],
-        POD_METADATA,
-    ),
+    ("spec", &["topologySpreadConstraints"], SPREAD),
+    ("spec", &["podLabels"], Called("spec.podMetadata.labels")),
+    ("spec", &["podAnnotations"], Called("spec.podMetadata.annotations")),
+    ("spec", &["labels", "annotations"], POD_METADATA),
     ("spec", &["triggers", "trigger"], MADE_TOP),
     ("spec", &["scaleTargetRef", "metrics"], HPA),
     ("spec", &["containers", "container", "template", "podTemplate", "pod", "podSpec"], POD),
@@ -207,7 +196,6 @@ pub(super) const ROWS: &[Row] = &[
         "spec",
         &[
             "selector",
-            "strategy",
             "restartPolicy",
             "securityContext",
             "podSecurityContext",
@@ -215,14 +203,12 @@ pub(super) const ROWS: &[Row] = &[
             "revisionHistoryLimit",
             "minReadySeconds",
             "progressDeadlineSeconds",
-            "lifecycle",
             "dnsPolicy",
-            "rollout",
-            "updateStrategy",
             "automountServiceAccountToken",
         ],
         FIXED,
     ),
+    ("spec", &["strategy", "updateStrategy", "deploymentStrategy"], ROLLOUT),
     (
         "spec",
         &["imagePullPolicy", "pullPolicy"],
@@ -256,6 +242,7 @@ pub(super) const ROWS: &[Row] = &[
         &["tag", "imageTag", "repository", "registry", "imageRepository", "version", "appVersion"],
         TAG,
     ),
+    ("spec", &["metadata"], Called("metadata")),
     ("spec", &["name"], Called("metadata.name")),
     ("spec", &["namespace"], Called("metadata.namespace")),
     ("", &["meta", "metaData", "objectMeta", "meta-data"], Called("metadata")),
@@ -311,7 +298,7 @@ pub(super) const ROWS: &[Row] = &[
             "write spec.nats: {stream: STREAM, consumer: CONSUMER}",
         ),
     ),
-    ("spec", &["advanced", "fallback", "behavior"], HPA),
+    ("spec", &["advanced"], HPA),
     ("spec", &["status"], Instead("the platform writes the status, beside spec", "leave it out")),
     (
         "spec",
@@ -399,22 +386,10 @@ pub(super) const ROWS: &[Row] = &[
         ],
         Called("spec.terminationGracePeriodSeconds"),
     ),
-    (
-        "spec",
-        &["pdb", "podDisruptionBudget", "disruptionBudget"],
-        Instead(
-            "a claim makes no PodDisruptionBudget",
-            "leave it out, or write one beside the claim",
-        ),
-    ),
-    (
-        "spec",
-        &["suspend", "paused", "pause", "schedule", "cron"],
-        Instead(
-            "a claim cannot be paused or scaled by the clock",
-            "leave it out; minReplicas: 0 lets the service sleep while no message waits",
-        ),
-    ),
+    ("spec", &["pdb", "podDisruptionBudget"], Called("spec.disruptionBudget")),
+    ("spec", &["suspend", "pause"], Called("spec.scaling.paused")),
+    ("spec", &["schedule"], Called("spec.scaling.cron")),
+    ("spec", &["preStop"], Called("spec.lifecycle.preStop")),
     ("spec.nats", &["streamName", "jetstream", "streamRef", "name"], Called("spec.nats.stream")),
     (
         "spec.nats",
@@ -459,12 +434,12 @@ pub(super) const ROWS: &[Row] = &[
         ],
         Called("spec.nats.url"),
     ),
-    ("spec.nats", &["accountId", "accountID", "accountName"], Called("spec.nats.account")),
+    ("spec.nats", &["accountName"], Called("spec.nats.account")),
+    ("spec.nats", &["accountId", "accountPublicKey"], Called("spec.nats.accountID")),
     (
         "spec.nats",
         &[
             "creds",
-            "credentials",
             "credentialsSecret",
             "credsSecret",
             "credentialsRef",
@@ -482,11 +457,14 @@ pub(super) const ROWS: &[Row] = &[
         ],
         CREDENTIALS,
     ),
-    ("spec.nats", &["tls", "ca", "cert", "key", "caSecret", "tlsSecret"], TLS),
+    ("spec.nats", &["ca", "cert", "key", "caSecret", "tlsSecret"], TLS),
     (
         "spec.nats",
-        &["useHttps", "useHTTPS"],
-        Instead("KEDA asks the monitoring endpoint over http", "leave it out"),
+        &["useHttps", "useHTTPS", "monitoringTLS", "monitoringHttps"],
+        Instead(
+            "the endpoint itself says whether monitoring is served over TLS",
+            "write monitoringEndpoint: https://HOST:PORT",
+        ),
     ),
     ("spec.nats", &["subject", "subjects", "filterSubject", "filterSubjects"], SUBJECT),
     (
@@ -499,8 +477,6 @@ pub(super) const ROWS: &[Row] = &[
             "ackPolicy",
             "retention",
             "maxAge",
-            "create",
-            "domain",
             "replayPolicy",
             "batchSize",
             "deliverSubject",
@@ -584,14 +560,19 @@ pub(super) const ROWS: &[Row] = &[
         Called("spec.scaling.cooldownPeriod"),
     ),
     ("spec.scaling", &["triggers", "trigger"], MADE),
+    ("spec.scaling", &["schedule", "schedules"], Called("spec.scaling.cron")),
+    ("spec.scaling", &["pause", "suspend"], Called("spec.scaling.paused")),
+    (
+        "spec.scaling.cron[]",
+        &["desiredReplicas", "minReplicas"],
+        Called("spec.scaling.cron[].replicas"),
+    ),
     (
         "spec.scaling",
         &[
-            "behavior",
             "metrics",
             "scaleTargetRef",
             "advanced",
-            "fallback",
             "enabled",
             "cpu",
             "memory",
@@ -600,8 +581,6 @@ pub(super) const ROWS: &[Row] = &[
             "scaleUp",
             "scaleDown",
             "stabilizationWindowSeconds",
-            "paused",
-            "cron",
             "type",
             "strategy",
             "policy",
@@ -676,11 +655,56 @@ pub(super) const ROWS: &[Row] = &[
             "leave it out; a plain variable stands in spec.env, as {name, value}",
         ),
     ),
+    ("spec.env[]", &["secretKeyRef", "secretRef", "configMapKeyRef"], ValueFrom),
+    ("spec.env[].valueFrom", &["secretKeyRef", "configMapKeyRef"], ValueFrom),
+    ("spec.env[]", &["fieldRef", "fieldPath"], Called("spec.env[].valueFrom.fieldRef")),
+    ("spec.env[]", &["resourceFieldRef"], Called("spec.env[].valueFrom.resourceFieldRef")),
     (
-        "spec.env[]",
-        &["valueFrom", "secretKeyRef", "secretRef", "configMapKeyRef", "fieldRef"],
-        ValueFrom,
+        "spec.configMapRefs[]",
+        &["configMapName", "configMap", "configMapRef", "ref"],
+        Called("spec.configMapRefs[].name"),
     ),
+    (
+        "spec.configMapRefs[]",
+        &["keys", "items", "data", "vars", "variables", "environment"],
+        Called("spec.configMapRefs[].env"),
+    ),
+    ("spec.configMapRefs[]", &["mountPath", "path", "volume", "subPath"], VOLUMES),
+    (
+        "spec.configMapRefs[].env[]",
+        &["key", "secretKey", "from", "source"],
+        Called("spec.configMapRefs[].env[].configMapKey"),
+    ),
+    (
+        "spec.configMapRefs[].env[]",
+        &["name", "env", "variable", "as", "to"],
+        Called("spec.configMapRefs[].env[].envName"),
+    ),
+    ("spec.files[]", &["secretName", "secretRef"], Called("spec.files[].secret")),
+    ("spec.files[]", &["configMapName", "configMapRef"], Called("spec.files[].configMap")),
+    ("spec.files[]", &["path", "mount", "directory", "dir"], Called("spec.files[].mountPath")),
+    ("spec.files[]", &["keys"], Called("spec.files[].items")),
+    (
+        "spec.files[]",
+        &["subPath", "emptyDir", "hostPath", "persistentVolumeClaim", "csi", "projected", "name"],
+        VOLUMES,
+    ),
+    (
+        "spec.files[]",
+        &["defaultMode", "mode", "readOnly", "optional"],
+        Instead("files are read-only, of mode 0440, and always required", "leave it out"),
+    ),
+    ("spec.health", &["path", "liveness"], Called("spec.health.livenessPath")),
+    ("spec.health", &["readiness"], Called("spec.health.readinessPath")),
+    (
+        "spec.health",
+        &["livenessProbe", "readinessProbe", "startupProbe", "exec", "httpGet"],
+        PROBES,
+    ),
+    ("spec.health", &["enabled", "disabled"], Called("spec.health.http")),
+    ("spec.nats.credentials", &["name", "secretName"], Called("spec.nats.credentials.secret")),
+    ("spec.nats.credentials", &["secretKey", "file"], Called("spec.nats.credentials.key")),
+    ("spec.nats.tls", &["name", "secretName"], Called("spec.nats.tls.secret")),
     ("spec.env[]", &["key", "envName", "variable", "var", "env"], Called("spec.env[].name")),
     ("spec.env[]", &["val", "default", "content", "data"], Called("spec.env[].value")),
     ("spec.env[]", &["secretKey"], SecretFrom),

@@ -1,24 +1,37 @@
-//! EDS207: what looks like a password in `spec.env`, in the init container's command, or in the
-//! NATS URL. Names that hold a path or a name instead of the secret itself (`…_FILE`, `…_PATH`,
+//! EDS207: what looks like a password in `spec.env`, in a command, in an annotation, or in the NATS
+//! URL. Names that hold a path or a name instead of the secret itself (`…_FILE`, `…_PATH`,
 //! `…_NAME`) are left alone, and so are references: `$(NAME)`, `${NAME}`. The value is masked:
 //! neither the message nor the excerpt shows it.
 
-use super::Claim;
+use super::{Claim, field_of};
 use kube_object::path::Path;
 use kube_object::secrets::{holds_text, secret_name, secret_option, secret_value, user_info};
 use kube_schema::diagnostics::{Finding, Rule, Severity};
+use serde_json::Value;
 
-/// A password, token or key in spec.env, in the init container's command, or in the NATS URL.
+/// A password, token or key in spec.env, in a command, in an annotation, or in the NATS URL.
 pub(super) static RULE: Rule = Rule {
     code: "EDS207",
     name: "plain-secret",
     severity: Severity::Warning,
-    what: "A password, token or key in spec.env, in the init container's command, or in the NATS \
-            URL.",
+    what: "A password, token or key in spec.env, in a command, in an annotation, or in the NATS URL.",
     why: "Claims are readable by everyone who may see them, and live on in git.",
     bad: "env: [{name: DB_PASSWORD, value: hunter2}]",
     good: "secretRefs: [{name: db, env: [{secretKey: password, envName: DB_PASSWORD}]}]",
 };
+
+/// Where commands stand: the mapping, and the list in it.
+const COMMANDS: [(&str, &str); 7] = [
+    ("spec", "command"),
+    ("spec", "args"),
+    ("spec.initContainer", "command"),
+    ("spec.initContainer", "args"),
+    ("spec.health", "livenessCommand"),
+    ("spec.health", "readinessCommand"),
+    ("spec.lifecycle.preStop.exec", "command"),
+];
+/// Where annotations stand.
+const ANNOTATIONS: [&str; 2] = ["spec.podMetadata.annotations", "spec.serviceAccount.annotations"];
 
 const FIX: &str = "put it into a Secret, and name that under spec.secretRefs: [{name: SECRET, env: \
                    [{secretKey: KEY, envName: VARIABLE}]}]";
@@ -40,10 +53,10 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
             refuse(&path(), message, FIX);
         }
     }
-    for field in ["command", "args"] {
-        let texts = claim.init_texts(field);
+    for (container, field) in COMMANDS {
+        let texts = claim.texts(container, field);
         for (i, text) in texts.iter().enumerate() {
-            let path = Path::fields("spec.initContainer").key(field).index(i);
+            let path = Path::fields(container).key(field).index(i);
             let before = i.checked_sub(1).and_then(|i| texts.get(i)).copied().unwrap_or_default();
             if let Some(option) = secret_option(before, text) {
                 let message = format!(
@@ -66,6 +79,16 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
             }
         }
     }
+    for field in ANNOTATIONS {
+        let annotations = field_of(claim.effective, field).and_then(Value::as_object);
+        for (key, value) in annotations.into_iter().flatten() {
+            if let Some(what) = value.as_str().and_then(secret_value) {
+                let message =
+                    format!("the annotation holds {what}, and claims are no place for one");
+                refuse(&Path::fields(field).key(key), message, "leave it out");
+            }
+        }
+    }
     let url = claim.text("spec.nats.url").unwrap_or_default();
     let credentials = url.split(',').filter_map(|server| match server.contains("://") {
         true => user_info(server),
@@ -75,9 +98,9 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let mut plain = credentials.filter(|info| info.split(':').any(holds_text));
     if plain.next().is_some() || secret_value(url).is_some() {
         let message = "the URL holds credentials, and claims are no place for them".to_owned();
-        let fix = "write the URL without them, and give them to the worker as variables of their \
-            own: spec.secretRefs: [{name: SECRET, env: [{secretKey: KEY, envName: \
-            NATS_PASSWORD}]}]";
+        let fix = "write nats://$(NATS_USER):$(NATS_PASSWORD)@HOST, and take both from a Secret, by \
+            spec.secretRefs: [{name: SECRET, env: [{secretKey: KEY, envName: NATS_USER}, \
+            {secretKey: KEY, envName: NATS_PASSWORD}]}]";
         refuse(&Path::fields("spec.nats.url"), message, fix);
     }
 }
@@ -141,6 +164,15 @@ mod tests {
         check("  nats: {url: 'nats://$(U):$(P)@b:4222'}\n", &[]);
         let shell = "  initContainer: {command: [sh, -c, 'PGPASSWORD=hunter2 psql']}\n";
         check(shell, &[("EDS207", 2, "a password")]);
+        check("  args: ['--password=hunter2']\n", &[("EDS207", 2, "--password")]);
+        check(
+            "  lifecycle: {preStop: {exec: {command: [curl, 'https://u:hunter2@h']}}}\n",
+            &[("EDS207", 2, "a password")],
+        );
+        check(
+            "  podMetadata: {annotations: {dsn: 'postgres://app:hunter2@db'}}\n",
+            &[("EDS207", 2, "the annotation holds")],
+        );
         check("  nats: {url: 'nats://a:4222/x@y'}\n", &[]);
         check(
             "  initContainer:\n    args:\n    - --password=x\n    - --token\n    - abc\n    - \

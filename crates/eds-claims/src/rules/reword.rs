@@ -16,6 +16,9 @@ use kube_schema::yaml::{Content, Node};
 
 const SCHEMES: [&str; 4] = ["nats", "tls", "ws", "wss"];
 
+/// The API's rule that minReplicas is not above maxReplicas.
+pub(super) const BETWEEN: ApiRule<&str> = ApiRule { field: "spec.scaling", index: 0 };
+
 /// Rewords findings of the schema if more is known about the field.
 pub(crate) fn reword(node: &Node, effective: &Value, findings: &mut [Finding]) {
     for finding in findings {
@@ -31,8 +34,9 @@ pub(crate) fn reword(node: &Node, effective: &Value, findings: &mut [Finding]) {
             _ if null_word(node, finding).is_some() => null_word(node, finding),
             _ if unquoted(node, finding).is_some() => unquoted(node, finding),
             _ if *rule == TYPE && numbered(node, finding).is_some() => numbered(node, finding),
+            "spec.initContainer" if *rule == catalog::NULL_FIELD => unindented(node),
             "metadata.name" if *rule == ADMISSION => name(&text()).or_else(|| parted(finding)),
-            "spec.scaling" if *rule == CEL => replicas(node, effective, finding),
+            "spec.scaling" if BETWEEN.is_broken_in(finding) => replicas(node, effective, finding),
             "spec.size" if *rule == ENUM => forms::size(&text()).map(|help| (None, help)),
             _ if *rule == TYPE && forms::value(node, finding).is_some() => {
                 forms::value(node, finding).map(|help| (None, help))
@@ -115,6 +119,15 @@ fn null_word(node: &Node, finding: &Finding) -> Option<Said> {
         let message = format!("is required, and YAML reads {text} as no value");
         (Some(message), format!("quote it where the text is meant: \"{text}\""))
     })
+}
+
+/// Explains an init container whose lines are not indented, and so are the worker's.
+fn unindented(node: &Node) -> Option<Said> {
+    let spec = node.get("spec")?;
+    let line = ["command", "args"].into_iter().find(|key| spec.entry(key).is_some())?;
+    let message =
+        format!("has no value, so Kubernetes drops it: the {line} beside it is the worker's");
+    Some((Some(message), format!("indent {line} by two more spaces, or leave initContainer out")))
 }
 
 /// Explains a quoted text whose quotes YAML takes as part of it.

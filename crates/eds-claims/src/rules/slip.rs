@@ -102,10 +102,16 @@ impl Slip {
         let no_field = |why: &str| format!("there is no such field: {why}");
         match self.advice {
             Some(Advice::ValueFrom) => {
-                let (why, fix) = value_from(node, &self.at, &self.name);
+                // The entry, from below its valueFrom too.
+                let (entry, field) = match parse(&self.at.to_string()) {
+                    Some((entry, field)) if field == "valueFrom" => (entry, field),
+                    _ => (self.at.clone(), self.name.clone()),
+                };
+                let (why, fix) = value_from(node, &entry, &field);
                 finding.message = no_field(&why);
                 finding.help = Some(fix);
-                said.covered.insert(self.at.key("value").to_string());
+                said.covered.insert(entry.key("value").to_string());
+                said.misled.insert(self.at.to_string());
                 return true;
             }
             Some(Advice::SecretFrom) => {

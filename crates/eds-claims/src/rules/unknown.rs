@@ -88,10 +88,10 @@ pub(crate) fn explain(
             (Some(Advice::Called(to)), _) => Some(specific(to, &at)),
             (Some(_), _) => None,
             (None, Some(near)) => Some(at.key(near)),
-            (None, None) => match slip::places(&level, &name, places).as_slice() {
-                [only] => Some(specific(only, &at)),
-                _ => None,
-            },
+            (None, None) => {
+                let places = slip::places(&level, &name, places);
+                nearest_the_top(&places).map(|place| specific(place, &at))
+            }
         };
         // What is missing below the field that was meant is here.
         let below = to.as_ref().map(|to| slip::below(node, &at.key(&name), to, &missing));
@@ -104,6 +104,10 @@ pub(crate) fn explain(
         let Slip { at, name, advice, .. } = slip;
         said.covered.extend(below);
         let Some(to) = to else { continue };
+        // A value is missing only if it comes from nowhere else.
+        if level == "spec.env[]" && to.pattern().starts_with("spec.env[].valueFrom") {
+            said.covered.insert(at.key("value").to_string());
+        }
         if let (None, Some(near)) = (advice, &near) {
             if kube_schema::schema::same_name(near, &name) {
                 finding.message = match characters::first_sign(&name) {
@@ -138,6 +142,14 @@ pub(crate) fn explain(
         !drop
     });
     jointly::repeated(findings);
+}
+
+/// Returns the one place that is nearest the top, if no other is as near.
+fn nearest_the_top(places: &[String]) -> Option<&str> {
+    let depth = |place: &&String| place.matches('.').count();
+    let least = places.iter().map(|place| depth(&place)).min()?;
+    let mut nearest = places.iter().filter(|place| depth(place) == least);
+    nearest.next().filter(|_| nearest.next().is_none()).map(String::as_str)
 }
 
 /// Returns what is known about a field of this name.
@@ -356,7 +368,8 @@ fn renamed_within(entries: &[Entry], to: &Path) -> Option<String> {
     differs.then(|| format!("{{{}}}", texts.join(", ")))
 }
 
-/// Rewrites a variable taken from elsewhere, in Kubernetes' form.
+/// Rewrites a variable taken from elsewhere, in Kubernetes' form. `at` is the entry, `name` its
+/// field.
 pub(super) fn value_from(node: &Node, at: &Path, name: &str) -> (String, String) {
     let text =
         |path: &Path, or: &str| path.node(node).and_then(Node::as_str).unwrap_or(or).to_owned();
@@ -374,19 +387,14 @@ pub(super) fn value_from(node: &Node, at: &Path, name: &str) -> (String, String)
             ),
         );
     }
-    if path_of("configMapKeyRef").is_some() {
+    if let Some(key_ref) = path_of("configMapKeyRef") {
+        let (map, key) = (text(&key_ref.key("name"), "MAP"), text(&key_ref.key("key"), "KEY"));
         return (
-            "a claim cannot read ConfigMaps".to_owned(),
-            "write the value itself (value: ...), or put it into a Secret and name that under \
-             spec.secretRefs"
-                .to_owned(),
-        );
-    }
-    if path_of("fieldRef").is_some() || path_of("resourceFieldRef").is_some() {
-        return (
-            "a claim cannot take variables from the pod".to_owned(),
-            "write the value itself (value: ...), or leave it out; HOSTNAME is the pod's name"
-                .to_owned(),
+            "variables from a ConfigMap stand under spec.configMapRefs".to_owned(),
+            format!(
+                "write spec.configMapRefs: [{{name: {map}, env: [{{configMapKey: {key}, envName: \
+                 {variable}}}]}}]"
+            ),
         );
     }
     (

@@ -2,14 +2,14 @@
 //! text.
 //!
 //! Source: kubelet's `makeEnvironmentVariables` and `third_party/forked/golang/expansion`: keys of
-//! whole Secrets (envFrom) are known to every variable; from the list, only the variables before it
-//! are. The Composition's list is: the three from `spec.nats`, then `spec.secretRefs[].env`, then
-//! `spec.env`. Container arguments are resolved last, from all of them. `$$(NAME)` is not a
-//! reference.
+//! whole Secrets and ConfigMaps (envFrom) are known to every variable; from the list, only the
+//! variables before it are. The Composition's list is: `spec.secretRefs[].env`,
+//! `spec.configMapRefs[].env`, what `spec.nats` sets, then `spec.env`. Container arguments are
+//! resolved last, from all of them. `$$(NAME)` is not a reference.
 
 use std::collections::{HashMap, HashSet};
 
-use super::Claim;
+use super::{Claim, field_of};
 use kube_object::path::Path;
 use kube_object::words;
 use kube_schema::diagnostics::{Finding, Rule, Severity};
@@ -25,8 +25,26 @@ pub(super) static RULE: Rule = Rule {
     good: "env: [{name: B, value: x}, {name: A, value: $(B)}]",
 };
 
-/// What `spec.nats` sets.
-const FROM_NATS: [&str; 3] = ["NATS_URL", "NATS_STREAM_NAME", "NATS_CONSUMER_GROUP"];
+/// What `spec.nats` sets, in this order, and the field that it takes (empty: always there).
+const FROM_NATS: [(&str, &str); 8] = [
+    ("NATS_URL", ""),
+    ("NATS_STREAM_NAME", ""),
+    ("NATS_CONSUMER_GROUP", ""),
+    ("NATS_DOMAIN", "spec.nats.domain"),
+    ("NATS_CREDS", "spec.nats.credentials"),
+    ("NATS_CA", "spec.nats.tls.ca"),
+    ("NATS_CERT", "spec.nats.tls.cert"),
+    ("NATS_KEY", "spec.nats.tls.key"),
+];
+/// Returns the names of the variables that a claim's `spec.nats` sets, in their order.
+pub(super) fn from_nats(claim: &Claim<'_>) -> impl Iterator<Item = &'static str> {
+    let is_set = |field: &str| field.is_empty() || field_of(claim.effective, field).is_some();
+    FROM_NATS.into_iter().filter(move |(_, field)| is_set(field)).map(|(name, _)| name)
+}
+
+/// The lists that set variables from elsewhere, before `spec.nats`.
+const FROM_ELSEWHERE: [(&str, &str); 2] =
+    [("secretRefs", "spec.secretRefs"), ("configMapRefs", "spec.configMapRefs")];
 
 /// How many references of one value are examined.
 const MOST: usize = 10;
@@ -36,18 +54,22 @@ type Known<'a> = HashMap<&'a str, (usize, &'static str)>;
 
 pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let mut known: Known<'_> = HashMap::new();
-    for (i, name) in FROM_NATS.into_iter().enumerate() {
-        known.entry(name).or_insert((i, "spec.nats"));
-    }
     let mut whole = false;
-    for secret in claim.list("secretRefs") {
-        // Keys of a whole Secret are not in the claim, so nothing can be said about any name.
-        whole |= secret.get("envFrom").and_then(serde_json::Value::as_bool).unwrap_or_default();
-        let env = secret.get("env").and_then(|env| env.as_array()).into_iter().flatten();
-        for name in env.filter_map(|entry| entry.get("envName")?.as_str()) {
-            let place = known.len();
-            known.entry(name).or_insert((place, "spec.secretRefs"));
+    for (list, field) in FROM_ELSEWHERE {
+        for source in claim.list(list) {
+            // Its keys are not in the claim, so nothing can be said about any name.
+            whole |= source.get("envFrom").and_then(serde_json::Value::as_bool).unwrap_or_default();
+            let env = source.get("env").and_then(|env| env.as_array()).into_iter().flatten();
+            for name in env.filter_map(|entry| entry.get("envName")?.as_str()) {
+                let place = known.len();
+                known.entry(name).or_insert((place, field));
+            }
         }
+    }
+    let url = known.len();
+    for name in from_nats(claim) {
+        let place = known.len();
+        known.entry(name).or_insert((place, "spec.nats"));
     }
     let first_plain = known.len();
     let plain: Vec<(&str, &str)> = claim
@@ -74,7 +96,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
                     "write the value, or refer to another variable",
                 ),
                 Some((_, by)) => {
-                    (format!("{what} is set before {name}, which comes from {by}"), WHOLE_SECRET)
+                    (format!("{what} is set before {name}, which comes from {by}"), EARLIER)
                 }
                 None => {
                     unset.push(name);
@@ -86,31 +108,32 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
             out.push(claim.finding(&RULE, path, message).help(fix));
         }
         if !unset.is_empty() {
-            out.push(claim.finding(&RULE, path, unset_message(&unset)).help(match before {
-                // Everything that the claim sets by name comes later.
-                0 => WHOLE_SECRET.to_owned(),
-                _ => unset_fix(&unset),
-            }));
+            let fix = unset_fix(&unset, before == url);
+            out.push(claim.finding(&RULE, path, unset_message(&unset)).help(fix));
         }
     };
-    if let Some(url) = claim.text("spec.nats.url") {
-        judge(url, 0, &Path::fields("spec.nats.url"), "NATS_URL");
+    if let Some(text) = claim.text("spec.nats.url") {
+        judge(text, url, &Path::fields("spec.nats.url"), "NATS_URL");
     }
     let refers = |text: &str| text.contains('$');
     for (i, (name, value)) in plain.iter().enumerate().filter(|(_, (_, value))| refers(value)) {
         judge(value, first_plain + i, &Path::fields("spec.env").index(i).key("value"), name);
     }
-    for field in ["command", "args"] {
-        for (i, text) in claim.init_texts(field).iter().enumerate() {
-            let path = Path::fields("spec.initContainer").key(field).index(i);
-            judge(text, usize::MAX, &path, "the init container");
+    for (container, what) in
+        [("spec", "the container"), ("spec.initContainer", "the init container")]
+    {
+        for field in ["command", "args"] {
+            for (i, text) in claim.texts(container, field).iter().enumerate() {
+                let path = Path::fields(container).key(field).index(i);
+                judge(text, usize::MAX, &path, what);
+            }
         }
     }
 }
 
-/// How to make a variable known to all others.
-const WHOLE_SECRET: &str = "let the worker read that variable itself, or name the whole Secret \
-    with envFrom: true, whose keys are known to every variable";
+/// How to make a variable known to those before it.
+const EARLIER: &str = "set it by spec.secretRefs or spec.configMapRefs, whose variables come first, \
+    or above this one";
 
 fn unset_message(names: &[&str]) -> String {
     let texts: Vec<String> = names.iter().map(|name| format!("$({name})")).collect();
@@ -127,13 +150,15 @@ fn unset_message(names: &[&str]) -> String {
     }
 }
 
-fn unset_fix(names: &[&str]) -> String {
+fn unset_fix(names: &[&str], before_plain: bool) -> String {
     let set = words::all(names);
     let literal = names.first().copied().unwrap_or_default();
-    format!(
-        "set {set} under spec.env or spec.secretRefs, or write $$({literal}) where the text itself \
-            is meant"
-    )
+    let place = if before_plain {
+        "spec.secretRefs or spec.configMapRefs"
+    } else {
+        "spec.env, spec.secretRefs or spec.configMapRefs"
+    };
+    format!("set {set} under {place}, or write $$({literal}) where the text itself is meant")
 }
 
 /// Returns the names in `$(NAME)`, each once, in order, and no more than anyone reads. `$$` stands
@@ -187,11 +212,27 @@ mod tests {
         let secret = "  secretRefs: [{name: s, env: [{secretKey: k, envName: USER}]}]\n";
         check(
             &format!("{secret}  nats: {{url: 'nats://$(USER):$(PASS)@n:4222'}}\n"),
+            &[("EDS211", 3, "nothing in this claim sets PASS")],
+        );
+        check(
+            "  configMapRefs: [{name: m, env: [{configMapKey: k, envName: HOST}]}]\n  nats: {url: \
+             'nats://$(HOST)'}\n",
+            &[],
+        );
+        check(
+            "  nats:\n    url: 'nats://$(HOST)$(NATS_CREDS)'\n    credentials: {secret: s, key: \
+             k}\n  env: [{name: HOST, value: n}]\n",
             &[
-                ("EDS211", 3, "NATS_URL is set before USER, which comes from spec.secretRefs"),
-                ("EDS211", 3, "nothing in this claim sets PASS"),
+                ("EDS211", 3, "NATS_URL is set before HOST, which comes from spec.env"),
+                ("EDS211", 3, "NATS_URL is set before NATS_CREDS, which comes from spec.nats"),
             ],
         );
+        check("  env: [{name: A, value: '$(NATS_DOMAIN)'}]\n", &[("EDS211", 2, "NATS_DOMAIN")]);
+        check(
+            "  args: ['$(NATS_URL)', '$(A)']\n",
+            &[("EDS211", 2, "nothing in this claim sets A")],
+        );
+        check("  configMapRefs: [{name: s, envFrom: true}]\n  nats: {url: 'nats://$(U)@n'}\n", &[]);
         check(
             "  nats: {url: 'nats://$(USER):$(PASS)@n:4222'}\n",
             &[("EDS211", 2, "$(USER) and $(PASS) are not resolved")],

@@ -1,9 +1,12 @@
-//! The Deployment: secrets, plain environment, init container, pull secrets, pull policy.
+//! The Deployment: environment, files, health, init container, pull secrets, pull policy, spread.
 
+use kube_object::object::Fields;
 use serde_json::{Value, json};
 
+use super::fields::{Spread, TopologySpread};
 use super::manifest::object_mut;
 use super::spec::Spec;
+use super::{environment, files, health, secret_changes};
 use patch_and_transform::protocol::Object;
 
 /// Name of the worker's container in the template.
@@ -12,20 +15,41 @@ const MAIN: &str = "main";
 const INIT: &str = "init";
 
 /// Completes step 1's Deployment. Fields that the composite does not ask for stay absent.
-pub(super) fn complete(deployment: &mut Object, spec: &Spec) -> Result<(), String> {
+/// `secrets_version` is what tells pods apart whose Secrets have changed.
+pub(super) fn complete(
+    deployment: &mut Object,
+    spec: &Spec,
+    secrets_version: Option<&str>,
+) -> Result<(), String> {
+    let selector = deployment.at("/spec/selector").cloned();
+    if let Some(version) = secrets_version {
+        let template = object_mut(deployment, &["spec", "template", "metadata", "annotations"])?;
+        template.insert(secret_changes::ANNOTATION.to_owned(), json!(version));
+    }
     let pod = object_mut(deployment, &["spec", "template", "spec"])?;
+    let (volumes, mounts) = files::volumes(spec);
+    if !volumes.is_empty() {
+        object_mut(pod, &["securityContext"])?.insert("fsGroup".to_owned(), json!(files::GROUP));
+    }
+    extend(pod, "volumes", volumes)?;
+    extend(pod, "topologySpreadConstraints", spread(&spec.placement.topology_spread, selector))?;
 
     let main = main_container(pod)?;
     main.insert("imagePullPolicy".to_owned(), json!(spec.image.pull_policy()));
-    extend(main, "env", environment(spec))?;
-    extend(main, "envFrom", environment_sources(spec))?;
+    let nats = match main.remove("env") {
+        None => Vec::new(),
+        Some(Value::Array(nats)) => nats,
+        Some(_) => return Err("env: must be a list".to_owned()),
+    };
+    extend(main, "env", environment::variables(spec, nats))?;
+    extend(main, "envFrom", environment::sources(spec))?;
+    extend(main, "volumeMounts", mounts)?;
+    health::complete(main, &spec.health);
 
     if let Some(init) = &spec.init_container {
         let mut container = Object::new();
         container.insert("name".to_owned(), json!(INIT));
-        // The same image, environment, size and restrictions as the worker. Its size costs nothing:
-        // a pod requests the maximum of its init containers and its containers.
-        for key in ["image", "imagePullPolicy", "env", "envFrom", "resources", "securityContext"] {
+        for key in SHARED {
             if let Some(value) = main.get(key) {
                 container.insert(key.to_owned(), value.clone());
             }
@@ -43,6 +67,31 @@ pub(super) fn complete(deployment: &mut Object, spec: &Spec) -> Result<(), Strin
     extend(pod, "imagePullSecrets", pull_secrets)
 }
 
+/// What the init container has in common with the worker: the same image, environment, files, size
+/// and restrictions. Its size costs nothing: a pod requests the maximum of its init containers and
+/// its containers.
+const SHARED: [&str; 7] =
+    ["image", "imagePullPolicy", "env", "envFrom", "volumeMounts", "resources", "securityContext"];
+
+/// Returns the constraints that spread the selected pods evenly.
+fn spread(wanted: &TopologySpread, selector: Option<Value>) -> Vec<Value> {
+    let over =
+        [("topology.kubernetes.io/zone", wanted.zone), ("kubernetes.io/hostname", wanted.node)];
+    let constraints = over.into_iter().filter_map(|(key, spread)| {
+        let uneven = match spread? {
+            Spread::Soft => "ScheduleAnyway",
+            Spread::Hard => "DoNotSchedule",
+        };
+        Some(json!({
+            "maxSkew": 1,
+            "topologyKey": key,
+            "whenUnsatisfiable": uneven,
+            "labelSelector": selector,
+        }))
+    });
+    constraints.collect()
+}
+
 fn main_container(pod: &mut Object) -> Result<&mut Object, String> {
     pod.get_mut("containers")
         .and_then(Value::as_array_mut)
@@ -53,28 +102,6 @@ fn main_container(pod: &mut Object) -> Result<&mut Object, String> {
                 .find(|c| c.get("name").and_then(Value::as_str) == Some(MAIN))
         })
         .ok_or_else(|| format!("spec.template.spec.containers: has no container named {MAIN}"))
-}
-
-/// Returns single keys of secrets, then plain variables. In this order a plain variable can refer
-/// to a key with `$(NAME)`: Kubernetes expands variables defined earlier.
-fn environment(spec: &Spec) -> Vec<Value> {
-    let secrets = spec.secret_refs.iter().flat_map(|secret| {
-        secret.env.iter().map(|env| {
-            let key = json!({"name": secret.name, "key": env.secret_key});
-            json!({"name": env.env_name, "valueFrom": {"secretKeyRef": key}})
-        })
-    });
-    let plain = spec.env.iter().map(|env| json!({"name": env.name, "value": env.value}));
-    secrets.chain(plain).collect()
-}
-
-/// Returns whole secrets in the claim's order: a later one wins if two share a key.
-fn environment_sources(spec: &Spec) -> Vec<Value> {
-    spec.secret_refs
-        .iter()
-        .filter(|secret| secret.env_from)
-        .map(|secret| json!({"secretRef": {"name": secret.name}}))
-        .collect()
 }
 
 /// Appends to a list, which is only created if there is something to append.

@@ -58,6 +58,13 @@ impl Diagnosis {
         }
     }
 
+    /// Puts a controller that is not installed before everything that follows from that.
+    pub(super) fn lacks(&mut self, message: String) {
+        self.is_ready = false;
+        self.reason = "NackMissing";
+        self.message = Some(message);
+    }
+
     /// Judges every desired manifest, and lets the pods explain why the Deployment is not ready.
     pub(super) fn of(
         spec: &Spec,
@@ -112,7 +119,7 @@ impl Diagnosis {
                     if let Some(Failure { reason, message, .. }) = trouble {
                         // A service with enough pods works even if an additional one fails.
                         let idle =
-                            replicas.available < replicas.desired.min(spec.min_replicas).max(1);
+                            replicas.available < replicas.desired.min(spec.min_replicas()).max(1);
                         if verdict != Verdict::Ready || idle {
                             verdict = Verdict::NotReady(reason, message);
                         } else {

@@ -10,6 +10,8 @@ use patch_and_transform::protocol::Object;
 pub(super) enum Kind {
     Deployment,
     ScaledObject,
+    /// NACK's Consumer or Stream.
+    JetStream,
     /// Anything else: ready as soon as it exists.
     Other,
 }
@@ -20,6 +22,7 @@ impl Kind {
         match (group, manifest.text("/kind")) {
             ("apps", "Deployment") => Self::Deployment,
             ("keda.sh", "ScaledObject") => Self::ScaledObject,
+            ("jetstream.nats.io", _) => Self::JetStream,
             _ => Self::Other,
         }
     }

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! desired manifests of step 1
-//!   -> deployment   secrets, plain environment, init container, pull secrets, pull policy
+//!   -> more         a PodDisruptionBudget, NACK's Consumer and Stream, if the claim has them
+//!   -> deployment   environment, files, health, init container, pull secrets, pull policy
+//!   -> scaler       times of day, a pause, monitoring over TLS
 //!   -> the image's version as a label on every manifest
 //!   -> ownership    who owns the objects that already exist
 //!   -> readiness    ready or not, from the observed manifests
@@ -22,14 +24,21 @@
 mod causes;
 mod deployment;
 mod diagnosis;
+mod environment;
 pub mod failures;
+mod fields;
+mod files;
+mod health;
 mod input;
 mod manifest;
+mod more;
 mod objects;
 mod ownership;
 mod paused;
 mod placing;
 mod readiness;
+mod scaler;
+mod secret_changes;
 mod spec;
 
 use kube_object::object::Fields;
@@ -50,6 +59,7 @@ pub use paused::Paused;
 use diagnosis::Diagnosis;
 use input::Input;
 use manifest::Kind;
+use more::More;
 use ownership::{Composer, Ownership};
 use placing::Placing;
 use spec::Spec;
@@ -64,6 +74,8 @@ const TTL_NOT_READY: Duration = Duration::from_secs(5);
 /// When to look again at a service that is ready: its manifests are watched, so this is only a
 /// backstop.
 const TTL_READY: Duration = Duration::from_secs(60);
+/// When to look again at the Secrets of a service that restarts with them: they are not watched.
+const TTL_SECRETS: Duration = Duration::from_secs(20);
 
 /// Runs the step. Failures are fatal results, as with every Crossplane function.
 pub fn run(req: RunFunctionRequest) -> RunFunctionResponse {
@@ -89,30 +101,47 @@ pub fn run(req: RunFunctionRequest) -> RunFunctionResponse {
         Err(message) => return fatal(rsp, format!("invalid composite: {message}")),
     };
 
-    // Work on a copy of the map: a fatal result returns what earlier steps desired, unchanged.
-    let mut desired = rsp.desired.resources.clone();
-    for (name, resource) in &mut desired {
-        let Some(manifest) = resource.resource.as_mut() else { continue };
-        if objects::is_object(manifest) {
-            continue;
-        }
-        if let Err(message) = complete(manifest, &spec) {
-            return fatal(rsp, format!("cannot complete composed resource {name:?}: {message}"));
-        }
-    }
-
     let composer = Composer {
         claim: &spec.claim,
         uid: composite.text("/metadata/uid"),
         in_cluster: !composite.text("/metadata/creationTimestamp").is_empty(),
         objects: input.provider_config.is_some(),
     };
-    let ownership =
-        Ownership::of(&composer, &desired, &observed.resources, &req.required_resources);
-    rsp.required_resources.clone_from(&ownership.asked);
+    let answers = &req.required_resources;
 
-    let mut diagnosis =
-        Diagnosis::of(&spec, &desired, &observed.resources, &req.required_resources);
+    // Work on a copy of the map: a fatal result returns what earlier steps desired, unchanged.
+    let mut desired = rsp.desired.resources.clone();
+    if !spec.health.http {
+        desired.retain(|_, resource| {
+            resource.resource.as_ref().is_none_or(|manifest| manifest.text("/kind") != "Service")
+        });
+    }
+    let more = More::of(&spec, &desired, answers, composer.in_cluster);
+    for (name, manifest) in &more.manifests {
+        let resource = Resource { resource: Some(manifest.clone()), ..Resource::default() };
+        desired.insert((*name).to_owned(), resource);
+    }
+    // A rendering has no Secrets to look at.
+    let secrets_version = secret_changes::version(&spec, answers).filter(|_| composer.in_cluster);
+    for (name, resource) in &mut desired {
+        let Some(manifest) = resource.resource.as_mut() else { continue };
+        if objects::is_object(manifest) {
+            continue;
+        }
+        if let Err(message) = complete(manifest, &spec, secrets_version.as_deref()) {
+            return fatal(rsp, format!("cannot complete composed resource {name:?}: {message}"));
+        }
+    }
+
+    let ownership = Ownership::of(&composer, &desired, &observed.resources, answers);
+    rsp.required_resources.clone_from(&ownership.asked);
+    rsp.required_resources.extend(more.asked.clone());
+    rsp.required_resources.extend(secret_changes::asked(&spec));
+
+    let mut diagnosis = Diagnosis::of(&spec, &desired, &observed.resources, answers);
+    if let Some(message) = more.lack() {
+        diagnosis.lacks(message);
+    }
     let placing = Placing::of(&composer, &ownership, &desired, &observed.resources);
     if let Some(message) = &placing.refusal {
         let names = ownership.foreign().map(|(name, _)| name.to_owned());
@@ -130,7 +159,10 @@ pub fn run(req: RunFunctionRequest) -> RunFunctionResponse {
 
     rsp.desired.resources = desired;
     say(&mut rsp, &diagnosis);
-    if placing.holds_back() {
+    if spec.rollout.restart_on_secret_change {
+        rsp.ttl = rsp.ttl.map(|ttl| ttl.min(TTL_SECRETS));
+    }
+    if placing.holds_back() || !more.missing.is_empty() || more.unknown {
         // What is held back is not among the resources whose readiness Crossplane sums up.
         if let Some(composite) = rsp.desired.composite.as_mut() {
             composite.ready = Ready::False;
@@ -148,7 +180,11 @@ pub fn run(req: RunFunctionRequest) -> RunFunctionResponse {
 }
 
 /// Adds to one manifest of step 1 whatever needs a loop or a condition.
-fn complete(manifest: &mut Object, spec: &Spec) -> Result<(), String> {
+fn complete(
+    manifest: &mut Object,
+    spec: &Spec,
+    secrets_version: Option<&str>,
+) -> Result<(), String> {
     if let Some(version) = spec.image.version_label() {
         manifest::label(manifest, &["metadata"], "app.kubernetes.io/version", &version)?;
         if Kind::of(manifest) == Kind::Deployment {
@@ -157,8 +193,9 @@ fn complete(manifest: &mut Object, spec: &Spec) -> Result<(), String> {
         }
     }
     match Kind::of(manifest) {
-        Kind::Deployment => deployment::complete(manifest, spec),
-        _ => Ok(()),
+        Kind::Deployment => deployment::complete(manifest, spec, secrets_version),
+        Kind::ScaledObject => scaler::complete(manifest, spec),
+        Kind::JetStream | Kind::Other => Ok(()),
     }
 }
 

@@ -15,7 +15,8 @@ pub struct Paused {
 }
 
 /// All scaling; the one with a number of replicas takes precedence.
-const PAUSE: [&str; 2] = ["autoscaling.keda.sh/paused-replicas", "autoscaling.keda.sh/paused"];
+pub(super) const PAUSE: [&str; 2] =
+    ["autoscaling.keda.sh/paused-replicas", "autoscaling.keda.sh/paused"];
 /// One direction only.
 const PAUSE_ONE_WAY: [&str; 2] =
     ["autoscaling.keda.sh/paused-scale-out", "autoscaling.keda.sh/paused-scale-in"];

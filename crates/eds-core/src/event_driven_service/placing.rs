@@ -128,7 +128,9 @@ fn before_its_account(
             && missing(manifest.text("/spec/template/spec/serviceAccountName"))
     });
     let new = manifests().filter(|(name, manifest)| {
-        waits && exists(name).is_none() && Kind::of(manifest) != Kind::Other
+        waits
+            && exists(name).is_none()
+            && matches!(Kind::of(manifest), Kind::Deployment | Kind::ScaledObject)
     });
     new.map(|(name, _)| name.clone()).collect()
 }

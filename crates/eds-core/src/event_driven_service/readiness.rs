@@ -39,6 +39,7 @@ pub(super) fn judge(
     match kind {
         Kind::Deployment => deployment(live, spec),
         Kind::ScaledObject => scaled_object(live),
+        Kind::JetStream => jetstream(live),
         Kind::Other => Verdict::Ready,
     }
 }
@@ -81,7 +82,7 @@ fn deployment(live: &Object, spec: &Spec) -> Verdict {
     // KEDA owns the number above minReplicas: a service that is scaling up still works, and one
     // that may sleep is fine while it wakes up, unless it has failed to.
     let waking_up = stalled.is_empty();
-    if available >= desired.min(spec.min_replicas) && (available > 0 || waking_up) {
+    if available >= desired.min(spec.min_replicas()) && (available > 0 || waking_up) {
         return Verdict::Ready;
     }
     Verdict::NotReady(reason, format!("{available} of {desired} pods are available{stalled}"))
@@ -127,6 +128,22 @@ fn scaled_object(live: &Object) -> Verdict {
         }
         // KEDA starts with Unknown, and reports False without a reason while it creates the HPA.
         _ => Verdict::NotReady("Scaler", "KEDA has not looked at the ScaledObject yet".to_owned()),
+    }
+}
+
+/// Judges what NACK was asked to make, by its condition `Ready`.
+fn jetstream(live: &Object) -> Verdict {
+    let what = live.text("/kind").to_lowercase();
+    match live.condition("Ready") {
+        Some(ready) if ready.status == "True" => Verdict::Ready,
+        Some(ready) if ready.status == "False" && !ready.message.is_empty() => Verdict::NotReady(
+            "NatsRefused",
+            format!("NATS' controller cannot make the {what}: {}", ready.message),
+        ),
+        _ => Verdict::NotReady(
+            "Creating",
+            format!("NATS' controller NACK has not made the {what} yet; does it run?"),
+        ),
     }
 }
 

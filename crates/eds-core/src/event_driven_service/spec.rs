@@ -9,6 +9,10 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::fields::{
+    ConfigMapRef, DisruptionBudget, EnvVar, Files, Health, InitContainer, LocalRef, Nats,
+    Placement, Rollout, Scaling, SecretRef,
+};
 use kube_object::image::Image;
 use patch_and_transform::protocol::Object;
 
@@ -30,12 +34,18 @@ const RESERVED: [&str; 3] = ["NATS_URL", "NATS_STREAM_NAME", "NATS_CONSUMER_GROU
 pub(super) struct Spec {
     pub(super) claim: ClaimRef,
     pub(super) image: Image,
+    pub(super) health: Health,
+    pub(super) nats: Nats,
     pub(super) secret_refs: Vec<SecretRef>,
+    pub(super) config_map_refs: Vec<ConfigMapRef>,
+    pub(super) files: Vec<Files>,
     pub(super) env: Vec<EnvVar>,
     pub(super) image_pull_secrets: Vec<LocalRef>,
     pub(super) init_container: Option<InitContainer>,
-    /// `spec.scaling.minReplicas`; 1 if the composite does not set it.
-    pub(super) min_replicas: i64,
+    pub(super) scaling: Scaling,
+    pub(super) placement: Placement,
+    pub(super) disruption_budget: Option<DisruptionBudget>,
+    pub(super) rollout: Rollout,
 }
 
 #[derive(Debug, Deserialize)]
@@ -50,13 +60,27 @@ struct RawSpec {
     claim_ref: ClaimRef,
     image: String,
     #[serde(default)]
+    health: Health,
+    #[serde(default)]
+    nats: Nats,
+    #[serde(default)]
     secret_refs: Vec<SecretRef>,
+    #[serde(default)]
+    config_map_refs: Vec<ConfigMapRef>,
+    #[serde(default)]
+    files: Vec<Files>,
     #[serde(default)]
     env: Vec<EnvVar>,
     #[serde(default)]
     image_pull_secrets: Vec<LocalRef>,
     init_container: Option<InitContainer>,
-    scaling: Option<Scaling>,
+    #[serde(default)]
+    scaling: Scaling,
+    #[serde(default)]
+    placement: Placement,
+    disruption_budget: Option<DisruptionBudget>,
+    #[serde(default)]
+    rollout: Rollout,
 }
 
 /// The claim behind the composite.
@@ -66,78 +90,73 @@ pub(super) struct ClaimRef {
     pub(super) namespace: String,
 }
 
-/// One entry of `spec.secretRefs`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct SecretRef {
-    pub(super) name: String,
-    #[serde(default)]
-    pub(super) env: Vec<SecretEnv>,
-    #[serde(default)]
-    pub(super) env_from: bool,
-}
-
-/// A key of a secret, and the variable it becomes.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct SecretEnv {
-    pub(super) secret_key: String,
-    pub(super) env_name: String,
-}
-
-/// One plain variable.
-#[derive(Debug, Deserialize)]
-pub(super) struct EnvVar {
-    pub(super) name: String,
-    pub(super) value: String,
-}
-
-/// A reference by name within the same namespace.
-#[derive(Debug, Deserialize)]
-pub(super) struct LocalRef {
-    pub(super) name: String,
-}
-
-/// `spec.initContainer`.
-#[derive(Debug, Deserialize)]
-pub(super) struct InitContainer {
-    #[serde(default)]
-    pub(super) command: Vec<String>,
-    #[serde(default)]
-    pub(super) args: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Scaling {
-    min_replicas: Option<i64>,
-    max_replicas: Option<i64>,
-}
-
 impl Spec {
     /// Reads the observed composite. Errors name the field and what to do.
     pub(super) fn parse(composite: &Object) -> Result<Self, String> {
         let RawComposite { spec } = decode(composite)?;
         let image = Image::parse(&spec.image).map_err(|e| format!("spec.image: {e}"))?;
-        if let Some(Scaling { min_replicas: Some(min), max_replicas: Some(max) }) = &spec.scaling
-            && min > max
-        {
-            return Err(format!("spec.scaling: minReplicas {min} is above maxReplicas {max}"));
-        }
         let spec = Self {
             claim: spec.claim_ref,
             image,
+            health: spec.health,
+            nats: spec.nats,
             secret_refs: spec.secret_refs,
+            config_map_refs: spec.config_map_refs,
+            files: spec.files,
             env: spec.env,
             image_pull_secrets: spec.image_pull_secrets,
             init_container: spec.init_container,
-            min_replicas: spec.scaling.and_then(|s| s.min_replicas).unwrap_or(1),
+            scaling: spec.scaling,
+            placement: spec.placement,
+            disruption_budget: spec.disruption_budget,
+            rollout: spec.rollout,
         };
         spec.check()?;
         Ok(spec)
     }
 
+    /// Returns `spec.scaling.minReplicas`; 1 if the composite does not set it.
+    pub(super) fn min_replicas(&self) -> i64 {
+        self.scaling.min_replicas.unwrap_or(1)
+    }
+
+    /// Returns the name of every Secret that the pods read, each once, in the order of the names.
+    pub(super) fn secrets(&self) -> BTreeSet<&str> {
+        let refs = self.secret_refs.iter().map(|secret| secret.name.as_str());
+        let files = self.files.iter().filter_map(|files| files.secret.as_deref());
+        let credentials = self.nats.credentials.iter().map(|c| c.secret.as_str());
+        let tls = self.nats.tls.iter().map(|tls| tls.secret.as_str());
+        refs.chain(files).chain(credentials).chain(tls).collect()
+    }
+
     fn check(&self) -> Result<(), String> {
+        self.check_claim()?;
+        if let (Some(min), Some(max)) = (self.scaling.min_replicas, self.scaling.max_replicas)
+            && min > max
+        {
+            return Err(format!("spec.scaling: minReplicas {min} is above maxReplicas {max}"));
+        }
+        let pull_secrets = self.image_pull_secrets.iter().map(|s| s.name.as_str());
+        if let Some((i, name)) = first_twice(pull_secrets) {
+            return Err(format!(
+                "spec.imagePullSecrets[{i}].name: secret {name:?} is named twice; keep one of them"
+            ));
+        }
+        self.check_variables()?;
+        self.check_files()?;
+        if let Some(init) = &self.init_container
+            && init.command.is_empty()
+            && init.args.is_empty()
+        {
+            return Err("spec.initContainer: without command and args it would run the worker \
+                        itself and never end; give a command, args, or both"
+                .to_owned());
+        }
+        Ok(())
+    }
+
+    /// Checks the claim's name and namespace.
+    fn check_claim(&self) -> Result<(), String> {
         let length = self.claim.name.chars().count();
         if length > MAX_CLAIM_NAME {
             return Err(format!(
@@ -173,17 +192,12 @@ impl Spec {
                  the applications they serve"
             ));
         }
-        let mut pull_secrets = BTreeSet::new();
-        for (i, secret) in self.image_pull_secrets.iter().enumerate() {
-            if !pull_secrets.insert(secret.name.as_str()) {
-                return Err(format!(
-                    "spec.imagePullSecrets[{i}].name: secret {:?} is named twice; keep one of them",
-                    secret.name
-                ));
-            }
-        }
-        let mut secrets = BTreeSet::new();
-        let mut variables: BTreeSet<&str> = RESERVED.into();
+        Ok(())
+    }
+
+    /// Checks that every Secret and ConfigMap is used and named once, and every variable set once.
+    fn check_variables(&self) -> Result<(), String> {
+        let mut variables: BTreeSet<&str> = self.nats.variables().chain(RESERVED).collect();
         for (i, secret) in self.secret_refs.iter().enumerate() {
             if secret.env.is_empty() && !secret.env_from {
                 return Err(format!(
@@ -192,37 +206,102 @@ impl Spec {
                     secret.name
                 ));
             }
-            if !secrets.insert(secret.name.as_str()) {
-                return Err(format!(
-                    "spec.secretRefs[{i}].name: secret {:?} is named twice; merge its entries",
-                    secret.name
-                ));
-            }
             for (j, env) in secret.env.iter().enumerate() {
                 let path = format!("spec.secretRefs[{i}].env[{j}].envName");
                 once(&mut variables, &env.env_name, &path)?;
             }
         }
+        for (i, map) in self.config_map_refs.iter().enumerate() {
+            if map.env.is_empty() && !map.env_from {
+                return Err(format!(
+                    "spec.configMapRefs[{i}]: ConfigMap {:?} is used neither by env nor by \
+                     envFrom; list keys under env, or set envFrom to true",
+                    map.name
+                ));
+            }
+            for (j, env) in map.env.iter().enumerate() {
+                let path = format!("spec.configMapRefs[{i}].env[{j}].envName");
+                once(&mut variables, &env.env_name, &path)?;
+            }
+        }
         for (i, env) in self.env.iter().enumerate() {
+            if env.value.is_some() == env.value_from.is_some() {
+                return Err(format!(
+                    "spec.env[{i}]: {} has either a value or valueFrom; write value: \"\" for an \
+                     empty one",
+                    env.name
+                ));
+            }
             once(&mut variables, &env.name, &format!("spec.env[{i}].name"))?;
         }
-        if let Some(init) = &self.init_container
-            && init.command.is_empty()
-            && init.args.is_empty()
-        {
-            return Err("spec.initContainer: without command and args it would run the worker \
-                        itself and never end; give a command, args, or both"
-                .to_owned());
+        let secrets = self.secret_refs.iter().map(|secret| secret.name.as_str());
+        if let Some((i, name)) = first_twice(secrets) {
+            return Err(format!(
+                "spec.secretRefs[{i}].name: secret {name:?} is named twice; merge its entries"
+            ));
+        }
+        let maps = self.config_map_refs.iter().map(|map| map.name.as_str());
+        if let Some((i, name)) = first_twice(maps) {
+            return Err(format!(
+                "spec.configMapRefs[{i}].name: ConfigMap {name:?} is named twice; merge its entries"
+            ));
         }
         Ok(())
     }
+
+    /// Checks that each entry of `spec.files` names one object and has a directory of its own.
+    fn check_files(&self) -> Result<(), String> {
+        for (i, files) in self.files.iter().enumerate() {
+            if files.secret.is_some() == files.config_map.is_some() {
+                return Err(format!("spec.files[{i}]: name either a secret or a configMap"));
+            }
+            let path = files.mount_path.as_str();
+            if path.split('/').skip(1).any(|part| matches!(part, "" | "." | ".."))
+                || !path.starts_with('/')
+            {
+                return Err(format!(
+                    "spec.files[{i}].mountPath: {path:?} must be absolute, without . and .."
+                ));
+            }
+            let inside = |outer: &str| {
+                path.strip_prefix(outer)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            if SYSTEM_PATHS.into_iter().any(inside) || ABOVE.contains(&path) {
+                return Err(format!(
+                    "spec.files[{i}].mountPath: {path} is the system's or the platform's; choose \
+                     another directory"
+                ));
+            }
+            let others = self.files.iter().enumerate().filter(|(j, _)| *j != i);
+            if let Some((j, _)) = others.into_iter().find(|(_, other)| inside(&other.mount_path)) {
+                return Err(format!(
+                    "spec.files[{i}].mountPath: {path} is, or lies inside, that of \
+                     spec.files[{j}]; give each its own directory"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Directories where a claim mounts nothing, and those below them.
+const SYSTEM_PATHS: [&str; 7] =
+    ["/proc", "/sys", "/dev", "/run/secrets", "/var/run/secrets", "/run/eds", "/var/run/eds"];
+/// Directories that would hide one of those.
+const ABOVE: [&str; 3] = ["/run", "/var", "/var/run"];
+
+/// Returns the first name that has appeared before, with its index.
+fn first_twice<'a>(names: impl Iterator<Item = &'a str>) -> Option<(usize, &'a str)> {
+    let mut seen = BTreeSet::new();
+    names.enumerate().find(|(_, name)| !seen.insert(*name))
 }
 
 fn once<'a>(seen: &mut BTreeSet<&'a str>, name: &'a str, path: &str) -> Result<(), String> {
     if seen.insert(name) {
         return Ok(());
     }
-    if RESERVED.contains(&name) {
+    if name.starts_with("NATS_") {
         return Err(format!("{path}: {name} is set from spec.nats; choose another name"));
     }
     Err(format!("{path}: {name} is set from two places; keep one of them"))

@@ -26,18 +26,19 @@ fn check_environment(spec: &Value, expect: &[&str]) {
     let mut found: Vec<String> = Vec::new();
     for env in list("env") {
         let name = env["name"].as_str().unwrap();
-        let secret = &env["valueFrom"]["secretKeyRef"];
-        found.push(match env["value"].as_str() {
-            Some(value) => format!("{name}={value}"),
-            None => format!(
-                "{name}={}/{}",
-                secret["name"].as_str().unwrap(),
-                secret["key"].as_str().unwrap()
-            ),
-        });
+        let from = &env["valueFrom"];
+        let of = |kind: &str| {
+            let (name, key) = (from[kind]["name"].as_str()?, from[kind]["key"].as_str()?);
+            Some(format!("{name}/{key}"))
+        };
+        let path = || from["fieldRef"]["fieldPath"].as_str().map(str::to_owned);
+        let value = env["value"].as_str().map(str::to_owned);
+        let value = value.or_else(|| of("secretKeyRef")).or_else(|| of("configMapKeyRef"));
+        found.push(format!("{name}={}", value.or_else(path).unwrap()));
     }
     for from in list("envFrom") {
-        found.push(format!("*={}", from["secretRef"]["name"].as_str().unwrap()));
+        let name = |kind: &str| from[kind]["name"].as_str().map(str::to_owned);
+        found.push(format!("*={}", name("secretRef").or_else(|| name("configMapRef")).unwrap()));
     }
     assert_eq!(found, expect);
 }
@@ -47,7 +48,7 @@ fn the_environment_in_the_claims_order() {
     const NATS: &str = "NATS_URL=nats://nats";
     check_environment(&json!({}), &[NATS]);
     check_environment(&json!({"secretRefs": [], "env": []}), &[NATS]);
-    // Secrets before plain variables, which may refer to them; neither is sorted.
+    // Secrets before NATS, whose URL may refer to them, and plain variables last; none are sorted.
     check_environment(
         &json!({
             "env": [{"name": "Z", "value": "$(B)"}, {"name": "A", "value": ""}],
@@ -58,7 +59,7 @@ fn the_environment_in_the_claims_order() {
                 {"name": "a", "env": [{"secretKey": "k", "envName": "D"}]},
             ],
         }),
-        &[NATS, "C=z/k2", "B=z/k1", "D=a/k", "Z=$(B)", "A="],
+        &["C=z/k2", "B=z/k1", "D=a/k", NATS, "Z=$(B)", "A="],
     );
     // Whole secrets, and one in both forms.
     check_environment(
@@ -67,14 +68,47 @@ fn the_environment_in_the_claims_order() {
             {"name": "both", "envFrom": true, "env": [{"secretKey": "k", "envName": "B"}]},
             {"name": "a", "env": [{"secretKey": "k", "envName": "A"}], "envFrom": false},
         ]}),
-        &[NATS, "B=both/k", "A=a/k", "*=z", "*=both"],
+        &["B=both/k", "A=a/k", NATS, "*=z", "*=both"],
+    );
+    // ConfigMaps stand behind Secrets; of whole ones the last wins, so there they stand before.
+    check_environment(
+        &json!({
+            "configMapRefs": [
+                {"name": "m", "envFrom": true, "env": [{"configMapKey": "k", "envName": "M"}]},
+            ],
+            "secretRefs": [
+                {"name": "s", "envFrom": true, "env": [{"secretKey": "k", "envName": "S"}]},
+            ],
+            "env": [{"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+        }),
+        &["S=s/k", "M=m/k", NATS, "POD=metadata.name", "*=m", "*=s"],
+    );
+    // What names NATS' files stands beside NATS.
+    check_environment(
+        &json!({
+            "nats": {
+                "domain": "hub",
+                "credentials": {"secret": "s", "key": "user.creds"},
+                "tls": {"secret": "t", "ca": "ca.crt", "cert": "tls.crt", "key": "tls.key"},
+            },
+            "env": [{"name": "A", "value": "a"}],
+        }),
+        &[
+            NATS,
+            "NATS_DOMAIN=hub",
+            "NATS_CREDS=/run/eds/credentials/user.creds",
+            "NATS_CA=/run/eds/tls/ca.crt",
+            "NATS_CERT=/run/eds/tls/tls.crt",
+            "NATS_KEY=/run/eds/tls/tls.key",
+            "A=a",
+        ],
     );
     // One key can become two variables.
     check_environment(
         &json!({"secretRefs": [{"name": "s", "env": [
             {"secretKey": "k", "envName": "A"}, {"secretKey": "k", "envName": "B"},
         ]}]}),
-        &[NATS, "A=s/k", "B=s/k"],
+        &["A=s/k", "B=s/k", NATS],
     );
 }
 

@@ -5,6 +5,7 @@
 
 mod composed;
 mod diagnosis;
+mod fields;
 mod ownership;
 mod pods;
 mod refused;

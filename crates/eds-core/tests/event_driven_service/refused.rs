@@ -28,7 +28,10 @@ fn what_cannot_be_read() {
         &json!({"secretRefs": [{"name": "a", "env": [{"envName": "A"}]}]}),
         "spec.secretRefs[0].env[0]: missing field `secretKey`",
     );
-    check(&json!({"env": [{"name": "A"}]}), "spec.env[0]: missing field `value`");
+    check(
+        &json!({"env": [{"name": "A"}]}),
+        "spec.env[0]: A has either a value or valueFrom; write value: \"\" for an empty one",
+    );
     check(
         &json!({"scaling": {"minReplicas": "1"}}),
         "spec.scaling.minReplicas: invalid type: string \"1\", expected i64",

@@ -215,9 +215,13 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Reports whether a value contains anything but a reference to a variable.
+/// Reports whether a value contains anything but a reference to a variable, or the placeholder
+/// `NAME` of our own advice.
 pub fn holds_text(value: &str) -> bool {
     let mut rest = value.trim();
+    if rest == "NAME" {
+        return false;
+    }
     while let Some(after) = [("$(", ")"), ("${", "}"), ("{{", "}}"), ("<", ">")]
         .iter()
         .find_map(|(open, close)| rest.strip_prefix(open)?.split_once(close))

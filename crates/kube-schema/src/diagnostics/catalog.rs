@@ -129,7 +129,7 @@ rules! {
     CEL_UNKNOWN = "EDS111" "api-rule-not-checked" Warning:
         "A rule of the API that could not be evaluated here.",
         "The API server may still refuse the claim.",
-        "rule: quantity(self) …" => "rule: size(self) > 0";
+        "rule: url(self) …" => "rule: size(self) > 0";
     COMBINATION = "EDS112" "combination" Error:
         "A value that fits none, or not exactly one, of several alternatives.",
         "The API server refuses it.",

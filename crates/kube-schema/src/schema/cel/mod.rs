@@ -3,13 +3,14 @@
 //! The `cel` crate (0.15, successor of `cel-interpreter` by the same owners) parses and runs them:
 //! it is maintained, follows cel-spec's conformance tests, and supports two-variable macros. The
 //! Kubernetes extensions that rules use most are added here: the list library (`isSorted`, `sum`,
-//! `min`, `max`, `indexOf`, `lastIndexOf`). A rule with any other function is reported as not
-//! checked, never silently skipped.
+//! `min`, `max`, `indexOf`, `lastIndexOf`) and [`quantity`]. A rule with any other function is
+//! reported as not checked, never silently skipped.
 //!
 //! Rules may come from anybody: [`limits`] bounds what is parsed, [`meter`] what a rule costs.
 
 mod limits;
 mod meter;
+mod quantity;
 mod view;
 
 use std::fmt::Write;
@@ -264,6 +265,7 @@ fn context() -> Context<'static, 'static> {
     let _ = context.add_function("sum", sum);
     let _ = context.add_function("indexOf", index_of);
     let _ = context.add_function("lastIndexOf", last_index_of);
+    quantity::declare(&mut context);
     context
 }
 
@@ -352,11 +354,17 @@ mod tests {
         check("self.matches('^a+$')", json!("aaa"), Verdict::Holds);
         check("self.matches('^a+$')", json!("aab"), broken());
         check("self == oldSelf", json!(1), Verdict::Holds);
+        check("quantity(self).compareTo(quantity('1Gi')) == 0", json!("1024Mi"), Verdict::Holds);
+        check("quantity(string(self)).isLessThan(quantity('1500m'))", json!(1), Verdict::Holds);
+        check("quantity(self).isGreaterThan(quantity('512Mi'))", json!("512M"), broken());
         check(
-            "quantity(self) > 0",
-            json!("1"),
-            Verdict::Unknown("quantity is not known here".to_owned()),
+            "quantity(self).sign() == 1 && quantity(self).asApproximateFloat() == 0.5",
+            json!("500m"),
+            Verdict::Holds,
         );
+        check("isQuantity(self) || quantity(self) == quantity('1')", json!("1"), Verdict::Holds);
+        check("isQuantity(self)", json!("1 Gi"), broken());
+        check("url(self) == ''", json!("1"), Verdict::Unknown("url is not known here".to_owned()));
         let broken = CelRule::of(&json!({"rule": "self.("})).unwrap();
         assert!(matches!(run(&broken, &Value::Null), Verdict::Unknown(_)));
     }
