@@ -138,19 +138,20 @@ async fn pods(reader: &Reader<'_>, facts: &platform::nats::NatsFacts) -> Result<
     Ok(pods)
 }
 
-/// What the four manifests need: group and plural of their kinds.
-const MANIFESTS: [(&str, &str); 4] = [
+/// What the composed manifests need: group and plural of their kinds.
+const MANIFESTS: [(&str, &str); 5] = [
     ("", "serviceaccounts"),
     ("", "services"),
     ("apps", "deployments"),
     ("keda.sh", "scaledobjects"),
+    ("policy", "poddisruptionbudgets"),
 ];
 /// What step 2 of the Composition also asks Crossplane for.
 const READ_BESIDE: [(&str, &str); 2] = [("", "pods"), ("autoscaling", "horizontalpodautoscalers")];
 const READ: [&str; 3] = ["get", "list", "watch"];
 const WRITE: [&str; 7] = ["get", "list", "watch", "create", "update", "patch", "delete"];
 
-/// Asks whether the provider may write the four manifests, and whether Crossplane may read them and
+/// Asks whether the provider may write the manifests, and whether Crossplane may read them and
 /// the objects beside them and, for the direct Composition, write them. Returns nothing if this
 /// user may not ask.
 async fn rights(
