@@ -14,7 +14,9 @@ use super::fields::{
     Placement, Rollout, Scaling, SecretRef,
 };
 use kube_object::image::Image;
+use kube_object::object::Fields;
 use patch_and_transform::protocol::Object;
+use serde_json::Value;
 
 /// The longest claim name: KEDA uses `{claim}-scaler` as a label value, which is limited to 63
 /// characters.
@@ -283,6 +285,53 @@ impl Spec {
         }
         Ok(())
     }
+}
+
+/// The fields of `spec`, `spec.nats` and `spec.scaling` whose rules this step repeats.
+const REPEATED: [(&str, &[&str]); 3] = [
+    (
+        "/spec",
+        &[
+            "image",
+            "size",
+            "nats",
+            "secretRefs",
+            "env",
+            "imagePullSecrets",
+            "initContainer",
+            "scaling",
+            "terminationGracePeriodSeconds",
+            // Crossplane's defaults.
+            "compositeDeletePolicy",
+            "compositionUpdatePolicy",
+            "compositionRef",
+        ],
+    ),
+    ("/spec/nats", &["url", "stream", "consumer", "account", "monitoringEndpoint"]),
+    (
+        "/spec/scaling",
+        &[
+            "minReplicas",
+            "maxReplicas",
+            "lagThreshold",
+            "activationLagThreshold",
+            "pollingInterval",
+            "cooldownPeriod",
+            "paused",
+        ],
+    ),
+];
+
+/// Reports whether this step refuses by itself whatever the API's rules refuse in a claim, apart
+/// from which NATS it names. That is so for the fields that every claim has.
+#[must_use]
+pub fn repeats_rules_for(claim: &Value) -> bool {
+    let known = |(place, fields): &(&str, &[&str])| {
+        let written = claim.object(place).into_iter().flatten();
+        written.into_iter().all(|(field, _)| fields.contains(&field.as_str()))
+    };
+    REPEATED.iter().all(known)
+        && claim.list("/spec/env").all(|entry| entry.get("valueFrom").is_none())
 }
 
 /// Directories where a claim mounts nothing, and those below them.
