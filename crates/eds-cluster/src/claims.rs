@@ -14,9 +14,14 @@ use crate::kinds::{self, Kind};
 use crate::nats;
 use crate::run::Run;
 
-/// The kinds that a claim becomes.
-const MADE: [&Kind; 4] =
-    [&kinds::SERVICE_ACCOUNT, &kinds::DEPLOYMENT, &kinds::SERVICE, &kinds::SCALED_OBJECT];
+/// The kinds that a claim becomes, apart from NACK's, which not every cluster has.
+const MADE: [&Kind; 5] = [
+    &kinds::SERVICE_ACCOUNT,
+    &kinds::DEPLOYMENT,
+    &kinds::SERVICE,
+    &kinds::SCALED_OBJECT,
+    &kinds::DISRUPTION_BUDGET,
+];
 
 impl Run {
     /// Creates what a claim names and does not bring: its Secrets, with placeholder values, and its
@@ -90,7 +95,7 @@ impl Run {
     }
 }
 
-/// Builds the Secrets that a claim names. Values say which key they belong to.
+/// Builds the Secrets and ConfigMaps that a claim names. Values say which key they belong to.
 fn secrets(claim: &Value, namespace: &str) -> Vec<Value> {
     let items = |pointer| claim.list(pointer);
     let text = |value: &Value, key: &str| -> String {
@@ -105,7 +110,33 @@ fn secrets(claim: &Value, namespace: &str) -> Vec<Value> {
             "stringData": data,
         })
     };
+    let config_map = |name: &str, data: Map<String, Value>| {
+        json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": name, "namespace": namespace},
+            "data": data,
+        })
+    };
+    let placeholders = |keys: Vec<String>| -> Map<String, Value> {
+        keys.into_iter().map(|key| (key.clone(), json!(format!("placeholder of {key}")))).collect()
+    };
     let mut secrets = Vec::new();
+    for reference in items("/spec/configMapRefs") {
+        let mut keys: Vec<String> =
+            reference.list("/env").map(|env| text(env, "configMapKey")).collect();
+        if reference.is_true("/envFrom") {
+            keys.push("PLACEHOLDER".to_owned());
+        }
+        secrets.push(config_map(&text(reference, "name"), placeholders(keys)));
+    }
+    for files in items("/spec/files") {
+        let keys = files.list("/items").map(|item| text(item, "key")).collect();
+        secrets.push(match files.text("/secret") {
+            "" => config_map(files.text("/configMap"), placeholders(keys)),
+            name => secret(name, "Opaque", placeholders(keys)),
+        });
+    }
     for reference in items("/spec/secretRefs") {
         let keys = reference.get("env").and_then(Value::as_array).into_iter().flatten();
         let mut data: Map<String, Value> = keys
@@ -177,11 +208,12 @@ pub async fn left(cluster: &Cluster, namespace: &str, name: &str) -> Result<(Vec
 /// The kinds that a claim makes or that follow from it, and those it could harm. Left out, because
 /// they change by themselves all the time: Leases (leaders renew them every few seconds), Events,
 /// and Endpoints and EndpointSlices, which follow the pods that are checked here.
-const BYSTANDERS: [&Kind; 14] = [
+const BYSTANDERS: [&Kind; 15] = [
     &kinds::SERVICE_ACCOUNT,
     &kinds::DEPLOYMENT,
     &kinds::SERVICE,
     &kinds::SCALED_OBJECT,
+    &kinds::DISRUPTION_BUDGET,
     &kinds::REPLICA_SET,
     &kinds::STATEFUL_SET,
     &kinds::POD,
@@ -300,18 +332,27 @@ mod tests {
                 {"name": "keys", "envFrom": true, "env": []},
             ],
             "imagePullSecrets": [{"name": "registry"}],
+            "configMapRefs": [{"name": "map", "env": [{"configMapKey": "k", "envName": "K"}]}],
+            "files": [
+                {"secret": "tls", "mountPath": "/a", "items": [{"key": "crt", "path": "crt"}]},
+                {"configMap": "conf", "mountPath": "/b"},
+            ],
         }});
         let found = secrets(&claim, "here");
         let shown: Vec<_> = found
             .iter()
             .map(|s| {
-                let keys: Vec<_> = s["stringData"].as_object().unwrap().keys().collect();
+                let data = s.get("stringData").unwrap_or(&s["data"]);
+                let keys: Vec<_> = data.as_object().unwrap().keys().collect();
                 format!("{} {} {keys:?}", s["metadata"]["name"], s["type"])
             })
             .collect();
         assert_eq!(
             shown,
             [
+                r#""map" null ["k"]"#,
+                r#""tls" "Opaque" ["crt"]"#,
+                r#""conf" null []"#,
                 r#""db" "Opaque" ["url"]"#,
                 r#""keys" "Opaque" ["PLACEHOLDER"]"#,
                 r#""registry" "kubernetes.io/dockerconfigjson" [".dockerconfigjson"]"#,

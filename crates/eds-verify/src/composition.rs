@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::platform::packages::provider_config;
 use super::{Check, Report, Status, Unread, package};
 
-/// The four kinds that a claim becomes.
+/// The kinds that every claim becomes.
 pub const KINDS: [(&str, &str); 4] = [
     ("v1", "ServiceAccount"),
     ("apps/v1", "Deployment"),
@@ -126,7 +126,7 @@ fn checks(facts: &CompositionFacts, composition: &Value) -> Vec<Check> {
     checks
 }
 
-/// Says how the four manifests are applied.
+/// Says how the manifests are applied.
 fn form(composition: &Value) -> String {
     match provider_config(composition) {
         Some(config) => format!("as provider-kubernetes Objects, by ProviderConfig {config}"),

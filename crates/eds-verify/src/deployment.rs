@@ -1,4 +1,4 @@
-//! Did a claim become its four manifests, as it says?
+//! Did a claim become its manifests, as it says?
 //!
 //! Checks twice, independently: each live manifest against the rendered one, field by field; and
 //! single facts of the live manifests against the claim itself, named so that a person sees what
@@ -6,6 +6,7 @@
 
 use kube_object::object::Fields;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 use super::{Check, Report};
 use kube_object::difference::{differences, same_quantity};
@@ -80,9 +81,11 @@ fn manifests(facts: &DeploymentFacts) -> Vec<Check> {
             }
         })
         .collect();
-    if checks.len() != 4 {
-        let cause = format!("eds render makes {} manifests of this claim, not 4", checks.len());
-        checks.push(Check::failed("four of them", cause, "look at what eds render says"));
+    let made: BTreeSet<&str> = facts.rendered.iter().map(|made| made.text("/kind")).collect();
+    let expected = kinds(&facts.claim);
+    if made != expected {
+        let cause = format!("eds render makes {made:?} of this claim, not {expected:?}");
+        checks.push(Check::failed("all of them", cause, "look at what eds render says"));
     }
     let unlabelled: Vec<String> = facts
         .live
@@ -112,6 +115,30 @@ fn manifests(facts: &DeploymentFacts) -> Vec<Check> {
     checks
 }
 
+/// Returns the kinds that a claim becomes, by what it says.
+fn kinds(claim: &Value) -> BTreeSet<&'static str> {
+    let has = |place: &str| claim.at(place).is_some();
+    let kinds = [
+        ("ServiceAccount", true),
+        ("Deployment", true),
+        ("ScaledObject", true),
+        ("Service", serves_http(claim)),
+        ("PodDisruptionBudget", has("/spec/disruptionBudget")),
+        ("Consumer", has("/spec/nats/create/consumer")),
+        ("Stream", has("/spec/nats/create/stream")),
+    ];
+    kinds.into_iter().filter(|(_, is_made)| *is_made).map(|(kind, _)| kind).collect()
+}
+
+fn serves_http(claim: &Value) -> bool {
+    claim.at("/spec/health/http") != Some(&Value::Bool(false))
+}
+
+/// Returns the port of the worker's server.
+fn port(claim: &Value) -> i64 {
+    claim.integer("/spec/health/port").unwrap_or(8080)
+}
+
 /// Checks one fact. `shown` describes it if it is right.
 fn check_equal(title: &str, live: &Value, expected: &Value, shown: &str) -> Check {
     if live == expected {
@@ -130,12 +157,22 @@ fn deployment(facts: &DeploymentFacts, live: &Value) -> Vec<Check> {
     let image = spec.text("/image");
     let mut checks = vec![
         check_equal("image", &main("/image"), &json!(image), image),
-        check_equal("port", &main("/ports/0/containerPort"), &json!(8080), "8080, named http"),
+        match (serves_http(&facts.claim), port(&facts.claim)) {
+            (true, port) => check_equal(
+                "port",
+                &main("/ports/0/containerPort"),
+                &json!(port),
+                &format!("{port}, named http"),
+            ),
+            (false, _) => check_equal("port", &main("/ports"), &Value::Null, "none: no server"),
+        },
         size(spec, &main("/resources")),
         environment("NATS variables", &nats(spec), &main("/env")),
     ];
     checks.extend(secrets(spec, live, MAIN, "secrets"));
-    let plain: Vec<Value> = spec.list("/env").cloned().collect();
+    // Those from a field of the pod are compared above, with the API server's defaults.
+    let plain: Vec<Value> =
+        spec.list("/env").filter(|entry| entry.get("value").is_some()).cloned().collect();
     if !plain.is_empty() {
         checks.push(environment("plain variables", &plain, &main("/env")));
     }
@@ -165,13 +202,7 @@ fn deployment(facts: &DeploymentFacts, live: &Value) -> Vec<Check> {
         &json!(facts.claim_name()),
         facts.claim_name(),
     ));
-    let probes = json!([main("/livenessProbe/httpGet/path"), main("/readinessProbe/httpGet/path")]);
-    checks.push(check_equal(
-        "probes",
-        &probes,
-        &json!(["/health", "/ready"]),
-        "/health and /ready on 8080",
-    ));
+    checks.push(probes(&facts.claim, &main("")));
     let security = json!([
         value_at("/spec/template/spec/securityContext/runAsNonRoot"),
         value_at("/spec/template/spec/securityContext/seccompProfile/type"),
@@ -187,7 +218,30 @@ fn deployment(facts: &DeploymentFacts, live: &Value) -> Vec<Check> {
     checks
 }
 
-/// Checks the plan's table of sizes: requests and limits of CPU and memory.
+/// Checks how Kubernetes asks the worker: over HTTP, by commands, or not at all.
+fn probes(claim: &Value, main: &Value) -> Check {
+    let said = |field: &str, default: &str| match claim.text(&format!("/spec/health/{field}")) {
+        "" => default.to_owned(),
+        path => path.to_owned(),
+    };
+    let live = |part: &str| {
+        let probe = |kind: &str| main.at(&format!("/{kind}Probe/{part}")).cloned();
+        json!([probe("liveness"), probe("readiness")])
+    };
+    if serves_http(claim) {
+        let (liveness, readiness) =
+            (said("livenessPath", "/health"), said("readinessPath", "/ready"));
+        let shown = format!("{liveness} and {readiness} on {}", port(claim));
+        return check_equal("probes", &live("httpGet/path"), &json!([liveness, readiness]), &shown);
+    }
+    let command = |field: &str| claim.at(&format!("/spec/health/{field}")).cloned();
+    let commands = json!([command("livenessCommand"), command("readinessCommand")]);
+    let shown = "by the claim's commands, or none";
+    check_equal("probes", &live("exec/command"), &commands, shown)
+}
+
+/// Checks the plan's table of sizes: requests and limits of CPU and memory, unless the claim has
+/// figures of its own.
 fn size(spec: &Value, live: &Value) -> Check {
     let size = spec.text("/size");
     let [request_cpu, request_memory, limit_cpu, limit_memory] = match size {
@@ -195,10 +249,22 @@ fn size(spec: &Value, live: &Value) -> Check {
         "large" => ["1000m", "2Gi", "4000m", "8Gi"],
         _ => ["500m", "1Gi", "2000m", "4Gi"],
     };
+    let figure = |part: &str, what: &str, of_size: &str| {
+        spec.at(&format!("/resources/{part}/{what}")).cloned().unwrap_or_else(|| json!(of_size))
+    };
+    let (request_cpu, request_memory) =
+        (figure("requests", "cpu", request_cpu), figure("requests", "memory", request_memory));
+    let (limit_cpu, limit_memory) =
+        (figure("limits", "cpu", limit_cpu), figure("limits", "memory", limit_memory));
     let expected = json!({
         "requests": {"cpu": request_cpu, "memory": request_memory},
         "limits": {"cpu": limit_cpu, "memory": limit_memory},
     });
+    let [request_cpu, request_memory, limit_cpu, limit_memory] =
+        [&request_cpu, &request_memory, &limit_cpu, &limit_memory].map(|figure| match figure {
+            Value::String(text) => text.clone(),
+            number => number.to_string(),
+        });
     let right = ["requests", "limits"].iter().all(|part| {
         ["cpu", "memory"].iter().all(|what| {
             let quantity =
@@ -242,10 +308,22 @@ fn environment(title: &str, expected: &[Value], env: &Value) -> Check {
     Check::failed(title, cause, "compare with: eds render, and eds verify composition")
 }
 
-/// Checks both ways in which a container gets secrets.
+/// Checks both ways in which a container gets Secrets and ConfigMaps.
 fn secrets(spec: &Value, live: &Value, container: &str, title: &str) -> Vec<Check> {
     let mut single = Vec::new();
     let mut whole = Vec::new();
+    for map in spec.list("/configMapRefs") {
+        for env in map.list("/env") {
+            single.push(json!({
+                "name": env.text("/envName"),
+                "valueFrom": {"configMapKeyRef": {"key": env.text("/configMapKey"),
+                    "name": map.text("/name")}},
+            }));
+        }
+        if map.is_true("/envFrom") {
+            whole.push(json!({"configMapRef": {"name": map.text("/name")}}));
+        }
+    }
     for secret in spec.list("/secretRefs") {
         for env in secret.list("/env") {
             single.push(json!({
@@ -272,7 +350,11 @@ fn secrets(spec: &Value, live: &Value, container: &str, title: &str) -> Vec<Chec
         checks.push(environment(&format!("{title} by key"), &single, &at("env")));
     }
     if !whole.is_empty() {
-        let names: Vec<&str> = whole.iter().map(|s| s.text("/secretRef/name")).collect();
+        let name = |from: &Value| match from.text("/secretRef/name") {
+            "" => from.text("/configMapRef/name").to_owned(),
+            name => name.to_owned(),
+        };
+        let names: Vec<String> = whole.iter().map(name).collect();
         let title = format!("{title} as a whole");
         checks.push(check_equal(&title, &at("envFrom"), &json!(whole), &names.join(", ")));
     }
@@ -316,13 +398,14 @@ fn init_container(spec: &Value, init: &Value, live: &Value) -> Vec<Check> {
 fn service(facts: &DeploymentFacts, live: &Value) -> Vec<Check> {
     let value_at = |pointer: &str| live.at(pointer).cloned().unwrap_or_default();
     let selects = live.text("/spec/selector/app.kubernetes.io~1name");
+    let port = port(&facts.claim);
     vec![
         check_equal("type", &value_at("/spec/type"), &json!("ClusterIP"), "ClusterIP"),
         check_equal(
             "port",
             &json!([value_at("/spec/ports/0/port"), value_at("/spec/ports/0/targetPort")]),
-            &json!([8080, 8080]),
-            "8080 to the container's 8080",
+            &json!([port, port]),
+            &format!("{port} to the container's {port}"),
         ),
         check_equal("selector", &json!(selects), &json!(facts.claim_name()), "the worker's pods"),
     ]

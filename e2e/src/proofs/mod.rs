@@ -6,6 +6,7 @@ mod argocd;
 mod compositions;
 mod doctor;
 mod faults;
+mod fields;
 mod guide;
 mod interruption;
 mod losses;
@@ -51,6 +52,7 @@ pub(crate) enum Proofs {
     Migration(migration::Args),
     Argocd(argocd::Args),
     Faults(faults::Args),
+    Fields(fields::Args),
     Losses(losses::Args),
     NatsProduction(nats_production::Args),
     Guide(guide::Args),
@@ -74,6 +76,7 @@ impl Proofs {
             Self::Migration(args) => migration::run(args).await,
             Self::Argocd(args) => argocd::run(args).await,
             Self::Faults(args) => faults::run(args).await,
+            Self::Fields(args) => fields::run(args).await,
             Self::Losses(args) => losses::run(args).await,
             Self::NatsProduction(args) => nats_production::run(args).await,
             Self::Guide(args) => guide::run(args).await,

@@ -62,7 +62,8 @@ pub async fn scaler(cluster: &Cluster, claim: &Value) -> Result<scaler::ScalerFa
     };
     let deployment = get(&kinds::DEPLOYMENT, &name).await?;
     // Only a comparison needs these, so nobody misses them.
-    let metrics = cluster.service_get(&namespace, &name, 8080, "/metrics").await?;
+    let port = claim.integer("/spec/health/port").and_then(|port| u16::try_from(port).ok());
+    let metrics = cluster.service_get(&namespace, &name, port.unwrap_or(8080), "/metrics").await?;
     let metrics = (metrics.code == 200).then_some(metrics.body);
     let claims = claims(cluster, &namespace).await?;
     let mut events = reader.events(&namespace).await?;

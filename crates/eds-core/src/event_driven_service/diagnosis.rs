@@ -148,9 +148,9 @@ impl Diagnosis {
             let replicas = diagnosis.replicas.map(|replicas| replicas.desired);
             if paused.stops_scaling() && replicas == Some(0) {
                 diagnosis.not_ready.insert(name.clone());
-                blame(RANK_OF_PAUSED, "Paused", paused.says(replicas));
+                blame(RANK_OF_PAUSED, "Paused", paused.says(replicas, spec.scaling.paused));
             } else {
-                hint.get_or_insert_with(|| paused.says(replicas));
+                hint.get_or_insert_with(|| paused.says(replicas, spec.scaling.paused));
             }
         }
         if let Some((_, reason, message)) = worst {

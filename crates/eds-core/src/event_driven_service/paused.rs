@@ -42,9 +42,10 @@ impl Paused {
         PAUSE.contains(&self.annotation)
     }
 
-    /// Writes one sentence. `replicas` is how many the Deployment has.
+    /// Writes one sentence. `replicas` is how many the Deployment has; `by_claim` says whether the
+    /// claim itself asks for the pause.
     #[must_use]
-    pub fn says(&self, replicas: Option<i64>) -> String {
+    pub fn says(&self, replicas: Option<i64>, by_claim: bool) -> String {
         let by = self.by.as_ref().map(|by| format!(", written by {by}")).unwrap_or_default();
         let what = match self.annotation {
             "autoscaling.keda.sh/paused-scale-out" => "adds no pods".to_owned(),
@@ -56,6 +57,9 @@ impl Paused {
                 None => "does not scale it".to_owned(),
             },
         };
+        if by_claim && self.stops_scaling() {
+            return format!("scaling is paused by spec.scaling.paused: KEDA {what}");
+        }
         let Self { annotation, value, .. } = self;
         format!(
             "KEDA is paused by the ScaledObject's annotation {annotation}={value}{by}: it {what}"

@@ -186,6 +186,36 @@ fn times_pauses_and_monitoring_over_tls() {
 }
 
 #[test]
+fn the_claim_says_that_it_is_paused() {
+    for (annotation, replicas, reason) in
+        [("paused-replicas", 2, "Paused"), ("paused-replicas", 0, "Paused")]
+    {
+        let mut request = request(&json!({"scaling": {"paused": true}}), false);
+        let desired = request.desired.resources.clone();
+        for (name, desired) in desired {
+            let mut live = Value::Object(desired.resource.unwrap());
+            if name == "scaled-object" {
+                let key = format!("autoscaling.keda.sh/{annotation}");
+                live["metadata"]["annotations"] = json!({key: "0"});
+            }
+            if name == "deployment" {
+                live["spec"]["replicas"] = json!(replicas);
+                live["status"] = json!({
+                    "replicas": replicas, "updatedReplicas": replicas,
+                    "availableReplicas": replicas, "readyReplicas": replicas,
+                });
+            }
+            request.observed.resources.insert(name, resource(&live));
+        }
+        let condition = run(request).conditions[0].clone();
+        assert_eq!(condition.reason, reason);
+        let message = condition.message.unwrap();
+        let says = "scaling is paused by spec.scaling.paused: KEDA leaves it at ";
+        assert!(message.starts_with(&format!("{says}{replicas}")), "{message}");
+    }
+}
+
+#[test]
 fn pods_spread_evenly() {
     let constraint = |key: &str, when: &str| {
         json!({

@@ -1,4 +1,4 @@
-//! The four manifests: do they exist, and are they as they should be?
+//! The manifests: do they exist, and are they as they should be?
 
 use kube_object::object::Fields;
 use serde_json::Value;

@@ -49,17 +49,23 @@ fn held(facts: &ScalerFacts, scaled_object: &Value, paused: &Paused) -> Check {
     let replicas = deployment.map(|d| d.integer("/spec/replicas").unwrap_or(1));
     let waiting = super::consumer(facts)
         .map(|c| c.number("/num_pending").saturating_add(c.number("/num_ack_pending")));
+    let by_claim = facts.claim.is_true("/spec/scaling/paused");
+    let says = paused.says(replicas, by_claim);
     let cause = match waiting {
-        Some(1) => format!("{}; 1 message waits", paused.says(replicas)),
-        Some(n) => format!("{}; {n} messages wait", paused.says(replicas)),
-        None => paused.says(replicas),
+        Some(1) => format!("{says}; 1 message waits"),
+        Some(n) => format!("{says}; {n} messages wait"),
+        None => says,
     };
-    let fix = format!(
-        "kubectl -n {} annotate scaledobject {} {}-",
-        scaled_object.text("/metadata/namespace"),
-        scaled_object.name(),
-        paused.annotation
-    );
+    let fix = if by_claim {
+        "set spec.scaling.paused to false, or leave it out".to_owned()
+    } else {
+        format!(
+            "kubectl -n {} annotate scaledobject {} {}-",
+            scaled_object.text("/metadata/namespace"),
+            scaled_object.name(),
+            paused.annotation
+        )
+    };
     if paused.stops_scaling() && replicas == Some(0) {
         return Check::failed(NAME, cause, fix);
     }
