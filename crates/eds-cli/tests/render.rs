@@ -234,12 +234,14 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ),
     (
         "",
-        "configMapRefs: [{name: m, env: [{configMapKey: k, envName: A}]}, {name: o, env: [{configMapKey: k, envName: A}]}]",
+        "configMapRefs: [{name: m, env: [{configMapKey: k, envName: A}]}, {name: o, env: \
+         [{configMapKey: k, envName: A}]}]",
         "set from two ConfigMaps",
     ),
     (
         "",
-        "configMapRefs: [{name: m, env: [{configMapKey: k, envName: A}, {configMapKey: l, envName: A}]}]",
+        "configMapRefs: [{name: m, env: [{configMapKey: k, envName: A}, {configMapKey: l, envName: \
+         A}]}]",
         "is listed twice",
     ),
     (
@@ -249,7 +251,8 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ),
     (
         "",
-        "configMapRefs: [{name: m, env: [{configMapKey: k, envName: A}]}], env: [{name: A, value: b}]",
+        "configMapRefs: [{name: m, env: [{configMapKey: k, envName: A}]}], env: [{name: A, value: \
+         b}]",
         "is set by spec.configMapRefs[].env, and also",
     ),
     ("domain: d", "env: [{name: NATS_DOMAIN, value: b}]", "NATS_CREDS, NATS_CA"),

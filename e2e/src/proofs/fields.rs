@@ -15,8 +15,9 @@ use crate::proof::{NATS, Proof, carry_out, ensure};
 use crate::testbed::running;
 
 /// What a claim can ask for beside the least, seen at the pods: a worker that takes 90 s to start is not killed, one
-/// without a server runs, files of Secrets are there, a disruption budget holds back an eviction, the autoscaler keeps to
-/// its behavior, a time of day scales beside the queue, a pause is said and ends, a changed Secret replaces the pods.
+/// without a server runs, files of Secrets are there, a disruption budget holds back an eviction, the autoscaler
+/// keeps to its behavior, a time of day scales beside the queue, a pause is said and ends, a changed Secret replaces
+/// the pods.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -78,7 +79,8 @@ async fn slow(p: &Proof<'_>) -> Result<()> {
     let restarted = restarts(&pods(p, "slow").await?);
     ensure(restarted == 0, || format!("slow was restarted {restarted} times"))?;
     p.passed(format!(
-        "slow: Ready after 90 s without a restart; without startupSeconds the pod was killed {killed} times"
+        "slow: Ready after 90 s without a restart; without startupSeconds the pod was killed \
+         {killed} times"
     ));
     p.end_claim("hasty").await?;
     p.end_claim("slow").await
@@ -294,6 +296,9 @@ async fn secret_change(p: &Proof<'_>) -> Result<()> {
     ensure(!shown.contains(SECRET) && !shown.contains("aHVudGVyMi1odW50ZXIy"), || {
         "the Secret's value is in the claim, the composite or what it made".to_owned()
     })?;
-    p.passed("restart: a changed Secret replaced the pod once, within a minute; its value is nowhere else");
+    p.passed(
+        "restart: a changed Secret replaced the pod once, within a minute; its value is nowhere \
+         else",
+    );
     p.end_claim("restart").await
 }

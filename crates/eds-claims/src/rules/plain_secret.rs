@@ -14,7 +14,8 @@ pub(super) static RULE: Rule = Rule {
     code: "EDS207",
     name: "plain-secret",
     severity: Severity::Warning,
-    what: "A password, token or key in spec.env, in a command, in an annotation, or in the NATS URL.",
+    what: "A password, token or key in spec.env, in a command, in an annotation, or in the NATS \
+            URL.",
     why: "Claims are readable by everyone who may see them, and live on in git.",
     bad: "env: [{name: DB_PASSWORD, value: hunter2}]",
     good: "secretRefs: [{name: db, env: [{secretKey: password, envName: DB_PASSWORD}]}]",
@@ -98,8 +99,8 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let mut plain = credentials.filter(|info| info.split(':').any(holds_text));
     if plain.next().is_some() || secret_value(url).is_some() {
         let message = "the URL holds credentials, and claims are no place for them".to_owned();
-        let fix = "write nats://$(NATS_USER):$(NATS_PASSWORD)@HOST, and take both from a Secret, by \
-            spec.secretRefs: [{name: SECRET, env: [{secretKey: KEY, envName: NATS_USER}, \
+        let fix = "write nats://$(NATS_USER):$(NATS_PASSWORD)@HOST, and take both from a Secret, \
+            by spec.secretRefs: [{name: SECRET, env: [{secretKey: KEY, envName: NATS_USER}, \
             {secretKey: KEY, envName: NATS_PASSWORD}]}]";
         refuse(&Path::fields("spec.nats.url"), message, fix);
     }

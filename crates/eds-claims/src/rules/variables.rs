@@ -132,8 +132,8 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
 }
 
 /// How to make a variable known to those before it.
-const EARLIER: &str = "set it by spec.secretRefs or spec.configMapRefs, whose variables come first, \
-    or above this one";
+const EARLIER: &str = "set it by spec.secretRefs or spec.configMapRefs, whose variables come \
+    first, or above this one";
 
 fn unset_message(names: &[&str]) -> String {
     let texts: Vec<String> = names.iter().map(|name| format!("$({name})")).collect();

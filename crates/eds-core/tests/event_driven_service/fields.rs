@@ -67,7 +67,8 @@ fn files_are_mounted_read_only_in_both_containers() {
     ]);
     let volumes = json!([
         {"name": "nats-credentials", "secret": {
-            "secretName": "n", "defaultMode": 0o440, "items": [{"key": "a.creds", "path": "a.creds"}],
+            "secretName": "n", "defaultMode": 0o440,
+            "items": [{"key": "a.creds", "path": "a.creds"}],
         }},
         {"name": "nats-tls", "secret": {
             "secretName": "t", "defaultMode": 0o440, "items": [{"key": "pem", "path": "pem"}],
@@ -98,7 +99,8 @@ fn probed(health: &Value) -> RunFunctionResponse {
     let main = manifest.pointer_mut(MAIN).unwrap();
     main["ports"] = json!([{"name": "http", "containerPort": 8080}]);
     main["livenessProbe"] = json!({
-        "httpGet": {"path": "/health", "port": 8080}, "initialDelaySeconds": 10, "timeoutSeconds": 5,
+        "httpGet": {"path": "/health", "port": 8080},
+        "initialDelaySeconds": 10, "timeoutSeconds": 5,
     });
     main["readinessProbe"] = json!({"httpGet": {"path": "/ready", "port": 8080}});
     deployment.resource = Some(object(&manifest));
@@ -125,7 +127,8 @@ fn how_a_worker_is_asked() {
         assert_eq!(without[key], Value::Null, "{key}");
     }
     let commands = main(&json!({
-        "http": false, "livenessCommand": ["live"], "readinessCommand": ["a", "b"], "startupSeconds": 9,
+        "http": false, "startupSeconds": 9,
+        "livenessCommand": ["live"], "readinessCommand": ["a", "b"],
     }));
     assert_eq!(
         commands["livenessProbe"],
@@ -156,7 +159,8 @@ fn times_pauses_and_monitoring_over_tls() {
             (
                 "/spec/triggers/1",
                 json!({"type": "cron", "metadata": {
-                    "timezone": "UTC", "start": "0 7 * * *", "end": "0 9 * * *", "desiredReplicas": "4",
+                "timezone": "UTC", "start": "0 7 * * *", "end": "0 9 * * *",
+                "desiredReplicas": "4",
                 }}),
             ),
         ],
@@ -261,7 +265,8 @@ fn a_disruption_budget_for_the_deployments_pods() {
     assert!(!composed(&json!({})).contains_key("disruption-budget"));
 }
 
-const CREATE: &str = r#"{"nats": {"stream": "ORDERS", "consumer": "worker", "domain": "hub", "create": {
+const CREATE: &str = r#"{"nats": {
+    "stream": "ORDERS", "consumer": "worker", "domain": "hub", "create": {
     "account": "acc", "consumer": {"ackWait": "1m", "maxDeliver": 5, "reclaimPolicy": "Delete"},
     "stream": {"subjects": ["orders.>"], "maxAge": "72h"}
 }}}"#;
@@ -281,9 +286,11 @@ fn nack_makes_the_consumer_and_the_stream() {
             (
                 "/spec",
                 json!({
-                    "streamName": "ORDERS", "durableName": "worker", "ackPolicy": "explicit", "ackWait": "1m",
-                    "maxDeliver": 5, "preventDelete": false, "jsDomain": "hub", "account": "acc",
-                }),
+                        "streamName": "ORDERS", "durableName": "worker",
+                "ackPolicy": "explicit", "ackWait": "1m",
+                        "maxDeliver": 5, "preventDelete": false,
+                        "jsDomain": "hub", "account": "acc",
+                    }),
             ),
         ],
     );

@@ -70,7 +70,7 @@ fn what_is_missing() {
             f.rendered.pop();
             f.live.pop();
         },
-        &["Manifests, as eds render shows them: four of them: failed: eds render makes 3"],
+        &["Manifests, as eds render shows them: all of them: failed: eds render makes"],
     );
     live(
         "Service",
@@ -100,7 +100,7 @@ fn what_differs_in_the_deployment() {
     // Both containers have the same environment: what only the worker has is also reported for the
     // other.
     let init = "init container's environment: failed";
-    check(&main("/env/0/value"), json!("nats://x:1"), &["NATS variables: failed", init]);
+    check(&main("/env/5/value"), json!("nats://x:1"), &["NATS variables: failed", init]);
     check(&main("/envFrom"), json!([]), &["secrets as a whole: failed", init]);
     check(
         "/spec/template/spec/initContainers/0/command",

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow, bail};
 use eds_claims::{self as claims, CheckedFile};
 use eds_core::composition::{Error, Rendered, render_with};
+use eds_core::event_driven_service::repeats_rules_for;
 use kube_object::object::Fields;
 use kube_schema::diagnostics::{self, FileFindings, Finding};
 use kube_schema::schema::ClaimApi;
@@ -375,8 +376,9 @@ fn is_error(finding: &Finding) -> bool {
 }
 
 /// Returns whether the API's rules, which take longer to compile than everything else, can be
-/// skipped: the built-in Composition's second step refuses whatever they refuse, except which NATS
-/// a claim may name. If something is wrong they run, because they know the line.
+/// skipped: for the fields that every claim has, the built-in Composition's second step refuses
+/// whatever they refuse, except which NATS a claim may name. If something is wrong they run,
+/// because they know the line.
 fn is_plainly_fine(api: &ClaimApi, checked: &CheckedFile, results: &[Result<Rendered>]) -> bool {
     let schema = &api.definition.schema;
     let names_server = |claim: &Value| {
@@ -388,6 +390,7 @@ fn is_plainly_fine(api: &ClaimApi, checked: &CheckedFile, results: &[Result<Rend
     !checked.findings.iter().any(is_error)
         && results.iter().all(Result::is_ok)
         && !checked.claims.iter().any(|(claim, _)| names_server(&claim.effective))
+        && checked.claims.iter().all(|(claim, _)| repeats_rules_for(&claim.effective))
 }
 
 fn sources(paths: &[PathBuf]) -> Result<Vec<Source>> {

@@ -16,7 +16,42 @@ const WORDS: &[(&str, &str)] = &[
         r##"^[^\x00-\x20\x7f-\xa0"#%&+/;<=>?@\\]+$"##,
         r##"without spaces and `"` `#` `%` `&` `+` `/` `;` `<` `=` `>` `?` `@` `\`"##,
     ),
-    ("^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:[0-9]{1,5}$", "`host:port`"),
+    (
+        "^(https://)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?:[0-9]{1,5}$",
+        "`host:port` or `https://host:port`",
+    ),
+    ("^A[A-Z2-7]{55}$", "`A`, then 55 of `A` to `Z` and `2` to `7`"),
+    (
+        "^([1-9][0-9]{0,5}(ms|s|m|h))+$",
+        "a duration: numbers with `ms`, `s`, `m` or `h`, as in `1h30m`",
+    ),
+    (r"^[^\x00-\x20\x7f]+$", "without spaces"),
+    (
+        "^(0*[1-9][0-9]*([.][0-9]*)?|0*[.]0*[1-9][0-9]*)([numkMGTPE]|[KMGTPE]i|",
+        "a quantity above 0: a number, perhaps with a unit (`500m`, `1.5`, `256Mi`)",
+    ),
+    ("^(0|[1-9][0-9]?|100)%$", "a number or a percentage, `0%` to `100%`"),
+    ("^/[!-~]*$", "begins with `/`, without spaces"),
+    (r"^(/[^/:\x00-\x1f\x7f]+)+$", "an absolute path, without `:` and without `/` at its end"),
+    (
+        r"^[^/:\x00-\x1f\x7f]+(/[^/:\x00-\x1f\x7f]+)*$",
+        "a relative path, without `:` and without `/` at its end",
+    ),
+    ("^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$", "the name of a time zone, as `Europe/Berlin`"),
+    ("^[-0-9A-Za-z*/,?]+( [-0-9A-Za-z*/,?]+){4}$", "five words with one space between them"),
+    (
+        "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$",
+        "a label's value: letters, digits, dashes, dots and underscores, first and last a letter \
+            or digit",
+    ),
+    (
+        "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
+        "a key in Kubernetes: a name, perhaps after a domain and `/`",
+    ),
+    (
+        r"^(metadata[.](name|namespace|uid|(labels|annotations)\[",
+        "a field of the pod that Kubernetes offers to containers",
+    ),
     (
         r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
         "a name in Kubernetes: lower-case letters, digits, dashes and dots, first and last a \
