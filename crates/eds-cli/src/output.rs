@@ -7,24 +7,18 @@ use kube_object::printable::printable;
 use kube_schema::diagnostics::{self, FileFindings};
 use patch_and_transform::protocol::Object;
 
-/// Writes objects as YAML documents, each with its `---`, with sorted keys, so that the same
-/// objects give the same bytes. Comments come first.
-pub(crate) fn documents<'a>(
-    comments: &[String],
-    objects: impl Iterator<Item = &'a Object>,
-) -> Result<()> {
+/// Appends an object as a YAML document with its `---` and sorted keys, so that the same objects
+/// give the same bytes.
+pub(crate) fn yaml(text: &mut String, object: &Object) -> Result<()> {
     let mut options = serde_saphyr::SerializerOptions::default();
     // One line stays one line: an image reference folded over two is hard to read and to grep.
     options.folded_wrap_chars = usize::MAX;
-    let mut text = String::new();
-    for comment in comments {
-        text.push_str(&format!("# {}\n", printable(comment)));
-    }
-    for object in objects {
-        text.push_str("---\n");
-        serde_saphyr::to_fmt_writer_with_options(&mut text, object, options.clone())
-            .context("cannot write YAML")?;
-    }
+    text.push_str("---\n");
+    serde_saphyr::to_fmt_writer_with_options(text, object, options).context("cannot write YAML")
+}
+
+/// Writes to standard output at once.
+pub(crate) fn text(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()?;

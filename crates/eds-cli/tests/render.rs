@@ -124,6 +124,30 @@ fn one_bad_claim_does_not_stop_the_others() {
     assert!(stderr(&output).contains("name-57.claim.yaml"), "{}", stderr(&output));
 }
 
+#[test]
+fn many_claims_are_printed_in_order_and_each_mistake_has_its_line() {
+    const CLAIMS: usize = 300;
+    let claim = |i: usize| {
+        let size = if i == 250 { "tiny" } else { "small" };
+        format!(
+            "---\napiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata:\n  \
+             name: w-{i}\nspec:\n  image: registry.example.com/w:1.0.0\n  size: {size}\n  nats:\n    \
+             stream: S\n    consumer: c-{i}\n"
+        )
+    };
+    let lines = claim(0).lines().count();
+    let output = eds(&["render", "-"], &(0..CLAIMS).map(claim).collect::<String>());
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let names = stdout(&output).split("---\n").filter_map(|document| {
+        let is_service = document.contains("\nkind: Service\n");
+        is_service.then(|| document.lines().find_map(|line| line.strip_prefix("  name: w-")))?
+    });
+    let expected: Vec<String> = (0..CLAIMS).filter(|i| *i != 250).map(|i| i.to_string()).collect();
+    assert_eq!(names.collect::<Vec<_>>(), expected);
+    let place = format!("<stdin>:{}:9", 250 * lines + 8);
+    assert!(stderr(&output).contains(&place), "{place} is not in: {}", stderr(&output));
+}
+
 #[track_caller]
 fn check_failure(args: &[&str], stdin: &str, says: &[&str]) {
     let output = eds(args, stdin);

@@ -12,8 +12,8 @@ use super::seen::{seen, started, uid};
 use super::store::Store;
 use super::{ANNOTATION_RESOURCE_NAME, Machinery};
 use patch_and_transform::protocol::{
-    Condition, FunctionResult, Object, Resource, RunFunctionRequest, RunFunctionResponse, Severity,
-    State,
+    Condition, FunctionResult, Object, Resource, ResourceSelector, RunFunctionRequest,
+    RunFunctionResponse, Severity, State,
 };
 
 /// How often a step may ask again for other resources before the pipeline gives up (Crossplane
@@ -242,21 +242,8 @@ pub fn render_with(
     let mut results: Vec<StepResult> = Vec::new();
     let mut conditions: Vec<Condition> = Vec::new();
     for step in composition.steps.iter().filter(|step| !functions.skips(step)) {
-        let request = RunFunctionRequest {
-            capabilities: CAPABILITIES.to_vec(),
-            observed: observed.clone(),
-            desired: std::mem::take(&mut desired),
-            input: step.input.clone(),
-            context: context.take(),
-            credentials: credentials(step, &store)?,
-            required_resources: step
-                .required
-                .iter()
-                .map(|(key, selector)| (key.clone(), store.fetch(selector)))
-                .collect(),
-            ..RunFunctionRequest::default()
-        };
-        let mut response = run_step(step, request, &store, functions)?;
+        let run = StepRun { step, observed: &observed, store: &store, functions };
+        let mut response = run.run(std::mem::take(&mut desired), context.take())?;
         response.normalize();
         if let Some(fatal) = response.results.iter().find(|r| r.severity == Severity::Fatal) {
             let message = fatal.message.clone();
@@ -358,44 +345,63 @@ fn credentials(
     step.credentials.iter().map(find).collect()
 }
 
-/// Runs one step until it asks for no resources other than those it was given.
-fn run_step(
-    step: &Step,
-    request: RunFunctionRequest,
-    store: &Store<'_>,
-    functions: &dyn Functions,
-) -> Result<RunFunctionResponse, Error> {
-    let mut asked = None;
-    let mut next = request.clone();
-    for _ in 0..=MAX_REQUIREMENTS_ITERATIONS {
-        let no_answer = |message| Error::NoAnswer { step: step.name.clone(), message };
-        let response = functions.run(step, next).map_err(no_answer)?;
-        let fatal = response.results.iter().any(|r| r.severity == Severity::Fatal);
-        let asks = (
-            response.required_resources.clone(),
-            response.extra_resources.clone(),
-            response.required_schemas.clone(),
-        );
-        let asks_nothing = asks.0.is_empty() && asks.1.is_empty() && asks.2.is_empty();
-        if fatal || asked.as_ref() == Some(&asks) || (asked.is_none() && asks_nothing) {
-            return Ok(response);
+/// One step, and what it is run with.
+struct StepRun<'a> {
+    step: &'a Step,
+    observed: &'a State,
+    store: &'a Store<'a>,
+    functions: &'a dyn Functions,
+}
+
+impl StepRun<'_> {
+    /// Runs the step until it asks for no resources other than those it was given.
+    fn run(&self, desired: State, context: Option<Object>) -> Result<RunFunctionResponse, Error> {
+        let step = &self.step.name;
+        let fetch = |asked: &BTreeMap<String, ResourceSelector>| -> BTreeMap<_, _> {
+            asked.iter().map(|(key, selector)| (key.clone(), self.store.fetch(selector))).collect()
+        };
+        let credentials = credentials(self.step, self.store)?;
+        let mut asked = None;
+        let mut next = RunFunctionRequest {
+            required_resources: fetch(&self.step.required),
+            context,
+            ..RunFunctionRequest::default()
+        };
+        for _ in 0..=MAX_REQUIREMENTS_ITERATIONS {
+            let request = RunFunctionRequest {
+                capabilities: CAPABILITIES.to_vec(),
+                observed: self.observed.clone(),
+                desired: desired.clone(),
+                input: self.step.input.clone(),
+                credentials: credentials.clone(),
+                ..next
+            };
+            let no_answer = |message| Error::NoAnswer { step: step.clone(), message };
+            let response = self.functions.run(self.step, request).map_err(no_answer)?;
+            let fatal = response.results.iter().any(|r| r.severity == Severity::Fatal);
+            let asks = (
+                response.required_resources.clone(),
+                response.extra_resources.clone(),
+                response.required_schemas.clone(),
+            );
+            let asks_nothing = asks.0.is_empty() && asks.1.is_empty() && asks.2.is_empty();
+            if fatal || asked.as_ref() == Some(&asks) || (asked.is_none() && asks_nothing) {
+                return Ok(response);
+            }
+            let mut required = fetch(&self.step.required);
+            required.extend(fetch(&asks.0));
+            next = RunFunctionRequest {
+                required_resources: required,
+                extra_resources: fetch(&asks.1),
+                required_schemas: asks.2.keys().map(|key| (key.clone(), None)).collect(),
+                // Context is kept between the iterations of one step.
+                context: response.context,
+                ..RunFunctionRequest::default()
+            };
+            asked = Some(asks);
         }
-        let fetch = |asked: &BTreeMap<String, _>| -> BTreeMap<String, Vec<Resource>> {
-            asked.iter().map(|(key, selector)| (key.clone(), store.fetch(selector))).collect()
-        };
-        let mut required = request.required_resources.clone();
-        required.extend(fetch(&asks.0));
-        next = RunFunctionRequest {
-            required_resources: required,
-            extra_resources: fetch(&asks.1),
-            required_schemas: asks.2.keys().map(|key| (key.clone(), None)).collect(),
-            // Context is kept between the iterations of one step.
-            context: response.context,
-            ..request.clone()
-        };
-        asked = Some(asks);
+        Err(Error::Unstable { step: step.clone() })
     }
-    Err(Error::Unstable { step: step.name.clone() })
 }
 
 fn observed_state(inputs: &Inputs, composite: &Object, store: &Store<'_>) -> Result<State, Error> {

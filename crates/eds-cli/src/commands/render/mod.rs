@@ -1,6 +1,7 @@
 //! `eds render`: what a claim or a composite becomes, without a cluster.
 //!
 //! ```text
+//! pieces     the files' documents, a few at a time, on all cores
 //! given      XRDs, Compositions and Functions, and which of them a claim is rendered with
 //! functions  built in, running elsewhere, or left out
 //! shown      what is printed of a rendering
@@ -8,6 +9,7 @@
 
 mod functions;
 mod given;
+mod pieces;
 mod shown;
 
 use std::io::IsTerminal;
@@ -18,6 +20,7 @@ use eds_claims::{self as claims, CheckedFile};
 use eds_core::composition::{Error, Rendered, render_with};
 use eds_core::event_driven_service::repeats_rules_for;
 use kube_object::object::Fields;
+use kube_object::printable::printable;
 use kube_schema::diagnostics::{self, FileFindings, Finding};
 use kube_schema::schema::ClaimApi;
 use kube_schema::yaml;
@@ -30,6 +33,7 @@ use crate::inputs::{self, Source};
 use crate::{Outcome, output};
 use functions::Functions;
 use given::{Given, Root};
+use pieces::Piece;
 use shown::Output;
 
 /// Show what claims become: the four manifests, as Crossplane would apply them.
@@ -99,11 +103,11 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let sources = sources(&args.claims)?;
-    let mut job = Job::load(args, &sources)?;
-    for source in sources {
-        job.source(source)?;
-    }
-    job.finish()
+    let job = Job::load(args, &sources)?;
+    let pieces: Vec<Piece<'_>> = sources.iter().flat_map(pieces::of).collect();
+    let mut printed = Printed::default();
+    pieces::in_order(&pieces, |piece| job.piece(piece), |done| printed.add(done?))?;
+    printed.finish(&job)
 }
 
 /// One run of the command.
@@ -120,14 +124,8 @@ struct Job<'a> {
     own: Option<Own>,
     /// Whether there is more than one to render, so that not all that exists is of each.
     many: bool,
-    outcome: Outcome,
-    found: usize,
-    skipped: usize,
     /// XRDs, Compositions and Functions among the claims: they are no claims, but not skipped.
     taken: usize,
-    rendered: Vec<Object>,
-    /// What standard output says at its beginning, as comments.
-    comments: Vec<String>,
 }
 
 struct Own {
@@ -135,10 +133,25 @@ struct Own {
     xrd: Value,
 }
 
+/// What became of a piece of a file.
+#[derive(Default)]
+struct Done {
+    /// The documents, as YAML.
+    text: String,
+    /// What is said on standard error.
+    notes: Vec<String>,
+    findings: Option<FileFindings>,
+    /// Which steps were left out.
+    left_out: Vec<String>,
+    /// Whether something could not be rendered as a whole.
+    incomplete: bool,
+    found: usize,
+    skipped: usize,
+}
+
 impl<'a> Job<'a> {
     fn load(args: &'a Args, sources: &[Source]) -> Result<Self> {
         let mut given = Given::load(&args.xrd, &args.composition, &args.functions)?;
-        let had_composition = !args.composition.is_empty();
         let mut taken = 0;
         for source in sources {
             taken += given.take(source)?;
@@ -151,7 +164,7 @@ impl<'a> Job<'a> {
         } else {
             None
         };
-        let default = match had_composition || given.is_all_built_in() {
+        let default = match !args.composition.is_empty() || given.is_all_built_in() {
             true => Output::Manifests,
             false => Output::Crossplane,
         };
@@ -166,95 +179,91 @@ impl<'a> Job<'a> {
             context: context(args)?,
             own,
             many: !args.observed.is_empty() && sources.iter().map(roots).sum::<usize>() > 1,
-            outcome: Outcome::Fine,
-            found: 0,
-            skipped: 0,
             taken,
-            rendered: Vec::new(),
-            comments: Vec::new(),
         })
     }
 
-    fn source(&mut self, source: Source) -> Result<()> {
-        let before = self.found;
-        let mut others = 0;
+    /// Renders what is in a piece of a file.
+    fn piece(&self, piece: &Piece<'_>) -> Result<Done> {
+        let mut done = Done::default();
         if !self.given.is_all_built_in() {
-            others = self.foreign(&source)?;
+            let others = self.foreign(piece, &mut done)?;
+            if self.own.is_none() || done.found > 0 {
+                done.skipped += others;
+                return Ok(done);
+            }
         }
-        let foreign = self.found - before;
-        if self.own.is_none() || foreign > 0 {
-            self.skipped += others;
-            return Ok(());
-        }
-        self.claims(source)
+        self.claims(piece, &mut done)?;
+        Ok(done)
     }
 
-    /// Renders a file's objects of APIs that are not built in. Returns how many others there are.
-    fn foreign(&mut self, source: &Source) -> Result<usize> {
+    /// Renders objects of APIs that are not built in. Returns how many others there are.
+    fn foreign(&self, piece: &Piece<'_>, done: &mut Done) -> Result<usize> {
         let mut others = 0;
-        for object in source.objects()? {
-            let root = self.given.root(&object, &self.args.namespace);
-            let name = format!("{}: {} {}", source.name, object.text("/kind"), object.name());
-            match root {
-                Ok(None) => others += 1,
-                Ok(Some(root)) => {
-                    self.found += 1;
-                    let said = self.functions.left_out(root.composition);
-                    for said in said {
-                        if !self.comments.contains(&said) {
-                            self.comments.push(said);
-                        }
-                    }
-                    let result = self.render(root);
-                    self.add(&name, result, false)?;
+        for object in piece.objects()? {
+            let name = format!("{}: {} {}", piece.name(), object.text("/kind"), object.name());
+            let result = match self.given.root(&object, &self.args.namespace) {
+                Ok(None) => {
+                    others += 1;
+                    continue;
                 }
-                Err(error) => {
-                    self.found += 1;
-                    self.add(&name, Err(error), false)?;
-                }
-            }
+                Ok(Some(root)) => self.render(root, done),
+                Err(error) => Err(error),
+            };
+            done.found += 1;
+            self.add(&name, result, false, done)?;
         }
         Ok(others)
     }
 
-    /// Renders the claims of the built-in API that are in a file, if the API server takes them.
-    fn claims(&mut self, source: Source) -> Result<()> {
+    /// Renders the claims of the built-in API, if the API server takes them.
+    fn claims(&self, piece: &Piece<'_>, done: &mut Done) -> Result<()> {
         let Some(own) = &self.own else { return Ok(()) };
         let is_built_in = self.given.is_all_built_in();
-        let render = |without_rules| {
+        let mut render = |text: &str, without_rules| {
             let options = claims::Options { without_rules, ..claims::Options::default() };
-            let checked = claims::check(&source.text, &own.api, options);
+            let checked = claims::check(text, &own.api, options);
             let claims = checked.claims.iter().filter_map(|(checked, _)| checked.claim());
             let results: Vec<Result<Rendered>> = claims
                 .map(|claim| {
                     let claim = Claim::valid(claim).or_in_namespace(&self.args.namespace);
-                    self.render(self.given.of_claim(&claim.as_on_the_wire(), &own.xrd)?)
+                    self.render(self.given.of_claim(&claim.as_on_the_wire(), &own.xrd)?, done)
                 })
                 .collect();
             (checked, results)
         };
-        let (mut checked, mut results) = render(is_built_in);
-        if is_built_in && !is_plainly_fine(&own.api, &checked, &results) {
-            (checked, results) = render(false);
+        let (mut checked, mut results) = render(piece.text, is_built_in);
+        let again = match is_built_in {
+            true => !is_plainly_fine(&own.api, &checked, &results),
+            false => checked.findings.iter().any(is_error),
+        };
+        if again {
+            (checked, results) = render(&piece.in_its_place(), false);
         }
-        self.found += checked.claims.len();
-        self.skipped += checked.skipped;
+        done.found += checked.claims.len();
+        done.skipped += checked.skipped;
         for result in results {
-            self.add(&source.name, result, true)?;
+            self.add(piece.name(), result, true, done)?;
         }
         // Warnings belong to `eds validate`; here they would hide what did not render.
         let mut errors = checked.findings;
         errors.retain(is_error);
         if !errors.is_empty() {
-            self.outcome = Outcome::Findings;
-            output::findings(&FileFindings::new(source.name, source.text, errors));
+            done.incomplete = true;
+            let Source { name, text } = piece.source;
+            done.findings = Some(FileFindings::new(name.clone(), text.clone(), errors));
         }
         Ok(())
     }
 
-    fn render(&self, root: Root<'_>) -> Result<Rendered> {
+    fn render(&self, root: Root<'_>, done: &mut Done) -> Result<Rendered> {
         let Root { composition, mut inputs } = root;
         self.functions.check(composition).context(Unable)?;
+        for said in self.functions.left_out(composition) {
+            if !done.left_out.contains(&said) {
+                done.left_out.push(said);
+            }
+        }
         inputs.observed.clone_from(&self.observed);
         if self.many {
             // What others control is not this one's.
@@ -277,13 +286,19 @@ impl<'a> Job<'a> {
 
     /// Takes what a claim became, or why it did not. `is_own` tells the built-in API, where a
     /// warning means that something was left out which belongs there.
-    fn add(&mut self, name: &str, result: Result<Rendered>, is_own: bool) -> Result<()> {
+    fn add(
+        &self,
+        name: &str,
+        result: Result<Rendered>,
+        is_own: bool,
+        done: &mut Done,
+    ) -> Result<()> {
         let rendered = match result {
             Ok(rendered) => rendered,
             Err(error) if error.is::<Unable>() => return Err(error),
             Err(error) => {
-                self.outcome = Outcome::Findings;
-                output::note(&format!("{name}: {error:#}"));
+                done.incomplete = true;
+                done.notes.push(format!("{name}: {error:#}"));
                 return Ok(());
             }
         };
@@ -293,39 +308,64 @@ impl<'a> Job<'a> {
                 Severity::Warning => "warning",
                 Severity::Normal => "note",
             };
-            if is_own && step.result.severity != Severity::Normal {
-                self.outcome = Outcome::Findings;
-            }
-            output::note(&format!("{severity}: step {:?}: {}", step.step, step.result.message));
+            done.incomplete |= is_own && step.result.severity != Severity::Normal;
+            done.notes.push(format!("{severity}: step {:?}: {}", step.step, step.result.message));
         }
-        self.rendered.extend(shown::documents(rendered, self.output, self.args));
+        for document in shown::documents(rendered, self.output, self.args) {
+            output::yaml(&mut done.text, &document)?;
+        }
         Ok(())
-    }
-
-    fn finish(self) -> Result<Outcome> {
-        let skipped = self.skipped.saturating_sub(self.taken);
-        let what = match &self.own {
-            Some(own) if self.given.is_all_built_in() => own.api.definition.kind.clone(),
-            _ => self.given.kinds(),
-        };
-        if skipped > 0 {
-            output::note(&format!("skipped {skipped} objects that are no {what}"));
-        }
-        if self.found == 0 && self.outcome == Outcome::Fine {
-            match &self.own {
-                Some(own) if self.given.is_all_built_in() => {
-                    bail!("found no {what} ({}) to render", own.api.api_version())
-                }
-                _ => bail!("found no {what} to render"),
-            }
-        }
-        self.comments.iter().for_each(|comment| output::note(comment));
-        output::documents(&self.comments, self.rendered.iter())?;
-        Ok(self.outcome)
     }
 }
 
-/// A failure of the tool: nothing is printed, and the exit code is 2.
+/// What has been printed so far.
+#[derive(Default)]
+struct Printed {
+    incomplete: bool,
+    found: usize,
+    skipped: usize,
+    left_out: Vec<String>,
+}
+
+impl Printed {
+    /// Prints what became of a piece.
+    fn add(&mut self, done: Done) -> Result<()> {
+        self.found += done.found;
+        self.skipped += done.skipped;
+        self.incomplete |= done.incomplete;
+        let mut text = String::new();
+        for said in done.left_out {
+            if !self.left_out.contains(&said) {
+                output::note(&said);
+                text.push_str(&format!("# {}\n", printable(&said)));
+                self.left_out.push(said);
+            }
+        }
+        done.notes.iter().for_each(|note| output::note(note));
+        done.findings.iter().for_each(output::findings);
+        text.push_str(&done.text);
+        output::text(&text)
+    }
+
+    fn finish(self, job: &Job<'_>) -> Result<Outcome> {
+        let skipped = self.skipped.saturating_sub(job.taken);
+        let own = job.own.as_ref().filter(|_| job.given.is_all_built_in());
+        let what = own.map_or_else(|| job.given.kinds(), |own| own.api.definition.kind.clone());
+        if skipped > 0 {
+            output::note(&format!("skipped {skipped} objects that are no {what}"));
+        }
+        if self.incomplete {
+            return Ok(Outcome::Findings);
+        }
+        if self.found == 0 {
+            let version = own.map(|own| format!(" ({})", own.api.api_version()));
+            bail!("found no {what}{} to render", version.unwrap_or_default());
+        }
+        Ok(Outcome::Fine)
+    }
+}
+
+/// A failure of the tool: nothing more is printed, and the exit code is 2.
 #[derive(Debug)]
 struct Unable;
 
