@@ -121,7 +121,10 @@ impl Made {
             p.api.apply(object).await?;
         }
         p.must(120, "three servers to be ready", async || Ok(ready(p).await?.len() == 3)).await?;
-        p.must(60, "JetStream to answer", async || Ok(self.connection(p).await.is_ok())).await?;
+        p.must(90, "JetStream to answer", async || {
+            Ok(self.connection(p).await?.ask("INFO".to_owned(), &[]).await?.is_some())
+        })
+        .await?;
         p.passed("three servers with TLS, client certificates and operator mode");
         p.run
             .ensure_replicated(&self.access, &p.stream, CONSUMER, nats::Settings::default(), 3)
