@@ -237,7 +237,7 @@ impl Made {
         for pod in pods().await? {
             p.api.delete(&kinds::POD, Some(&p.namespace), pod.name()).await?;
         }
-        let said = "does not take the user of NATS_CREDS=/run/nats/credentials/user.creds";
+        let said = "does not take the user of NATS_CREDS=/run/";
         let what = "eds doctor to name the credentials";
         let line = p.must_diagnose(120, what, CLAIM, said).await?;
         p.passed(format!("eds doctor: {line}"));
