@@ -159,11 +159,11 @@ impl Made {
 
     /// KEDA does not know the authority, which is said; then it does.
     async fn certificate_of_monitoring(&self, p: &Proof<'_>) -> Result<()> {
-        p.eds_soon(90, 1, "certificate: KEDA refuses it", &["verify", "keda", &place(p)]).await?;
+        p.eds_soon(90, 1, "KEDA refuses it", &["verify", "keda", &place(p)]).await?;
         self.give_to_keda(p).await?;
         p.must(180, "the claim to be Ready", async || p.ready(CLAIM).await).await?;
         p.passed("with the authority below /custom/ca, KEDA reads the lag: the claim is Ready");
-        p.eds_soon(90, 0, "certificate: KEDA takes it", &["verify", "keda", &place(p)]).await?;
+        p.eds_soon(90, 0, "KEDA takes it", &["verify", "keda", &place(p)]).await?;
         p.eds_soon(60, 0, "0 failed", &["doctor", &place(p)]).await
     }
 
