@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use eds_cluster::nats::{self, Access, Login, Tls};
@@ -258,22 +259,50 @@ impl Made {
         Ok(())
     }
 
-    /// The first server that KEDA asks hangs, while another one leads.
+    /// The first server that KEDA asks hangs, while another one leads: KEDA goes on with the leader that it knows,
+    /// and would not find it anew.
     async fn silent_server(&self, p: &Proof<'_>) -> Result<()> {
-        let leader = self.leader(p, &p.stream, CONSUMER).await?;
-        let other = format!("{NAME}-{}", if leader == format!("{NAME}-0") { 1 } else { 0 });
-        let pid = process(p, &other).await?;
+        let first = format!("{NAME}-0");
+        let step_down = format!("CONSUMER.LEADER.STEPDOWN.{}.{CONSUMER}", p.stream);
+        p.must(60, "another server than the first to lead", async || {
+            if self.leader(p, &p.stream, CONSUMER).await? != first {
+                return Ok(true);
+            }
+            self.connection(p).await?.ask(step_down.clone(), &[]).await?;
+            Ok(false)
+        })
+        .await?;
+        // Until KEDA has looked for the new leader.
+        p.must(60, "the claim to be Ready", async || p.ready(CLAIM).await).await?;
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        let pid = process(p, &first).await?;
         p.run.put_back("the server that hangs", async move { signal("-CONT", pid).await });
         signal("-STOP", pid).await?;
-        let said = format!("{other} does not answer");
-        let found = p.must_find(150, "eds verify keda to say so", async || {
-            let said_now = p.run_eds(&["verify", "keda", &place(p)]).await?;
-            Ok(said_now.text.contains(&said).then(|| said_now.line(&said).to_owned()))
-        });
-        let line = found.await;
+        let steps = async {
+            self.must_verify(p, "!", &format!("{first} does not answer")).await?;
+            for pod in p.api.list(&kinds::POD, Some(KEDA), &format!("app={OPERATOR}")).await? {
+                p.api.delete(&kinds::POD, Some(KEDA), pod.name()).await?;
+            }
+            self.must_verify(p, "\u{2717}", &format!("{first} does not answer")).await
+        };
+        let shown = steps.await;
         signal("-CONT", pid).await?;
-        p.passed(format!("one server hangs: eds verify keda: {}", line?));
-        p.must(90, "three servers to be ready", async || Ok(ready(p).await?.len() == 3)).await
+        shown?;
+        p.must(90, "three servers to be ready", async || Ok(ready(p).await?.len() == 3)).await?;
+        p.must(120, "the claim to be Ready", async || p.ready(CLAIM).await).await?;
+        p.passed("the server answers again: the claim is Ready");
+        Ok(())
+    }
+
+    /// `eds verify keda` comes to say so, with this mark.
+    async fn must_verify(&self, p: &Proof<'_>, mark: &str, said: &str) -> Result<()> {
+        let found = p.must_find(150, format!("eds verify keda to say {mark} {said}"), async || {
+            let ended = p.run_eds(&["verify", "keda", &place(p)]).await?;
+            let line = ended.line(said).to_owned();
+            Ok(line.starts_with(mark).then_some(line))
+        });
+        p.passed(format!("eds verify keda: {}", found.await?));
+        Ok(())
     }
 
     async fn leader(&self, p: &Proof<'_>, stream: &str, consumer: &str) -> Result<String> {
