@@ -10,7 +10,7 @@ use kube_object::object::Fields;
 use serde_json::Value;
 
 use super::super::Check;
-use super::{ScalerFacts, is_https, trigger};
+use super::{ScalerFacts, is_https, reads_the_lag, trigger};
 
 /// Compares the claim's JetStream domain with that of the servers that KEDA asks.
 pub(super) fn domain(facts: &ScalerFacts, answer: &Value) -> Option<Check> {
@@ -108,8 +108,7 @@ pub(super) fn silent(facts: &ScalerFacts, scaled_object: &Value, leader: &str) -
                     answer: it finds the leader {leader} only if it knew it before",
                 order.join(", ")
             );
-            let ready = scaled_object.condition("Ready").is_some_and(|c| c.status == "True");
-            checks.push(match ready {
+            checks.push(match reads_the_lag(facts, scaled_object) {
                 true => Check::warning(NAME, cause, fix),
                 false => Check::failed(NAME, cause, fix),
             });

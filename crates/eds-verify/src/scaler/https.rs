@@ -8,7 +8,7 @@ use kube_object::object::Fields;
 use serde_json::Value;
 
 use super::super::Check;
-use super::{ScalerFacts, is_https};
+use super::{ScalerFacts, is_https, reads_the_lag};
 
 /// Judges the certificate by what became of KEDA's own question: the API server, through which eds
 /// asks, checks no certificate.
@@ -23,7 +23,7 @@ pub(super) fn certificate(
     }
     let host = trigger.text("/natsServerMonitoringEndpoint");
     let host = host.split(':').next().unwrap_or_default();
-    let ready = scaled_object.condition("Ready").is_some_and(|c| c.status == "True");
+    let ready = reads_the_lag(facts, scaled_object);
     let said = facts.events.iter().rev().map(|event| event.text("/message").trim());
     let said =
         said.into_iter().find(|message| message.contains("x509") || message.contains("tls:"));
@@ -31,7 +31,7 @@ pub(super) fn certificate(
         Some(said) if !ready => {
             Check::failed(NAME, format!("KEDA refuses it: {said}"), fix(said, host))
         }
-        _ if ready => Check::passed(NAME, "KEDA takes it: the ScaledObject is Ready"),
+        _ if ready => Check::passed(NAME, "KEDA takes it: it reads the lag"),
         _ => Check::skipped(
             NAME,
             "eds asks through the API server, which checks none; KEDA has said nothing about it",

@@ -84,6 +84,17 @@ pub fn account(trigger: &Value) -> &str {
     }
 }
 
+/// Reports whether KEDA reads the lag, as far as it and the autoscaler say. KEDA calls a ScaledObject
+/// Ready again after each failure, as soon as it has built its scaler anew; the autoscaler does not
+/// take that for a metric.
+fn reads_the_lag(facts: &ScalerFacts, scaled_object: &Value) -> bool {
+    let ready = scaled_object.condition("Ready").is_some_and(|c| c.status == "True");
+    let active = facts.hpa.as_ref().and_then(|hpa| hpa.condition("ScalingActive"));
+    let fails =
+        active.is_some_and(|c| c.status == "False" && c.reason == "FailedGetExternalMetric");
+    ready && !fails
+}
+
 /// Reports whether a trigger has KEDA ask over https.
 fn is_https(trigger: &Value) -> bool {
     trigger.text("/useHttps").eq_ignore_ascii_case("true")

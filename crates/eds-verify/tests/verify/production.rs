@@ -170,6 +170,21 @@ fn servers_that_are_away() {
         },
         &[&lost, "What KEDA sees: certificate: skipped: eds", "State: ScaledObject: failed: no"],
     );
+    // KEDA says Ready between two failures; the autoscaler has no metric all the while.
+    check(
+        "nats-1",
+        |f| {
+            silence(f, 0);
+            let active = at(f.hpa.as_mut().unwrap(), "/status/conditions/1");
+            *active = json!({"type": "ScalingActive", "status": "False",
+                "reason": "FailedGetExternalMetric", "message": "none"});
+        },
+        &[
+            &lost,
+            "What KEDA sees: certificate: skipped: eds",
+            "State: autoscaler: failed: ScalingActive is False",
+        ],
+    );
     let after = format!(
         "{IT}warning: nats-2 does not answer: connection refused. KEDA finds the \
          leader nats-1 before"
