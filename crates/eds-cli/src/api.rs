@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::claim::Claim;
 use crate::embedded;
-use crate::inputs::{self, Source};
+use crate::inputs::Source;
 
 /// An XRD or CRD.
 pub(crate) struct Xrd {
@@ -31,7 +31,11 @@ pub(crate) struct Xrd {
 impl Xrd {
     /// Loads the first XRD or CRD in the file that the user names, or the built-in one.
     pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
-        let source = source(file, "the built-in XRD", embedded::XRD)?;
+        let Some(file) = file else {
+            let value = built_in(embedded::XRD)?.into_iter().next().unwrap_or_default();
+            return Ok(Self { name: "the built-in XRD".to_owned(), value, is_built_in: true });
+        };
+        let source = Source::read(file)?;
         let stream = source.parse();
         if let Some(problem) = stream.problems.first() {
             let at = problem.span.start;
@@ -44,7 +48,7 @@ impl Xrd {
         };
         let found = stream.documents.iter().find(is_one).map(yaml::Node::to_json);
         let value = found.ok_or_else(|| anyhow!("{}: holds no XRD or CRD", source.name))?;
-        Ok(Self { name: source.name, value, is_built_in: file.is_none() })
+        Ok(Self { name: source.name, value, is_built_in: false })
     }
 
     /// Returns the XRD or CRD itself.
@@ -70,20 +74,17 @@ impl Xrd {
 
 /// Returns the admission policies installed with the built-in API.
 pub(crate) fn policies() -> Vec<Value> {
-    yaml::parse(embedded::CLAIM_NAMES).documents.iter().map(yaml::Node::to_json).collect()
+    built_in(embedded::CLAIM_NAMES).unwrap_or_default()
 }
 
 /// Returns the built-in Composition, as it would be in the cluster.
 pub(crate) fn built_in_composition() -> Result<Value> {
-    let source = source(None, "the built-in Composition", embedded::COMPOSITION)?;
-    Ok(Value::Object(inputs::single(&source)?))
+    let composition = built_in(embedded::COMPOSITION)?.into_iter().next();
+    composition.context("there is no built-in Composition")
 }
 
-fn source(file: Option<&Path>, name: &str, built_in: &str) -> Result<Source> {
-    match file {
-        Some(path) => Source::read(path),
-        None => Ok(Source { name: name.to_owned(), text: built_in.to_owned() }),
-    }
+fn built_in(documents: &str) -> Result<Vec<Value>> {
+    serde_json::from_str(documents).context("the built-in API is damaged")
 }
 
 /// An API with the Composition for its composites.

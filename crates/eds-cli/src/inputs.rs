@@ -172,16 +172,6 @@ fn no_text(error: &FromUtf8Error) -> Finding {
         .help(hint)
 }
 
-/// Reads the one object that a file must hold.
-pub(crate) fn single(source: &Source) -> Result<Object> {
-    let mut objects = source.objects()?;
-    match (objects.pop(), objects.is_empty()) {
-        (Some(object), true) => Ok(object),
-        (None, _) => bail!("{}: holds no object", source.name),
-        _ => bail!("{}: holds {} objects, one is wanted", source.name, objects.len() + 1),
-    }
-}
-
 /// Reads all objects in files and in the YAML files of directories, with numbers as on the wire.
 pub(crate) fn many(paths: &[std::path::PathBuf]) -> Result<Vec<Object>> {
     let mut objects = Vec::new();

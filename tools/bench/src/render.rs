@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::command::{Cost, cost};
+use crate::validate::claim;
 use crate::{Failure, Run};
 
 /// The composed resources of one claim: ServiceAccount, Deployment, Service, ScaledObject.
@@ -20,7 +21,12 @@ const COMPOSED: usize = 4;
 pub(crate) struct Rendered {
     pub(crate) eds: Vec<Cost>,
     pub(crate) crossplane: Vec<Cost>,
+    /// `eds render` of [`MANY`] claims in one call.
+    pub(crate) many: Vec<Cost>,
 }
+
+/// How many claims are rendered in one call.
+pub(crate) const MANY: usize = 1_000;
 
 /// Everything that both commands need, written once.
 #[derive(Debug)]
@@ -29,6 +35,7 @@ pub(crate) struct Rendering {
     claim: PathBuf,
     crossplane_cli: PathBuf,
     arguments: Vec<PathBuf>,
+    many: PathBuf,
     functions: PathBuf,
     our_function: SocketAddr,
 }
@@ -58,9 +65,12 @@ impl Rendering {
             crossplane_binary.into(),
             xrd.into(),
         ];
+        let many = work.join("many.yaml");
+        fs::write(&many, (0..MANY).map(|i| format!("---\n{}", claim(i))).collect::<String>())?;
         Ok(Self {
             eds: run.eds.clone(),
             claim: run.claim.clone(),
+            many,
             crossplane_cli: run.crossplane_cli.clone(),
             arguments,
             functions,
@@ -111,8 +121,16 @@ impl Rendering {
                 .into());
             }
         }
-        let mut rendered = Rendered { eds: Vec::new(), crossplane: Vec::new() };
+        let many: [PathBuf; 2] = ["render".into(), self.many.clone()];
+        let printed = output(Command::new(&self.eds).args(&many))?;
+        let manifests = printed.lines().filter(|line| *line == "---").count();
+        if manifests != COMPOSED * MANY {
+            return Err(format!("eds rendered {manifests} manifests of {MANY} claims").into());
+        }
+        let (eds, crossplane, large) = (Vec::new(), Vec::new(), Vec::new());
+        let mut rendered = Rendered { eds, crossplane, many: large };
         for _ in 0..runs {
+            rendered.many.push(cost(&self.eds, &many)?);
             rendered.eds.push(cost(&self.eds, &eds_arguments)?);
             rendered.crossplane.push(cost(&self.crossplane_cli, &self.arguments)?);
         }

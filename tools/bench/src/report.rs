@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::Failure;
 use crate::command::Cost;
 use crate::process::Server;
-use crate::render::Rendered;
+use crate::render::{MANY, Rendered};
 use crate::rpc::{Compared, Load};
 use crate::validate::Validated;
 
@@ -109,6 +109,13 @@ pub(crate) fn summary(
     summary.add((render, "wall, median", "ms"), (wall(eds), wall(peer)), Better::Less, Some(20.0));
     summary.add((render, "peak memory", "MiB"), (peak(eds), peak(peer)), Better::Less, Some(5.0));
 
+    let limit = format!("render {MANY} claims in one call: eds | its limit");
+    let mut add = |figure: (&'static str, &'static str), held| {
+        summary.add((limit.as_str(), figure.0, figure.1), held, Better::Less, Some(1.0));
+    };
+    add(("wall, median", "ms"), (wall(&rendered.many), MOST_WALL));
+    add(("peak memory", "MiB"), (peak(&rendered.many), MOST_RENDERING));
+
     for load in loads {
         let scenario = format!(
             "RunFunction, {} connection{}: eds-function | function-patch-and-transform",
@@ -161,6 +168,10 @@ fn cpu(costs: &[Cost]) -> f64 {
 fn peak(costs: &[Cost]) -> f64 {
     median(costs, |it| it.peak_kib / 1024.0)
 }
+
+/// How long rendering [`MANY`] claims may take, in milliseconds, and how much memory, in MiB.
+const MOST_WALL: f64 = 100.0;
+const MOST_RENDERING: f64 = 30.0;
 
 /// How much memory a validation may use, in MiB, however many claims there are.
 const MOST_MEMORY: f64 = 25.0;

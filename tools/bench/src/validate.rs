@@ -162,7 +162,7 @@ fn write(directory: &Path, count: usize) -> Result<(), Failure> {
 
 /// Returns a valid claim; neighbours differ in size, environment, secrets, scaling and init
 /// container.
-fn claim(number: usize) -> String {
+pub(crate) fn claim(number: usize) -> String {
     let size = ["small", "medium", "large"].get(number % 3).copied().unwrap_or("small");
     let mut text = format!(
         "# Claim {number} of the measurement.\napiVersion: platform.bizmatters.io/v1alpha1\nkind: \

@@ -130,7 +130,7 @@ struct Job<'a> {
 
 struct Own {
     api: ClaimApi,
-    xrd: Value,
+    xrd: Xrd,
 }
 
 /// What became of a piece of a file.
@@ -160,7 +160,7 @@ impl<'a> Job<'a> {
         let functions = Functions::new(&args.function, &args.skip_function, given.functions())?;
         let own = if given.is_built_in() {
             let xrd = Xrd::load(None)?;
-            Some(Own { api: xrd.claims()?, xrd: xrd.value().clone() })
+            Some(Own { api: xrd.claims()?, xrd })
         } else {
             None
         };
@@ -227,7 +227,10 @@ impl<'a> Job<'a> {
             let results: Vec<Result<Rendered>> = claims
                 .map(|claim| {
                     let claim = Claim::valid(claim).or_in_namespace(&self.args.namespace);
-                    self.render(self.given.of_claim(&claim.as_on_the_wire(), &own.xrd)?, done)
+                    self.render(
+                        self.given.of_claim(&claim.as_on_the_wire(), own.xrd.value())?,
+                        done,
+                    )
                 })
                 .collect();
             (checked, results)
