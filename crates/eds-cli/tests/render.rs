@@ -129,11 +129,10 @@ fn many_claims_are_printed_in_order_and_each_mistake_has_its_line() {
     const CLAIMS: usize = 300;
     let claim = |i: usize| {
         let size = if i == 250 { "tiny" } else { "small" };
-        format!(
-            "---\napiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata:\n  \
-             name: w-{i}\nspec:\n  image: registry.example.com/w:1.0.0\n  size: {size}\n  nats:\n    \
-             stream: S\n    consumer: c-{i}\n"
-        )
+        let head = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService";
+        let nats = format!("  nats:\n    stream: S\n    consumer: c-{i}");
+        let spec = format!("  image: registry.example.com/w:1.0.0\n  size: {size}\n{nats}");
+        format!("---\n{head}\nmetadata:\n  name: w-{i}\nspec:\n{spec}\n")
     };
     let lines = claim(0).lines().count();
     let output = eds(&["render", "-"], &(0..CLAIMS).map(claim).collect::<String>());
