@@ -61,8 +61,14 @@ impl Machinery {
         }
     }
 
-    /// Sets a field of Crossplane's own.
+    /// Sets a field of Crossplane's own, unless something other than an object is in its way.
     fn set(self, composite: &mut Object, field: &str, value: Value) {
+        let is_open = |parent: Option<&Value>| parent.is_none_or(Value::is_object);
+        let spec = composite.get("spec");
+        let inner = spec.and_then(|spec| spec.get("crossplane"));
+        if !is_open(spec) || (self == Self::InCrossplane && !is_open(inner)) {
+            return;
+        }
         let insert = |fields: &mut Object| {
             fields.insert(field.to_owned(), value);
         };

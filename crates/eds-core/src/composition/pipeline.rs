@@ -227,8 +227,16 @@ pub fn render_with(
     }
     let composite = seen(&started, machinery, composition);
     let mut events = Vec::new();
+    if let Some(token) = started.annotation("crossplane.io/reconcile-requested-at")
+        && started.text("/status/lastHandledReconcileAt") != token
+    {
+        let message = "Handling reconcile request".to_owned();
+        events.push(Event::normal("ReconcileRequestHandled", message));
+    }
     let before = machinery.get(&inputs.composite, "compositionRef");
-    if before.map(|reference| reference.text("/name")) != Some(&composition.name) {
+    if machinery.get(&composite, "compositionRef").is_some()
+        && before.map(|reference| reference.text("/name")) != Some(&composition.name)
+    {
         let message = format!("Successfully selected composition: {}", composition.name);
         events.push(Event::normal("SelectComposition", message));
     }
