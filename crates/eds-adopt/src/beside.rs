@@ -36,11 +36,23 @@ impl Context<'_> {
                 "KEDA's own HorizontalPodAutoscaler takes it from spec.scaling",
             );
         }
-        if pattern.starts_with("spec.metrics") || pattern.starts_with("spec.behavior") {
+        if let Some(rest) = pattern.strip_prefix("spec.behavior") {
+            const OURS: &str = "/spec/advanced/horizontalPodAutoscalerConfig/behavior";
+            let behavior = scaler.and_then(|scaler| scaler.at(OURS));
+            let rules = rest.replace('.', "/");
+            let rules = rules.split("[]").next().unwrap_or_default();
+            let kept = behavior.and_then(|b| b.at(rules))
+                == self.manifest.value.at(&format!("/spec/behavior{rules}"));
+            return match kept {
+                true => Verdict::new(Kind::Kept, "KEDA's own autoscaler has it, from spec.scaling"),
+                false => Verdict::new(Kind::Lost, "a claim does not take it")
+                    .todo("see spec.scaling.behavior"),
+            };
+        }
+        if pattern.starts_with("spec.metrics") {
             return Verdict::new(
                 Kind::Lost,
-                "a claim scales by the consumer's lag alone, with Kubernetes' own behavior: not by \
-                    CPU or memory",
+                "a claim scales by the consumer's lag and by times of day: not by CPU or memory",
             )
             .todo(
                 "choose spec.scaling.lagThreshold so that a pod has that many messages to do, and \
@@ -99,7 +111,8 @@ impl Context<'_> {
             {
                 return Verdict::new(
                     Kind::Lost,
-                    "the claim's pods have one port, 8080, named http: this one is not asked",
+                    "the claim's pods have one port, that of spec.health, named http: this one is \
+                        not asked",
                 )
                 .todo("write http here, and answer there; keep this manifest beside the claim");
             }
@@ -140,7 +153,7 @@ impl Context<'_> {
                 "the claim makes no Secrets: this one stays, and the claim names it",
             ),
             "PersistentVolumeClaim" => {
-                Verdict::new(Kind::Lost, "a claim mounts no volumes: nothing uses it any more")
+                Verdict::new(Kind::Lost, "a claim keeps nothing on disks: nothing uses it any more")
                     .todo("keep what the worker must remember in a database or an object store")
             }
             "ScaledObject" => {
@@ -197,25 +210,29 @@ impl Context<'_> {
                 }
             }
         }
+        let rendered = deployment.and_then(|d| d.at("/spec/template/spec"));
+        if self.mounts(pod, name, key) && !self.mounts(rendered, name, key) {
+            return Verdict::new(Kind::Lost, "as a file it no longer reaches the worker")
+                .todo("give it under spec.files, in a directory of its own");
+        }
         let main = deployment.and_then(|d| d.at("/spec/template/spec/containers/0"));
         for variable in &names {
             let entry =
                 main.and_then(|main| main.list("/env").find(|e| e.text("/name") == variable));
             let Some(entry) = entry else { continue };
-            let written = entry.get("value").and_then(Value::as_str);
-            if written == was.as_deref()
-                || entry.get("valueFrom").is_some()
-                || nats::OWN.contains(&variable.as_str())
-            {
-                if self.mounts(pod, name) {
-                    break;
-                }
-                let why = "written into the claim; a change of the ConfigMap no longer reaches the \
-                    worker";
-                return Verdict::replaced(
-                    source(entry),
-                    format!("{variable} of the worker: {why}"),
+            if nats::OWN.contains(&variable.as_str()) {
+                let why = format!("{variable} of the worker: the platform sets it from spec.nats");
+                return Verdict::replaced(source(entry), why);
+            }
+            if entry.get("value").and_then(Value::as_str) == was.as_deref() {
+                let why = format!(
+                    "{variable} of the worker: written into the claim; a change of the ConfigMap \
+                        no longer reaches the worker"
                 );
+                return Verdict::replaced(source(entry), why);
+            }
+            if entry.get("valueFrom").is_some() {
+                return Verdict::new(Kind::Kept, "the worker takes it from there, as before");
             }
         }
         let overruled =
@@ -223,21 +240,21 @@ impl Context<'_> {
                 let secret = |name: &str| self.secret(name);
                 names.iter().find_map(|variable| overruling(container, name, variable, secret))
             });
-        if let Some(secret) = overruled.filter(|_| !self.mounts(pod, name)) {
+        if let Some(secret) = overruled {
             let why = format!(
                 "Secret {secret} stands after it and has this key too: that counted, and counts"
             );
             return Verdict::new(Kind::Kept, why);
         }
-        if names.is_empty() && !self.mounts(pod, name) {
-            return Verdict::new(Kind::Kept, "the worker did not use it: it stays as it is");
+        let mut whole = main.into_iter().flat_map(|main| main.list("/envFrom"));
+        if whole.any(|source| source.text("/configMapRef/name") == name) {
+            return Verdict::new(Kind::Kept, "the worker takes it from there, as before");
         }
-        Verdict::new(
-            Kind::Lost,
-            "as a file it no longer reaches the worker: a claim mounts none, and takes no \
-                ConfigMap",
-        )
-        .todo("give it as a variable (spec.env), or build it into the image")
+        if names.is_empty() {
+            return Verdict::new(Kind::Kept, "the worker takes it as before, or never did");
+        }
+        Verdict::new(Kind::Lost, "the worker does not get this variable")
+            .todo("list its key under spec.configMapRefs")
     }
 
     /// Returns the Secret of this name, if it is among the manifests.
@@ -246,13 +263,33 @@ impl Context<'_> {
         self.index.get(at).map(|found| &found.value)
     }
 
-    fn mounts(&self, pod: Option<&Value>, name: &str) -> bool {
-        let volumes = pod.into_iter().flat_map(|pod| pod.list("/volumes"));
-        let mut named = volumes.flat_map(|volume| {
-            let projected =
-                volume.list("/projected/sources").map(|source| source.text("/configMap/name"));
-            std::iter::once(volume.text("/configMap/name")).chain(projected)
-        });
-        named.any(|mounted| mounted == name)
+    /// Reports whether a pod shows a key of this ConfigMap as a file.
+    fn mounts(&self, pod: Option<&Value>, name: &str, key: &str) -> bool {
+        let Some(pod) = pod else { return false };
+        // What a mount shows of a volume.
+        let shows = |volume: &str, path: &str| {
+            let containers = pod.list("/containers").chain(pod.list("/initContainers"));
+            let mut mounts = containers.flat_map(|container| container.list("/volumeMounts"));
+            mounts.any(|mount| {
+                let sub = mount.text("/subPath");
+                let below = path
+                    .strip_prefix(sub)
+                    .is_some_and(|rest| sub.is_empty() || rest.is_empty() || rest.starts_with('/'));
+                mount.text("/name") == volume && below
+            })
+        };
+        pod.list("/volumes").any(|volume| {
+            let projected = volume.list("/projected/sources").filter_map(|s| s.get("configMap"));
+            let maps = volume.get("configMap").into_iter().chain(projected);
+            let mut maps = maps.filter(|map| map.text("/name") == name);
+            maps.any(|map| {
+                let mut items = map.list("/items").filter(|item| item.text("/key") == key);
+                let path = match map.list("/items").next() {
+                    None => Some(key),
+                    Some(_) => items.next().map(|item| item.text("/path")),
+                };
+                path.is_some_and(|path| shows(volume.text("/name"), path))
+            })
+        })
     }
 }

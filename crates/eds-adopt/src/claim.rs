@@ -5,14 +5,20 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
+use super::files::{self, Files};
+use super::health::{self, Health};
 use super::input::Manifest;
 use super::nats::{self, Setting, Settings};
+use super::pods::{self, Taken};
+use super::scaling::{scaling, whole};
 use super::size::{self, Size};
-use super::variables::{Environment, Origin, Variable};
+use super::variables::{Environment, Origin, Variable, literal};
 use super::workers::Group;
 use super::write::{Item, Tree};
-use super::{Guess, Namespace, Platform};
+use super::{Guess, Namespace, Platform, nack, place_and_message};
+use eds_claims as claims;
 use kube_object::secrets::{secret_argument, secret_option};
+use kube_schema::diagnostics::{Finding, Severity};
 
 /// A claim to be written, and what was decided along the way.
 #[derive(Debug)]
@@ -26,6 +32,8 @@ pub(super) struct Draft {
     pub(super) init: Option<String>,
     /// The Secret to be made from what was plain text: its name, and its keys.
     pub(super) secret: Option<(String, Vec<String>)>,
+    /// NACK's Consumer that the claim makes one of, too.
+    pub(super) nack: Option<usize>,
 }
 
 /// The most characters a claim's name may have.
@@ -69,12 +77,12 @@ pub(super) fn free(name: &str, taken: impl Fn(&str) -> bool) -> String {
     std::iter::once(name.to_owned()).chain(numbered).find(|name| !taken(name)).unwrap_or_default()
 }
 
-/// Entries of `spec.secretRefs`, in the order in which the Secrets appear.
+/// Entries of `spec.secretRefs` or `spec.configMapRefs`, in the order in which the objects appear.
 #[derive(Default)]
-struct Secrets(Vec<(String, Vec<Value>, bool)>, HashMap<String, usize>);
+struct Refs(Vec<(String, Vec<Value>, bool)>, HashMap<String, usize>);
 
-impl Secrets {
-    /// Changes the entry of a Secret, adding it if there is none.
+impl Refs {
+    /// Changes the entry of an object, adding it if there is none.
     fn with(&mut self, name: &str, change: impl FnOnce(&mut Vec<Value>, &mut bool)) {
         let at = match self.1.get(name) {
             Some(at) => *at,
@@ -93,10 +101,16 @@ impl Secrets {
         let entry = json!({"secretKey": key, "envName": variable});
         self.with(secret, |keys, _| keys.push(entry));
     }
+
+    /// Returns how many single keys of an object are listed.
+    fn keys(&self, name: &str) -> usize {
+        let entry = self.1.get(name).and_then(|at| self.0.get(*at));
+        entry.map_or(0, |(_, keys, _)| keys.len())
+    }
 }
 
 /// What the definition says about fields of the claim's spec.
-struct Definition<'a>(&'a Value);
+pub(super) struct Definition<'a>(pub(super) &'a Value);
 
 impl Definition<'_> {
     /// Returns a field's schema: `nats.url`, `secretRefs/items/properties/env`.
@@ -105,17 +119,17 @@ impl Definition<'_> {
         self.0.at(&format!("/properties/spec/properties/{below}"))
     }
 
-    fn default(&self, field: &str) -> Option<&Value> {
+    pub(super) fn default(&self, field: &str) -> Option<&Value> {
         self.at(field)?.get("default")
     }
 
     /// Returns the most entries that a list may have.
-    fn most(&self, field: &str) -> usize {
+    pub(super) fn most(&self, field: &str) -> usize {
         let most = self.at(field).and_then(|list| list.get("maxItems")?.as_u64());
         most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX)
     }
 
-    fn bounds(&self, field: &str) -> (i64, i64) {
+    pub(super) fn bounds(&self, field: &str) -> (i64, i64) {
         let bound = |key: &str| self.at(field).and_then(|field| field.get(key)?.as_i64());
         (bound("minimum").unwrap_or(i64::MIN), bound("maximum").unwrap_or(i64::MAX))
     }
@@ -123,13 +137,13 @@ impl Definition<'_> {
 
 /// What a person should know about a claim.
 #[derive(Default)]
-struct Told {
+pub(super) struct Told {
     guesses: Vec<Guess>,
-    notes: Vec<String>,
+    pub(super) notes: Vec<String>,
 }
 
 impl Told {
-    fn guess(&mut self, path: &str, value: &str, comment: Option<&str>) {
+    pub(super) fn guess(&mut self, path: &str, value: &str, comment: Option<&str>) {
         let why = comment.unwrap_or_default().trim_start_matches("guess: ").to_owned();
         self.guesses.push(Guess { path: path.to_owned(), value: value.to_owned(), why });
     }
@@ -170,11 +184,12 @@ pub(super) fn draft(
     let trigger = scaler.and_then(|scaler| {
         scaler.list("/spec/triggers").find(|trigger| trigger.text("/type") == nats::TRIGGER)
     });
-    let mut environment = Environment::of(container, pod, namespace);
+    let takes = |from: &Value| platform.takes("env", &json!([{"name": "A", "valueFrom": from}]));
+    let mut environment = Environment::of(container, namespace, &takes);
     let init = init_container(pod, container);
     let mut differs = Vec::new();
     if let Some(init) = init {
-        differs = join(&mut environment, Environment::of(init, pod, namespace));
+        differs = join(&mut environment, Environment::of(init, namespace, &takes));
     }
     let definition = Definition(&platform.api.definition.schema);
     let url = definition.default("nats.url").and_then(Value::as_str).unwrap_or_default();
@@ -182,24 +197,58 @@ pub(super) fn draft(
         nats::settings(namespace.claim, container, &environment, trigger, autoscaler, url);
 
     let mut told = Told::default();
-    let size = size_of(container, sizes, &definition, &mut told);
+    let size = size_of(container, sizes, platform, &mut told);
     told.nats(&settings);
     told.notes.extend(others(pod, container, scaler, trigger, namespace, url));
+    told.notes.append(&mut environment.order);
+    let found = files::of(pod, container, init, &environment, namespace, platform);
+    told.notes.extend(found.notes.iter().cloned());
+    let nats = nats_items(settings, &mut environment, &found, namespace, platform);
+    let adopted = free_name(namespace);
+    let Variables { plain, mut secrets, configs, mut made } =
+        variables(environment, &adopted, &definition);
+    let own = arguments(container, "ARGUMENT", &mut secrets, &adopted, &mut made);
+    let of_init = init.map(|i| arguments(i, "INIT_ARGUMENT", &mut secrets, &adopted, &mut made));
+
     let mut spec = vec![
         Item::scalar("image", container.text("/image"), None),
         Item::scalar("size", size.name, size.comment),
-        Item::field("nats", nats_items(settings), None),
     ];
-    let adopted = free_name(namespace);
-    let Variables { plain, mut secrets, mut made } = variables(environment, &adopted);
-    let arguments = init.map(|init| arguments(init, &mut secrets, &adopted, &mut made));
+    push_map(&mut spec, "resources", size.own, size.raised);
+    spec.extend(own);
+    let health = health::of(container, get(group.service), platform);
+    if health.guess {
+        let value = match health.fields.is_empty() {
+            true => json!({"http": true}),
+            false => Value::Object(health.fields.clone()),
+        };
+        let value = value.to_string();
+        told.guess("spec.health", &value, health.comment.as_deref());
+    }
+    let serves = health.fields.get("http") != Some(&Value::Bool(false));
+    push_health(&mut spec, health);
+    let grace = grace(pod, &definition);
+    let seconds = whole(pod.get("terminationGracePeriodSeconds")).unwrap_or(30);
+    push_taken(&mut spec, "lifecycle", pods::lifecycle(container, seconds, platform), &mut told);
+    let nack = nats.consumer;
+    spec.push(Item::field("nats", Tree::Map(nats.items), None));
     push_list(&mut spec, "secretRefs", secret_refs(secrets, &adopted, &definition));
+    push_list(&mut spec, "configMapRefs", config_refs(configs, &definition));
+    let entries = found.entries.into_iter().map(|(entry, comment)| {
+        let path = entry.text("/mountPath").to_owned();
+        if comment.is_some() {
+            told.guess("spec.files", &path, comment.as_deref());
+        }
+        Item::listed(Tree::Inline(entry), comment)
+    });
+    let entries = bounded(entries.collect(), definition.most("files"));
+    push_list(&mut spec, "files", entries);
     push_list(&mut spec, "env", bounded(plain, definition.most("env")));
     let pulls = pull_secrets(pod, account);
     let pulls = pulls.map(|name| Item::listed(Tree::Inline(json!({"name": name})), None));
     let most = definition.most("imagePullSecrets");
     push_list(&mut spec, "imagePullSecrets", bounded(pulls.collect(), most));
-    if let Some(fields) = arguments {
+    if let Some(fields) = of_init {
         let comment = (!differs.is_empty()).then(|| {
             let differs = differs.join(", ");
             format!(
@@ -210,13 +259,43 @@ pub(super) fn draft(
         told.notes.extend(comment.iter().map(|comment| format!("spec.initContainer: {comment}")));
         spec.push(Item::field("initContainer", Tree::Map(fields), comment));
     }
-    let scaling = scaling(&workload.value, scaler, autoscaler, trigger, &definition, &mut told);
+    let scaling = scaling(&workload.value, scaler, autoscaler, trigger, platform, &mut told);
     if !scaling.is_empty() {
         spec.push(Item::field("scaling", Tree::Map(scaling), None));
     }
-    if let Some(item) = grace(pod, &definition) {
-        spec.push(item);
+    let annotations = pods::account(account, platform);
+    if !annotations.value.is_empty() && account.is_some_and(|a| a.name() != namespace.claim) {
+        told.notes.push(format!(
+            "the ServiceAccount is called {} from now on: what its annotations name (a cloud's \
+                role) must trust that one too",
+            namespace.claim
+        ));
     }
+    let account = Taken {
+        value: match annotations.value.is_empty() {
+            true => Map::new(),
+            false => Map::from_iter([("annotations".to_owned(), annotations.value.into())]),
+        },
+        refused: annotations.refused,
+    };
+    push_taken(&mut spec, "serviceAccount", account, &mut told);
+    for (field, taken) in [
+        ("podMetadata", pods::metadata(&workload.value, group, namespace.index, platform, serves)),
+        ("placement", pods::placement(&workload.value, platform)),
+        ("disruptionBudget", pods::budget(get(group.budget), platform)),
+        ("rollout", pods::rollout(&workload.value, platform)),
+    ] {
+        push_taken(&mut spec, field, taken, &mut told);
+    }
+    if workload.value.text("/spec/strategy/type") == "Recreate" {
+        told.notes.push(
+            "the Deployment ended all old pods before it started new ones (Recreate): in the steps \
+                below both read from the consumer for a moment. If the worker does not bear that, \
+                end the old pods before the claim is applied"
+                .to_owned(),
+        );
+    }
+    spec.extend(grace);
 
     let mut metadata = vec![Item::scalar("name", namespace.claim, naming)];
     if let Some(own) = workload.namespace() {
@@ -233,23 +312,31 @@ pub(super) fn draft(
     let init = init.map(|init| init.text("/name").to_owned());
     let Told { guesses, notes } = told;
     let container = container.text("/name").to_owned();
-    Some(Draft { tree, guesses, notes, container, init, secret })
+    Some(Draft { tree, guesses, notes, container, init, secret, nack })
 }
 
 /// Chooses the size of the worker's container.
 fn size_of(
     container: &Value,
     sizes: &[Size],
-    definition: &Definition<'_>,
+    platform: &Platform<'_>,
     told: &mut Told,
 ) -> size::Choice {
+    let definition = Definition(&platform.api.definition.schema);
     let resources = container.get("resources").unwrap_or(&Value::Null);
     let usual = definition.default("size").and_then(Value::as_str).unwrap_or("medium");
-    let size = size::choose(resources, sizes, usual);
-    let known = sizes.iter().find(|known| known.name == size.name);
-    told.notes.extend(known.and_then(|known| size::from_limits(resources, known)));
+    // Both, so that no request is above a limit.
+    let takes = |what: &str, figure: &Value| {
+        let one = json!({what: figure});
+        platform.takes("resources", &json!({"requests": one, "limits": one}))
+    };
+    let size = size::choose(resources, sizes, usual, takes);
     if size.guess {
         told.guess("spec.size", &size.name, size.comment.as_deref());
+    }
+    if size.raised.is_some() {
+        let own = Value::Object(size.own.clone()).to_string();
+        told.guess("spec.resources", &own, size.raised.as_deref());
     }
     size
 }
@@ -258,15 +345,21 @@ fn size_of(
 struct Variables {
     /// Entries of `spec.env`.
     plain: Vec<Item>,
-    secrets: Secrets,
+    secrets: Refs,
+    configs: Refs,
     /// Keys of the Secret to be made.
     made: Vec<String>,
 }
 
 /// Sorts variables into those of `spec.env`, those of Secrets, and those of the Secret `adopted`
 /// that is to be made.
-fn variables(environment: Environment, adopted: &str) -> Variables {
-    let (mut plain, mut made, mut secrets) = (Vec::new(), Vec::new(), Secrets::default());
+fn variables(environment: Environment, adopted: &str, definition: &Definition<'_>) -> Variables {
+    let (mut plain, mut made, mut secrets) = (Vec::new(), Vec::new(), Refs::default());
+    let mut configs = Refs::default();
+    let most = definition.most("configMapRefs/items/properties/env");
+    for config in &environment.configs {
+        configs.with(config, |_, whole| *whole = true);
+    }
     if environment.whole.len() > 1 {
         // If two Secrets have the same key, the later one counts.
         environment.whole.iter().for_each(|secret| secrets.with(secret, |_, whole| *whole = true));
@@ -278,6 +371,25 @@ fn variables(environment: Environment, adopted: &str) -> Variables {
                 plain.push(Item::listed(Tree::Inline(ordered(name, value)), comment.clone()))
             }
             Origin::Secret { name: secret, key } => secrets.key(secret, key, name),
+            // More than a claim takes of one ConfigMap.
+            Origin::Config { name: config, value: Some(value), .. }
+                if configs.keys(config) >= most =>
+            {
+                let comment = format!("as ConfigMap {config} had it");
+                plain.push(Item::listed(
+                    Tree::Inline(ordered(name, &literal(value))),
+                    Some(comment),
+                ));
+            }
+            Origin::Config { name: config, key, .. } => {
+                let entry = json!({"configMapKey": key, "envName": name});
+                configs.with(config, |keys, _| keys.push(entry));
+            }
+            Origin::Whole { .. } => {}
+            Origin::Field(from) => {
+                let entry = json!({"name": name, "valueFrom": from});
+                plain.push(Item::listed(Tree::Inline(entry), comment.clone()));
+            }
             Origin::Unsaid(what) => plain.push(Item::Comment(format!("{name}: {what}"))),
         }
     }
@@ -289,11 +401,11 @@ fn variables(environment: Environment, adopted: &str) -> Variables {
         made.push(variable.name.clone());
     }
     plain.extend(environment.unsaid.into_iter().map(Item::Comment));
-    Variables { plain, secrets, made }
+    Variables { plain, secrets, configs, made }
 }
 
 /// Writes the entries of `spec.secretRefs`.
-fn secret_refs(secrets: Secrets, adopted: &str, definition: &Definition<'_>) -> Vec<Item> {
+fn secret_refs(secrets: Refs, adopted: &str, definition: &Definition<'_>) -> Vec<Item> {
     let most = definition.most("secretRefs/items/properties/env");
     let refs = secrets.0.into_iter().map(|(name, env, whole)| {
         let comment = (name == adopted).then(|| {
@@ -311,6 +423,57 @@ fn secret_refs(secrets: Secrets, adopted: &str, definition: &Definition<'_>) -> 
         Item::listed(Tree::Map(fields), comment)
     });
     bounded(refs.collect(), definition.most("secretRefs"))
+}
+
+/// Writes the entries of `spec.configMapRefs`.
+fn config_refs(configs: Refs, definition: &Definition<'_>) -> Vec<Item> {
+    let refs = configs.0.into_iter().map(|(name, env, whole)| {
+        let mut fields = vec![Item::scalar("name", name, None)];
+        if !env.is_empty() {
+            let entries = env.into_iter().map(|e| Item::listed(Tree::Inline(e), None)).collect();
+            let most = definition.most("configMapRefs/items/properties/env");
+            fields.push(Item::field("env", Tree::List(bounded(entries, most)), None));
+        }
+        if whole {
+            fields.push(Item::scalar("envFrom", true, None));
+        }
+        Item::listed(Tree::Map(fields), None)
+    });
+    bounded(refs.collect(), definition.most("configMapRefs"))
+}
+
+/// Adds a mapping in one line, unless it is empty.
+fn push_map(spec: &mut Vec<Item>, key: &str, value: Map<String, Value>, comment: Option<String>) {
+    if !value.is_empty() {
+        spec.push(Item::scalar(key, Value::Object(value), comment));
+    }
+}
+
+/// Adds what was taken, a line for each field; what a claim does not take becomes a note.
+fn push_taken(spec: &mut Vec<Item>, key: &str, taken: Taken, told: &mut Told) {
+    for (what, why) in taken.refused {
+        told.notes.push(format!("{what} is not in the claim: {why}"));
+    }
+    if taken.value.is_empty() {
+        return;
+    }
+    let short = matches!(key, "rollout" | "disruptionBudget" | "lifecycle");
+    let tree = match short {
+        true => Tree::Inline(Value::Object(taken.value)),
+        false => Tree::Map(
+            taken.value.into_iter().map(|(key, value)| Item::scalar(&key, value, None)).collect(),
+        ),
+    };
+    spec.push(Item::field(key, tree, None));
+}
+
+/// Adds `spec.health`. What is assumed is said even where it is what a claim says by default.
+fn push_health(spec: &mut Vec<Item>, health: Health) {
+    if health.fields.is_empty() {
+        spec.extend(health.comment.map(|comment| Item::Comment(format!("health: {comment}"))));
+    } else {
+        push_map(spec, "health", health.fields, health.comment);
+    }
 }
 
 fn place(workload: &Manifest) -> String {
@@ -364,15 +527,54 @@ fn free_name(namespace: &Namespace<'_>) -> String {
     }
 }
 
-fn nats_items(settings: Settings) -> Tree {
+/// `spec.nats`, as it is written.
+struct NatsItems {
+    items: Vec<Item>,
+    /// NACK's Consumer that the claim makes one of.
+    consumer: Option<usize>,
+}
+
+/// Writes `spec.nats`. Variables that the platform sets from it are taken out of the environment.
+fn nats_items(
+    settings: Settings,
+    environment: &mut Environment,
+    files: &Files,
+    namespace: &Namespace<'_>,
+    platform: &Platform<'_>,
+) -> NatsItems {
     let Settings { url, stream, consumer, account, endpoint } = settings;
+    let domain = environment.get("NATS_DOMAIN").and_then(Variable::value).map(str::to_owned);
+    let domain = domain.filter(|domain| platform.takes("nats.domain", &json!(domain)));
+    let made = nack::consumer(namespace, &stream.value, &consumer.value, domain.as_deref());
+    let made = made.filter(|(_, create)| platform.takes("nats.create", create));
     let item =
         |key: &str, Setting { value, comment, .. }: Setting| Item::scalar(key, value, comment);
     let mut items = vec![item("url", url), item("stream", stream), item("consumer", consumer)];
     let usual = |setting: &Setting| setting.value == "$G" && setting.comment.is_none();
-    items.extend(account.filter(|a| !usual(a)).map(|setting| item("account", setting)));
+    items.extend(account.filter(|a| !usual(a)).map(|setting| {
+        let id = platform.takes("nats.accountID", &json!(setting.value));
+        item(if id { "accountID" } else { "account" }, setting)
+    }));
     items.extend(endpoint.map(|setting| item("monitoringEndpoint", setting)));
-    Tree::Map(items)
+    let mut set = Vec::new();
+    if let Some(domain) = domain {
+        items.push(Item::scalar("domain", domain, None));
+        set.push("NATS_DOMAIN");
+    }
+    if let Some(credentials) = &files.credentials {
+        items.push(Item::scalar("credentials", credentials.clone(), None));
+        set.push("NATS_CREDS");
+    }
+    if let Some(tls) = &files.tls {
+        items.push(Item::scalar("tls", tls.clone(), None));
+        set.extend(["NATS_CA", "NATS_CERT", "NATS_KEY"]);
+    }
+    environment.variables.retain(|variable| !set.contains(&variable.name.as_str()));
+    let consumer = made.map(|(at, create)| {
+        items.push(Item::scalar("create", create, None));
+        at
+    });
+    NatsItems { items, consumer }
 }
 
 /// Finds the init container that a claim can express: it ends, runs the worker's image, and runs
@@ -401,7 +603,7 @@ fn others(
         if nats::signs(container, &config, &secret) == 0 {
             continue;
         }
-        let environment = Environment::of(container, pod, namespace);
+        let environment = Environment::of(container, namespace, &|_| false);
         let name = container.text("/name");
         let found = nats::settings(name, container, &environment, None, None, url);
         let known = |setting: &Setting| {
@@ -458,6 +660,11 @@ fn join(environment: &mut Environment, init: Environment) -> Vec<String> {
             environment.whole.push(secret);
         }
     }
+    for config in init.configs {
+        if !environment.configs.contains(&config) {
+            environment.configs.push(config);
+        }
+    }
     for unsaid in init.unsaid {
         if !environment.unsaid.contains(&unsaid) {
             environment.unsaid.push(unsaid);
@@ -466,10 +673,11 @@ fn join(environment: &mut Environment, init: Environment) -> Vec<String> {
     differs
 }
 
-/// Builds the init container's command and arguments; a secret among them becomes a variable.
+/// Builds a container's command and arguments; a secret among them becomes a variable.
 fn arguments(
-    init: &Value,
-    secrets: &mut Secrets,
+    container: &Value,
+    named: &str,
+    secrets: &mut Refs,
     adopted: &str,
     made: &mut Vec<String>,
 ) -> Vec<Item> {
@@ -477,11 +685,11 @@ fn arguments(
     let mut before = String::new();
     for field in ["command", "args"] {
         let mut texts = Vec::new();
-        for word in init.list(&format!("/{field}")) {
+        for word in container.list(&format!("/{field}")) {
             let word = word.as_str().map_or_else(|| word.to_string(), str::to_owned);
             if secret_argument(&before, &word) {
                 let option = secret_option(&before, &word).filter(|_| word.starts_with('-'));
-                let variable = format!("INIT_ARGUMENT_{}", made.len() + 1);
+                let variable = format!("{named}_{}", made.len() + 1);
                 secrets.key(adopted, &variable, &variable);
                 let kept = option.map(|option| format!("{option}=")).unwrap_or_default();
                 texts.push(json!(format!("{kept}$({variable})")));
@@ -509,133 +717,6 @@ fn pull_secrets<'a>(pod: &'a Value, account: Option<&'a Value>) -> impl Iterator
     let mut seen = HashSet::new();
     own.retain(|name| !name.is_empty() && seen.insert(*name));
     own.into_iter()
-}
-
-/// Reads a whole number, even if it is written as text.
-fn whole(value: Option<&Value>) -> Option<i64> {
-    match value? {
-        Value::String(text) => text.parse().ok(),
-        value => value.as_i64(),
-    }
-}
-
-/// Rounds a figure up to a whole number.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a figure that is too large becomes the largest there is"
-)]
-fn nearest(written: &str) -> Option<i64> {
-    written
-        .parse::<f64>()
-        .ok()
-        .filter(|figure| figure.is_finite())
-        .map(|figure| figure.ceil() as i64)
-}
-
-fn scaling(
-    workload: &Value,
-    scaler: Option<&Value>,
-    autoscaler: Option<&Value>,
-    trigger: Option<&Value>,
-    definition: &Definition<'_>,
-    told: &mut Told,
-) -> Vec<Item> {
-    let replicas = whole(workload.at("/spec/replicas")).unwrap_or(1);
-    let number = |object: Option<&Value>, at: &str| whole(object.and_then(|object| object.at(at)));
-    let stopped = scaler.is_none() && autoscaler.is_none() && replicas == 0;
-    let (min, max, comment) = match (scaler, autoscaler) {
-        // KEDA's own defaults.
-        (Some(_), _) => (
-            number(scaler, "/spec/minReplicaCount").unwrap_or(0),
-            number(scaler, "/spec/maxReplicaCount").unwrap_or(100),
-            None,
-        ),
-        (None, Some(_)) => (
-            number(autoscaler, "/spec/minReplicas").unwrap_or(1),
-            number(autoscaler, "/spec/maxReplicas").unwrap_or(replicas.max(1)),
-            Some("the HorizontalPodAutoscaler's; it is the lag that scales now".to_owned()),
-        ),
-        (None, None) if stopped => (
-            0,
-            1,
-            Some(
-                "guess: the Deployment was stopped (replicas: 0); this starts a pod when messages \
-                    wait"
-                    .to_owned(),
-            ),
-        ),
-        (None, None) => (
-            replicas,
-            replicas,
-            Some(
-                "nothing scaled the Deployment, so nothing does here; raise maxReplicas to let the \
-                    lag do it"
-                    .to_owned(),
-            ),
-        ),
-    };
-    if stopped {
-        told.guess("spec.scaling.minReplicas", &min.to_string(), comment.as_deref());
-    }
-    let max = max.max(min).max(1);
-    // KEDA's own defaults are 10 and 0.
-    let metadata = |key: &str, default: i64| {
-        let written = trigger.and_then(|trigger| trigger.get("metadata")?.get(key));
-        match (written, whole(written)) {
-            (None, _) => (default, None, false),
-            (_, Some(value)) => (value, None, false),
-            (Some(written), None) => {
-                let written = written.as_str().map_or_else(|| written.to_string(), str::to_owned);
-                let nearest = nearest(&written).unwrap_or(default);
-                let why =
-                    format!("guess: the trigger says {written}, and KEDA takes whole numbers only");
-                (nearest, Some(why), true)
-            }
-        }
-    };
-    let mut items = Vec::new();
-    let mut say = |key: &str, written: i64, comment: Option<String>, guess: bool| {
-        let (least, most) = definition.bounds(&format!("scaling.{key}"));
-        let value = written.max(least).min(most);
-        let comment = match value == written {
-            true => comment,
-            false => {
-                Some(format!("the manifests say {written}; this is the nearest that a claim takes"))
-            }
-        };
-        let path = format!("spec.scaling.{key}");
-        if value != written || guess {
-            told.guess(&path, &value.to_string(), comment.as_deref());
-        }
-        let usual = definition.default(&format!("scaling.{key}")).and_then(Value::as_i64);
-        if usual != Some(value) || comment.is_some() {
-            items.push(Item::scalar(key, value, comment));
-        }
-    };
-    say("minReplicas", min, comment, false);
-    say("maxReplicas", max, None, false);
-    if trigger.is_some() {
-        for (key, default) in [("lagThreshold", 10), ("activationLagThreshold", 0)] {
-            let (value, comment, guess) = metadata(key, default);
-            say(key, value, comment, guess);
-        }
-    }
-    if let (None, Some(threshold)) = (trigger, autoscaler.and_then(nats::lag_threshold)) {
-        say(
-            "lagThreshold",
-            threshold,
-            Some("as the HorizontalPodAutoscaler's metric of NATS had it".to_owned()),
-            false,
-        );
-    }
-    for (key, at) in
-        [("pollingInterval", "/spec/pollingInterval"), ("cooldownPeriod", "/spec/cooldownPeriod")]
-    {
-        if let Some(value) = number(scaler, at) {
-            say(key, value, None, false);
-        }
-    }
-    items
 }
 
 fn grace(pod: &Value, definition: &Definition<'_>) -> Option<Item> {
@@ -684,6 +765,39 @@ impl Draft {
         }
         left_out
     }
+
+    /// Leaves out the one field without which a refusal of the claim as a whole is gone: such a rule
+    /// joins several fields, and names none. Returns `false` if there is none.
+    pub(super) fn leave_out_cause(
+        &mut self,
+        refused: &[(String, String)],
+        platform: &Platform<'_>,
+    ) -> bool {
+        let Some((path, why)) = refused.iter().find(|(path, _)| path == "spec") else {
+            return false;
+        };
+        let comment = format!("left out, because the platform refuses it: {why}");
+        for field in self.tree.keys("spec") {
+            let field = format!("{path}.{field}");
+            let mut without = self.tree.clone();
+            if NEEDED.contains(&field.as_str()) || !without.replace(&field, &comment) {
+                continue;
+            }
+            let checked = claims::check(&without.text(), platform.api, claims::Options::default());
+            if errors(&checked.findings).iter().all(|(path, other)| path != "spec" || other != why)
+            {
+                self.tree = without;
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Returns the errors among findings: each one's place and message, without secrets.
+pub(super) fn errors(findings: &[Finding]) -> Vec<(String, String)> {
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    errors.map(place_and_message).collect()
 }
 
 /// A field, and the list index within it.

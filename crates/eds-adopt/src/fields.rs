@@ -77,8 +77,10 @@ pub struct Field {
 /// Returns all leaves, object by object in the order of the manifests, then what is added.
 pub(super) fn all(index: &Index<'_>, owners: &[Owner], workers: &[Worker]) -> Vec<Field> {
     let mut of: HashMap<usize, usize> = HashMap::new();
-    for (i, (group, ..)) in owners.iter().enumerate() {
-        let parts = [group.scaler, group.autoscaler, group.service, group.account];
+    for (i, (group, draft, _)) in owners.iter().enumerate() {
+        let nack = draft.as_ref().and_then(|draft| draft.nack);
+        let parts =
+            [group.scaler, group.autoscaler, group.service, group.account, group.budget, nack];
         let parts = parts.into_iter().flatten().chain(group.beside.iter().copied());
         for at in std::iter::once(group.workload).chain(parts) {
             of.entry(at).or_insert(i);
@@ -90,11 +92,14 @@ pub(super) fn all(index: &Index<'_>, owners: &[Owner], workers: &[Worker]) -> Ve
         let owner = of.get(&at).and_then(|i| Some((owners.get(*i)?, workers.get(*i)?)));
         object((index, &made), at, manifest, owner, &mut fields);
     }
-    for ((group, ..), worker) in owners.iter().zip(workers) {
+    for ((group, draft, _), worker) in owners.iter().zip(workers) {
+        let nack = draft.as_ref().and_then(|draft| draft.nack);
         let has = |kind: &str| match kind {
             "Deployment" => true,
             "Service" => group.service.is_some(),
             "ServiceAccount" => group.account.is_some(),
+            "PodDisruptionBudget" => group.budget.is_some(),
+            "Consumer" => nack.is_some(),
             _ => group.scaler.is_some(),
         };
         for rendered in worker.rendered.iter().filter(|object| !has(object.text("/kind"))) {
@@ -183,13 +188,7 @@ fn object(
             if context.says_nothing_new(&row, rendered) {
                 continue;
             }
-            let mut field = added(rendered, worker, &row);
-            if let Some(limit) = context.taken_from_limit(&row.path) {
-                field.why = format!(
-                    "Kubernetes took it from the limit until now, {limit}: the pod asks for less"
-                );
-            }
-            fields.push(field);
+            fields.push(added(rendered, worker, &row));
         }
     }
 }

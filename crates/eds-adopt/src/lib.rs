@@ -3,10 +3,11 @@
 //! ```text
 //! texts -> input      objects, each with its file and lines
 //!       -> workers    which of them are workers, and what belongs to each
-//!       -> claim      what the manifests say, as a claim (variables, nats, size), written with comments
+//!       -> claim      what the manifests say, as a claim (variables, files, nats, nack, size, health, pods,
+//!                     scaling; accepted asks what a claim takes), written with comments
 //!       -> rendered   what the claim becomes: by the engine that Crossplane runs
 //!       -> fields     every leaf of the manifests, compared with that
-//!                     (difference; verdict, elsewhere, beside, pointing, references, reasons)
+//!                     (difference; verdict, elsewhere, volumes, beside, pointing, references, reasons)
 //!       -> steps      how to get there without losing a message
 //!       -> report     all of it, for a person or a program
 //! ```
@@ -17,21 +18,28 @@
 //! [`diff`] goes the other way: what applying a claim would change. Neither may know about
 //! clusters.
 
+mod accepted;
 mod beside;
 mod claim;
 pub mod diff;
 mod elsewhere;
 mod fields;
+mod files;
+mod health;
 mod input;
+mod nack;
 mod nats;
+mod pods;
 mod pointing;
 pub(crate) mod reasons;
 mod references;
 mod report;
+mod scaling;
 mod size;
 mod steps;
 mod variables;
 mod verdict;
+mod volumes;
 mod workers;
 mod write;
 
@@ -316,8 +324,14 @@ pub fn belonging(manifests: Vec<Manifest>, namespace: &str) -> Result<Vec<Manife
     let index = Index::new(&manifests, namespace);
     let mut kept = BTreeSet::new();
     for group in workers::find(&index)? {
-        let parts =
-            [Some(group.workload), group.scaler, group.autoscaler, group.service, group.account];
+        let parts = [
+            Some(group.workload),
+            group.scaler,
+            group.autoscaler,
+            group.service,
+            group.account,
+            group.budget,
+        ];
         kept.extend(parts.into_iter().flatten().chain(group.beside));
     }
     let numbered = manifests.into_iter().enumerate();
@@ -327,13 +341,13 @@ pub fn belonging(manifests: Vec<Manifest>, namespace: &str) -> Result<Vec<Manife
 /// Writes the claim, leaves out what the platform refuses, and renders it.
 fn finish(mut draft: Draft, worker: &mut Worker, platform: &Platform<'_>) -> Draft {
     /// Each round removes everything that is refused; rarely does more than one more thing show up.
-    const ROUNDS: usize = 8;
+    const ROUNDS: usize = 16;
     for round in 0.. {
         let text = draft.tree.text();
         let checked = claims::check(&text, platform.api, claims::Options::default());
-        let errors = checked.findings.iter().filter(|finding| finding.severity == Severity::Error);
-        let errors: Vec<(String, String)> = errors.map(place_and_message).collect();
-        let mended = round < ROUNDS && draft.leave_out(&errors);
+        let errors = claim::errors(&checked.findings);
+        let mended = round < ROUNDS
+            && (draft.leave_out(&errors) || draft.leave_out_cause(&errors, platform));
         if mended {
             worker.notes.extend(
                 errors.into_iter().map(|(path, why)| format!("{path} was left out: {why}")),

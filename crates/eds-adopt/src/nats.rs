@@ -5,6 +5,7 @@ use kube_object::object::Fields;
 use serde_json::Value;
 
 use super::variables::{Environment, Origin, Variable, config_value, keys};
+use eds_claims::rules::references;
 use kube_object::secrets::{masked, user_info};
 
 /// KEDA's trigger for JetStream.
@@ -131,12 +132,15 @@ pub(super) fn settings(
         trigger.map(|trigger| trigger.text("/authenticationRef/name")).unwrap_or_default();
     let authenticated = !authentication.is_empty();
     let url = url(container, environment, default_url);
+    let over_tls = trigger_value("useHttps") == Some("true");
     let endpoint = trigger_value("natsServerMonitoringEndpoint").map(|endpoint| {
         let other = namespace_of(endpoint).zip(namespace_of(&url.value));
+        let scheme = if over_tls { "https://" } else { "" };
+        let said = format!("{scheme}{endpoint}");
         match other.filter(|(asked, read)| asked != read) {
-            None => Setting::known(endpoint),
+            None => Setting::known(&said),
             Some(_) => Setting::with(
-                endpoint,
+                &said,
                 format!(
                     "the trigger asks another NATS than the worker reads, {}: see which it is",
                     url.value
@@ -239,7 +243,7 @@ fn url(container: &Value, environment: &Environment, default: &str) -> Setting {
         .first()
         .map(|variable| (variable.name.as_str(), variable.value().unwrap_or_default()));
     if let Some((name, value)) = found.or(argument.map(|value| ("an argument", value))) {
-        return without_credentials(name, value);
+        return without_credentials(name, value, environment);
     }
     if let Some(variable) = environment.get(own)
         && matches!(variable.origin, Origin::Secret { .. })
@@ -297,12 +301,15 @@ fn url(container: &Value, environment: &Environment, default: &str) -> Setting {
     Setting::guess(default.to_owned(), &why)
 }
 
-/// Removes credentials, which do not belong in a claim; a variable in NATS_URL is not resolved.
-fn without_credentials(name: &str, value: &str) -> Setting {
+/// Removes credentials, which do not belong in a claim, unless they are variables that come from
+/// Secrets or ConfigMaps: these are resolved in NATS_URL. Other variables come after it, so their
+/// values are written.
+fn without_credentials(name: &str, value: &str, environment: &Environment) -> Setting {
+    let value = &written_out(value, environment);
     let servers: Vec<String> = value
         .split(',')
         .map(|server| match (server.split_once("://"), user_info(server)) {
-            (Some((scheme, rest)), Some(user)) => {
+            (Some((scheme, rest)), Some(user)) if !is_resolved(user, environment) => {
                 format!(
                     "{scheme}://{}",
                     rest.strip_prefix(user).unwrap_or(rest).trim_start_matches('@')
@@ -312,7 +319,7 @@ fn without_credentials(name: &str, value: &str) -> Setting {
         })
         .collect();
     let plain = servers.join(",");
-    if plain == value {
+    if plain == *value {
         return Setting::known(value);
     }
     let comment = format!(
@@ -320,6 +327,34 @@ fn without_credentials(name: &str, value: &str) -> Setting {
             by secretRefs"
     );
     Setting::with(&plain, comment)
+}
+
+/// Writes the values of plain variables in place of references to them.
+fn written_out(value: &str, environment: &Environment) -> String {
+    let mut out = value.to_owned();
+    for reference in references(value) {
+        let variable = environment.get(reference).filter(|variable| !variable.is_early());
+        let known = variable.and_then(Variable::value).filter(|value| !value.contains('$'));
+        if let Some(known) = known {
+            out = out.replace(&format!("$({reference})"), known);
+        }
+    }
+    out
+}
+
+/// Reports whether user and password are variables that come from Secrets or ConfigMaps.
+fn is_resolved(user: &str, environment: &Environment) -> bool {
+    let early = |part: &str| {
+        let name = part.strip_prefix("$(").and_then(|part| part.strip_suffix(')'));
+        name.is_some_and(|name| match environment.get(name) {
+            Some(variable) => variable.is_early(),
+            None => !environment.whole.is_empty() || !environment.configs.is_empty(),
+        })
+    };
+    match user.split_once(':') {
+        Some((user, password)) => early(password) && (early(user) || !user.contains('$')),
+        None => early(user),
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -506,7 +541,7 @@ mod tests {
         let container = json!({"env": env, "args": args});
         let index = Index::new(&[], "shop");
         let namespace = Namespace { index: &index, name: "shop", claim: "orders" };
-        let environment = Environment::of(&container, &Value::Null, &namespace);
+        let environment = Environment::of(&container, &namespace, &|_| true);
         let metadata = json!({"metadata": {"stream": trigger[0], "consumer": trigger[1]}});
         let trigger = (trigger != ["", ""]).then_some(&metadata);
         let found = settings("orders", &container, &environment, trigger, None, "nats://default");

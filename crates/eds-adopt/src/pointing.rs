@@ -10,7 +10,6 @@ use super::fields::Kind;
 use super::verdict::{Context, Role, Verdict};
 use super::workers::Index;
 use super::{Manifest, Owner, Worker};
-use golang::quantity;
 use kube_object::difference::value_at;
 use kube_object::path::{Path, Step};
 
@@ -26,7 +25,7 @@ pub(super) struct Made<'a> {
 impl<'a> Made<'a> {
     pub(super) fn new(index: &Index<'a>, owners: &'a [Owner], workers: &'a [Worker]) -> Self {
         let mut made = Self::default();
-        for ((group, ..), worker) in owners.iter().zip(workers) {
+        for ((group, draft, _), worker) in owners.iter().zip(workers) {
             let Some(workload) = index.get(group.workload) else { continue };
             let namespace = index.namespace(workload);
             for object in &worker.rendered {
@@ -35,6 +34,8 @@ impl<'a> Made<'a> {
                     "Deployment" => Some(group.workload),
                     "Service" => group.service,
                     "ServiceAccount" => group.account,
+                    "PodDisruptionBudget" => group.budget,
+                    "Consumer" => draft.as_ref().and_then(|draft| draft.nack),
                     _ => group.scaler,
                 };
                 made.objects.insert((namespace, kind, name), own);
@@ -163,27 +164,6 @@ impl Context<'_> {
         services.sort_by_key(|((_, name), _)| *name);
         services.first().map(|(_, (before, after))| (*before, *after))
     }
-
-    /// Says what Kubernetes took from a limit because no request is given.
-    pub(super) fn taken_from_limit(&self, path: &Path) -> Option<String> {
-        let (Step::Key(what), parents) = path.0.split_last()? else { return None };
-        if parents.last() != Some(&Step::Key("requests".to_owned())) {
-            return None;
-        }
-        let ((_, draft, _), worker) = self.owner?;
-        let container = draft.as_ref()?.container.as_str();
-        let mut containers = self.manifest.value.list("/spec/template/spec/containers");
-        let container = containers.find(|c| c.text("/name") == container)?;
-        let limit = container.at("/resources/limits")?.get(what)?;
-        let deployment =
-            worker.rendered.iter().find(|object| object.text("/kind") == "Deployment")?;
-        let main = deployment.at("/spec/template/spec/containers/0/resources/requests")?;
-        let amount = |value: &Value| match value {
-            Value::String(text) => quantity::parse_to_float(text).ok(),
-            value => value.as_f64(),
-        };
-        (amount(main.get(what)?)? < amount(limit)?).then(|| limit.to_string())
-    }
 }
 
 /// Judges a port by which a worker's Service is called.
@@ -201,12 +181,15 @@ fn port(service: &Value, value: Option<&Value>, keep: &str) -> Option<Verdict> {
             "the claim's Service has this port too: keep this manifest beside the claim",
         ));
     }
+    let own = service.at("/spec/ports/0/port").map(Value::to_string).unwrap_or_default();
     Some(
         Verdict::new(
             Kind::Lost,
-            "the claim's Service has port 8080, named http, and no other: nothing answers here any \
-                more",
+            format!(
+                "the claim's Service has port {own}, named http, and no other: nothing answers \
+                    here any more"
+            ),
         )
-        .todo(&format!("write {} here, {keep}", if value.is_number() { "8080" } else { "http" })),
+        .todo(&format!("write {} here, {keep}", if value.is_number() { &own } else { "http" })),
     )
 }

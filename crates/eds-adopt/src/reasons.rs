@@ -30,8 +30,8 @@ const LOST: &[Row] = &[
     (
         "ServiceAccount",
         "metadata.annotations.*",
-        "a claim's ServiceAccount has no annotations: workload identity (IRSA and the like) ends",
-        "give the worker its credentials by spec.secretRefs, or keep its manifests",
+        "the claim does not say this annotation of the ServiceAccount",
+        "workload identity (IRSA and the like) is spec.serviceAccount.annotations",
     ),
     (
         "ServiceAccount",
@@ -48,8 +48,8 @@ const LOST: &[Row] = &[
     (
         "ScaledObject",
         "metadata.annotations.autoscaling.keda.sh/paused*",
-        "a claim cannot be paused from its text",
-        "annotate the ScaledObject of the claim, by hand",
+        "the claim does not pause scaling; it pauses all of it or nothing",
+        "spec.scaling.paused, while it is not to scale",
     ),
     (
         "",
@@ -74,8 +74,8 @@ const LOST: &[Row] = &[
     (
         "Deployment",
         "spec.strategy*",
-        "pods are replaced a quarter at a time, also where it said Recreate",
-        "two versions run side by side for a moment: the worker must bear that",
+        "pods are replaced as spec.rollout says, a quarter at a time without it",
+        "spec.rollout says how many pods may be more or fewer",
     ),
     (
         "Deployment",
@@ -95,47 +95,48 @@ const LOST: &[Row] = &[
     (
         "Deployment",
         "spec.template.metadata.labels.sidecar.istio.io/*",
-        "the mesh's own default holds for these pods",
-        "label the namespace instead",
+        "the claim does not say this label: the mesh's own default holds for these pods",
+        "spec.podMetadata.labels takes it",
     ),
     (
         "Deployment",
         "spec.template.metadata.labels.*",
-        "the pods carry the platform's labels only",
+        "the pods carry the platform's labels and those of spec.podMetadata, and this is neither",
         "NetworkPolicies, PodMonitors and dashboards that select by it must select by \
-            app.kubernetes.io/name",
+            app.kubernetes.io/name, or the claim says it",
     ),
     (
         "Deployment",
         "spec.template.metadata.annotations.prometheus.io/*",
-        "Prometheus no longer finds the pods by annotation",
-        "scrape the claim's Service, port http, by a ServiceMonitor",
+        "the claim does not say it, so Prometheus no longer finds the pods by annotation",
+        "spec.podMetadata.annotations takes it",
     ),
     (
         "Deployment",
         "spec.template.metadata.annotations.checksum/*",
         "a change of the ConfigMap or Secret no longer starts the pods again",
-        "after such a change: kubectl rollout restart deployment",
+        "spec.rollout.restartOnSecretChange does it for Secrets; after a change of a ConfigMap: \
+            kubectl rollout restart deployment",
     ),
     (
         "Deployment",
         "spec.template.metadata.annotations.*",
-        "pods of a claim have no annotations",
-        "what reads it (service mesh, log agent, reloader) acts by its default",
+        "the claim does not say this annotation of the pods; what reads it (service mesh, log \
+            agent, reloader) acts by its default",
+        "spec.podMetadata.annotations takes what is not Kubernetes' own, or a tool's record",
     ),
     // The worker's container.
     (
         "Deployment",
         "main.command*",
-        "the image's own entry point runs instead: a claim cannot say another for the worker",
-        "make it the image's ENTRYPOINT",
+        "the image's own entry point runs instead",
+        "spec.command takes it",
     ),
     (
         "Deployment",
         "main.args*",
-        "the image's own command runs without these arguments: a claim cannot say them for the \
-            worker",
-        "make them the image's CMD, or let the worker read them from variables (spec.env)",
+        "the image's own command runs without these arguments",
+        "spec.args takes them",
     ),
     (
         "Deployment",
@@ -146,20 +147,21 @@ const LOST: &[Row] = &[
     (
         "Deployment",
         "main.env[].valueFrom.fieldRef*",
-        "a claim has no fieldRef: the worker does not get this variable",
-        "let the worker do without (its pod's name is in HOSTNAME)",
+        "the worker does not get this variable",
+        "spec.env takes a fieldRef of the pod's name, namespace, labels, annotations, node and \
+            addresses",
     ),
     (
         "Deployment",
         "main.env[].valueFrom.resourceFieldRef*",
-        "a claim has no resourceFieldRef: the worker does not get this variable",
-        "write the figure of the chosen size under spec.env",
+        "the worker does not get this variable",
+        "spec.env takes a resourceFieldRef of the worker's own CPU and memory",
     ),
     (
         "Deployment",
         "main.env[].valueFrom.configMapKeyRef*",
-        "the ConfigMap is not among the manifests, so its value is not known",
-        "give the ConfigMap too, or write the value under spec.env",
+        "the worker does not get this variable",
+        "list its key under spec.configMapRefs, or write its value under spec.env",
     ),
     (
         "Deployment",
@@ -169,9 +171,15 @@ const LOST: &[Row] = &[
     ),
     (
         "Deployment",
+        "main.envFrom[].configMapRef.optional",
+        "a claim's ConfigMaps must be there: without it the pod does not start",
+        "make the ConfigMap before the claim, or take it out of the claim",
+    ),
+    (
+        "Deployment",
         "main.envFrom[].configMapRef*",
-        "the ConfigMap is not among the manifests, so its values are not known",
-        "give the ConfigMap too, or write the values under spec.env",
+        "the worker does not get these variables",
+        "list the ConfigMap under spec.configMapRefs",
     ),
     (
         "Deployment",
@@ -194,40 +202,43 @@ const LOST: &[Row] = &[
     (
         "Deployment",
         "main.volumeMounts*",
-        "a claim mounts no volumes: the worker does not find this path",
-        "give files as variables (spec.secretRefs), or build them into the image; for scratch \
-            space /tmp of the image is writable",
+        "the worker does not find this path: a claim mounts what spec.files lists, and what NATS \
+            needs",
+        "give Secrets and ConfigMaps under spec.files; for scratch space the container's /tmp is \
+            writable",
     ),
-    ("Deployment", "main.volumeDevices*", "a claim mounts no volumes", "keep the manifests"),
+    ("Deployment", "main.volumeDevices*", "a claim has no disks", "keep the manifests"),
     (
         "Deployment",
         "main.livenessProbe*",
-        "the platform asks GET /health on 8080, and nothing else decides",
-        "answer /health on port 8080 within 10 seconds of the start",
+        "the platform asks what spec.health says: GET of a path, a command where the worker has no \
+            HTTP server, or nothing",
+        "answer there, or let a command ask (http: false, livenessCommand)",
     ),
     (
         "Deployment",
         "main.readinessProbe*",
-        "the platform asks GET /ready on 8080, and nothing else decides",
-        "answer /ready on port 8080",
+        "the platform asks what spec.health says: GET of a path, a command where the worker has no \
+            HTTP server, or nothing",
+        "answer there, or let a command ask (http: false, readinessCommand)",
     ),
     (
         "Deployment",
         "main.startupProbe*",
-        "there is no startup probe: /health must answer within 40 seconds of the start",
-        "do slow work in spec.initContainer, or answer /health before it is done",
+        "there is no startup probe: the liveness check must succeed within 40 seconds of the start",
+        "spec.health.startupSeconds gives it longer",
     ),
     (
         "Deployment",
         "main.lifecycle*",
-        "nothing runs at start or before the stop",
+        "of this, nothing runs: a claim runs a command or sleeps before the stop (spec.lifecycle)",
         "end cleanly on SIGTERM, within spec.terminationGracePeriodSeconds",
     ),
     (
         "Deployment",
         "main.ports*",
-        "the pods offer port 8080 only",
-        "answer on 8080; other ports are reachable, but no Service names them",
+        "the pods name one port, that of spec.health, or none",
+        "other ports are reachable, but no Service names them",
     ),
     (
         "Deployment",
@@ -267,8 +278,8 @@ const LOST: &[Row] = &[
     (
         "Deployment",
         "init.volumeMounts*",
-        "a claim mounts no volumes: the init container does not find this path",
-        "give files as variables, or build them into the image",
+        "the init container does not find this path: it has the worker's files",
+        "give Secrets and ConfigMaps under spec.files",
     ),
     (
         "Deployment",
@@ -293,33 +304,39 @@ const LOST: &[Row] = &[
     (
         "Deployment",
         "pod.volumes*",
-        "a claim mounts no volumes",
-        "give files as variables (spec.secretRefs), or build them into the image",
+        "a claim mounts what spec.files lists, and what NATS needs",
+        "give Secrets and ConfigMaps under spec.files, or build files into the image",
     ),
     (
         "Deployment",
         "pod.nodeSelector*",
-        "the pods run on any node",
-        "taint or quota where they must not run; or keep the manifests",
+        "the claim does not ask for this label of a node",
+        "spec.placement.nodeSelector takes it",
     ),
-    ("Deployment", "pod.affinity*", "the scheduler spreads pods by its own default", ""),
+    (
+        "Deployment",
+        "pod.affinity*",
+        "a claim chooses nodes by labels, and spreads pods over zones and nodes; the rest is the \
+            scheduler's",
+        "spec.placement says nodeSelector and topologySpread",
+    ),
     (
         "Deployment",
         "pod.tolerations*",
-        "the pods stay away from tainted nodes",
-        "keep the manifests where the worker needs those nodes",
+        "the claim does not tolerate this taint",
+        "spec.placement.tolerations takes those with a key, but the control plane's",
     ),
     (
         "Deployment",
         "pod.topologySpreadConstraints*",
-        "the scheduler spreads pods by its own default",
-        "",
+        "a claim spreads its own pods evenly over zones and nodes, and says no more of it",
+        "spec.placement.topologySpread is the nearest",
     ),
     (
         "Deployment",
         "pod.priorityClassName",
         "the namespace's or the cluster's default priority holds",
-        "make it the default by a PriorityClass with globalDefault",
+        "spec.placement.priorityClassName takes those that are not the system's",
     ),
     (
         "Deployment",
@@ -348,7 +365,7 @@ const LOST: &[Row] = &[
     (
         "Deployment",
         "pod.securityContext.fsGroup*",
-        "no volumes are mounted, so no group owns them",
+        "files are the worker's group's, 1000, where a claim has any",
         "",
     ),
     (
@@ -379,41 +396,54 @@ const LOST: &[Row] = &[
     (
         "Service",
         "spec.ports*",
-        "the claim's Service offers port 8080, named http",
+        "the claim's Service offers the port of spec.health, named http",
         "call it there; keep a Service of your own for other ports",
     ),
     ("Service", "spec.selector*", "the claim's Service selects by the platform's labels", ""),
     (
         "Service",
         "spec.*",
-        "the claim's Service is a plain one of the cluster: ClusterIP, port 8080",
+        "the claim's Service is a plain one of the cluster: ClusterIP, one port",
         "keep a Service of your own, of another name, beside the claim where something needs this",
     ),
     (
         "ScaledObject",
         "spec.triggers[].authenticationRef*",
-        "KEDA asks NATS' monitoring without credentials, over http",
+        "KEDA asks NATS' monitoring without credentials",
         "monitoring must answer the platform without a login",
     ),
     (
         "ScaledObject",
         "spec.triggers[].metadata.useHttps",
-        "KEDA asks NATS' monitoring over http",
-        "the monitoring port must answer http",
+        "KEDA asks NATS' monitoring over http, as the claim's endpoint says",
+        "spec.nats.monitoringEndpoint begins with https:// where monitoring is served over TLS",
     ),
     (
         "ScaledObject",
         "spec.triggers[].*",
-        "a claim scales by the lag of its consumer alone: this trigger no longer counts",
-        "choose minReplicas and maxReplicas so that the lag alone suffices",
+        "a claim scales by the lag of its consumer and by times of day (spec.scaling.cron): this \
+            no longer counts",
+        "choose minReplicas and maxReplicas so that these suffice",
     ),
     (
         "ScaledObject",
         "spec.fallback*",
-        "when KEDA cannot read the lag, the number of pods stays what it is",
-        "",
+        "without spec.scaling.fallback the number of pods stays what it is when KEDA cannot read \
+            the lag",
+        "spec.scaling.fallback takes failureThreshold and replicas",
     ),
-    ("ScaledObject", "spec.advanced*", "Kubernetes' own behavior of scaling holds", ""),
+    (
+        "ScaledObject",
+        "spec.advanced*",
+        "of this, Kubernetes' and KEDA's own defaults hold",
+        "spec.scaling.behavior takes the autoscaler's behavior",
+    ),
+    (
+        "PodDisruptionBudget",
+        "spec.*",
+        "the claim's PodDisruptionBudget says minAvailable or maxUnavailable, of its own pods",
+        "spec.disruptionBudget takes either",
+    ),
     (
         "ScaledObject",
         "spec.idleReplicaCount",
@@ -469,7 +499,7 @@ const REPLACED: &[Row] = &[
     (
         "Deployment",
         "main.resources.*",
-        "figures come in three sizes; this is the nearest that is not smaller",
+        "this figure is the size's: spec.resources does not say another",
         "look whether the namespace's quota bears it",
     ),
     (
@@ -483,14 +513,14 @@ const REPLACED: &[Row] = &[
     (
         "Deployment",
         "main.livenessProbe.httpGet*",
-        "the platform asks GET /health on 8080",
-        "answer /health on port 8080",
+        "the platform asks by GET the path and port of spec.health",
+        "answer there",
     ),
     (
         "Deployment",
         "main.readinessProbe.httpGet*",
-        "the platform asks GET /ready on 8080",
-        "answer /ready on port 8080",
+        "the platform asks by GET the path and port of spec.health",
+        "answer there",
     ),
     (
         "Deployment",
@@ -505,7 +535,72 @@ const REPLACED: &[Row] = &[
         "the platform's figures: after 5 s, every 5 s, 3 s to answer, 2 failures take the pod out",
         "",
     ),
-    ("Deployment", "main.ports*", "the worker's port is 8080, named http", "listen on 8080"),
+    (
+        "Deployment",
+        "main.startupProbe*",
+        "the platform's figures: it asks every 5 s, for as long as spec.health.startupSeconds says",
+        "",
+    ),
+    (
+        "Deployment",
+        "main.ports[].name",
+        "the worker's port is named http",
+        "who calls it by name calls http",
+    ),
+    (
+        "Deployment",
+        "main.ports*",
+        "the worker's port is that of spec.health, named http",
+        "listen on it",
+    ),
+    ("Deployment", "main.volumeMounts[].name", "the platform names the volumes", ""),
+    ("Deployment", "init.volumeMounts[].name", "the platform names the volumes", ""),
+    (
+        "Deployment",
+        "main.volumeMounts*",
+        "files of Secrets and ConfigMaps are read-only",
+        "write elsewhere, as below /tmp",
+    ),
+    ("Deployment", "pod.volumes[].name", "the platform names the volumes", ""),
+    ("Deployment", "pod.volumes[].secret.items*", "as spec.files lists it", ""),
+    ("Deployment", "pod.volumes[].configMap.items*", "as spec.files lists it", ""),
+    (
+        "Deployment",
+        "pod.volumes*",
+        "files are readable for the worker's group, 1000, and for nobody else (0440)",
+        "",
+    ),
+    (
+        "Deployment",
+        "main.command*",
+        "the claim says it differently: spec.command",
+        "see that the worker is started as it needs",
+    ),
+    (
+        "Deployment",
+        "main.args*",
+        "the claim says it differently: spec.args",
+        "see that the worker is started as it needs",
+    ),
+    (
+        "Deployment",
+        "pod.topologySpreadConstraints*",
+        "a claim spreads its pods evenly: never more than one apart",
+        "",
+    ),
+    ("Deployment", "spec.strategy*", "as spec.rollout says", ""),
+    (
+        "PodDisruptionBudget",
+        "spec.unhealthyPodEvictionPolicy",
+        "a pod that is not ready may always be evicted: it does no work",
+        "",
+    ),
+    (
+        "PodDisruptionBudget",
+        "spec.selector*",
+        "the claim's PodDisruptionBudget finds the pods by the platform's labels",
+        "",
+    ),
     (
         "Deployment",
         "main.imagePullPolicy",
@@ -542,6 +637,7 @@ const REPLACED: &[Row] = &[
         "the worker runs as a ServiceAccount of its own, of the claim's name",
         "rights that were given to the old one must be given to the new one",
     ),
+    ("Deployment", "pod.securityContext.fsGroup", "files are the worker's group's, 1000", ""),
     (
         "Deployment",
         "pod.securityContext.runAsUser",
@@ -557,10 +653,15 @@ const REPLACED: &[Row] = &[
     (
         "Deployment",
         "pod.terminationGracePeriodSeconds",
-        "a claim takes from 1 s to an hour",
+        "a claim takes from 1 s to a day",
         "let the worker end within the time there is",
     ),
-    ("Service", "spec.ports*", "the claim's Service offers port 8080, named http", "call it there"),
+    (
+        "Service",
+        "spec.ports*",
+        "the claim's Service offers the port of spec.health, named http",
+        "call it there",
+    ),
     ("Service", "spec.selector*", "the claim's Service selects by the platform's labels", ""),
     (
         "Service",
@@ -649,15 +750,53 @@ const ADDED: &[Row] = &[
     (
         "Deployment",
         "spec.template.spec.containers[].livenessProbe*",
-        "GET /health on 8080, or the container is restarted",
-        "the worker must answer /health on port 8080",
+        "the container is restarted where this fails three times",
+        "the worker must answer there, or the claim says otherwise: spec.health",
     ),
     (
         "Deployment",
         "spec.template.spec.containers[].readinessProbe*",
-        "GET /ready on 8080, or the pod counts as not ready",
-        "the worker must answer /ready on port 8080",
+        "the pod counts as not ready where this fails",
+        "the worker must answer there, or the claim says otherwise: spec.health",
     ),
+    (
+        "Deployment",
+        "spec.template.spec.topologySpreadConstraints*",
+        "pods are spread evenly as spec.placement says, counted by the platform's labels",
+        "",
+    ),
+    ("Deployment", "spec.template.spec.nodeSelector*", "spec.placement asks for it", ""),
+    (
+        "Deployment",
+        "spec.template.spec.imagePullSecrets*",
+        "the pods name the pull secrets of spec.imagePullSecrets",
+        "",
+    ),
+    (
+        "Deployment",
+        "spec.template.spec.containers[].startupProbe*",
+        "the other checks begin when this one has succeeded: spec.health.startupSeconds",
+        "",
+    ),
+    (
+        "Deployment",
+        "spec.template.spec.containers[].volumeMounts*",
+        "files of the claim, read-only",
+        "",
+    ),
+    (
+        "Deployment",
+        "spec.template.spec.volumes*",
+        "files of the claim, for the worker's group alone (0440)",
+        "",
+    ),
+    (
+        "Deployment",
+        "spec.template.spec.securityContext.fsGroup",
+        "the files belong to the worker's group",
+        "",
+    ),
+    ("Deployment", "spec.strategy*", "as spec.rollout says", ""),
     (
         "Deployment",
         "spec.template.spec.containers[].resources.limits*",
@@ -674,7 +813,7 @@ const ADDED: &[Row] = &[
         "Deployment",
         "spec.template.spec.containers[].ports*",
         "the port that probes and Service ask",
-        "the worker must listen on 8080",
+        "the worker must listen on it, or the claim says otherwise: spec.health",
     ),
     (
         "Deployment",
@@ -694,7 +833,16 @@ const ADDED: &[Row] = &[
         "the claim's Service finds the pods by the platform's labels",
         "",
     ),
-    ("Service", "*", "the claim's Service: ClusterIP, port 8080", ""),
+    ("Service", "*", "the claim's Service: ClusterIP, the port of spec.health", ""),
+    (
+        "PodDisruptionBudget",
+        "spec.unhealthyPodEvictionPolicy",
+        "a pod that is not ready may always be evicted: it does no work",
+        "",
+    ),
+    ("PodDisruptionBudget", "*", "the claim's PodDisruptionBudget: spec.disruptionBudget", ""),
+    ("Consumer", "*", "the claim lets NACK look after its consumer: spec.nats.create", ""),
+    ("Stream", "*", "the claim lets NACK make its stream: spec.nats.create", ""),
     (
         "ScaledObject",
         "spec.advanced.horizontalPodAutoscalerConfig.name",

@@ -40,8 +40,11 @@ pub(super) fn values<'a>(container: &Value, find: Find<'_, 'a>) -> HashMap<Strin
             let key = from("configMapKeyRef/key");
             let value = find("ConfigMap", config).and_then(|object| config_value(object, key));
             value.map_or_else(|| named("ConfigMap", config, key), str::to_owned)
+        } else if let Some(field) = entry.at("/valueFrom/fieldRef/fieldPath") {
+            named("field", field.as_str().unwrap_or_default(), "")
+        } else if let Some(resource) = entry.at("/valueFrom/resourceFieldRef/resource") {
+            named("figure", resource.as_str().unwrap_or_default(), "")
         } else if entry.get("valueFrom").is_some_and(Value::is_object) {
-            // A claim expresses this differently, and so does the report.
             continue;
         } else {
             resolved(entry.text("/value"), &known)

@@ -1,7 +1,8 @@
-//! Chooses the size closest to a container's figures, but not smaller.
+//! Chooses the size closest to a container's figures, but not smaller, and keeps the figures that
+//! differ from it.
 
 use kube_object::object::Fields;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use golang::quantity;
 
@@ -12,12 +13,16 @@ pub(super) struct Size {
     pub(super) resources: Value,
 }
 
-/// A chosen size.
+/// A chosen size, and the container's own figures where they differ from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Choice {
     pub(super) name: String,
     pub(super) comment: Option<String>,
     pub(super) guess: bool,
+    /// `spec.resources`.
+    pub(super) own: Map<String, Value>,
+    /// What a person should know about `own`.
+    pub(super) raised: Option<String>,
 }
 
 /// The figures of a size.
@@ -43,68 +48,106 @@ fn unreadable(resources: &Value) -> Vec<String> {
     FIGURES.iter().filter_map(written).collect()
 }
 
-/// Says where the size requests less than what Kubernetes took from a limit without a request.
-pub(super) fn from_limits(resources: &Value, size: &Size) -> Option<String> {
-    let differs = ["cpu", "memory"].into_iter().filter_map(|what| {
-        let written =
-            resources.at(&format!("/requests/{what}")).is_some_and(|value| !value.is_null());
-        let (limit, said) = figure(resources, "limits", what).filter(|_| !written)?;
-        let (asked, new) = figure(&size.resources, "requests", what)?;
-        (asked < limit).then(|| format!("{what} {said}, and now {new}"))
-    });
-    let differs: Vec<String> = differs.collect();
-    (!differs.is_empty()).then(|| {
-        format!(
-            "the container says limits and no requests, so Kubernetes reserved the limits for each \
-                pod: {}. Nodes may be fuller, and such pods are ended earlier when a node runs out \
-                of memory",
-            differs.join("; ")
-        )
-    })
+/// Returns a figure as a claim writes it.
+fn written(resources: &Value, part: &str, what: &str) -> Option<Value> {
+    let value = resources.at(&format!("/{part}/{what}"))?;
+    match value {
+        Value::Number(number) if number.as_i64().is_none() => Some(json!(number.to_string())),
+        value => Some(value.clone()),
+    }
 }
 
-/// Chooses a size. `sizes` are in order, the smallest first.
-pub(super) fn choose(resources: &Value, sizes: &[Size], default: &str) -> Choice {
-    let wanted: Vec<(&str, &str, f64, String)> = FIGURES
+/// Chooses a size. `sizes` are in order, the smallest first; `takes` says whether a claim takes a
+/// figure: `(cpu, 250m)`.
+pub(super) fn choose(
+    resources: &Value,
+    sizes: &[Size],
+    default: &str,
+    takes: impl Fn(&str, &Value) -> bool,
+) -> Choice {
+    let wanted: Vec<(&str, &str, f64)> = FIGURES
         .iter()
-        .filter_map(|(part, what)| {
-            let (amount, written) = figure(resources, part, what)?;
-            Some((*part, *what, amount, written))
-        })
+        .filter_map(|(part, what)| Some((*part, *what, figure(resources, part, what)?.0)))
         .collect();
     let unread = unreadable(resources);
+    let choice = |name: &str, comment: Option<String>, guess: bool| Choice {
+        name: name.to_owned(),
+        comment,
+        guess,
+        own: Map::new(),
+        raised: None,
+    };
     if wanted.is_empty() {
         let comment = match unread.as_slice() {
             [] => "guess: the manifest sets no requests and limits".to_owned(),
             unread => format!("guess: the manifest's figures are none: {}", unread.join(", ")),
         };
-        return Choice { name: default.to_owned(), comment: Some(comment), guess: true };
+        return choice(default, Some(comment), true);
     }
-    let lacks = |size: &Size| -> Vec<String> {
-        let short = wanted.iter().filter(|(part, what, amount, _)| {
-            figure(&size.resources, part, what).is_none_or(|(has, _)| has < *amount)
-        });
-        short
-            .map(|(part, what, _, written)| {
-                let has = size.resources.text(&format!("/{part}/{what}"));
-                format!("{part}.{what} {written}, not {has}")
-            })
-            .collect()
+    let suffices = |size: &&Size| {
+        wanted.iter().all(|(part, what, amount)| {
+            figure(&size.resources, part, what).is_some_and(|(has, _)| has >= *amount)
+        })
     };
-    if let Some(size) = sizes.iter().find(|size| lacks(size).is_empty()) {
-        let comment = (!unread.is_empty()).then(|| {
-            format!("guess: of the manifest's figures these are none: {}", unread.join(", "))
-        });
-        return Choice { name: size.name.clone(), guess: comment.is_some(), comment };
+    let Some(size) = sizes.iter().find(suffices).or(sizes.last()) else {
+        return choice(default, None, true);
+    };
+    let comment = (!unread.is_empty())
+        .then(|| format!("guess: of the manifest's figures these are none: {}", unread.join(", ")));
+    let mut chosen = choice(&size.name, comment, !unread.is_empty());
+    for what in ["cpu", "memory"] {
+        own_figures(&mut chosen, resources, size, what, &takes);
     }
-    let Some(largest) = sizes.last() else {
-        return Choice { name: default.to_owned(), comment: None, guess: true };
+    chosen
+}
+
+/// Adds the container's request and limit of one kind, where they are not the size's.
+fn own_figures(
+    chosen: &mut Choice,
+    resources: &Value,
+    size: &Size,
+    what: &str,
+    takes: &impl Fn(&str, &Value) -> bool,
+) {
+    let known = |part: &str| {
+        let (amount, _) = figure(resources, part, what)?;
+        let value = written(resources, part, what)?;
+        takes(what, &value).then_some((amount, value))
     };
-    let comment = format!(
-        "the largest there is, and too small: the manifest says {}",
-        lacks(largest).join(", ")
-    );
-    Choice { name: largest.name.clone(), comment: Some(comment), guess: true }
+    let (mut request, mut limit) = (known("requests"), known("limits"));
+    // Kubernetes takes a missing request from the limit.
+    if request.is_none() && resources.at(&format!("/requests/{what}")).is_none_or(Value::is_null) {
+        request.clone_from(&limit);
+    }
+    let of_size = |part: &str| figure(&size.resources, part, what).map(|(amount, _)| amount);
+    let amount = |figure: &Option<(f64, Value)>, part: &str| {
+        figure.as_ref().map(|(amount, _)| *amount).or_else(|| of_size(part))
+    };
+    if amount(&request, "requests") > amount(&limit, "limits") {
+        if limit.is_none() {
+            limit.clone_from(&request);
+            chosen.raised = Some(
+                "guess: the manifest asks for more than the largest size allows, and sets no \
+                    limit; a claim has one"
+                    .to_owned(),
+            );
+        } else if request.is_some() {
+            // Kubernetes would have refused it.
+            return;
+        } else {
+            request.clone_from(&limit);
+        }
+    }
+    for (part, figure) in [("requests", request), ("limits", limit)] {
+        let Some((amount, value)) = figure else { continue };
+        if of_size(part) == Some(amount) {
+            continue;
+        }
+        let part = chosen.own.entry(part).or_insert_with(|| json!({}));
+        if let Some(part) = part.as_object_mut() {
+            part.insert(what.to_owned(), value);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -123,28 +166,46 @@ mod tests {
             Size { name: name.to_owned(), resources }
         };
         let sizes = [size("small", 1), size("medium", 2), size("large", 4)];
-        let check = |resources: Value, name: &str, comment: &str| {
-            let choice = choose(&resources, &sizes, "medium");
+        let check = |resources: Value, name: &str, own: Value, comment: &str| {
+            let choice = choose(&resources, &sizes, "medium", |_, value| *value != json!("0"));
             assert_eq!(choice.name, name, "{resources}");
-            let said = choice.comment.unwrap_or_default();
+            assert_eq!(Value::Object(choice.own), own, "{resources}");
+            let said = choice.comment.or(choice.raised).unwrap_or_default();
             assert!(said.contains(comment) && said.is_empty() == comment.is_empty(), "{said}");
         };
-        check(json!({"requests": {"cpu": "0.25", "memory": "512Mi"}}), "small", "");
-        check(json!({"requests": {"cpu": "251m"}}), "medium", "");
-        check(json!({"requests": {"cpu": 1}, "limits": {"memory": "8Gi"}}), "large", "");
-        check(json!({"limits": {"cpu": "1500m", "memory": "100Mi"}}), "medium", "");
-        check(json!({"limits": {"memory": "9Gi"}}), "large", "limits.memory 9Gi, not 8Gi");
-        check(json!({}), "medium", "guess");
+        let cpu = |request: &str| json!({"requests": {"cpu": request}});
+        check(json!({"requests": {"cpu": "0.25", "memory": "512Mi"}}), "small", json!({}), "");
+        check(cpu("251m"), "medium", cpu("251m"), "");
+        check(json!({"requests": {"cpu": 0.3}}), "medium", cpu("0.3"), "");
+        check(cpu("0"), "small", json!({}), "");
+        let both = json!({"requests": {"cpu": 1, "memory": "8Gi"}, "limits": {"memory": "8Gi"}});
+        check(
+            json!({"requests": {"cpu": 1}, "limits": {"memory": "8Gi"}}),
+            "large",
+            json!({"requests": {"memory": "8Gi"}}),
+            "",
+        );
+        check(both, "large", json!({"requests": {"memory": "8Gi"}}), "");
+        // A missing request is the limit.
+        let little = json!({"requests": {"memory": "100Mi"}, "limits": {"memory": "100Mi"}});
+        check(json!({"limits": {"memory": "100Mi"}}), "small", little, "");
+        let much = json!({"requests": {"memory": "9Gi"}, "limits": {"memory": "9Gi"}});
+        check(json!({"limits": {"memory": "9Gi"}}), "large", much.clone(), "");
+        check(json!({"requests": {"memory": "9Gi"}}), "large", much, "sets no limit");
+        check(json!({"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}), "large", json!({}), "");
+        check(json!({}), "medium", json!({}), "guess");
         check(
             json!({"requests": {"cpu": "-1", "memory": "lots"}}),
             "medium",
+            json!({}),
             "requests.memory lots",
         );
         check(
             json!({"requests": {"cpu": "1"}, "limits": {"memory": "1GB"}}),
             "large",
+            json!({}),
             "limits.memory 1GB",
         );
-        check(json!(null), "medium", "guess");
+        check(json!(null), "medium", json!({}), "guess");
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::claim::Draft;
 use super::workers::Group;
-use super::{Namespace, Worker};
+use super::{Namespace, Worker, nack};
 use eds_core::event_driven_service::ADOPT;
 
 /// Fills in the worker's notes and steps.
@@ -65,8 +65,14 @@ pub(super) fn tell(
     let autoscalers = get(group.autoscaler).into_iter().chain(beside("HorizontalPodAutoscaler"));
     old.extend(autoscalers.map(|m| format!("horizontalpodautoscaler/{}", quoted(m.name()))));
     // A Service with another name is not in the way, and somebody may be calling it.
+    let serves = worker.rendered.iter().any(|object| object.text("/kind") == "Service");
+    let service = service.filter(|_| serves);
     let in_the_way = service.filter(|service| service.name() == claim);
     old.extend(in_the_way.map(|m| format!("service/{}", quoted(m.name()))));
+    let budgets = worker.rendered.iter().any(|o| o.text("/kind") == "PodDisruptionBudget");
+    // Kubernetes evicts no pod that two budgets count.
+    let budget = get(group.budget).filter(|_| budgets);
+    old.extend(budget.map(|m| format!("poddisruptionbudget/{}", quoted(m.name()))));
     if same_name && !old.is_empty() {
         steps.push(format!("make room (the pods stay): kubectl{space} delete {}", old.join(" ")));
     }
@@ -75,6 +81,25 @@ pub(super) fn tell(
             "hand over the ServiceAccount: kubectl{space} annotate serviceaccount/{claim} \
                 {ADOPT}={claim}"
         ));
+    }
+    let mut last = None;
+    if let Some(consumer) = get(draft.nack) {
+        let name = quoted(consumer.name());
+        if consumer.name() == claim {
+            steps.push(format!(
+                "hand over NACK's Consumer: kubectl{space} annotate consumers.{}/{name} \
+                    {ADOPT}={claim}",
+                nack::GROUP
+            ));
+        } else {
+            // NACK deletes with its Consumer what NATS has.
+            steps.push(format!(
+                "let NATS keep the consumer when NACK's Consumer goes: kubectl{space} patch \
+                    consumers.{}/{name} --type=merge -p '{{\"spec\":{{\"preventDelete\":true}}}}'",
+                nack::GROUP
+            ));
+            last = Some(format!("consumers.{}/{name}", nack::GROUP));
+        }
     }
     if same_name {
         steps.push(format!(
@@ -125,6 +150,11 @@ pub(super) fn tell(
         old.push(format!("deployment/{}", quoted(workload.name())));
         steps.push(format!("delete the old: kubectl{space} delete {}", old.join(" ")));
     }
+    steps.extend(last.map(|last| {
+        format!(
+            "delete NACK's old Consumer, which the claim's replaces: kubectl{space} delete {last}"
+        )
+    }));
     let pod = workload.value.at("/spec/template/spec").unwrap_or(&Value::Null);
     if pod.list("/containers").count() > 1 {
         worker.notes.push(format!(

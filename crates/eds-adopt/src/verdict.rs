@@ -48,7 +48,7 @@ impl<'a> Role<'a> {
         if manifest.is_list {
             return Self::List;
         }
-        let Some(((group, ..), worker)) = owner else {
+        let Some(((group, draft, _), worker)) = owner else {
             return manifest
                 .controller()
                 .map_or(Self::Other, |(kind, name)| Self::Made(kind, name));
@@ -65,12 +65,18 @@ impl<'a> Role<'a> {
         if autoscaler {
             return Self::Autoscaler;
         }
-        if !composed {
+        let nack = draft.as_ref().and_then(|draft| draft.nack);
+        if !composed && ![group.budget, nack].contains(&Some(at)) {
             return Self::Beside;
         }
         let kind = manifest.kind();
         let rendered = worker.rendered.iter().find(|object| object.text("/kind") == kind);
-        rendered.map_or(Self::Invalid, Self::Composed)
+        match rendered {
+            Some(rendered) => Self::Composed(rendered),
+            None if worker.rendered.is_empty() => Self::Invalid,
+            // The claim makes none: a worker without HTTP has no Service.
+            None => Self::Beside,
+        }
     }
 }
 
@@ -173,7 +179,8 @@ impl Context<'_> {
             }
             State::Changed
                 if self.variable(path, pattern) == Some("NATS_URL")
-                    && row.before.and_then(Value::as_str).is_some_and(|url| url.contains('@')) =>
+                    && row.before.and_then(Value::as_str).is_some_and(|url| url.contains('@'))
+                    && row.after.and_then(Value::as_str).is_none_or(|url| !url.contains('@')) =>
             {
                 Verdict::new(
                     Kind::Lost,
@@ -219,9 +226,22 @@ impl Context<'_> {
             ),
             State::Changed if place.starts_with("main.resources.") && smaller(row) => Verdict::new(
                 Kind::Lost,
-                "less than the manifest says: the largest size has no more",
+                "less than the manifest says, and a claim does not take the manifest's figure",
             )
-            .todo("see whether the worker can do with it, else keep its manifests"),
+            .todo("write what the worker needs under spec.resources"),
+            State::Changed
+                if (place.starts_with("main.args") || place.starts_with("main.command"))
+                    && row
+                        .after
+                        .and_then(Value::as_str)
+                        .is_some_and(|t| t.contains("$(ARGUMENT_")) =>
+            {
+                Verdict::new(
+                    Kind::Replaced,
+                    "looks like a secret, so the claim takes it from a Secret",
+                )
+                .todo("make the Secret first, as the steps say")
+            }
             State::Changed => {
                 let known = self.env_reason(path, pattern);
                 let known = known.or_else(|| reasons::replaced(kind, &place));
@@ -239,7 +259,9 @@ impl Context<'_> {
                     Some(rest) if self.runs_beside(path) => format!("sidecar.{rest}"),
                     _ => place,
                 };
-                let (why, todo) = reasons::lost(kind, &place).unwrap_or(reasons::GENERAL_LOST);
+                let of_files = self.lost_file(path, &place);
+                let known = of_files.or_else(|| reasons::lost(kind, &place));
+                let (why, todo) = known.unwrap_or(reasons::GENERAL_LOST);
                 let why = match &row.default {
                     Some(default) => format!("{why}; the default is {default}"),
                     None => why.to_owned(),
@@ -336,6 +358,9 @@ impl Context<'_> {
         pattern: &str,
     ) -> Option<(&'static str, Option<&'static str>)> {
         let name = self.variable(path, pattern)?;
+        if super::files::VARIABLES.contains(&name) {
+            return Some(("the platform mounts the file, and names it in this variable", None));
+        }
         super::nats::OWN.contains(&name).then_some((
             "the platform sets this variable from spec.nats",
             Some("look at spec.nats in the claim, and at its comments"),

@@ -21,6 +21,8 @@ pub(super) struct Group {
     pub(super) autoscaler: Option<usize>,
     pub(super) service: Option<usize>,
     pub(super) account: Option<usize>,
+    /// The PodDisruptionBudget of its pods alone.
+    pub(super) budget: Option<usize>,
     /// Everything else that refers to it, or that it refers to.
     pub(super) beside: Vec<usize>,
     /// Why no claim can express it.
@@ -53,6 +55,16 @@ impl<'a> Index<'a> {
 
     pub(super) fn find(&self, namespace: &str, kind: &str, name: &str) -> Option<usize> {
         self.by_name.get(&(namespace, kind, name)).copied()
+    }
+
+    /// Returns a namespace's objects of a kind, in the order of the manifests.
+    pub(super) fn of_kind<'s>(
+        &'s self,
+        namespace: &'s str,
+        kind: &'s str,
+    ) -> impl Iterator<Item = (usize, &'a Manifest)> + 's {
+        let all = self.manifests.iter().enumerate().filter(|(_, manifest)| !manifest.is_list);
+        all.filter(move |(_, m)| m.kind() == kind && self.namespace(m) == namespace)
     }
 
     pub(super) fn get(&self, at: usize) -> Option<&'a Manifest> {
@@ -131,6 +143,7 @@ pub(super) fn find(index: &Index<'_>) -> Result<Vec<Group>, String> {
             autoscaler: None,
             service: None,
             account: None,
+            budget: None,
             beside: Vec::new(),
             refused: reason
                 .map(|reason| format!("{} {}: {reason}", manifest.kind(), manifest.name())),
@@ -257,10 +270,16 @@ fn selectors(index: &Index<'_>, groups: &mut [Group]) {
             workload.is_some_and(|workload| selects(selector, &labels(workload).collect()))
         });
         let refused = |at: &usize| groups.get(*at).is_some_and(|group| group.refused.is_some());
-        let meant = meant.min_by_key(refused);
+        let meant: Vec<usize> = meant.collect();
+        let alone = meant.len() == 1;
+        let meant = meant.into_iter().min_by_key(refused);
         let Some(group) = meant.and_then(|at| groups.get_mut(at)) else { continue };
         let named = |at: usize| index.get(at).map(Manifest::name);
-        if manifest.kind() != "Service" {
+        let whole = manifest.value.at("/spec/selector/matchExpressions").is_none();
+        let budget = manifest.kind() == "PodDisruptionBudget" && manifest.group() == "policy";
+        if budget && alone && whole && group.budget.is_none() && group.refused.is_none() {
+            group.budget = Some(i);
+        } else if manifest.kind() != "Service" {
             group.beside.push(i);
         } else if let Some(first) = group.service {
             // The one with the worker's own name is the worker's.

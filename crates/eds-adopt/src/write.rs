@@ -91,6 +91,22 @@ impl Tree {
         true
     }
 
+    /// Returns the keys of a mapping within this one.
+    pub(super) fn keys(&self, within: &str) -> Vec<String> {
+        fn entries(tree: &Tree) -> impl Iterator<Item = (&String, &Tree)> {
+            let items = match tree {
+                Tree::Map(items) => items.as_slice(),
+                _ => &[],
+            };
+            items.iter().filter_map(|item| match item {
+                Item::Entry { key, tree, .. } => Some((key, tree)),
+                Item::Comment(_) => None,
+            })
+        }
+        let inner = entries(self).find(|(key, _)| *key == within).map(|(_, tree)| tree);
+        inner.into_iter().flat_map(entries).map(|(key, _)| key.clone()).collect()
+    }
+
     pub(super) fn text(&self) -> String {
         let mut out = String::new();
         self.write(&mut out, 0, false);
@@ -161,8 +177,9 @@ fn inline(value: &Value, within: bool) -> String {
         Value::Object(entries) => {
             // Names come first.
             let rank = |key: &str| match key {
-                "name" => 0,
-                "secretKey" => 1,
+                "name" | "secret" | "configMap" | "http" | "port" | "requests" | "timezone"
+                | "type" => 0,
+                "secretKey" | "configMapKey" | "mountPath" | "start" | "key" | "ca" | "cert" => 1,
                 _ => 2,
             };
             let mut entries: Vec<(&String, &Value)> = entries.iter().collect();

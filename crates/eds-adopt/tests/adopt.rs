@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use eds_adopt::{self as adopt, Kind, Manifest, Platform};
 use eds_core::composition::Composition;
 use kube_object::printable::is_printable;
+use kube_schema::diagnostics::Severity;
 use kube_schema::schema::ClaimApi;
 use kube_schema::yaml;
 use proptest::prelude::*;
@@ -16,11 +17,15 @@ use serde_json::{Map, Value, json};
 const XRD: &str = include_str!("../../../platform/04-apis/definitions/xeventdrivenservices.yaml");
 const COMPOSITION: &str =
     include_str!("../../../platform/04-apis/compositions/event-driven-service-composition.yaml");
-const WORKERS: [&str; 4] = [
+const WORKERS: [&str; 8] = [
     include_str!("../../../platform/04-apis/tests/fixtures/adopt/keda-nats.yaml"),
     include_str!("../../../platform/04-apis/tests/fixtures/adopt/several-triggers.yaml"),
     include_str!("../../../platform/04-apis/tests/fixtures/adopt/config-map.yaml"),
     include_str!("../../../platform/04-apis/tests/fixtures/adopt/migrations.yaml"),
+    include_str!("../../../platform/04-apis/tests/fixtures/adopt/everything.yaml"),
+    include_str!("../../../platform/04-apis/tests/fixtures/adopt/nats-files.yaml"),
+    include_str!("../../../platform/04-apis/tests/fixtures/adopt/mounted-files.yaml"),
+    include_str!("../../../platform/04-apis/tests/fixtures/adopt/recreate.yaml"),
 ];
 
 fn platform() -> Platform<'static> {
@@ -82,6 +87,17 @@ fn check(objects: &[Value]) {
     for printed in [&claims, &text] {
         assert!(printed.chars().all(|c| c == '\n' || is_printable(c)), "{printed:?}");
     }
+    // What the platform refuses is left out, except for what no claim can be without.
+    for worker in adoption.workers.iter().filter(|worker| worker.claim.is_some()) {
+        let errors = worker.findings.findings.iter();
+        let errors = errors.filter(|finding| finding.severity == Severity::Error);
+        for error in errors {
+            let needed = ["spec.image", "spec.nats.stream", "spec.nats.consumer"];
+            let known =
+                needed.contains(&error.path.as_str()) || error.path.starts_with("metadata.");
+            assert!(known, "{}: {}\n{claims}", error.path, error.message);
+        }
+    }
     // What is kept is in the rendered objects, or is not for the claim to say.
     for field in adoption.fields.iter().filter(|field| field.kind == Kind::Replaced) {
         assert!(!field.why.is_empty(), "{field:?}");
@@ -89,7 +105,7 @@ fn check(objects: &[Value]) {
 }
 
 /// Names that mean something, and some that do not.
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 44] = [
     "name",
     "value",
     "valueFrom",
@@ -112,6 +128,26 @@ const KEYS: [&str; 24] = [
     "command",
     "type",
     "items",
+    "livenessProbe",
+    "httpGet",
+    "exec",
+    "port",
+    "path",
+    "initialDelaySeconds",
+    "volumes",
+    "volumeMounts",
+    "mountPath",
+    "subPath",
+    "secret",
+    "configMap",
+    "secretName",
+    "nodeSelector",
+    "tolerations",
+    "strategy",
+    "behavior",
+    "fieldRef",
+    "fieldPath",
+    "lifecycle",
     "a/b~c",
     "\u{202e}x\n",
 ];
@@ -125,6 +161,8 @@ fn value() -> impl Strategy<Value = Value> {
             Just("nats://u:p@h:4222"),
             Just("main"),
             Just("500m"),
+            Just("/etc/nats"),
+            Just("../x"),
             Just("$(X)"),
             Just("\u{1b}[31m\n::error::"),
             Just("yes"),
@@ -171,7 +209,7 @@ fn put(root: &mut Value, steps: &[usize], key: &str, value: Value) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
     fn every_leaf_is_reported_once(
@@ -217,23 +255,51 @@ fn one_change_at_a_time() {
         assert_eq!(field.kind, expected, "{field:?}");
     };
     const MAIN: &str = "/spec/template/spec/containers/0";
-    check("/spec/strategy", json!({"type": "Recreate"}), Kind::Lost);
+    check("/spec/strategy", json!({"type": "Recreate"}), Kind::Replaced);
+    check("/spec/strategy", json!({"rollingUpdate": {"maxSurge": 2}}), Kind::Kept);
+    check("/spec/strategy", json!({"rollingUpdate": {"maxSurge": "200%"}}), Kind::Lost);
     check("/spec/strategy", json!({"type": "RollingUpdate"}), Kind::Kept);
     check("/spec/replicas", json!(3), Kind::Replaced);
     check("/spec/template/spec/restartPolicy", json!("Always"), Kind::Kept);
-    check("/spec/template/spec/priorityClassName", json!("high"), Kind::Lost);
+    check("/spec/template/spec/priorityClassName", json!("high"), Kind::Kept);
+    let system = json!("system-node-critical");
+    check("/spec/template/spec/priorityClassName", system, Kind::Lost);
+    check("/spec/template/spec/nodeSelector", json!({"pool": "a"}), Kind::Kept);
+    check("/spec/template/spec/nodeSelector", json!({"kubernetes.io/arch": "s390x"}), Kind::Kept);
+    check("/spec/template/spec/tolerations", json!([{"key": "a"}]), Kind::Kept);
+    let control = json!([{"key": "node-role.kubernetes.io/control-plane"}]);
+    check("/spec/template/spec/tolerations", control, Kind::Lost);
+    check("/spec/template/spec/hostAliases", json!([{"ip": "10.0.0.1"}]), Kind::Lost);
+    check("/spec/template/spec/terminationGracePeriodSeconds", json!(86_400), Kind::Kept);
+    check("/spec/template/metadata/annotations", json!({"a.io/b": "c"}), Kind::Kept);
+    check("/spec/template/metadata/annotations", json!({"keda.sh/b": "c"}), Kind::Lost);
     check("/spec/template/spec/volumes", json!([{"name": "x", "emptyDir": {}}]), Kind::Lost);
+    // Nothing mounts it.
+    let secret = json!([{"name": "x", "secret": {"secretName": "s"}}]);
+    check("/spec/template/spec/volumes", secret, Kind::Lost);
     check("/spec/template/spec/securityContext", json!({"runAsUser": 5}), Kind::Replaced);
     check("/spec/template/spec/securityContext", json!({"runAsNonRoot": true}), Kind::Kept);
-    check(&format!("{MAIN}/args"), json!(["x"]), Kind::Lost);
+    check(&format!("{MAIN}/args"), json!(["x"]), Kind::Kept);
+    check(&format!("{MAIN}/command"), json!(["x"]), Kind::Kept);
+    check(&format!("{MAIN}/args"), json!(["--token=hunter2"]), Kind::Replaced);
     check(&format!("{MAIN}/resources"), json!({"requests": {"cpu": "0.25"}}), Kind::Kept);
-    check(&format!("{MAIN}/resources"), json!({"requests": {"cpu": "0.2"}}), Kind::Replaced);
+    check(&format!("{MAIN}/resources"), json!({"requests": {"cpu": "0.2"}}), Kind::Kept);
+    check(&format!("{MAIN}/resources"), json!({"requests": {"cpu": "0"}}), Kind::Replaced);
+    check(&format!("{MAIN}/resources"), json!({"limits": {"cpu": "64"}}), Kind::Kept);
     check(&format!("{MAIN}/terminationMessagePolicy"), json!("File"), Kind::Kept);
     check(&format!("{MAIN}/terminationMessagePolicy"), json!("FallbackToLogsOnError"), Kind::Lost);
     check(&format!("{MAIN}/imagePullPolicy"), json!("Always"), Kind::Replaced);
     check(&format!("{MAIN}/securityContext"), json!({"readOnlyRootFilesystem": true}), Kind::Lost);
     check(&format!("{MAIN}/securityContext"), json!({"runAsNonRoot": true}), Kind::Replaced);
-    check(&format!("{MAIN}/lifecycle"), json!({"preStop": {"sleep": {"seconds": 5}}}), Kind::Lost);
+    check(&format!("{MAIN}/lifecycle"), json!({"preStop": {"sleep": {"seconds": 5}}}), Kind::Kept);
+    let long = json!({"preStop": {"sleep": {"seconds": 500}}});
+    check(&format!("{MAIN}/lifecycle"), long, Kind::Lost);
+    let start = json!({"postStart": {"exec": {"command": ["x"]}}});
+    check(&format!("{MAIN}/lifecycle"), start, Kind::Lost);
+    check(&format!("{MAIN}/livenessProbe"), json!({"grpc": {"port": 1}}), Kind::Lost);
+    check(&format!("{MAIN}/livenessProbe"), json!({"exec": {"command": ["x"]}}), Kind::Lost);
+    let slow = json!({"httpGet": {"path": "/health", "port": 8080}, "failureThreshold": 9});
+    check(&format!("{MAIN}/startupProbe"), slow, Kind::Replaced);
     check("/metadata/uid", json!("u"), Kind::Server);
     check("/status", json!({"replicas": 1}), Kind::Server);
 }

@@ -146,15 +146,16 @@ fn no_secret_is_printed() {
 
 #[test]
 fn a_field_names_its_line_and_what_to_do() {
+    const WORKING_DIR: &str = "spec.template.spec.containers[1].workingDir";
     let output = eds(&fixtures(), &["adopt", "--report", "json", "sidecar-volumes.yaml"], "");
     let report: Value = serde_json::from_slice(&output.stderr).unwrap();
     let source = fs::read_to_string(fixtures().join("sidecar-volumes.yaml")).unwrap();
     let fields = report["fields"].as_array().unwrap();
-    let lost = fields.iter().find(|field| field["path"] == "spec.strategy.type").unwrap();
+    let lost = fields.iter().find(|field| field["path"] == WORKING_DIR).unwrap();
     assert_eq!(lost["kind"], "lost");
     let line = usize::try_from(lost["line"].as_u64().unwrap()).unwrap();
-    assert!(source.lines().nth(line - 1).unwrap().contains("Recreate"), "{lost}");
-    assert!(lost["why"].as_str().unwrap().contains("Recreate"), "{lost}");
+    assert!(source.lines().nth(line - 1).unwrap().contains("/srv"), "{lost}");
+    assert!(lost["why"].as_str().unwrap().contains("working directory"), "{lost}");
     let kinds: BTreeSet<&str> =
         fields.iter().map(|field| field["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["added", "kept", "lost", "replaced"].into());

@@ -442,9 +442,7 @@ fn there_and_back_again() {
     let sets: Vec<PathBuf> =
         entries.filter(|path| path.to_str().unwrap().ends_with(".manifests.yaml")).collect();
     assert!(sets.len() > 10, "{sets:?}");
-    // What eds adopt cannot carry over yet.
-    let not_yet = ["production.manifests.yaml", "no-server.manifests.yaml"];
-    for set in sets.into_iter().filter(|set| !not_yet.iter().any(|name| set.ends_with(name))) {
+    for set in sets {
         let adopted = eds(&golden, &["adopt", set.to_str().unwrap()]);
         let report = text(&adopted.stderr);
         assert_eq!(adopted.status.code(), Some(0), "{}: {report}", set.display());

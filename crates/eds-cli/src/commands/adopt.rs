@@ -14,8 +14,8 @@ use crate::{Outcome, cluster, output};
 
 /// Make claims from the manifests of running workers.
 ///
-/// Reads Deployments with their Services, ServiceAccounts, ScaledObjects, ConfigMaps, Secrets and
-/// PodDisruptionBudgets, from files, directories and standard input
+/// Reads Deployments with their Services, ServiceAccounts, ScaledObjects, ConfigMaps, Secrets,
+/// PodDisruptionBudgets and NACK's Consumers, from files, directories and standard input
 /// (`helm template . | eds adopt -`). Writes a claim for each worker to standard output, and to
 /// standard error what becomes of every field: lost, replaced, added or kept, with its line, the
 /// reason, and what to do. Changes nothing. Objects that are not workers are left alone.

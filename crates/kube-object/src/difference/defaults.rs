@@ -24,6 +24,9 @@ pub fn default(kind: &str, pattern: &str, parent: &Value) -> Option<Value> {
             (pattern == "automountServiceAccountToken").then_some(json!(true))
         }
         ("ScaledObject", None) => of_scaled_object(pattern),
+        ("PodDisruptionBudget", None) => {
+            (pattern == "spec.unhealthyPodEvictionPolicy").then_some(json!("IfHealthyBudget"))
+        }
         _ => None,
     }
 }
@@ -54,6 +57,17 @@ fn of_pod(field: &str, parent: &Value) -> Option<Value> {
         "schedulerName" => json!("default-scheduler"),
         "terminationGracePeriodSeconds" => json!(30),
         "enableServiceLinks" => json!(true),
+        "volumes[].secret.defaultMode"
+        | "volumes[].configMap.defaultMode"
+        | "volumes[].projected.defaultMode"
+            if !parent.is_null() =>
+        {
+            json!(0o644)
+        }
+        "volumes[].secret.optional"
+        | "volumes[].configMap.optional"
+        | "volumes[].projected.sources[].secret.optional"
+        | "volumes[].projected.sources[].configMap.optional" => json!(false),
         "hostNetwork" | "hostPID" | "hostIPC" | "shareProcessNamespace" => json!(false),
         _ => return None,
     })
@@ -94,7 +108,11 @@ fn of_container(field: &str, parent: &Value) -> Option<Value> {
         "securityContext.procMount" => json!("Default"),
         "env[].value" if parent.get("valueFrom").is_none() => json!(""),
         "env[].valueFrom.secretKeyRef.optional" | "envFrom[].secretRef.optional" => json!(false),
-        "env[].valueFrom.configMapKeyRef.optional" => json!(false),
+        "env[].valueFrom.configMapKeyRef.optional" | "envFrom[].configMapRef.optional" => {
+            json!(false)
+        }
+        "env[].valueFrom.resourceFieldRef.divisor" => json!("0"),
+        "volumeMounts[].readOnly" => json!(false),
         "env[].valueFrom.fieldRef.apiVersion" => json!("v1"),
         "envFrom[].prefix" => json!(""),
         _ => return None,

@@ -13,6 +13,9 @@ enum Identity {
     Paired(&'static str),
     /// By the Secret or ConfigMap that it imports as a whole.
     Source,
+    /// By the name, or else by the Secret or ConfigMap that is in it: a volume's name means nothing
+    /// outside of its pod.
+    Volume,
     /// By the whole item; remaining items are paired in order.
     Whole,
     /// By position.
@@ -26,7 +29,6 @@ fn identity(pattern: &str) -> Identity {
         "containers"
         | "initContainers"
         | "ephemeralContainers"
-        | "volumes"
         | "env"
         | "imagePullSecrets"
         | "secrets" => Identity::Name("name"),
@@ -38,6 +40,7 @@ fn identity(pattern: &str) -> Identity {
         "ports" => Identity::Paired("port"),
         "command" | "args" => Identity::Place,
         "envFrom" => Identity::Source,
+        "volumes" => Identity::Volume,
         _ => Identity::Whole,
     }
 }
@@ -61,6 +64,7 @@ pub(super) fn pairs(
         }
         Identity::Name(field) => (Some(field), false),
         Identity::Paired(field) => (Some(field), true),
+        Identity::Volume => (Some("name"), false),
         Identity::Source => (None, false),
         Identity::Whole => (None, true),
     };
@@ -102,6 +106,25 @@ pub(super) fn pairs(
         });
         if let Some(place) = found.get_mut(i) {
             *place = counterpart;
+        }
+    }
+    if pattern.ends_with(".volumes") {
+        let of = |at: &str, volume: &Value| {
+            let name = volume.at(at).map(Value::to_string);
+            name.map(|name| format!("{at} {name}"))
+        };
+        let content = |volume: &Value| {
+            of("/secret/secretName", volume).or_else(|| of("/configMap/name", volume))
+        };
+        let met: HashSet<usize> = found.iter().flatten().copied().collect();
+        let mut open: HashMap<String, VecDeque<usize>> = HashMap::new();
+        for (j, volume) in after.iter().enumerate().filter(|(j, _)| !met.contains(j)) {
+            if let Some(key) = content(volume) {
+                open.entry(key).or_default().push_back(j);
+            }
+        }
+        for (place, volume) in found.iter_mut().zip(before).filter(|(place, _)| place.is_none()) {
+            *place = content(volume).and_then(|key| open.get_mut(&key)?.pop_front());
         }
     }
     if rest {
