@@ -279,10 +279,14 @@ pub(super) fn draft(
         refused: annotations.refused,
     };
     push_taken(&mut spec, "serviceAccount", account, &mut told);
+    let budget = pods::budget(get(group.budget), platform);
+    let stays =
+        [group.service.filter(|_| !serves), group.budget.filter(|_| budget.value.is_empty())];
+    let metadata = pods::metadata(&workload.value, group, namespace.index, platform, &stays);
     for (field, taken) in [
-        ("podMetadata", pods::metadata(&workload.value, group, namespace.index, platform, serves)),
+        ("podMetadata", metadata),
         ("placement", pods::placement(&workload.value, platform)),
-        ("disruptionBudget", pods::budget(get(group.budget), platform)),
+        ("disruptionBudget", budget),
         ("rollout", pods::rollout(&workload.value, platform)),
     ] {
         push_taken(&mut spec, field, taken, &mut told);

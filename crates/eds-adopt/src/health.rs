@@ -113,6 +113,13 @@ pub(super) fn of(container: &Value, service: Option<&Value>, platform: &Platform
             };
             health.comment = Some(why.to_owned());
         }
+        let commands = ["livenessProbe", "readinessProbe"]
+            .map(|probe| container.at(&format!("/{probe}/exec/command")));
+        if commands.into_iter().flatten().any(holds_secret) {
+            let why = "a probe's command holds a secret as plain text, and is not here: Kubernetes \
+                resolves no variable in it, so let the command read it itself";
+            health.comment = Some(why.to_owned());
+        }
     }
     if let Some(seconds) = startup(container) {
         let most = platform

@@ -86,16 +86,16 @@ pub(super) fn is_naming(key: &str) -> bool {
         || key.starts_with("app.kubernetes.io/") && key != "app.kubernetes.io/part-of"
 }
 
-/// Returns `spec.podMetadata`. `serves` says whether the claim makes a Service.
+/// Returns `spec.podMetadata`. `stays` are the worker's own objects that the claim makes none of.
 pub(super) fn metadata(
     workload: &Value,
     group: &Group,
     index: &Index<'_>,
     platform: &Platform<'_>,
-    serves: bool,
+    stays: &[Option<usize>],
 ) -> Taken {
     const AT: &str = "spec.template.metadata.labels";
-    let used = used_labels(workload, group, index, serves);
+    let used = used_labels(workload, group, index, stays);
     let mut labels = own(workload.object("/spec/template/metadata/labels"), "Deployment", AT);
     labels.retain(|(key, _)| !is_naming(key) || used.contains(key.as_str()));
     let labels = platform.entries("podMetadata.labels", labels);
@@ -115,10 +115,10 @@ fn used_labels<'a>(
     workload: &'a Value,
     group: &Group,
     index: &Index<'a>,
-    serves: bool,
+    stays: &[Option<usize>],
 ) -> HashSet<&'a str> {
-    let service = group.service.filter(|_| !serves);
-    let beside = group.beside.iter().copied().chain(service).filter_map(|at| index.get(at));
+    let stays = stays.iter().copied().flatten();
+    let beside = group.beside.iter().copied().chain(stays).filter_map(|at| index.get(at));
     let selectors = beside.filter_map(workers::selector);
     let mut used: HashSet<&str> =
         selectors.flat_map(|(_, selector)| selector.keys().map(String::as_str)).collect();
@@ -157,12 +157,6 @@ pub(super) fn placement(workload: &Value, platform: &Platform<'_>) -> Taken {
     taken.nest("nodeSelector", Taken::of(nodes, "the nodes' label"));
     let mut tolerations = Vec::new();
     for (i, toleration) in pod.list("/tolerations").enumerate() {
-        // What every pod is given.
-        if toleration.text("/key").starts_with("node.kubernetes.io/")
-            && toleration.integer("/tolerationSeconds") == Some(300)
-        {
-            continue;
-        }
         match platform.refuses("placement.tolerations", &json!([toleration])) {
             None if tolerations.len() < MOST => tolerations.push(toleration.clone()),
             None => {}

@@ -52,11 +52,13 @@ pub(super) fn is_port(pattern: &str) -> bool {
 }
 
 /// Returns the counterpart in `after` of each item of `before`. No item of `after` is used twice.
+/// `old` and `new` are the numbers of the ports that each side's pods name.
 pub(super) fn pairs(
     pattern: &str,
     before: &[Value],
     after: &[Value],
     renamed: &BTreeMap<String, String>,
+    [old, new]: &[BTreeMap<&str, &Value>; 2],
 ) -> Vec<Option<usize>> {
     let (field, rest) = match identity(pattern) {
         Identity::Place => {
@@ -125,6 +127,22 @@ pub(super) fn pairs(
         }
         for (place, volume) in found.iter_mut().zip(before).filter(|(place, _)| place.is_none()) {
             *place = content(volume).and_then(|key| open.get_mut(&key)?.pop_front());
+        }
+    }
+    if pattern.ends_with("spec.ports") && rest {
+        // Of a Service's ports, those that lead to the same port of the pods.
+        let target = |port: &Value, names: &BTreeMap<&str, &Value>| {
+            let target = port.get("targetPort").or(port.get("port"))?;
+            Some(super::resolved(target, names).to_string())
+        };
+        for i in 0..before.len() {
+            let met: HashSet<usize> = found.iter().flatten().copied().collect();
+            let Some(place) = found.get_mut(i).filter(|place| place.is_none()) else { continue };
+            let Some(wanted) = before.get(i).and_then(|port| target(port, old)) else { continue };
+            *place = (0..after.len()).find(|j| {
+                !met.contains(j)
+                    && after.get(*j).and_then(|port| target(port, new)).as_ref() == Some(&wanted)
+            });
         }
     }
     if rest {

@@ -187,7 +187,7 @@ impl<'a> Walk<'a, '_> {
         if b.is_empty() {
             self.row(place, Some(whole), None, None, State::Same);
         }
-        let pairs = lists::pairs(&place.pattern, b, a, &self.options.renamed);
+        let pairs = lists::pairs(&place.pattern, b, a, &self.options.renamed, &self.ports);
         for (i, item) in b.iter().enumerate() {
             match pairs.get(i).copied().flatten().and_then(|j| Some((j, a.get(j)?))) {
                 Some((j, other)) => self.both(item, other, &mut place.index(i, j)),

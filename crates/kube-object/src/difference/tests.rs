@@ -53,6 +53,30 @@ fn items_are_found_by_their_merge_key() {
 }
 
 #[test]
+fn volumes_are_found_by_what_is_in_them() {
+    let pod = |volumes: Value| json!({"spec": {"template": {"spec": {"volumes": volumes}}}});
+    let secret = |name: &str, of: &str| json!({"name": name, "secret": {"secretName": of}});
+    let map = |name: &str, of: &str| json!({"name": name, "configMap": {"name": of}});
+    let rename = |i: usize, old: &str, new: &str| {
+        format!("spec.template.spec.volumes[{i}].name: rendered {old:?}, live {new:?}")
+    };
+    check(
+        pod(json!([secret("a", "s"), map("b", "m"), secret("same", "s")])),
+        pod(json!([map("y", "m"), secret("x", "s"), secret("same", "s")])),
+        &[&rename(0, "a", "x"), &rename(1, "b", "y")],
+    );
+    // A Secret is not a ConfigMap of the same name.
+    check(
+        pod(json!([secret("a", "s")])),
+        pod(json!([map("x", "s")])),
+        &[
+            "spec.template.spec.volumes[0].name: rendered \"a\", live has none",
+            "spec.template.spec.volumes[0].secret.secretName: rendered \"s\", live has none",
+        ],
+    );
+}
+
+#[test]
 fn what_applies_anyway_is_no_difference() {
     let deployment = |container: Value| {
         json!({"kind": "Deployment",
