@@ -23,6 +23,16 @@ build: ## release binaries: target/release/eds, target/release/eds-function
 dist: ## what is shipped, optimized across crates (takes long): target/dist/eds, eds-function, agent-executor
 	scripts/dist.sh eds eds-function agent-executor
 
+.PHONY: release
+release: ## all that a release consists of: archives, images, packages, SBOM, checksums, for amd64 and arm64 (takes long)
+	scripts/needs.sh release
+	scripts/release.sh $(ARGS)
+
+.PHONY: release-test
+release-test: ## two releases from two places are equal byte for byte (takes twice as long; ARGS="--binaries DIR")
+	scripts/needs.sh release
+	scripts/release-test.sh $(ARGS)
+
 .PHONY: test
 test: ## everything that must pass before a change lands: lint, all Rust tests, conformance
 	scripts/needs.sh test

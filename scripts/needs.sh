@@ -4,6 +4,7 @@
 #
 #   scripts/needs.sh demo     Rust, a C compiler
 #   scripts/needs.sh test     also rustfmt, clippy, shellcheck, shfmt, git, Go and jq, for lint, tests and conformance
+#   scripts/needs.sh release  what make release needs: Rust and C for arm64, QEMU, jq, git, Go, Python
 #   scripts/needs.sh ci       also make, xz and PostgreSQL, for what .ci/run adds
 #
 # Exit 0: all is there; 2: something is not.
@@ -15,6 +16,10 @@ case ${1:-} in
   demo) ;;
   # Any Go will do: scripts/tools.sh fetches the one that tools/conformance/go.mod asks for.
   test | ci) wanted+=('git git' 'go golang-go ca-certificates' 'jq jq' 'shellcheck shellcheck' 'shfmt shfmt') ;;&
+  release)
+    wanted+=('git git' 'go golang-go ca-certificates' 'jq jq' 'python3 python3 python3-venv'
+      'aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu libc6-dev-arm64-cross' 'qemu-aarch64-static qemu-user-static')
+    ;;
   ci) wanted+=('make make' 'xz xz-utils' 'initdb postgresql') ;;
   test) ;;
   *)
@@ -52,6 +57,17 @@ command -v cargo >/dev/null || {
   say 'Rust is not installed: https://rustup.rs'
   exit 2
 }
+if [ "$1" = release ]; then
+  target=aarch64-unknown-linux-gnu
+  [ -d "$(rustc --print target-libdir --target $target)" ] || {
+    command -v rustup >/dev/null || {
+      say "Rust's target $target is not installed; it comes with Rust, of the same version"
+      exit 2
+    }
+    rustup target add $target
+  }
+  exit
+fi
 if [ "$1" != demo ] && ! { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1; then
   command -v rustup >/dev/null || {
     say 'rustfmt and clippy are not installed; they come with Rust, of the same version'

@@ -4,7 +4,7 @@
 #   scripts/tools.sh kubeconform | actionlint       built from tools/conformance/go.mod
 #   scripts/tools.sh ajv | yaml-language-server     installed from tools/outside/package-lock.json
 #   scripts/tools.sh check-jsonschema | python      installed from tools/outside/requirements.txt
-#   scripts/tools.sh cargo-deny                     built from crates.io
+#   scripts/tools.sh cargo-deny | cargo-cyclonedx   built from crates.io
 #   scripts/tools.sh go                             the installed one, or what an old one fetches
 #   scripts/tools.sh crossplane | crossplane-cli | function-patch-and-transform
 #                                                   found: EDS_TOOLS_DIR, else PATH; in the version of
@@ -18,6 +18,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/eds
 cargo_deny_version=0.20.2
+cargo_cyclonedx_version=0.5.9
 go_version=1.26.8
 
 say() { printf 'tools: %s\n' "$*" >&2; }
@@ -112,17 +113,17 @@ python_tool() {
   printf '%s\n' "$dir/bin/$1"
 }
 
-# cargo_deny: an installed one of any version, else the pinned one from crates.io.
-cargo_deny() {
-  local dir=$cache/cargo-deny-$cargo_deny_version
-  if command -v cargo-deny; then return; fi
-  if [ ! -x "$dir/bin/cargo-deny" ]; then
-    say "building cargo-deny $cargo_deny_version into $dir (some minutes, once)"
+# cargo_tool NAME VERSION: an installed one of any version, else the pinned one from crates.io.
+cargo_tool() {
+  local dir=$cache/$1-$2
+  if command -v "$1"; then return; fi
+  if [ ! -x "$dir/bin/$1" ]; then
+    say "building $1 $2 into $dir (some minutes, once)"
     CARGO_TARGET_DIR=$dir/target cargo install --quiet --locked --root "$dir" \
-      --version "$cargo_deny_version" cargo-deny >&2 || fail "building cargo-deny failed"
+      --version "$2" "$1" >&2 || fail "building $1 failed"
     rm -rf "$dir/target"
   fi
-  printf '%s\n' "$dir/bin/cargo-deny"
+  printf '%s\n' "$dir/bin/$1"
 }
 
 # from_dir DIR NAME: DIR/NAME, or DIR/NAME.xz unpacked into the cache; status 1 if DIR has neither.
@@ -184,7 +185,9 @@ case ${1:-all} in
   kubeconform | actionlint) go_tool "$1" ;;
   ajv | yaml-language-server) npm_tool "$1" ;;
   check-jsonschema | python) python_tool "$1" ;;
-  cargo-deny) cargo_deny ;;
+  cargo-deny) cargo_tool cargo-deny "$cargo_deny_version" ;;
+  # What it writes differs between versions: only the pinned one.
+  cargo-cyclonedx) cargo_tool cargo-cyclonedx "$cargo_cyclonedx_version" ;;
   go) go_binary ;;
   crossplane | crossplane-cli | function-patch-and-transform) oracle "$1" ;;
   all)

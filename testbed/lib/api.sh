@@ -4,6 +4,9 @@
 
 FUNCTION_PACKAGE=bizmatters/function-event-driven-service
 
+# The version that a release of these sources would have.
+workspace_version() { sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' "$REPO_DIR/Cargo.toml"; }
+
 # function_binary: the static binary, as it is shipped; built unless
 # EDS_FUNCTION_BINARY names one.
 function_binary() {
@@ -44,7 +47,8 @@ install_api() {
   local binary package=$REPO_DIR/crates/eds-function/package key tag overlay=$ETC/api
   binary=$(function_binary)
   key=$(tool_key "$binary" "$package")
-  tag=v0.1.0-$key
+  # The part behind the dash must not look like a number with a leading zero.
+  tag=v$(workspace_version)-k$key
   package_in_registry "$FUNCTION_PACKAGE:$tag" "$key" "$binary" "$package"
   rm -rf "$overlay"
   mkdir -p "$overlay"

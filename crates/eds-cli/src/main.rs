@@ -22,7 +22,7 @@ mod select;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// What a command found. Failures of the tool itself are errors instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,8 @@ enum Command {
     Diff(commands::diff::Args),
     Doctor(commands::doctor::Args),
     Explain(commands::explain::Args),
+    #[command(hide = true)]
+    Man(commands::man::Args),
     PublishSchema(commands::publish_schema::Args),
     Render(commands::render::Args),
     Validate(commands::validate::Args),
@@ -57,8 +59,18 @@ enum Command {
 /// shipped.
 const STACK: usize = 64 << 20;
 
+/// The command line as it was called: kubectl starts a program `kubectl-eds` for `kubectl eds`.
+fn parse() -> Cli {
+    let called = std::env::args_os().next().map(std::path::PathBuf::from).unwrap_or_default();
+    let mut command = Cli::command();
+    if called.file_stem().is_some_and(|name| name == "kubectl-eds") {
+        command = command.bin_name("kubectl eds");
+    }
+    Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+}
+
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = parse();
     let command = std::thread::Builder::new().stack_size(STACK).spawn(move || run(&cli));
     // A panic has been printed by its thread.
     command.map_or(ExitCode::from(2), |command| command.join().unwrap_or(ExitCode::from(101)))
@@ -71,6 +83,7 @@ fn run(cli: &Cli) -> ExitCode {
         Command::Diff(args) => commands::diff::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Explain(args) => commands::explain::run(args),
+        Command::Man(args) => commands::man::run(args),
         Command::PublishSchema(args) => commands::publish_schema::run(args),
         Command::Render(args) => commands::render::run(args),
         Command::Validate(args) => commands::validate::run(args),

@@ -55,6 +55,11 @@ pub(crate) const BLOCKS: &[(&str, &str, &str)] = &[
         "names for the steps below, as testbed/proofs/migration sets its own",
     ),
     (
+        "sh",
+        "sha256sum --check",
+        "nothing is published yet; scripts/release-publish.sh makes what these commands verify",
+    ),
+    (
         "text",
         "nothing is composed: ServiceAccount orders and Service orders",
         "crates/eds-core/tests/event_driven_service/ownership.rs holds the sentence, \
