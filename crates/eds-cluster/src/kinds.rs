@@ -100,6 +100,8 @@ kinds! {
     /// Crossplane's `CompositionRevision`
     COMPOSITION_REVISION = "apiextensions.crossplane.io" "v1"
         "CompositionRevision" "compositionrevisions" false;
+    /// Crossplane's `Configuration`
+    CONFIGURATION = "pkg.crossplane.io" "v1" "Configuration" "configurations" false;
     /// Crossplane's `Function`
     FUNCTION = "pkg.crossplane.io" "v1" "Function" "functions" false;
     /// Crossplane's `FunctionRevision`

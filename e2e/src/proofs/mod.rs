@@ -4,6 +4,7 @@ mod accounts;
 mod adopt;
 mod argocd;
 mod compositions;
+mod configuration;
 mod doctor;
 mod faults;
 mod fields;
@@ -45,6 +46,7 @@ pub(crate) struct NoWorker {
 pub(crate) enum Proofs {
     Accounts(accounts::Args),
     Compositions(compositions::Args),
+    Configuration(configuration::Args),
     Interruption(interruption::Args),
     Doctor(doctor::Args),
     Ownership(ownership::Args),
@@ -69,6 +71,7 @@ impl Proofs {
         match self {
             Self::Accounts(args) => accounts::run(args).await,
             Self::Compositions(args) => compositions::run(args).await,
+            Self::Configuration(args) => configuration::run(args).await,
             Self::Interruption(args) => interruption::run(args).await,
             Self::Doctor(args) => doctor::run(args).await,
             Self::Ownership(args) => ownership::run(args).await,
