@@ -10,9 +10,10 @@ use super::health::{self, Health};
 use super::input::Manifest;
 use super::nats::{self, Setting, Settings};
 use super::pods::{self, Taken};
+use super::refs::{Refs, Variables, bounded, config_refs, secret_refs, variables};
 use super::scaling::{scaling, whole};
 use super::size::{self, Size};
-use super::variables::{Environment, Origin, Variable, literal};
+use super::variables::{Environment, Origin, Variable};
 use super::workers::Group;
 use super::write::{Item, Tree};
 use super::{Guess, Namespace, Platform, nack, place_and_message};
@@ -75,38 +76,6 @@ pub(super) fn free(name: &str, taken: impl Fn(&str) -> bool) -> String {
     };
     let numbered = (2..).map(longest);
     std::iter::once(name.to_owned()).chain(numbered).find(|name| !taken(name)).unwrap_or_default()
-}
-
-/// Entries of `spec.secretRefs` or `spec.configMapRefs`, in the order in which the objects appear.
-#[derive(Default)]
-struct Refs(Vec<(String, Vec<Value>, bool)>, HashMap<String, usize>);
-
-impl Refs {
-    /// Changes the entry of an object, adding it if there is none.
-    fn with(&mut self, name: &str, change: impl FnOnce(&mut Vec<Value>, &mut bool)) {
-        let at = match self.1.get(name) {
-            Some(at) => *at,
-            None => {
-                self.1.insert(name.to_owned(), self.0.len());
-                self.0.push((name.to_owned(), Vec::new(), false));
-                self.0.len() - 1
-            }
-        };
-        if let Some((_, keys, whole)) = self.0.get_mut(at) {
-            change(keys, whole);
-        }
-    }
-
-    fn key(&mut self, secret: &str, key: &str, variable: &str) {
-        let entry = json!({"secretKey": key, "envName": variable});
-        self.with(secret, |keys, _| keys.push(entry));
-    }
-
-    /// Returns how many single keys of an object are listed.
-    fn keys(&self, name: &str) -> usize {
-        let entry = self.1.get(name).and_then(|at| self.0.get(*at));
-        entry.map_or(0, |(_, keys, _)| keys.len())
-    }
 }
 
 /// What the definition says about fields of the claim's spec.
@@ -345,107 +314,6 @@ fn size_of(
     size
 }
 
-/// The worker's variables, as a claim has them.
-struct Variables {
-    /// Entries of `spec.env`.
-    plain: Vec<Item>,
-    secrets: Refs,
-    configs: Refs,
-    /// Keys of the Secret to be made.
-    made: Vec<String>,
-}
-
-/// Sorts variables into those of `spec.env`, those of Secrets, and those of the Secret `adopted`
-/// that is to be made.
-fn variables(environment: Environment, adopted: &str, definition: &Definition<'_>) -> Variables {
-    let (mut plain, mut made, mut secrets) = (Vec::new(), Vec::new(), Refs::default());
-    let mut configs = Refs::default();
-    let most = definition.most("configMapRefs/items/properties/env");
-    for config in &environment.configs {
-        configs.with(config, |_, whole| *whole = true);
-    }
-    if environment.whole.len() > 1 {
-        // If two Secrets have the same key, the later one counts.
-        environment.whole.iter().for_each(|secret| secrets.with(secret, |_, whole| *whole = true));
-    }
-    let said = environment.variables.iter().filter(|v| !nats::OWN.contains(&v.name.as_str()));
-    for Variable { name, origin, comment } in said.clone().filter(|v| !v.is_plain_secret()) {
-        match origin {
-            Origin::Plain(value) => {
-                plain.push(Item::listed(Tree::Inline(ordered(name, value)), comment.clone()))
-            }
-            Origin::Secret { name: secret, key } => secrets.key(secret, key, name),
-            // More than a claim takes of one ConfigMap.
-            Origin::Config { name: config, value: Some(value), .. }
-                if configs.keys(config) >= most =>
-            {
-                let comment = format!("as ConfigMap {config} had it");
-                plain.push(Item::listed(
-                    Tree::Inline(ordered(name, &literal(value))),
-                    Some(comment),
-                ));
-            }
-            Origin::Config { name: config, key, .. } => {
-                let entry = json!({"configMapKey": key, "envName": name});
-                configs.with(config, |keys, _| keys.push(entry));
-            }
-            Origin::Whole { .. } => {}
-            Origin::Field(from) => {
-                let entry = json!({"name": name, "valueFrom": from});
-                plain.push(Item::listed(Tree::Inline(entry), comment.clone()));
-            }
-            Origin::Unsaid(what) => plain.push(Item::Comment(format!("{name}: {what}"))),
-        }
-    }
-    for secret in &environment.whole {
-        secrets.with(secret, |_, whole| *whole = true);
-    }
-    for variable in said.filter(|v| v.is_plain_secret()) {
-        secrets.key(adopted, &variable.name, &variable.name);
-        made.push(variable.name.clone());
-    }
-    plain.extend(environment.unsaid.into_iter().map(Item::Comment));
-    Variables { plain, secrets, configs, made }
-}
-
-/// Writes the entries of `spec.secretRefs`.
-fn secret_refs(secrets: Refs, adopted: &str, definition: &Definition<'_>) -> Vec<Item> {
-    let most = definition.most("secretRefs/items/properties/env");
-    let refs = secrets.0.into_iter().map(|(name, env, whole)| {
-        let comment = (name == adopted).then(|| {
-            "make this Secret first: what it holds stood in the manifests as plain text".to_owned()
-        });
-        let entries = env.into_iter().map(|entry| Item::listed(Tree::Inline(entry), None));
-        let entries = bounded(entries.collect(), most);
-        let mut fields = vec![Item::scalar("name", name, None)];
-        if !entries.is_empty() {
-            fields.push(Item::field("env", Tree::List(entries), None));
-        }
-        if whole {
-            fields.push(Item::scalar("envFrom", true, None));
-        }
-        Item::listed(Tree::Map(fields), comment)
-    });
-    bounded(refs.collect(), definition.most("secretRefs"))
-}
-
-/// Writes the entries of `spec.configMapRefs`.
-fn config_refs(configs: Refs, definition: &Definition<'_>) -> Vec<Item> {
-    let refs = configs.0.into_iter().map(|(name, env, whole)| {
-        let mut fields = vec![Item::scalar("name", name, None)];
-        if !env.is_empty() {
-            let entries = env.into_iter().map(|e| Item::listed(Tree::Inline(e), None)).collect();
-            let most = definition.most("configMapRefs/items/properties/env");
-            fields.push(Item::field("env", Tree::List(bounded(entries, most)), None));
-        }
-        if whole {
-            fields.push(Item::scalar("envFrom", true, None));
-        }
-        Item::listed(Tree::Map(fields), None)
-    });
-    bounded(refs.collect(), definition.most("configMapRefs"))
-}
-
 /// Adds a mapping in one line, unless it is empty.
 fn push_map(spec: &mut Vec<Item>, key: &str, value: Map<String, Value>, comment: Option<String>) {
     if !value.is_empty() {
@@ -489,11 +357,6 @@ fn place(workload: &Manifest) -> String {
     format!("{} {namespace}{} ({}{line})", workload.kind(), workload.name(), workload.file)
 }
 
-/// Builds `{name, value}` in this order, which is also alphabetical.
-fn ordered(name: &str, value: &str) -> Value {
-    json!({"name": name, "value": value})
-}
-
 /// Adds a list, unless it is empty. Without entries, its comments stand alone.
 fn push_list(spec: &mut Vec<Item>, key: &str, items: Vec<Item>) {
     if items.iter().any(|item| matches!(item, Item::Entry { .. })) {
@@ -504,22 +367,6 @@ fn push_list(spec: &mut Vec<Item>, key: &str, items: Vec<Item>) {
             entry => entry,
         }));
     }
-}
-
-/// Keeps as many items as a claim's list can hold; a comment tells the rest.
-fn bounded(mut items: Vec<Item>, most: usize) -> Vec<Item> {
-    let entries = items.iter().filter(|item| matches!(item, Item::Entry { .. })).count();
-    if entries > most {
-        let mut kept = 0;
-        items.retain(|item| {
-            kept += usize::from(matches!(item, Item::Entry { .. }));
-            matches!(item, Item::Entry { .. }) && kept <= most
-        });
-        let more = entries - most;
-        items
-            .push(Item::Comment(format!("{more} more are left out: a claim takes at most {most}")));
-    }
-    items
 }
 
 /// Returns a name for the Secret to be made that no Secret of the manifests has.

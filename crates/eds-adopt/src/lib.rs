@@ -3,7 +3,7 @@
 //! ```text
 //! texts -> input      objects, each with its file and lines
 //!       -> workers    which of them are workers, and what belongs to each
-//!       -> claim      what the manifests say, as a claim (variables, files, nats, nack, size, health, pods,
+//!       -> claim      what the manifests say, as a claim (variables, refs, files, nats, nack, size, health, pods,
 //!                     scaling; accepted asks what a claim takes), written with comments
 //!       -> rendered   what the claim becomes: by the engine that Crossplane runs
 //!       -> fields     every leaf of the manifests, compared with that
@@ -33,6 +33,7 @@ mod pods;
 mod pointing;
 pub(crate) mod reasons;
 mod references;
+mod refs;
 mod report;
 mod scaling;
 mod size;
