@@ -5,6 +5,7 @@ mod adopt;
 mod argocd;
 mod compositions;
 mod configuration;
+mod create;
 mod doctor;
 mod faults;
 mod fields;
@@ -47,6 +48,7 @@ pub(crate) enum Proofs {
     Accounts(accounts::Args),
     Compositions(compositions::Args),
     Configuration(configuration::Args),
+    Create(create::Args),
     Interruption(interruption::Args),
     Doctor(doctor::Args),
     Ownership(ownership::Args),
@@ -72,6 +74,7 @@ impl Proofs {
             Self::Accounts(args) => accounts::run(args).await,
             Self::Compositions(args) => compositions::run(args).await,
             Self::Configuration(args) => configuration::run(args).await,
+            Self::Create(args) => create::run(args).await,
             Self::Interruption(args) => interruption::run(args).await,
             Self::Doctor(args) => doctor::run(args).await,
             Self::Ownership(args) => ownership::run(args).await,

@@ -14,6 +14,7 @@ mod image;
 mod jointly;
 mod latest_tag;
 mod lookalike;
+mod misplaced_annotation;
 mod monitoring_endpoint;
 mod names;
 mod nats_url;
@@ -109,6 +110,7 @@ const RULES: &[Check] = &[
     variables::check,
     blocks_drains::check,
     cron::check,
+    misplaced_annotation::check,
 ];
 
 /// Runs all rules.
@@ -161,6 +163,7 @@ const OWN: &[&Rule] = &[
     &variables::RULE,
     &blocks_drains::RULE,
     &cron::RULE,
+    &misplaced_annotation::RULE,
     &together::SAME_NAME,
     &together::SAME_CONSUMER,
     &placeholders::RULE,
