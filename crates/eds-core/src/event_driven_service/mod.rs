@@ -113,9 +113,11 @@ pub fn run(req: RunFunctionRequest) -> RunFunctionResponse {
     // Work on a copy of the map: a fatal result returns what earlier steps desired, unchanged.
     let mut desired = rsp.desired.resources.clone();
     if !spec.health.http {
-        desired.retain(|_, resource| {
-            resource.resource.as_ref().is_none_or(|manifest| manifest.text("/kind") != "Service")
-        });
+        let is_the_service = |manifest: &Object| {
+            manifest.text("/kind") == "Service"
+                && manifest.text("/metadata/name") == spec.claim.name
+        };
+        desired.retain(|_, resource| !resource.resource.as_ref().is_some_and(is_the_service));
     }
     let more = More::of(&spec, &desired, answers, composer.in_cluster);
     for (name, manifest) in &more.manifests {
