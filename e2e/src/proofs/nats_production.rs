@@ -293,6 +293,13 @@ impl Made {
         signal("-CONT", pid).await?;
         shown?;
         p.must(90, "three servers to be ready", async || Ok(ready(p).await?.len() == 3)).await?;
+        // They may still choose who leads JetStream.
+        p.must(60, "JetStream to answer", async || {
+            let asked =
+                self.connection(p).await?.ask(format!("STREAM.INFO.{}", p.stream), &[]).await;
+            Ok(asked?.is_some())
+        })
+        .await?;
         p.must(120, "the claim to be Ready", async || p.ready(CLAIM).await).await?;
         p.passed("the server answers again: the claim is Ready");
         Ok(())
