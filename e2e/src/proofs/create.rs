@@ -112,10 +112,15 @@ async fn consumer_is_there(p: &Proof<'_>) -> Result<bool> {
     Ok(p.nats().await?.consumer(&p.stream, MADE).await?.is_some())
 }
 
+/// The claim is Ready, whether or not a pod runs.
+async fn awake_or_asleep(p: &Proof<'_>, claim: &str) -> Result<()> {
+    p.must(120, format!("{claim} to be Ready"), async || p.ready(claim).await).await
+}
+
 async fn wakes(p: &Proof<'_>) -> Result<()> {
     p.must(90, "NACK to make the consumer", async || consumer_is_there(p).await).await?;
-    p.becomes_ready("wake").await?;
-    p.must_scale(60, "wake to sleep", "wake", 0).await?;
+    awake_or_asleep(p, "wake").await?;
+    p.must_scale(90, "wake to sleep", "wake", 0).await?;
     p.passed("wake: the consumer is made, KEDA reads its lag, and no pod runs");
     let info = p.nats().await?.consumer(&p.stream, MADE).await?.context("the consumer is gone")?;
     let config = &info.config;
@@ -138,7 +143,7 @@ async fn deleted(p: &Proof<'_>) -> Result<()> {
 
     let create = json!({"consumer": {"reclaimPolicy": "Delete"}});
     p.apply_claim("gone", claim(&create)).await?;
-    p.becomes_ready("gone").await?;
+    awake_or_asleep(p, "gone").await?;
     p.end_claim("gone").await?;
     p.must(60, "the consumer to go with its claim", async || Ok(!consumer_is_there(p).await?))
         .await?;
@@ -149,7 +154,7 @@ async fn deleted(p: &Proof<'_>) -> Result<()> {
     let mut own = claim(&json!({"consumer": {}, "stream": {"subjects": [subject]}}));
     crate::claim::merge(&mut own, &json!({"spec": {"nats": {"stream": stream}}}));
     p.apply_claim("own", own).await?;
-    p.becomes_ready("own").await?;
+    awake_or_asleep(p, "own").await?;
     p.end_claim("own").await?;
     let connection = p.nats().await?;
     let there = connection.ask(format!("STREAM.INFO.{stream}"), &[10059]).await?.is_some();

@@ -7,12 +7,13 @@ use anyhow::{Context, Result};
 use eds_cluster::{kinds, nats};
 use kube_object::object::Fields;
 use serde_json::{Value, json};
+use tokio::process::Command;
 use tokio::time::sleep;
 
 use super::Worker;
 use crate::claim::has;
 use crate::proof::{NATS, Proof, carry_out, ensure};
-use crate::testbed::running;
+use crate::testbed::{both, output, running};
 
 /// What a claim can ask for beside the least, seen at the pods: a worker that takes 90 s to start is not killed, one
 /// without a server runs, files of Secrets are there, a disruption budget holds back an eviction, the autoscaler
@@ -141,19 +142,21 @@ async fn files(p: &Proof<'_>) -> Result<()> {
     p.end_claim("files").await
 }
 
-/// What the API server answers to an eviction of the claim's pod: an empty text is yes.
+/// What the API server answers to an eviction of the claim's pod: an empty text is yes. By kubectl, because kube's
+/// client takes a no (429) for a server that is too busy, and asks again without end.
 async fn evict(p: &Proof<'_>, claim: &str) -> Result<String> {
     let pod =
         pods(p, claim).await?.into_iter().next().with_context(|| format!("{claim}: no pod"))?;
-    let url = format!("/api/v1/namespaces/{}/pods/{}/eviction", p.namespace, pod.name());
     let body = json!({
         "apiVersion": "policy/v1", "kind": "Eviction",
         "metadata": {"name": pod.name(), "namespace": p.namespace},
     });
-    Ok(match p.api.post(&url, &body).await {
-        Ok(_) => String::new(),
-        Err(error) => format!("{error:#}"),
-    })
+    let body = p.keep("eviction.json", body.to_string())?;
+    let url = format!("/api/v1/namespaces/{}/pods/{}/eviction", p.namespace, pod.name());
+    let mut command = Command::new("kubectl");
+    command.args(["create", "--raw", &url, "-f"]).arg(&body);
+    let answer = output(&mut command).await?;
+    Ok(if answer.status.success() { String::new() } else { both(&answer) })
 }
 
 async fn budget(p: &Proof<'_>) -> Result<()> {

@@ -12,7 +12,8 @@ pub(super) static RULE: Rule = Rule {
     code: "EDS221",
     name: "misplaced-annotation",
     severity: Severity::Warning,
-    what: "An annotation of the claim that is meant for its pods, its ServiceAccount or its scaling.",
+    what: "An annotation of the claim that is meant for its pods, its ServiceAccount or its \
+            scaling.",
     why: "Nobody reads it there: a claim's own annotations do not reach what it becomes.",
     bad: "metadata: {annotations: {prometheus.io/scrape: \"true\"}}",
     good: "spec: {podMetadata: {annotations: {prometheus.io/scrape: \"true\"}}}",
