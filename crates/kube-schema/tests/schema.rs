@@ -198,6 +198,7 @@ fn rules_run_where_the_schema_holds() {
         "q": {"type": "string", "x-kubernetes-validations": [
             {"rule": "quantity(self).isGreaterThan(quantity('1'))"},
         ]},
+        "u": {"type": "string", "x-kubernetes-validations": [{"rule": "isURL(self)"}]},
     }, "x-kubernetes-validations": [
         {"rule": "!has(self.a) || self.a > 1", "fieldPath": ".a"},
         {"rule": "!has(self.num) || self.num > 1.5"},
@@ -211,7 +212,9 @@ fn rules_run_where_the_schema_holds() {
         &["EDS110 spec", "EDS110 spec", "EDS110 spec.a"],
     );
     check(schema.clone(), "{a: text}", &["EDS101 spec.a"]);
-    check(schema, "{q: 2Gi}", &["EDS111 spec.q"]);
+    check(schema.clone(), "{q: 2Gi}", &[]);
+    check(schema.clone(), "{q: 2m}", &["EDS110 spec.q"]);
+    check(schema, "{u: a}", &["EDS111 spec.u"]);
 }
 
 #[test]
