@@ -40,7 +40,7 @@ fn create(spec: &Map<String, Value>, domain: Option<&str>) -> Option<Value> {
     }
     for (key, value) in spec {
         match key.as_str() {
-            "streamName" | "durableName" | "ackPolicy" | "preventDelete" => {}
+            "streamName" | "durableName" | "ackPolicy" | "preventDelete" | "preventUpdate" => {}
             "ackWait" | "maxDeliver" | "maxAckPending" | "filterSubject" | "deliverPolicy" => {
                 consumer.insert(key.clone(), value.clone());
             }

@@ -137,7 +137,8 @@ fn manifest(spec: &Spec, api_version: &str, kind: &str, of: Map<String, Value>) 
 }
 
 /// A durable pull consumer. What NACK would choose itself loses messages: it acknowledges none, and
-/// waits one nanosecond.
+/// waits one nanosecond. It is made once: NACK would also change one that it did not make, which
+/// may be another service's.
 fn consumer(wanted: &CreateConsumer, spec: &Spec) -> Map<String, Value> {
     given(vec![
         ("streamName", Some(json!(spec.nats.stream))),
@@ -149,6 +150,7 @@ fn consumer(wanted: &CreateConsumer, spec: &Spec) -> Map<String, Value> {
         ("filterSubject", wanted.filter_subject.as_ref().map(|s| json!(s))),
         ("deliverPolicy", wanted.deliver_policy.as_ref().map(|s| json!(s))),
         ("preventDelete", Some(json!(wanted.reclaim_policy.as_deref() != Some("Delete")))),
+        ("preventUpdate", Some(json!(true))),
         ("jsDomain", spec.nats.domain.as_ref().map(|domain| json!(domain))),
     ])
 }

@@ -35,9 +35,14 @@ pub(super) fn asked(spec: &Spec) -> BTreeMap<String, ResourceSelector> {
     requests.collect()
 }
 
-/// Returns the annotation's value, once every Secret has been looked up. One that does not exist
-/// counts, too: its pods wait for it, and need no second start when it comes.
-pub(super) fn version(spec: &Spec, answers: &BTreeMap<String, Vec<Resource>>) -> Option<String> {
+/// Returns the annotation's value, once every Secret has been looked up. While one does not exist,
+/// `current` stays, the value of the Deployment as it is: whoever makes a Secret anew deletes it
+/// first, and pods started meanwhile would not come up.
+pub(super) fn version(
+    spec: &Spec,
+    answers: &BTreeMap<String, Vec<Resource>>,
+    current: Option<&str>,
+) -> Option<String> {
     let asked = asked(spec);
     if asked.is_empty() {
         return None;
@@ -45,11 +50,10 @@ pub(super) fn version(spec: &Spec, answers: &BTreeMap<String, Vec<Resource>>) ->
     let mut hash = Sha256::new();
     for key in asked.keys() {
         let found = answers.get(key)?.iter().find_map(|secret| secret.resource.as_ref());
-        for part in [
-            key.as_str(),
-            found.map_or("", |secret| secret.text("/metadata/uid")),
-            found.map_or("", |secret| secret.text("/metadata/resourceVersion")),
-        ] {
+        let Some(secret) = found else { return current.map(str::to_owned) };
+        for part in
+            [key.as_str(), secret.text("/metadata/uid"), secret.text("/metadata/resourceVersion")]
+        {
             hash.update(part.as_bytes());
             hash.update([0]);
         }

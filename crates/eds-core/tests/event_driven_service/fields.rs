@@ -288,7 +288,7 @@ fn nack_makes_the_consumer_and_the_stream() {
                 json!({
                         "streamName": "ORDERS", "durableName": "worker",
                 "ackPolicy": "explicit", "ackWait": "1m",
-                        "maxDeliver": 5, "preventDelete": false,
+                        "maxDeliver": 5, "preventDelete": false, "preventUpdate": true,
                         "jsDomain": "hub", "account": "acc",
                     }),
             ),
@@ -426,17 +426,19 @@ fn pods_restart_with_their_secrets() {
     assert!(first.ttl.unwrap().as_secs() <= 20);
     assert_eq!(version(&first), None, "not answered yet");
 
-    let beside = |cluster: &[Value]| version(&run_beside(&request, cluster)).unwrap();
-    let before = beside(&[secret("a", "1", "aHVudGVyMg=="), secret("b", "1", "aHVudGVyMg==")]);
+    let c = || secret("c", "1", "");
+    let beside = |cluster: &[Value]| version(&run_beside(&request, cluster));
+    let before = beside(&[secret("a", "1", "aHVudGVyMg=="), secret("b", "1", ""), c()]).unwrap();
     assert_eq!(before.len(), 12);
+    // While one is missing, what the Deployment has stays.
+    assert_eq!(beside(&[secret("a", "2", ""), c()]), None);
     // The contents do not count, only what the API server calls a change.
     for (cluster, same) in [
-        (vec![secret("a", "1", "b3RoZXI="), secret("b", "1", "")], true),
-        (vec![secret("a", "2", "aHVudGVyMg=="), secret("b", "1", "")], false),
-        (vec![secret("a", "1", "aHVudGVyMg==")], false),
-        (vec![secret("a", "1", ""), secret("b", "1", ""), secret("c", "1", "")], false),
-        (vec![secret("a", "1", ""), secret("b", "1", ""), secret("m", "1", "")], true),
+        (vec![secret("a", "1", "b3RoZXI="), secret("b", "1", "b3RoZXI="), c()], true),
+        (vec![secret("a", "2", "aHVudGVyMg=="), secret("b", "1", ""), c()], false),
+        (vec![secret("a", "1", ""), secret("b", "1", ""), secret("c", "2", "")], false),
+        (vec![secret("a", "1", ""), secret("b", "1", ""), c(), secret("m", "1", "")], true),
     ] {
-        assert_eq!(beside(&cluster) == before, same, "{cluster:?}");
+        assert_eq!(beside(&cluster).unwrap() == before, same, "{cluster:?}");
     }
 }

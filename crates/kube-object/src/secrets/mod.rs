@@ -25,6 +25,7 @@ const WORDS: [&str; 17] = [
     "CREDENTIAL",
     "CREDENTIALS",
     "PWD",
+    "PW",
     "PASS",
     "PAT",
     "PGPASS",

@@ -25,7 +25,10 @@ const WORDS: &[(&str, &str)] = &[
         "^([1-9][0-9]{0,5}(ms|s|m|h))+$",
         "a duration: numbers with `ms`, `s`, `m` or `h`, as in `1h30m`",
     ),
-    (r"^[^\x00-\x20\x7f]+$", "without spaces"),
+    (
+        r"^[^\x00-\x20\x7f.*>$][^\x00-\x20\x7f.*>]*([.]([^\x00-\x20\x7f.*>]+|[*]))*([.]>)?$",
+        "words with dots between; `*` stands for a word, and `>` at the end for all that follow",
+    ),
     (
         "^(0*[1-9][0-9]*([.][0-9]*)?|0*[.]0*[1-9][0-9]*)([numkMGTPE]|[KMGTPE]i|",
         "a quantity above 0: a number, perhaps with a unit (`500m`, `1.5`, `256Mi`)",
@@ -45,7 +48,7 @@ const WORDS: &[(&str, &str)] = &[
             or digit",
     ),
     (
-        "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
+        "^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
         "a key in Kubernetes: a name, perhaps after a domain and `/`",
     ),
     (
@@ -57,7 +60,10 @@ const WORDS: &[(&str, &str)] = &[
         "a name in Kubernetes: lower-case letters, digits, dashes and dots, first and last a \
             letter or digit",
     ),
-    ("^[-._a-zA-Z0-9]+$", "letters, digits, dashes, dots and underscores"),
+    (
+        "^([-_a-zA-Z0-9]|[.][-_a-zA-Z0-9])[-._a-zA-Z0-9]*$",
+        "letters, digits, dashes, dots and underscores; no two dots first",
+    ),
     (
         r"^([-_a-zA-Z]|\.[-_a-zA-Z0-9])[-._a-zA-Z0-9]*$",
         "letters, digits, underscores, dashes and dots; no digit and no two dots first",
