@@ -13,7 +13,7 @@ pub use mask::{Mask, masked};
 pub use value::{looks_secret, secret_argument, secret_option, secret_value};
 
 /// Words that by themselves say that a name holds a secret.
-const WORDS: [&str; 17] = [
+const WORDS: [&str; 18] = [
     "PASSWORD",
     "PASSWORDS",
     "PASSWD",
