@@ -91,7 +91,8 @@ impl Nack {
         let url = format!("nats://{}:4222", service.text("/spec/clusterIP"));
         let log = std::fs::File::create(p.evidence.join("nack.log"))?;
         let mut command = Command::new(controller);
-        command.args(["-s", &url, "-namespace", &p.namespace]);
+        // Its other mode sets no finalizer, so it never learns that a resource is deleted.
+        command.args(["-control-loop", "-s", &url, "-namespace", &p.namespace]);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
         let child = command.spawn().context("NACK cannot be run")?;
         Ok(Self { child, files })
