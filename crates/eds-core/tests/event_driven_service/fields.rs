@@ -313,7 +313,7 @@ fn nack_makes_the_consumer_and_the_stream() {
             "/spec",
             json!({
                 "streamName": "S", "durableName": "c", "ackPolicy": "explicit", "ackWait": "30s",
-                "preventDelete": true,
+                "preventDelete": true, "preventUpdate": true,
             }),
         )],
     );
