@@ -48,7 +48,7 @@ const WORDS: &[(&str, &str)] = &[
             or digit",
     ),
     (
-        "^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]",
+        "^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([",
         "a key in Kubernetes: a name, perhaps after a domain and `/`",
     ),
     (
