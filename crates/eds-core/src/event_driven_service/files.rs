@@ -64,36 +64,31 @@ pub(super) fn volumes(spec: &Spec) -> (Vec<Value>, Vec<Value>) {
         add("nats-tls".to_owned(), secret(&tls.secret, &keys), TLS);
     }
     for (i, files) in spec.files.iter().enumerate() {
-        add(format!("files-{i}"), source(files), &files.mount_path);
+        add(format!("files-{i}"), source_of(files), &files.mount_path);
     }
     (volumes, mounts)
 }
 
 fn secret(name: &str, keys: &[(&String, &String)]) -> (&'static str, Value) {
-    let mut source = json!({"secretName": name, "defaultMode": MODE});
-    if !keys.is_empty() {
-        let items: Vec<Value> =
-            keys.iter().map(|(key, path)| json!({"key": key, "path": path})).collect();
-        if let Some(source) = source.as_object_mut() {
-            source.insert("items".to_owned(), Value::Array(items));
-        }
-    }
-    ("secret", source)
+    ("secret", source("secretName", name, keys))
 }
 
-fn source(files: &Files) -> (&'static str, Value) {
-    let items: Vec<(&String, &String)> =
+/// Returns a volume's source; `named` is the field that holds the object's name. Without keys, all
+/// of them become files.
+fn source(named: &str, name: &str, keys: &[(&String, &String)]) -> Value {
+    let item = |(key, path): &(&String, &String)| json!({"key": key, "path": path});
+    let items: Vec<Value> = keys.iter().map(item).collect();
+    match items.is_empty() {
+        true => json!({named: name, "defaultMode": MODE}),
+        false => json!({named: name, "defaultMode": MODE, "items": items}),
+    }
+}
+
+fn source_of(files: &Files) -> (&'static str, Value) {
+    let keys: Vec<(&String, &String)> =
         files.items.iter().map(|Item { key, path }| (key, path)).collect();
     match (&files.secret, &files.config_map) {
-        (None, Some(map)) => {
-            let (_, mut source) = secret(map, &items);
-            if let Some(source) = source.as_object_mut()
-                && let Some(name) = source.remove("secretName")
-            {
-                source.insert("name".to_owned(), name);
-            }
-            ("configMap", source)
-        }
-        (name, _) => secret(name.as_deref().unwrap_or_default(), &items),
+        (None, Some(map)) => ("configMap", source("name", map, &keys)),
+        (name, _) => secret(name.as_deref().unwrap_or_default(), &keys),
     }
 }

@@ -41,7 +41,7 @@ mod scaler;
 mod secret_changes;
 mod spec;
 
-use kube_object::object::{Fields, escaped};
+use kube_object::object::Fields;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -124,17 +124,9 @@ pub fn run(req: RunFunctionRequest) -> RunFunctionResponse {
         let resource = Resource { resource: Some(manifest.clone()), ..Resource::default() };
         desired.insert((*name).to_owned(), resource);
     }
-    let current = observed.resources.values().find_map(|resource| {
-        let live = resource.resource.as_ref().and_then(objects::live)?;
-        let is_ours = Kind::of(live) == Kind::Deployment;
-        let place =
-            format!("/spec/template/metadata/annotations/{}", escaped(secret_changes::ANNOTATION));
-        let version = live.at(&place).and_then(Value::as_str)?;
-        is_ours.then(|| version.to_owned())
-    });
     // A rendering has no Secrets to look at.
-    let secrets_version =
-        secret_changes::version(&spec, answers, current.as_deref()).filter(|_| composer.in_cluster);
+    let secrets_version = secret_changes::version(&spec, answers, &observed.resources)
+        .filter(|_| composer.in_cluster);
     for (name, resource) in &mut desired {
         let Some(manifest) = resource.resource.as_mut() else { continue };
         if objects::is_object(manifest) {

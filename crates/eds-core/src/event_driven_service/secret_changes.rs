@@ -4,11 +4,13 @@
 //! looked at, and only a hash of them leaves this step, as an annotation of the pod template. The
 //! contents are not read.
 
-use kube_object::object::Fields;
+use kube_object::object::{Fields, escaped};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::manifest::Kind;
+use super::objects;
 use super::spec::Spec;
 use patch_and_transform::protocol::{Match, Resource, ResourceSelector};
 
@@ -36,12 +38,12 @@ pub(super) fn asked(spec: &Spec) -> BTreeMap<String, ResourceSelector> {
 }
 
 /// Returns the annotation's value, once every Secret has been looked up. While one does not exist,
-/// `current` stays, the value of the Deployment as it is: whoever makes a Secret anew deletes it
-/// first, and pods started meanwhile would not come up.
+/// that of the Deployment as it is stays: whoever makes a Secret anew deletes it first, and pods
+/// started meanwhile would not come up.
 pub(super) fn version(
     spec: &Spec,
     answers: &BTreeMap<String, Vec<Resource>>,
-    current: Option<&str>,
+    observed: &BTreeMap<String, Resource>,
 ) -> Option<String> {
     let asked = asked(spec);
     if asked.is_empty() {
@@ -50,7 +52,7 @@ pub(super) fn version(
     let mut hash = Sha256::new();
     for key in asked.keys() {
         let found = answers.get(key)?.iter().find_map(|secret| secret.resource.as_ref());
-        let Some(secret) = found else { return current.map(str::to_owned) };
+        let Some(secret) = found else { return current(observed) };
         for part in
             [key.as_str(), secret.text("/metadata/uid"), secret.text("/metadata/resourceVersion")]
         {
@@ -63,4 +65,12 @@ pub(super) fn version(
         let _ = write!(text, "{byte:02x}");
     }
     Some(text)
+}
+
+/// Returns the annotation's value in the observed Deployment.
+fn current(observed: &BTreeMap<String, Resource>) -> Option<String> {
+    let place = format!("/spec/template/metadata/annotations/{}", escaped(ANNOTATION));
+    let live = observed.values().filter_map(|r| r.resource.as_ref().and_then(objects::live));
+    let mut deployments = live.filter(|live| Kind::of(live) == Kind::Deployment);
+    deployments.find_map(|live| live.at(&place)?.as_str().map(str::to_owned))
 }
