@@ -1,6 +1,7 @@
 //! The command `eds`: what it prints and how it ends.
 
 use anyhow::{Context, Result};
+use eds_cluster::kinds;
 use kube_object::object::Fields;
 use serde_json::Value;
 use tokio::process::Command;
@@ -37,6 +38,18 @@ pub(crate) fn command(args: &[&str]) -> Result<Command> {
 }
 
 impl Proof<'_> {
+    /// The namespace that a process of `eds verify COMMAND` has made for its run.
+    pub(crate) async fn namespace_of_run(&self, command: &str, pid: u32) -> Result<String> {
+        let (begin, end) = (format!("eds-{command}-"), format!("-{pid}"));
+        self.must_find(60, "the run's namespace", async || {
+            let all = self.api.list(&kinds::NAMESPACE, None, "").await?;
+            let mut names = all.iter().map(Fields::name);
+            let found = names.find(|name| name.starts_with(&begin) && name.ends_with(&end));
+            Ok(found.map(str::to_owned))
+        })
+        .await
+    }
+
     /// Runs it to its end; what it printed is kept in `eds.out`.
     pub(crate) async fn run_eds(&self, args: &[&str]) -> Result<Said> {
         let ended = output(&mut command(args)?).await?;

@@ -232,15 +232,7 @@ impl<'a> Disturbed<'a> {
         let child = eds.spawn().context("eds cannot be run")?;
         let pid = child.id().context("eds ended at once")?;
         let running = ends_with_the_proof(p, pid);
-        let (begin, end) = ("eds-autoscaling-", format!("-{pid}"));
-        let space = p
-            .must_find(60, "the run's namespace", async || {
-                let all = p.api.list(&kinds::NAMESPACE, None, "").await?;
-                let mut names = all.iter().map(Fields::name);
-                let found = names.find(|name| name.starts_with(begin) && name.ends_with(&end));
-                Ok(found.map(str::to_owned))
-            })
-            .await?;
+        let space = p.namespace_of_run("autoscaling", pid).await?;
         let stream = space.to_uppercase();
         p.must(180, "the run to publish", async || {
             let info = p.nats().await?.ask(format!("STREAM.INFO.{stream}"), &[10059]).await?;

@@ -429,16 +429,8 @@ struct Load<'a> {
 impl Load<'_> {
     /// Its stream, once all messages are in it.
     async fn stream(&self, pid: u32) -> Result<String> {
-        let (begin, end) = ("eds-autoscaling-", format!("-{pid}"));
         let p = self.p;
-        let space = p
-            .must_find(60, "the run's namespace", async || {
-                let all = p.api.list(&kinds::NAMESPACE, None, "").await?;
-                let mut names = all.iter().map(Fields::name);
-                let found = names.find(|name| name.starts_with(begin) && name.ends_with(&end));
-                Ok(found.map(str::to_owned))
-            })
-            .await?;
+        let space = p.namespace_of_run("autoscaling", pid).await?;
         let stream = space.to_uppercase();
         p.must(240, "the run to publish", async || {
             self.goes_on()?;
