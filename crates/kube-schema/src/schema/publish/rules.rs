@@ -2,7 +2,8 @@
 //!
 //! `&&`, `||`, `!` over: `has(self.f)`, `self.f` (a boolean), `size(self.f)` or `size(self)`
 //! against a number, `self in […]`, `self.f in […]`, `self.matches('…')`, and comparisons of a
-//! field with a constant.
+//! field with a constant. A field with a default is judged by it where it is left out, as the API
+//! server fills it in before it looks.
 //! Anything else gives `None`, and the whole rule is left to tools that know CEL.
 
 use cel::common::ast::{Expr, LiteralValue};
@@ -19,11 +20,13 @@ pub(super) fn translate(rule: &str, of: &Value) -> Option<Value> {
 fn expression(expr: &Expr, of: &Value) -> Option<Value> {
     match expr {
         Expr::Select(select) if is_self(&select.operand.expr) => {
-            let field = &select.field;
-            if select.test {
-                return Some(json!({"required": [field]}));
+            if !select.test {
+                return place(expr, json!({"const": true}), of);
             }
-            Some(json!({"required": [field], "properties": {field: {"const": true}}}))
+            match default_of(&select.field, of) {
+                None => Some(json!({"required": [select.field]})),
+                Some(_) => Some(json!({})),
+            }
         }
         Expr::Call(call) => {
             let args: Vec<&Expr> = call.args.iter().map(|arg| &arg.expr).collect();
@@ -35,7 +38,7 @@ fn expression(expr: &Expr, of: &Value) -> Option<Value> {
                     }
                     // For a value that is not a string it would hold; the surrounding schema states
                     // the type.
-                    place(&call.target.as_ref()?.expr, json!({"pattern": pattern}))
+                    place(&call.target.as_ref()?.expr, json!({"pattern": pattern}), of)
                 }
                 ("_&&_", [a, b]) => {
                     Some(json!({"allOf": [expression(a, of)?, expression(b, of)?]}))
@@ -47,7 +50,7 @@ fn expression(expr: &Expr, of: &Value) -> Option<Value> {
                 ("@in", [what, Expr::List(list)]) => {
                     let values: Option<Vec<Value>> =
                         list.elements.iter().map(|e| literal(&e.expr)).collect();
-                    place(what, json!({"enum": values?}))
+                    place(what, json!({"enum": values?}), of)
                 }
                 (operator, [Expr::Call(size), bound]) if size.func_name == "size" => {
                     let what = match (&size.target, size.args.as_slice()) {
@@ -56,9 +59,9 @@ fn expression(expr: &Expr, of: &Value) -> Option<Value> {
                         _ => return None,
                     };
                     let kind = type_of(what, of)?;
-                    place(what, sizes(operator, literal(bound)?.as_u64()?, kind)?)
+                    place(what, sizes(operator, literal(bound)?.as_u64()?, kind)?, of)
                 }
-                (operator, [what, bound]) => place(what, compared(operator, literal(bound)?)?),
+                (operator, [what, bound]) => place(what, compared(operator, literal(bound)?)?, of),
                 _ => None,
             }
         }
@@ -70,16 +73,45 @@ fn is_self(expr: &Expr) -> bool {
     matches!(expr, Expr::Ident(name) if name == "self")
 }
 
-/// Returns a schema for `self`, or for one of its fields, which is then required.
-fn place(what: &Expr, schema: Value) -> Option<Value> {
+/// Returns a schema for `self`, or for one of its fields. The field is then required, unless its
+/// default is what the schema asks for.
+fn place(what: &Expr, schema: Value, of: &Value) -> Option<Value> {
     match what {
         expr if is_self(expr) => Some(schema),
         Expr::Select(select) if !select.test && is_self(&select.operand.expr) => {
             let field = &select.field;
-            Some(json!({"required": [field], "properties": {field: schema}}))
+            let fits = match default_of(field, of) {
+                Some(default) => fits(default, &schema)?,
+                None => false,
+            };
+            let properties = json!({field: schema});
+            Some(match fits {
+                true => json!({"properties": properties}),
+                false => json!({"required": [field], "properties": properties}),
+            })
         }
         _ => None,
     }
+}
+
+fn default_of<'a>(field: &str, of: &'a Value) -> Option<&'a Value> {
+    of.get("properties")?.get(field)?.get("default")
+}
+
+/// Says whether a default fits a schema made here. `None` where that takes more than a comparison.
+fn fits(default: &Value, schema: &Value) -> Option<bool> {
+    let (keyword, bound) = schema.as_object()?.iter().next()?;
+    let number = || Some((default.as_f64()?, bound.as_f64()?));
+    Some(match keyword.as_str() {
+        "const" => default == bound,
+        "enum" => bound.as_array()?.contains(default),
+        "not" => !fits(default, bound)?,
+        "minimum" => number()?.0 >= number()?.1,
+        "maximum" => number()?.0 <= number()?.1,
+        "exclusiveMinimum" => number()?.0 > number()?.1,
+        "exclusiveMaximum" => number()?.0 < number()?.1,
+        _ => return None,
+    })
 }
 
 /// Returns the `type` of `self` or of one of its fields.
@@ -141,7 +173,12 @@ mod tests {
 
     #[track_caller]
     fn check(rule: &str, expected: Value) {
-        let of = json!({"type": "object", "properties": {"l": {"type": "array"}}});
+        let of = json!({"type": "object", "properties": {
+            "l": {"type": "array"},
+            "on": {"type": "boolean", "default": true},
+            "count": {"type": "integer", "default": 3},
+            "name": {"type": "string", "default": "a"},
+        }});
         assert_eq!(translate(rule, &of).unwrap_or_default(), expected, "{rule}");
     }
 
@@ -164,6 +201,18 @@ mod tests {
             json!({"required": ["l"], "properties": {"l": {"type": "array", "minItems": 1}}}),
         );
         check("self.matches('^a+$')", json!({"pattern": "^a+$"}));
+        check("self.on", json!({"properties": {"on": {"const": true}}}));
+        check(
+            "self.on == false",
+            json!({"required": ["on"], "properties": {"on": {"const": false}}}),
+        );
+        check("self.count >= 3", json!({"properties": {"count": {"minimum": 3}}}));
+        check("self.count > 3", {
+            json!({"required": ["count"], "properties": {"count": {"exclusiveMinimum": 3}}})
+        });
+        check("self.name != 'b'", json!({"properties": {"name": {"not": {"const": "b"}}}}));
+        check("has(self.name)", json!({}));
+        check("self.name.matches('^a$')", Value::Null);
         check("size(self.unknown) > 0", Value::Null);
         check("self.matches('(?i)a')", Value::Null);
         check("self.all(x, x > 1)", Value::Null);
