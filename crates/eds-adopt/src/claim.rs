@@ -18,7 +18,7 @@ use super::workers::Group;
 use super::write::{Item, Tree};
 use super::{Guess, Namespace, Platform, nack, place_and_message};
 use eds_claims as claims;
-use kube_object::secrets::{secret_argument, secret_option};
+use kube_object::secrets::{self, Exposed};
 use kube_schema::diagnostics::{Finding, Severity};
 
 /// A claim to be written, and what was decided along the way.
@@ -528,33 +528,37 @@ fn join(environment: &mut Environment, init: Environment) -> Vec<String> {
 fn arguments(
     container: &Value,
     named: &str,
-    secrets: &mut Refs,
+    refs: &mut Refs,
     adopted: &str,
     made: &mut Vec<String>,
 ) -> Vec<Item> {
-    let mut fields = Vec::new();
-    let mut before = String::new();
-    for field in ["command", "args"] {
-        let mut texts = Vec::new();
-        for word in container.list(&format!("/{field}")) {
-            let word = word.as_str().map_or_else(|| word.to_string(), str::to_owned);
-            if secret_argument(&before, &word) {
-                let option = secret_option(&before, &word).filter(|_| word.starts_with('-'));
-                let variable = format!("{named}_{}", made.len() + 1);
-                secrets.key(adopted, &variable, &variable);
-                let kept = option.map(|option| format!("{option}=")).unwrap_or_default();
-                texts.push(json!(format!("{kept}$({variable})")));
-                made.push(variable);
-            } else {
-                texts.push(json!(word));
-            }
-            before = word;
-        }
-        if !texts.is_empty() {
-            fields.push(Item::scalar(field, Value::Array(texts), None));
-        }
+    let list = |field: &str| -> Vec<String> {
+        let words = container.list(&format!("/{field}"));
+        words.map(|word| word.as_str().map_or_else(|| word.to_string(), str::to_owned)).collect()
+    };
+    let (command, args) = (list("command"), list("args"));
+    let all: Vec<&str> = command.iter().chain(&args).map(String::as_str).collect();
+    let mut texts: Vec<Value> = Vec::new();
+    for (word, exposed) in all.iter().zip(secrets::arguments(&all)) {
+        let Some(exposed) = exposed else {
+            texts.push(json!(word));
+            continue;
+        };
+        let variable = format!("{named}_{}", made.len() + 1);
+        refs.key(adopted, &variable, &variable);
+        let kept = match exposed {
+            Exposed::Option { kept, .. } => kept,
+            Exposed::Text(_) => "",
+        };
+        texts.push(json!(format!("{kept}$({variable})")));
+        made.push(variable);
     }
-    fields
+    let rest = texts.split_off(command.len().min(texts.len()));
+    [("command", texts), ("args", rest)]
+        .into_iter()
+        .filter(|(_, texts)| !texts.is_empty())
+        .map(|(field, texts)| Item::scalar(field, Value::Array(texts), None))
+        .collect()
 }
 
 /// Returns the pod's pull secrets, or else its ServiceAccount's.

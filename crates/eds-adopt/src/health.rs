@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Platform;
 use super::pods::holds_secret;
+use kube_object::secrets::secret_value;
 
 /// What the platform's own liveness check waits for before it first asks.
 const FIRST_LOOK: i64 = 10;
@@ -33,7 +34,14 @@ fn http<'a>(container: &'a Value, probe: &str) -> Option<Http<'a>> {
     }
     let port = number(container, get.get("port")?)?;
     let path = get.get("path").and_then(Value::as_str).filter(|path| !path.is_empty());
-    Some(Http { port, path: path.unwrap_or("/") })
+    Some(Http { port, path: without_secret(path.unwrap_or("/")) })
+}
+
+/// Leaves out a path's query if there is a secret in it, and the path if there is one left.
+fn without_secret(path: &str) -> &str {
+    let holds = |path: &&str| secret_value(path).is_none();
+    let bare = path.split('?').next().unwrap_or_default();
+    [path, bare].into_iter().find(holds).unwrap_or("/")
 }
 
 /// Resolves a port that the container names.
@@ -85,7 +93,7 @@ pub(super) fn of(container: &Value, service: Option<&Value>, platform: &Platform
         .iter()
         .any(|probe| container.get(*probe).is_some_and(Value::is_object));
     if let Some(asked) = asked {
-        over_http(&mut health, [live, ready, start], asked);
+        over_http(&mut health, container, [live, ready, start], asked);
     } else if let Some(port) = served(container, service).filter(|_| !probed) {
         if port != 8080 {
             health.fields.insert("port".to_owned(), json!(port));
@@ -137,7 +145,12 @@ pub(super) fn of(container: &Value, service: Option<&Value>, platform: &Platform
 }
 
 /// Says port and paths where they are not the platform's.
-fn over_http(health: &mut Health, probes: [Option<Http<'_>>; 3], asked: Http<'_>) {
+fn over_http(
+    health: &mut Health,
+    container: &Value,
+    probes: [Option<Http<'_>>; 3],
+    asked: Http<'_>,
+) {
     let [live, ready, start] = probes;
     let same = |probe: &&Http<'_>| probe.port == asked.port;
     let ready_path = ready.as_ref().filter(same).map(|probe| probe.path);
@@ -166,6 +179,17 @@ fn over_http(health: &mut Health, probes: [Option<Http<'_>>; 3], asked: Http<'_>
             "guess: the manifest has no {missing} check over HTTP, and the platform makes one of \
                 the path that it does ask: see that this suits"
         ));
+    }
+    let hid = ["livenessProbe", "readinessProbe", "startupProbe"]
+        .iter()
+        .any(|probe| secret_value(container.text(&format!("/{probe}/httpGet/path"))).is_some());
+    if hid {
+        health.guess = true;
+        health.comment = Some(
+            "guess: a path that was asked holds a secret as plain text, and is here without it: \
+                let the worker answer this one"
+                .to_owned(),
+        );
     }
     if let (Some(live), Some(ready)) = (live, ready)
         && live.port != ready.port

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::workers::{self, Group, Index};
 use super::{Platform, reasons};
-use kube_object::secrets::{looks_secret, secret_argument};
+use kube_object::secrets::{arguments, looks_secret};
 
 /// Keys of tools that put their own there: copied, they would take what the claim makes for theirs.
 const TOOLS: [&str; 9] = [
@@ -71,13 +71,8 @@ fn own(map: Option<&Map<String, Value>>, kind: &str, at: &str) -> Vec<(String, V
 
 /// Reports whether a command holds a secret as plain text.
 pub(super) fn holds_secret(command: &Value) -> bool {
-    let mut before = "";
-    command.list("").any(|word| {
-        let word = word.as_str().unwrap_or_default();
-        let secret = secret_argument(before, word);
-        before = word;
-        secret
-    })
+    let words: Vec<&str> = command.list("").map(|word| word.as_str().unwrap_or_default()).collect();
+    arguments(&words).iter().any(Option::is_some)
 }
 
 /// Reports whether a label only names what it is on: the platform has its own for that.

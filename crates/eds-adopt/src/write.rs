@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use kube_object::printable::{is_printable, printable};
+use kube_object::printable::printable;
 use kube_schema::yaml::{self, Node};
 
 /// YAML to be written.
@@ -212,18 +212,7 @@ fn scalar(text: &str, within: bool) -> String {
             return text.to_owned();
         }
     }
-    let quoted = Value::from(text).to_string();
-    let mut out = String::with_capacity(quoted.len());
-    for c in quoted.chars() {
-        if is_printable(c) || c == '\t' {
-            out.push(c);
-        } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                let _ = write!(out, "\\u{unit:04x}");
-            }
-        }
-    }
-    out
+    yaml::quoted(text)
 }
 
 #[cfg(test)]

@@ -5,10 +5,12 @@
 //! it: its code, what it finds and why that is bad, an example of each side (printed by
 //! `eds explain EDS201`), how it finds it, and its tests.
 
+mod beyond_bounds;
 mod blocks_drains;
 mod cron;
 mod duplicate_env;
 mod duplicate_secret;
+mod field_key;
 mod forms;
 mod image;
 mod jointly;
@@ -22,6 +24,7 @@ mod not_declared;
 mod placeholders;
 mod plain_secret;
 mod reword;
+mod same_place;
 mod servers;
 mod slip;
 mod system_account;
@@ -110,6 +113,9 @@ const RULES: &[Check] = &[
     variables::check,
     blocks_drains::check,
     cron::check,
+    beyond_bounds::check,
+    same_place::check,
+    field_key::check,
     misplaced_annotation::check,
 ];
 
@@ -163,6 +169,9 @@ const OWN: &[&Rule] = &[
     &variables::RULE,
     &blocks_drains::RULE,
     &cron::RULE,
+    &beyond_bounds::RULE,
+    &same_place::RULE,
+    &field_key::RULE,
     &misplaced_annotation::RULE,
     &together::SAME_NAME,
     &together::SAME_CONSUMER,

@@ -5,7 +5,7 @@
 
 use super::{Claim, field_of};
 use kube_object::path::Path;
-use kube_object::secrets::{holds_text, secret_name, secret_option, secret_value, user_info};
+use kube_object::secrets::{Exposed, arguments, holds_text, secret_named, secret_value, user_info};
 use kube_schema::diagnostics::{Finding, Rule, Severity};
 use serde_json::Value;
 
@@ -21,16 +21,29 @@ pub(super) static RULE: Rule = Rule {
     good: "secretRefs: [{name: db, env: [{secretKey: password, envName: DB_PASSWORD}]}]",
 };
 
-/// Where commands stand: the mapping, and the list in it.
-const COMMANDS: [(&str, &str); 7] = [
-    ("spec", "command"),
-    ("spec", "args"),
-    ("spec.initContainer", "command"),
-    ("spec.initContainer", "args"),
-    ("spec.health", "livenessCommand"),
-    ("spec.health", "readinessCommand"),
-    ("spec.lifecycle.preStop.exec", "command"),
+/// Where commands stand: the mapping, and the lists in it that make one command.
+const COMMANDS: [(&str, &[&str]); 5] = [
+    ("spec", &["command", "args"]),
+    ("spec.initContainer", &["command", "args"]),
+    ("spec.health", &["livenessCommand"]),
+    ("spec.health", &["readinessCommand"]),
+    ("spec.lifecycle.preStop.exec", &["command"]),
 ];
+
+/// What to do about a secret in a command. Kubernetes puts variables into those of containers; in
+/// others only a shell does (kubelet's `lifecycle.handlerRunner`, `prober.runProbe`).
+fn argument_fix(container: &str) -> &'static str {
+    match container {
+        "spec" | "spec.initContainer" => {
+            "give it as a variable from a Secret (spec.secretRefs), and write $(VARIABLE) here"
+        }
+        _ => {
+            "give it as a variable from a Secret (spec.secretRefs), and let a shell read it here: \
+            [sh, -c, '... \"$VARIABLE\"']"
+        }
+    }
+}
+
 /// Where annotations stand.
 const ANNOTATIONS: [&str; 2] = ["spec.podMetadata.annotations", "spec.serviceAccount.annotations"];
 
@@ -45,7 +58,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
         let text = |key: &str| entry.get(key).and_then(|v| v.as_str()).unwrap_or_default();
         let path = || Path::fields("spec.env").index(i).key("value");
         let (name, value) = (text("name"), text("value"));
-        if secret_name(name) && holds_text(value) && !matches!(value, "true" | "false") {
+        if secret_named(name, value) {
             let message = format!("{name} looks like a secret, and claims are no place for one");
             refuse(&path(), message, FIX);
         } else if let Some(what) = secret_value(value) {
@@ -54,30 +67,37 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
             refuse(&path(), message, FIX);
         }
     }
-    for (container, field) in COMMANDS {
-        let texts = claim.texts(container, field);
-        for (i, text) in texts.iter().enumerate() {
-            let path = Path::fields(container).key(field).index(i);
-            let before = i.checked_sub(1).and_then(|i| texts.get(i)).copied().unwrap_or_default();
-            if let Some(option) = secret_option(before, text) {
-                let message = format!(
-                    "the argument of {option} looks like a secret, and claims are no place for one"
-                );
+    for (container, fields) in COMMANDS {
+        let lists = fields.iter().map(|field| claim.texts(container, field));
+        let lists: Vec<Vec<&str>> = lists.collect();
+        let mut judged = arguments(&lists.concat()).into_iter();
+        for (field, texts) in fields.iter().zip(&lists) {
+            for (i, exposed) in judged.by_ref().take(texts.len()).enumerate() {
+                let message = match exposed {
+                    None => continue,
+                    Some(Exposed::Option { name, .. }) => format!(
+                        "the argument of {name} looks like a secret, and claims are no place for \
+                            one"
+                    ),
+                    Some(Exposed::Text(what)) => {
+                        format!("the argument holds {what}, and claims are no place for one")
+                    }
+                };
                 refuse(
-                    &path,
+                    &Path::fields(container).key(field).index(i),
                     message,
-                    "give it as a variable from a Secret (spec.secretRefs), and write $(VARIABLE) \
-                        here",
-                );
-            } else if let Some(what) = secret_value(text) {
-                let message = format!("the argument holds {what}, and claims are no place for one");
-                refuse(
-                    &path,
-                    message,
-                    "give it as a variable from a Secret (spec.secretRefs), and write $(VARIABLE) \
-                        here",
+                    argument_fix(container),
                 );
             }
+        }
+    }
+    for field in ["livenessPath", "readinessPath"] {
+        let path = Path::fields("spec.health").key(field);
+        if let Some(what) = claim.text(&path.to_string()).and_then(secret_value) {
+            let message = format!("the path holds {what}, and claims are no place for one");
+            let fix = "let the worker answer this path without it: only the kubelet asks, and \
+                NetworkPolicies keep others away";
+            refuse(&path, message, fix);
         }
     }
     for field in ANNOTATIONS {
@@ -155,6 +175,22 @@ mod tests {
             let text = format!("  env: [{{name: {name}, value: '{value}'}}]\n");
             check(&text, if secret { found } else { &[] });
         }
+    }
+
+    #[test]
+    fn commands() {
+        let check = |spec: &str, expected: &[_]| testing::check(super::check, spec, expected);
+        let one = |message| [("EDS207", 2, message)];
+        check("  command: [sh, -c, 'worker --password hunter2']\n", &one("holds a password"));
+        check("  {command: [redis-cli], args: [-a, topsecret]}\n", &one("of -a looks"));
+        check("  args: [-phunter2]\n", &one("of -p looks"));
+        check(
+            "  args: ['--creds=hunter2', '--salt', hunter2]\n",
+            &[("EDS207", 2, "of --creds"), ("EDS207", 2, "of --salt")],
+        );
+        check("  args: [--creds=/etc/nats/x.creds]\n", &[]);
+        check("  health: {livenessPath: '/health?token=hunter2'}\n", &one("the path holds"));
+        check("  health: {livenessPath: '/health?full=true'}\n", &[]);
     }
 
     #[test]

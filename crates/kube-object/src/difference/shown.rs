@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 
 use super::value_at;
 use crate::path::{Path, Step};
-use crate::secrets::looks_secret;
-use crate::secrets::{masked, secret_argument};
+use crate::secrets::{arguments, looks_secret, masked};
 
 /// Returns a value as it may be shown: without secrets, and cut to a readable length.
 pub fn shown(object: &Value, path: &Path, value: &Value) -> Value {
@@ -42,14 +41,20 @@ pub fn shown(object: &Value, path: &Path, value: &Value) -> Value {
     }
 }
 
-/// Reports whether a text is an argument of a command that holds a secret, by the option before it.
+/// Reports whether a text is an argument of a command that holds a secret, by what stands before it.
 fn is_argument(object: &Value, path: &Path, key: &str, text: &str) -> bool {
     let Some((Step::Index(at), list)) = path.0.split_last() else { return false };
-    let before = || {
-        let list = value_at(object, &Path(list.to_vec()))?;
-        list.get(at.checked_sub(1)?)?.as_str()
-    };
-    matches!(key, "args" | "command") && secret_argument(before().unwrap_or_default(), text)
+    if !matches!(key, "args" | "command") {
+        return false;
+    }
+    let list = value_at(object, &Path(list.to_vec()));
+    let words = list.into_iter().flat_map(|list| list.list(""));
+    let mut words: Vec<&str> = words.map(|word| word.as_str().unwrap_or_default()).collect();
+    // The text may be what stands in the word's place from now on.
+    if let Some(word) = words.get_mut(*at) {
+        *word = text;
+    }
+    arguments(&words).get(*at).is_some_and(Option::is_some)
 }
 
 /// Masks whatever looks like a secret in the value itself.

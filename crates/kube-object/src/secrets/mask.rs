@@ -1,6 +1,6 @@
 //! Finds the secrets in a text, line by line, however malformed it is.
 
-use super::{holds_text, is_token, secret_name};
+use super::{holds_text, is_file, is_token, secret_name};
 
 /// The secrets in a file.
 #[derive(Debug, Default)]
@@ -275,7 +275,8 @@ fn secret(
         return to;
     }
     let bare = text.trim_matches(['"', '\'']);
-    let plain = matches!(bare, "true" | "false" | "null" | "~" | "***") || !holds_text(bare);
+    let plain = matches!(bare, "true" | "false" | "null" | "~" | "***");
+    let plain = plain || is_file(bare) || !holds_text(bare);
     if !plain {
         out.push((index, (from, to)));
     }
@@ -350,6 +351,13 @@ fn value_end(line: &str, from: usize, near: usize, kind: [bool; 3]) -> usize {
     from + if text.starts_with('#') { 0 } else { text.trim_end().len() }
 }
 
+/// Reports whether a text holds a password before an `@`.
+pub(super) fn holds_credentials(text: &str) -> bool {
+    let mut found = Vec::new();
+    credentials(text, 0, &mut found);
+    !found.is_empty()
+}
+
 /// Finds passwords before an `@`: `scheme://user:password@host`, and `user:password@host` without a
 /// scheme.
 fn credentials(line: &str, index: usize, out: &mut Vec<(usize, Part)>) {
@@ -386,11 +394,20 @@ fn credentials(line: &str, index: usize, out: &mut Vec<(usize, Part)>) {
         }
         let Some((info, after)) = word.rsplit_once('@') else { continue };
         let Some((user, password)) = info.rsplit_once(':') else { continue };
-        let digest = after.split_once(':').is_some_and(|(_, hex)| {
-            hex.len() >= 3 && hex.chars().all(|c| c.is_ascii_hexdigit() || c == '"')
+        let digest = after.split_once(':').is_some_and(|(algorithm, hex)| {
+            algorithm.starts_with("sha")
+                && hex.len() >= 3
+                && hex.chars().all(|c| c.is_ascii_hexdigit() || c == '"')
         });
+        let address = ["mailto", "sip", "sips", "xmpp", "acct"].contains(&user);
         let number = password.len() <= 5 && password.chars().all(|c| c.is_ascii_digit());
-        if !digest && !number && !user.contains('/') && holds_text(password) && password != "***" {
+        if !digest
+            && !number
+            && !address
+            && !user.contains('/')
+            && holds_text(password)
+            && password != "***"
+        {
             let begin = start + user.len() + 1;
             out.push((index, (begin, begin + password.len())));
         }

@@ -1,19 +1,20 @@
 //! What looks like a secret: by its name, by its own form, or by its position in a line.
 //!
-//! [`secret_name`] alone decides which names hold secrets. [`Mask`] finds the secrets in a text
+//! [`secret_name`] alone decides which names hold secrets, and [`secret_named`] whether one has a
+//! secret's value. [`Mask`] finds the secrets in a text
 //! that need not be valid YAML, because a password is most often printed when the lines around it
 //! are wrong: pairs `NAME: value` and `NAME=value`, the `value` next to such a `name`, options of
 //! commands, credentials in URLs, tokens in their issuers' formats, and private keys.
-//! commands, credentials of URLs, tokens that their makers gave a form of their own, private keys.
+//! [`secret_value`] judges one value, [`arguments`] a command, a shell's script included.
 
 mod mask;
 mod value;
 
 pub use mask::{Mask, masked};
-pub use value::{looks_secret, secret_argument, secret_option, secret_value};
+pub use value::{Exposed, arguments, looks_secret, secret_named, secret_value};
 
 /// Words that by themselves say that a name holds a secret.
-const WORDS: [&str; 18] = [
+const WORDS: [&str; 25] = [
     "PASSWORD",
     "PASSWORDS",
     "PASSWD",
@@ -32,11 +33,18 @@ const WORDS: [&str; 18] = [
     "JWT",
     "NKEY",
     "AUTHORIZATION",
+    "CREDS",
+    "SALT",
+    "PEPPER",
+    "PASSCODE",
+    "PASSKEY",
+    "STOREPASS",
+    "KEYPASS",
 ];
 /// Endings of words that are run together: `DBPASSWORD`.
 const ENDS: [&str; 7] = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY", "PGPASS"];
 /// What makes a `…KEY` secret.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 27] = [
     "API",
     "COOKIE",
     "SESSION",
@@ -59,9 +67,14 @@ const KEYS: [&str; 22] = [
     "LICENSE",
     "AES",
     "RSA",
+    "FERNET",
+    "CIPHER",
+    "CRYPTO",
+    "TOKEN",
+    "WEBHOOK",
 ];
 /// Last words of names that describe a secret but are not one.
-const HARMLESS: [&str; 62] = [
+const HARMLESS: [&str; 65] = [
     "FILE",
     "FILES",
     "PATH",
@@ -124,6 +137,9 @@ const HARMLESS: [&str; 62] = [
     "MODE",
     "METHOD",
     "NAMESPACE",
+    "ROUNDS",
+    "USERNAME",
+    "LOCATION",
 ];
 /// Kubernetes' and this API's names for a Secret or a key in one.
 const NAMED: [&str; 20] = [
@@ -216,20 +232,43 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Reports whether a value contains anything but a reference to a variable, or the placeholder
-/// `NAME` of our own advice.
+/// Reports whether a value contains anything but references: to a variable (`$(NAME)`, `${NAME}`,
+/// a shell's `$NAME`), to what a command prints, or the placeholder `NAME` of our own advice.
 pub fn holds_text(value: &str) -> bool {
     let mut rest = value.trim();
     if rest == "NAME" {
         return false;
     }
-    while let Some(after) = [("$(", ")"), ("${", "}"), ("{{", "}}"), ("<", ">")]
-        .iter()
-        .find_map(|(open, close)| rest.strip_prefix(open)?.split_once(close))
-    {
-        rest = after.1.trim_start();
+    loop {
+        let closed = [("$(", ")"), ("${", "}"), ("{{", "}}"), ("<", ">")]
+            .iter()
+            .find_map(|(open, close)| rest.strip_prefix(open)?.split_once(close));
+        let after = closed.map(|(_, after)| after).or_else(|| after_variable(rest));
+        let Some(after) = after else { break };
+        rest = after.trim_start();
     }
-    !rest.is_empty()
+    !rest.is_empty() && !rest.starts_with("$(") && !rest.starts_with('`')
+}
+
+/// Returns what follows a shell's `$NAME`. Only names in capitals: a password may begin with `$`.
+fn after_variable(text: &str) -> Option<&str> {
+    let name = text.strip_prefix('$')?;
+    let end = name.find(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'));
+    let (name, after) = name.split_at(end.unwrap_or(name.len()));
+    let begins = name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_');
+    (name.len() > 1 && begins && !after.starts_with(|c: char| c.is_alphanumeric())).then_some(after)
+}
+
+/// Reports whether a value is the path of a file, in which a secret may be, and not the secret.
+pub fn is_file(value: &str) -> bool {
+    let part = |part: &str| {
+        !part.is_empty()
+            && part
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c))
+    };
+    let path = value.trim().trim_end_matches('/');
+    path.strip_prefix('/').is_some_and(|path| path.split('/').all(part))
 }
 
 /// Reports whether a word is a token in its issuer's format: GitHub's, GitLab's, Slack's, AWS's, a
@@ -286,6 +325,11 @@ mod tests {
             "clientSecret",
             "Authorization",
             "DJANGO_SECRET_KEY",
+            "SALT",
+            "PASSWORD_SALT",
+            "CREDS",
+            "natsCreds",
+            "FERNET_KEY",
         ] {
             assert!(secret_name(name), "{name}");
         }
@@ -309,6 +353,9 @@ mod tests {
             "SORT_KEY",
             "PARTITION_KEY",
             "TOKENIZER",
+            "SALT_ROUNDS",
+            "CREDS_FILE",
+            "BASALT",
             "",
         ] {
             assert!(!secret_name(name), "{name}");

@@ -257,6 +257,12 @@ fn name_part(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
 }
 
+/// Reports whether a text is the key of a label, as Kubernetes' `IsQualifiedName` sees it.
+#[must_use]
+pub fn is_qualified_name(key: &str) -> bool {
+    qualified_problem(key).is_none()
+}
+
 /// Checks as `IsQualifiedName` does: an optional prefix, which is a subdomain, and a name.
 fn qualified_problem(key: &str) -> Option<String> {
     let (prefix, name) = match key.split_once('/') {

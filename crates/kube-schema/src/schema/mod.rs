@@ -27,6 +27,7 @@ use serde_json::Value;
 
 pub use admission::AdmissionPolicy;
 pub use crd::{Definition, Side};
+pub use metadata::is_qualified_name;
 pub use structural::Schema;
 pub use suggest::{distance, nearest, same_name};
 

@@ -17,6 +17,7 @@ use super::wrong_character::{self, Wrong};
 use super::{crd, formats, metadata};
 use crate::characters;
 use crate::diagnostics::{ApiRule, Detail, catalog};
+use crate::yaml::flow;
 use golang::regexp::Regexp;
 use kube_object::path::{At, Path};
 
@@ -177,21 +178,6 @@ fn example(schema: &Schema, at: &At<'_>) -> Option<String> {
         fields.filter(|fields| !fields.is_empty()).map(Value::Object)
     });
     Some(format!("for example {name}{}", flow(&example?)))
-}
-
-/// Writes a value in YAML's flow style.
-fn flow(value: &Value) -> String {
-    match value {
-        Value::Object(object) => {
-            let entries: Vec<String> =
-                object.iter().map(|(key, value)| format!("{key}: {}", flow(value))).collect();
-            format!("{{{}}}", entries.join(", "))
-        }
-        Value::Array(items) => {
-            format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", "))
-        }
-        other => written(other),
-    }
 }
 
 fn is_kind(value: &Value, kind: Kind) -> bool {

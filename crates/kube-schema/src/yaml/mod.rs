@@ -23,6 +23,7 @@ mod resolve;
 mod scalars;
 mod scanner;
 mod slips;
+mod written;
 
 use std::collections::HashMap;
 
@@ -32,6 +33,7 @@ use build::{Built, Counts};
 use documents::Piece;
 use fault::{Fault, SyntaxError};
 pub use place::Place;
+pub use written::{flow, flow_text, is_plain, quoted};
 
 /// The prefix of the tags that YAML defines; `!!` is short for it.
 const CORE_TAG: &str = "tag:yaml.org,2002:";

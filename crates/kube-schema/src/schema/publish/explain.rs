@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use super::super::{Definition, suggest};
 use super::descriptions;
-use super::reference::{bounds, flow, innermost, kind, refusals, requires, words};
+use super::reference::{bounds, innermost, kind, refusals, requires, words};
+use crate::yaml::flow;
 
 /// The width of a line of prose, in columns.
 const WIDTH: usize = 96;
@@ -25,8 +26,9 @@ pub struct NoSuchField {
 }
 
 /// Explains the field at a path such as `spec.nats.account`: its type, default, bounds, description
-/// and own fields. Paths lead through lists with or without `[]`. What one of `policies` refuses is
-/// said at each field in `metadata` that its message begins with.
+/// and own fields. Paths lead through lists with or without `[]`, and with the number of an entry as
+/// findings have it (`spec.env[2].name`). What one of `policies` refuses is said at each field in
+/// `metadata` that its message begins with.
 ///
 /// # Errors
 /// There is no such field.
@@ -39,9 +41,18 @@ pub fn field(
     descriptions::fill(&mut root);
     let mut here = (String::new(), &root);
     let mut needed = false;
-    for name in path.split('.').map(|name| name.trim_end_matches("[]")).filter(|n| !n.is_empty()) {
+    for name in steps(path) {
+        let name = name.as_str();
         let (at, schema) = innermost(here.1, &here.0);
         let fields = properties(schema);
+        // A key of one's own, as of a label: what is said is said of all of them.
+        if fields.is_none_or(Map::is_empty)
+            && let Some(any) = schema.get("additionalProperties").filter(|any| any.is_object())
+        {
+            needed = false;
+            here = (format!("{at}[{name}]"), any);
+            continue;
+        }
         let Some(next) = fields.and_then(|fields| fields.get(name)) else {
             let names = || fields.into_iter().flat_map(Map::keys);
             return Err(NoSuchField {
@@ -62,6 +73,35 @@ pub fn field(
     let refused: Vec<&str> = refusals(definition, policies).into_iter().filter(about).collect();
     let title = if path.is_empty() { definition.kind.clone() } else { path };
     Ok(text(&title, schema, needed, &refused))
+}
+
+/// Splits a path into the names of fields. Numbers of entries lead nowhere else; a key in brackets
+/// (`labels[example.com/team]`, with or without quotes) is a name.
+fn steps(path: &str) -> Vec<String> {
+    let (mut steps, mut step, mut inside) = (Vec::new(), String::new(), false);
+    let mut end = |step: &mut String, bracketed: bool| {
+        let name = std::mem::take(step);
+        let name = name.trim_matches(['\'', '"']);
+        let is_number = name.chars().all(|c| c.is_ascii_digit()) || name == "*";
+        if !name.is_empty() && !(bracketed && is_number) {
+            steps.push(name.to_owned());
+        }
+    };
+    for c in path.trim().chars() {
+        match c {
+            '.' | '[' if !inside => {
+                end(&mut step, false);
+                inside = c == '[';
+            }
+            ']' if inside => {
+                end(&mut step, true);
+                inside = false;
+            }
+            c => step.push(c),
+        }
+    }
+    end(&mut step, inside);
+    steps
 }
 
 fn properties(schema: &Value) -> Option<&Map<String, Value>> {
@@ -156,6 +196,8 @@ mod tests {
                 "type": "object", "required": ["size"], "description": "What it is.",
                 "properties": {
                     "size": {"type": "string", "enum": ["small", "large"], "example": "small"},
+                    "labels": {"type": "object",
+                        "additionalProperties": {"type": "string", "maxLength": 9}},
                     "count": {"type": "integer", "minimum": 1, "default": 3},
                     "parts": {"type": "array", "maxItems": 2, "description": "What it has.",
                         "x-kubernetes-validations": [{"rule": "true", "message": "two alike"}],
@@ -171,8 +213,8 @@ mod tests {
         };
         check(
             "spec",
-            "spec: object\n\nWhat it is.\n\nfields\n  size   text, required\n  count  whole \
-                number, 3 by default\n  parts  list of objects\n",
+            "spec: object\n\nWhat it is.\n\nfields\n  size    text, required\n  count   whole \
+                number, 3 by default\n  labels  map of texts\n  parts   list of objects\n",
         );
         check(
             "spec.size",
@@ -186,6 +228,15 @@ mod tests {
         );
         check("spec.parts.name", "spec.parts[].name: text\n");
         check("spec.parts[].name", "spec.parts[].name: text\n");
+        check("spec.parts[0].name", "spec.parts[].name: text\n");
+        check(" .spec.parts[12].name ", "spec.parts[].name: text\n");
+        check("spec.parts[*].name", "spec.parts[].name: text\n");
+        check("spec['parts'].name", "spec.parts[].name: text\n");
+        check("spec.labels.team", "spec.labels[team]: text\n\nmust be\n  at most 9 characters\n");
+        check(
+            "spec.labels[example.com/team]",
+            "spec.labels[example.com/team]: text\n\nmust be\n  at most 9 characters\n",
+        );
         check("", "Thing: object\n\nfields\n  spec  object\n");
     }
 
@@ -193,7 +244,7 @@ mod tests {
     fn what_is_not_there() {
         let error = field(&definition(), &[], "spec.sise").unwrap_err();
         assert_eq!((error.at.as_str(), error.nearest.as_deref()), ("spec", Some("size")));
-        assert_eq!(error.fields, ["count", "parts", "size"]);
+        assert_eq!(error.fields, ["count", "labels", "parts", "size"]);
         let error = field(&definition(), &[], "spec.count.more").unwrap_err();
         assert_eq!((error.at.as_str(), error.fields.len()), ("spec.count", 0));
     }

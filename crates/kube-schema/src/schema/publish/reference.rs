@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::super::{AdmissionPolicy, Definition, crd};
 use super::{descriptions, patterns};
+use crate::yaml::flow;
 
 /// Renders the page for GitHub. Uses those of `policies` that apply to this kind: their messages
 /// appear with the metadata, which is what admission policies are for here.
@@ -250,23 +251,6 @@ fn cell(schema: &Value, example: Option<&Value>) -> String {
 /// Writes a value in YAML's flow style, as code.
 fn code(value: &Value) -> String {
     raw(&flow(value))
-}
-
-pub(super) fn flow(value: &Value) -> String {
-    match value {
-        Value::String(text) if text.is_empty() || text.starts_with(['-', '{', '[']) => {
-            format!("{text:?}")
-        }
-        Value::String(text) => text.clone(),
-        Value::Array(items) => {
-            format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", "))
-        }
-        Value::Object(fields) => {
-            let each = fields.iter().map(|(key, value)| format!("{key}: {}", flow(value)));
-            format!("{{{}}}", each.collect::<Vec<_>>().join(", "))
-        }
-        other => other.to_string(),
-    }
 }
 
 /// Writes text as code in a table: its bars are not borders, and its backticks do not end the code.
