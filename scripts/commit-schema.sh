@@ -11,7 +11,9 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
-files=(platform/04-apis/schemas/eventdrivenservice.schema.json platform/04-apis/docs/fields.md)
+schemas=platform/04-apis/schemas
+files=("$schemas/eventdrivenservice.schema.json" "$schemas/eventdrivenservice.namespaced.schema.json"
+  platform/04-apis/docs/fields.md)
 : "${BRANCH:?the branch to commit to}"
 git check-ref-format --branch "$BRANCH" >/dev/null || {
   echo "commit-schema: $BRANCH is not a branch" >&2

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Writes what is made from the XRD, as the API server would serve it: the claim's JSON Schema (2020-12) to
-# platform/04-apis/schemas/eventdrivenservice.schema.json, its fields to platform/04-apis/docs/fields.md.
+# platform/04-apis/schemas/eventdrivenservice.schema.json, that of the namespaced form (as eds was built with it)
+# beside it, and the fields to platform/04-apis/docs/fields.md.
 #
 #   scripts/publish-schema.sh            write them
 #   scripts/publish-schema.sh --check    fail, and print the difference, if one is not up to date
@@ -17,10 +18,11 @@ worst=0
 # publish FORMAT FILE ARGUMENT...
 publish() {
   local status=0
-  "$EDS" publish-schema --xrd "$api/definitions/xeventdrivenservices.yaml" \
-    --format "$1" --output "$2" "${@:3}" || status=$?
+  "$EDS" publish-schema --format "$1" --output "$2" "${@:3}" || status=$?
   [ $status -le $worst ] || worst=$status
 }
-publish json "$api/schemas/eventdrivenservice.schema.json" "$@"
-publish markdown "$api/docs/fields.md" "$@"
+xrd=(--xrd "$api/definitions/xeventdrivenservices.yaml")
+publish json "$api/schemas/eventdrivenservice.schema.json" "${xrd[@]}" "$@"
+publish json "$api/schemas/eventdrivenservice.namespaced.schema.json" --form namespaced "$@"
+publish markdown "$api/docs/fields.md" "${xrd[@]}" "$@"
 exit $worst

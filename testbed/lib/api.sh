@@ -3,6 +3,34 @@
 # as it is committed.
 
 FUNCTION_PACKAGE=bizmatters/function-event-driven-service
+# The form of the API: claims or namespaced; empty for that which the node has.
+API_FORM=
+CLAIMS_XRD=xeventdrivenservices.platform.bizmatters.io
+NAMESPACED_XRD=eventdrivenservices.platform.bizmatters.io
+
+# choose_form: sets what depends on the form. A cluster has one, and going from one to the other is not an
+# installation: it would delete every service.
+choose_form() {
+  local has=
+  if kc get "xrd/$NAMESPACED_XRD" >/dev/null 2>&1; then
+    has=namespaced
+  elif kc get "xrd/$CLAIMS_XRD" >/dev/null 2>&1; then
+    has=claims
+  fi
+  API_FORM=${API_FORM:-${has:-claims}}
+  [ -z "$has" ] || [ "$has" = "$API_FORM" ] ||
+    die "this node has the API in form $has: testbed/down --wipe, or testbed/proofs/namespaced-migration"
+  PACKAGES=(function/function-patch-and-transform function/function-event-driven-service)
+  case $API_FORM in
+    claims)
+      API_DIR=platform/04-apis API_XRD=$CLAIMS_XRD API_CONDITION=Offered
+      PACKAGES+=(provider/provider-kubernetes)
+      ;;
+    namespaced)
+      API_DIR=platform/04-apis/overlays/namespaced API_XRD=$NAMESPACED_XRD API_CONDITION=Established
+      ;;
+  esac
+}
 
 # The version that a release of these sources would have.
 workspace_version() { sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' "$REPO_DIR/Cargo.toml"; }
@@ -40,11 +68,11 @@ dist_build() {
   }
 }
 
-# install_api: platform/04-apis with the function's package set to what was
-# just built. The tag carries the content's hash, so that Crossplane sees a new
+# install_api: the API with the function's package set to what was just built. The tag carries the content's hash, so that Crossplane sees a new
 # package whenever it is one.
 install_api() {
   local binary package=$REPO_DIR/crates/eds-function/package key tag overlay=$ETC/api
+  choose_form
   binary=$(function_binary)
   key=$(tool_key "$binary" "$package")
   # The part behind the dash must not look like a number with a leading zero.
@@ -56,7 +84,7 @@ install_api() {
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources:
-  - $(realpath --relative-to="$overlay" "$REPO_DIR/platform/04-apis")
+  - $(realpath --relative-to="$overlay" "$REPO_DIR/$API_DIR")
 patches:
   - target: {kind: Function, name: function-event-driven-service}
     patch: |-
@@ -64,14 +92,14 @@ patches:
         path: /spec/package
         value: xpkg.crossplane.io/$FUNCTION_PACKAGE:$tag
 C
-  kubectl kustomize "$overlay" >"$ETC/api.yaml" || die "platform/04-apis does not build with kubectl kustomize"
+  kubectl kustomize "$overlay" >"$ETC/api.yaml" || die "$API_DIR does not build with kubectl kustomize"
   # ProviderConfig's definition comes with the provider: everything else first.
   kubectl kustomize "$overlay" | without_kind ProviderConfig >"$ETC/api-first.yaml"
   apply_once api-first "$ETC/api-first.yaml"
   packages_healthy 180
   apply_once api "$ETC/api.yaml"
   api_offered 60
-  say "the API is installed: kubectl get eds"
+  say "the API is installed (form: $API_FORM): kubectl get eds"
 }
 
 # without_kind KIND: a stream of manifests without those of one kind.
@@ -83,8 +111,6 @@ without_kind() {
         { doc = doc $0 "\n" }
         END { out() }'
 }
-
-PACKAGES=(function/function-patch-and-transform function/function-event-driven-service provider/provider-kubernetes)
 
 # A package's Healthy may still be that of the revision before: it counts only
 # once the package itself is the one asked for.
@@ -113,8 +139,8 @@ packages_healthy() {
 }
 
 api_offered() {
-  kc wait --for=condition=Offered xrd/xeventdrivenservices.platform.bizmatters.io --timeout="$1s" >/dev/null 2>&1 || {
+  kc wait --for="condition=$API_CONDITION" "xrd/$API_XRD" --timeout="$1s" >/dev/null 2>&1 || {
     kc get xrd -o yaml | tail -n 40 >&2
-    die "Crossplane does not offer the claim within $1 s"
+    die "Crossplane does not offer EventDrivenServices within $1 s"
   }
 }

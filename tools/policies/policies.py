@@ -357,17 +357,21 @@ def contents():
         with_container(securityContext={"privileged": False, "capabilities": {"drop": ["ALL"]}}),
         with_spec("Service", type="ClusterIP"),
     ] + [thing(kind) for kind in MADE]
-    owner = [{"apiVersion": "platform.bizmatters.io/v1alpha1", "kind": "XEventDrivenService", "name": "o", "uid": "u", "controller": True}]
+    # The composite of a claim, and that of the namespaced form.
+    owners = [[{"apiVersion": "platform.bizmatters.io/v1alpha1", "kind": kind, "name": "o", "uid": "u", "controller": True}]
+              for kind in ("XEventDrivenService", "EventDrivenService")]
     for expect, objects in ((CONTENTS, refused), (None, allowed)):
         for obj in objects:
             name = json.dumps(obj.get("spec", obj["metadata"]))[:150]
             call("DELETE", path_of(obj))
             row(f"provider writes {obj['kind']} {name}", expect, apply(OURS)(obj, PROVIDER))
             call("DELETE", path_of(obj))
-            owned = copy.deepcopy(obj)
-            owned["metadata"]["ownerReferences"] = owner
-            row(f"crossplane writes {obj['kind']} {name}", expect, apply(COMPOSED)(owned, CROSSPLANE))
-            call("DELETE", path_of(obj))
+            for owner in owners:
+                owned = copy.deepcopy(obj)
+                owned["metadata"]["ownerReferences"] = owner
+                row(f"crossplane writes {obj['kind']} {name} of a {owner[0]['kind']}", expect,
+                    apply(COMPOSED)(owned, CROSSPLANE))
+                call("DELETE", path_of(obj))
     # Not at first, but later; and for an API that is not ours.
     obj = fresh("Deployment", PROVIDER, OURS)
     row("provider changes to hostPID", CONTENTS, apply(OURS)(with_pod(hostPID=True), PROVIDER))
@@ -419,6 +423,33 @@ def authors():
     for claim in ({"name": "other"}, {"namespace": "other"}, None):
         row(f"crossplane, a composite's claim becomes {claim}", AUTHORS, patch({"spec": {"claimRef": claim}})(composite, CROSSPLANE))
     call("DELETE", path_of(composite))
+
+
+def references():
+    """In the namespaced form people write composites; what Crossplane made for them they do not."""
+    refs = [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "orders"}]
+    more = refs + [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "billing"}]
+    says = lambda refs: {"spec": {"crossplane": {"resourceRefs": refs}}}
+    service = thing("EventDrivenService")
+    service["spec"] = {"image": "x:1"}
+    forged = copy.deepcopy(service)
+    forged["spec"].update(says(refs)["spec"])
+    for who in (DEVELOPER, PROVIDER, KEDA):
+        row(f"{who}, create with references", AUTHORS, create(forged, who))
+        row(f"{who}, apply with references", AUTHORS, apply("crossplane")(forged, who))
+    row("developer, create", None, create(service, DEVELOPER))
+    for name, attempt in (("patch", patch(says(refs))), ("apply", apply("kubectl")), ("update", put(lambda o: o["spec"].update(says(refs)["spec"])))):
+        row(f"developer, {name} with references", AUTHORS, attempt(forged, DEVELOPER))
+    row("crossplane, references", None, patch(says(refs))(service, CROSSPLANE))
+    row("developer, another image", None, patch({"spec": {"image": "x:2"}})(service, DEVELOPER))
+    row("developer, another Composition", None, patch({"spec": {"crossplane": {"compositionRef": {"name": "other"}}}})(service, DEVELOPER))
+    row("developer, update as it is", None, put(touch)(service, DEVELOPER))
+    row("developer, one reference more", AUTHORS, patch(says(more))(service, DEVELOPER))
+    row("developer, another reference", AUTHORS, patch(says(more[1:]))(service, DEVELOPER))
+    # As kubectl replace does: Crossplane finds them again.
+    row("developer, none", None, patch(says(None))(service, DEVELOPER))
+    row("break-glass, references", None, patch(says(more))(service, GLASS))
+    row("developer, delete", None, delete()(service, DEVELOPER))
 
 
 def claim_names():
@@ -500,7 +531,7 @@ def install():
 
 def main():
     install()
-    for part in (foreign_objects, own_objects, handed_over, others_are_not_concerned, contents, authors, claim_names):
+    for part in (foreign_objects, own_objects, handed_over, others_are_not_concerned, contents, authors, references, claim_names):
         before = rows
         part()
         print(f"{part.__name__.replace('_', ' ')}: {rows - before} rows")

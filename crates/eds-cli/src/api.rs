@@ -10,7 +10,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use eds_adopt as adopt;
-use eds_core::composition::{self, Composition, Inputs, Rendered};
+use eds_cluster::gather::BuiltIn;
+use eds_core::composition::{self, Composition, Inputs, Machinery, Rendered};
+use eds_core::form::Form;
 use kube_schema::schema::{ClaimApi, Definition, Side, crd};
 use kube_schema::yaml;
 use patch_and_transform::protocol::Object;
@@ -29,10 +31,14 @@ pub(crate) struct Xrd {
 }
 
 impl Xrd {
-    /// Loads the first XRD or CRD in the file that the user names, or the built-in one.
-    pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
+    /// Loads the first XRD or CRD in the file that the user names, or the built-in one of a form.
+    pub(crate) fn load(file: Option<&Path>, form: Form) -> Result<Self> {
         let Some(file) = file else {
-            let value = built_in(embedded::XRD)?.into_iter().next().unwrap_or_default();
+            let text = match form {
+                Form::Claims => embedded::XRD,
+                Form::Namespaced => embedded::NAMESPACED_XRD,
+            };
+            let value = built_in(text)?.into_iter().next().unwrap_or_default();
             return Ok(Self { name: "the built-in XRD".to_owned(), value, is_built_in: true });
         };
         let source = Source::read(file)?;
@@ -56,6 +62,11 @@ impl Xrd {
         &self.value
     }
 
+    /// Returns the kind that application developers write.
+    pub(crate) fn written(&self) -> Side {
+        crd::written(&self.value)
+    }
+
     /// Returns one of the kinds that it defines; for a CRD, its own. At its storage version if none
     /// is named.
     pub(crate) fn definition(&self, side: Side, version: Option<&str>) -> Result<Definition> {
@@ -77,10 +88,20 @@ pub(crate) fn policies() -> Vec<Value> {
     built_in(embedded::CLAIM_NAMES).unwrap_or_default()
 }
 
-/// Returns the built-in Composition, as it would be in the cluster.
-pub(crate) fn built_in_composition() -> Result<Value> {
-    let composition = built_in(embedded::COMPOSITION)?.into_iter().next();
+/// Returns the built-in Composition of a form, as it would be in the cluster.
+pub(crate) fn built_in_composition(form: Form) -> Result<Value> {
+    let text = match form {
+        Form::Claims => embedded::COMPOSITION,
+        Form::Namespaced => embedded::NAMESPACED_COMPOSITION,
+    };
+    let composition = built_in(text)?.into_iter().next();
     composition.context("there is no built-in Composition")
+}
+
+/// Returns those of both forms, for commands that learn from the cluster which one it has.
+pub(crate) fn built_in_compositions() -> Result<BuiltIn> {
+    let of = built_in_composition;
+    Ok(BuiltIn { claims: of(Form::Claims)?, namespaced: of(Form::Namespaced)? })
 }
 
 fn built_in(documents: &str) -> Result<Vec<Value>> {
@@ -91,17 +112,19 @@ fn built_in(documents: &str) -> Result<Vec<Value>> {
 pub(crate) struct Api {
     /// What claims are checked against.
     pub(crate) claims: ClaimApi,
+    form: Form,
     composite_kind: String,
     composition: Composition,
 }
 
 impl Api {
-    /// Returns the built-in one.
-    pub(crate) fn built_in() -> Result<Self> {
-        let xrd = Xrd::load(None)?;
+    /// Returns the built-in one of a form.
+    pub(crate) fn built_in(form: Form) -> Result<Self> {
+        let xrd = Xrd::load(None, form)?;
         let composite_kind = xrd.definition(Side::Composite, None)?.kind;
-        let composition = Composition::parse(&built_in_composition()?).map_err(|e| anyhow!(e))?;
-        Ok(Self { claims: xrd.claims()?, composite_kind, composition })
+        let composition = built_in_composition(form)?;
+        let composition = Composition::parse(&composition).map_err(|e| anyhow!(e))?;
+        Ok(Self { claims: xrd.claims()?, form, composite_kind, composition })
     }
 
     /// Renders what a claim becomes, given existing composed resources, and others that a function
@@ -112,10 +135,16 @@ impl Api {
         observed: Vec<Object>,
         required: Vec<Object>,
     ) -> Result<Rendered, composition::Error> {
-        let composite = composition::composite_of(&claim.as_on_the_wire(), &self.composite_kind);
+        let claim = claim.as_on_the_wire();
+        let (composite, machinery) = match self.form {
+            Form::Claims => {
+                (composition::composite_of(&claim, &self.composite_kind), Machinery::InSpec)
+            }
+            Form::Namespaced => (claim, Machinery::InCrossplane),
+        };
         composition::render(
             &self.composition,
-            &Inputs { composite, observed, required, ..Inputs::default() },
+            &Inputs { composite, machinery, observed, required, ..Inputs::default() },
         )
     }
 
@@ -127,7 +156,7 @@ impl Api {
 
     /// Returns the platform for manifests, some of which name no namespace.
     pub(crate) fn for_namespace<'a>(&'a self, namespace: &'a str) -> adopt::Platform<'a> {
-        let Self { claims: api, composition, composite_kind } = self;
+        let Self { claims: api, composition, composite_kind, .. } = self;
         adopt::Platform { api, composition, composite_kind, namespace }
     }
 }

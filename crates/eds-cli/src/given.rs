@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use eds_claims as claims;
+use eds_core::form::Form;
 use kube_schema::diagnostics::FileFindings;
 use serde_json::{Value, json};
 
@@ -27,7 +28,11 @@ impl Given {
     }
 
     fn parse(source: Source) -> Result<Self> {
-        let api = Xrd::load(None)?.claims()?;
+        // The cluster has the last word; until then, the file says which form it is written for.
+        let form = source.objects().ok().and_then(|objects| {
+            objects.into_iter().find_map(|object| Form::of(&Value::Object(object)))
+        });
+        let api = Xrd::load(None, form.unwrap_or_default())?.claims()?;
         let mut checked = claims::check(&source.text, &api, claims::Options::default());
         let name = source.name.clone();
         if checked.claims.len() > 1 {

@@ -12,6 +12,7 @@ mod cluster;
 mod commands;
 mod compare;
 mod embedded;
+mod form;
 mod git;
 mod given;
 mod inputs;

@@ -63,6 +63,10 @@ fn every_claim_has_its_golden_manifests() {
     all.extend(traps);
     for (name, path) in all {
         let output = eds(&["render", &path], "");
+        // Whichever form a cluster has: between the two no pod is replaced.
+        let namespaced = eds(&["render", "--form", "namespaced", &path], "");
+        assert_eq!(namespaced.status, output.status, "{name}: {}", stderr(&namespaced));
+        assert_eq!(stdout(&namespaced), stdout(&output), "{name}, in the namespaced form");
         let golden = |ending: &str| platform().join(format!("tests/golden/{name}.{ending}"));
         match output.status.code() {
             Some(0) => {
@@ -87,6 +91,13 @@ fn the_other_outputs_have_golden_files_too() {
         let shown = eds(&["render", "examples/full-claim.yaml", "--output", output], "");
         assert_eq!(stderr(&shown), "");
         let golden = platform().join(format!("tests/golden/full.{output}.yaml"));
+        golden::check(&golden, stdout(&shown));
+    }
+    let args = ["render", "examples/full-claim.yaml", "--form", "namespaced", "--output"];
+    for output in ["objects", "xr"] {
+        let shown = eds(&[&args[..], &[output]].concat(), "");
+        assert_eq!(stderr(&shown), "");
+        let golden = platform().join(format!("tests/golden/full.namespaced.{output}.yaml"));
         golden::check(&golden, stdout(&shown));
     }
 }

@@ -127,14 +127,43 @@ fn examples_are_fine_in_every_format() {
 
 #[test]
 fn the_committed_schema_is_the_generated_one() {
-    let file = "schemas/eventdrivenservice.schema.json";
-    let output = eds(&platform(), &["publish-schema", "--check", "--output", file]);
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "run scripts/publish-schema.sh:\n{said}");
-    let found_above = eds(&platform(), &["publish-schema", "--check"]);
-    assert_eq!(found_above.status.code(), Some(0));
+    let forms = [("claims", "eventdrivenservice"), ("namespaced", "eventdrivenservice.namespaced")];
+    for (form, name) in forms {
+        let file = format!("schemas/{name}.schema.json");
+        let check = ["publish-schema", "--form", form, "--check"];
+        let output = eds(&platform(), &[&check[..], &["--output", &file]].concat());
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "run scripts/publish-schema.sh:\n{said}");
+        let found_above = eds(&platform(), &check);
+        assert_eq!(found_above.status.code(), Some(0));
+    }
     let nowhere = eds(Path::new("/"), &["publish-schema", "--check"]);
     assert_eq!(nowhere.status.code(), Some(2));
+}
+
+/// They differ in where Crossplane's own fields are, and each form says so of the other's.
+#[test]
+fn each_form_has_its_own_fields_of_crossplane() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("validate-forms");
+    std::fs::create_dir_all(&folder).unwrap();
+    let claim = |more: &str| {
+        let minimal =
+            std::fs::read_to_string(platform().join("examples/minimal-claim.yaml")).unwrap();
+        let claim = minimal.replace("spec:", &format!("spec:\n{more}"));
+        std::fs::write(folder.join("claim.yaml"), claim).unwrap();
+    };
+    let check = |form: &str, expected: &str| {
+        let output = eds(&folder, &["validate", "--form", form, "claim.yaml"]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.success(), expected.is_empty(), "{form}: {said}");
+        assert!(said.contains(expected), "{form}: {said}");
+    };
+    claim("  crossplane: {compositionSelector: {matchLabels: {a: b}}}");
+    check("namespaced", "");
+    check("claims", "only composites of Crossplane 2 have it");
+    claim("  compositionSelector: {matchLabels: {a: b}}");
+    check("claims", "");
+    check("namespaced", "composites of Crossplane 2 have it below spec.crossplane");
 }
 
 #[test]

@@ -148,7 +148,9 @@ async fn each_kind_in_turn() -> Result<()> {
             "apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": {"name": "worker", "namespace": "shop"},
         })];
-        let built_in = json!({"spec": {"pipeline": [{"functionRef": {"name": "f"}}]}});
+        let composition = json!({"spec": {"pipeline": [{"functionRef": {"name": "f"}}]}});
+        let built_in =
+            gather::BuiltIn { claims: composition.clone(), namespaced: composition.clone() };
         gather::claim(&cluster, claim, rendered, built_in).await
     };
     look().await?;

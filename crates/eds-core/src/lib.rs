@@ -9,10 +9,12 @@
 //! auto_ready            Crossplane's function-auto-ready
 //! environment_configs   Crossplane's function-environment-configs
 //! event_driven_service  step 2: loops and conditions, ownership, readiness, Objects
+//! form                  claims, or namespaced composites
 //! ```
 
 pub mod auto_ready;
 pub mod composition;
 pub mod environment_configs;
 pub mod event_driven_service;
+pub mod form;
 pub mod functions;

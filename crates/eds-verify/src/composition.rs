@@ -1,5 +1,6 @@
 //! Is a Composition in the cluster complete, and can Crossplane run it?
 
+use eds_core::form::Form;
 use kube_object::object::Fields;
 use serde_json::Value;
 
@@ -23,6 +24,10 @@ pub struct CompositionFacts {
     pub revisions: Vec<Value>,
     /// The XRD.
     pub xrd: Option<Value>,
+    /// The form of the API that it offers.
+    pub form: Form,
+    /// Whether the XRD of the other form is there too.
+    pub both_forms: bool,
     /// Functions.
     pub functions: Vec<Value>,
     /// FunctionRevisions.
@@ -36,6 +41,16 @@ pub struct CompositionFacts {
 }
 
 impl CompositionFacts {
+    /// Says how to install the API in the form that the cluster has.
+    pub(super) const fn install(&self) -> &'static str {
+        match self.form {
+            Form::Claims => "install the API: kubectl apply -k platform/04-apis",
+            Form::Namespaced => {
+                "install the API: kubectl apply -k platform/04-apis/overlays/namespaced"
+            }
+        }
+    }
+
     /// Returns the Compositions for the XRD's composite, by name.
     pub fn ours(&self) -> impl Iterator<Item = &Value> {
         self.compositions.iter().filter(|c| {
@@ -62,7 +77,7 @@ pub fn report(facts: &CompositionFacts, wanted: Option<&str>) -> Report {
     for composition in found {
         let title = format!("Composition {}", composition.name());
         report.add(title, checks(facts, composition));
-        report.add("Resource templates", templates(composition));
+        report.add("Resource templates", templates(facts, composition));
     }
     report
 }
@@ -81,7 +96,7 @@ pub(super) fn missing(facts: &CompositionFacts, wanted: Option<&str>) -> Check {
             format!("no Composition is for {kind}; {there}")
         }
     };
-    Check::failed("exists", cause, "install the API: kubectl apply -k platform/04-apis")
+    Check::failed("exists", cause, facts.install())
 }
 
 /// Sums up a Composition: the first thing wrong with it, or that Crossplane accepts it.
@@ -90,7 +105,7 @@ pub(super) fn summary(facts: &CompositionFacts, composition: &Value) -> Check {
     let checks = [
         for_the_xrd(facts, composition),
         mode(composition),
-        patch_and_transform(composition),
+        patch_and_transform(facts, composition),
         accepted(facts, composition),
     ];
     match checks.into_iter().find(|check| check.status == Status::Failed) {
@@ -120,7 +135,7 @@ fn checks(facts: &CompositionFacts, composition: &Value) -> Vec<Check> {
             package::check(&title, "Function", function, &facts.functions, revisions, &facts.pods)
         }));
     }
-    checks.push(patch_and_transform(composition));
+    checks.push(patch_and_transform(facts, composition));
     checks.push(accepted(facts, composition));
     checks.push(as_built_in(facts, composition));
     checks
@@ -144,8 +159,7 @@ fn for_the_xrd(facts: &CompositionFacts, composition: &Value) -> Check {
     let kind = composition.text("/spec/compositeTypeRef/kind");
     let Some(xrd) = &facts.xrd else {
         return facts.unread.or(NAME, &["compositeresourcedefinitions"], || {
-            let fix = "install the API: kubectl apply -k platform/04-apis";
-            Check::failed(NAME, format!("there is no XRD that defines {kind}"), fix)
+            Check::failed(NAME, format!("there is no XRD that defines {kind}"), facts.install())
         });
     };
     let version = api_version.split_once('/').map_or("", |(_, version)| version);
@@ -164,7 +178,7 @@ fn for_the_xrd(facts: &CompositionFacts, composition: &Value) -> Check {
     Check::failed(NAME, cause, "let spec.compositeTypeRef name what the XRD defines and serves")
 }
 
-fn patch_and_transform(composition: &Value) -> Check {
+fn patch_and_transform(facts: &CompositionFacts, composition: &Value) -> Check {
     const NAME: &str = "patch-and-transform";
     let inputs = || composition.list("/spec/pipeline").filter_map(|step| step.get("input"));
     let found = inputs().find(|input| group(input.text("/apiVersion")) == "pt.fn.crossplane.io");
@@ -176,7 +190,7 @@ fn patch_and_transform(composition: &Value) -> Check {
         None => Check::failed(
             NAME,
             "no step has an input of function-patch-and-transform",
-            "apply the Composition as it is committed: kubectl apply -k platform/04-apis",
+            facts.install(),
         ),
     }
 }
@@ -233,7 +247,7 @@ fn as_built_in(facts: &CompositionFacts, composition: &Value) -> Check {
     )
 }
 
-fn templates(composition: &Value) -> Vec<Check> {
+fn templates(facts: &CompositionFacts, composition: &Value) -> Vec<Check> {
     let templates = composition.list("/spec/pipeline").flat_map(|s| s.list("/input/resources"));
     let mut checks = Vec::new();
     let mut missing = KINDS.to_vec();
@@ -253,7 +267,7 @@ fn templates(composition: &Value) -> Vec<Check> {
         checks.push(Check::failed(
             kind,
             format!("no template makes a {kind} ({api_version})"),
-            "apply the Composition as it is committed: kubectl apply -k platform/04-apis",
+            facts.install(),
         ));
     }
     checks

@@ -253,36 +253,37 @@ fn backlog(before: &Value, claim: &Claim<'_>, out: &mut Vec<Finding>) {
 struct Handling(&'static str, &'static Rule, &'static str);
 
 /// What chooses or follows a Composition; in a new claim, a choice like any other.
-const CHOICES: [Handling; 6] = [
+const CHOICES: [Handling; 11] = [
     Handling("spec.compositionRef", &OTHER_COMPOSITION, CHOOSES),
     Handling("spec.compositionSelector", &OTHER_COMPOSITION, CHOOSES),
     Handling("spec.compositionRevisionRef", &OTHER_COMPOSITION, CHOOSES),
     Handling("spec.compositionRevisionSelector", &OTHER_COMPOSITION, CHOOSES),
-    Handling(
-        "spec.compositionUpdatePolicy",
-        &HANDLING,
-        "says whether the service follows new revisions of its Composition",
-    ),
+    Handling("spec.compositionUpdatePolicy", &HANDLING, FOLLOWS),
     Handling(
         "spec.compositeDeletePolicy",
         &HANDLING,
         "says whether deleting the claim waits until its service is gone",
     ),
+    // The same in the namespaced form.
+    Handling("spec.crossplane.compositionRef", &OTHER_COMPOSITION, CHOOSES),
+    Handling("spec.crossplane.compositionSelector", &OTHER_COMPOSITION, CHOOSES),
+    Handling("spec.crossplane.compositionRevisionRef", &OTHER_COMPOSITION, CHOOSES),
+    Handling("spec.crossplane.compositionRevisionSelector", &OTHER_COMPOSITION, CHOOSES),
+    Handling("spec.crossplane.compositionUpdatePolicy", &HANDLING, FOLLOWS),
 ];
 
+const FOLLOWS: &str = "says whether the service follows new revisions of its Composition";
+
 /// What deserves a finding in a new claim too.
-const NEW: [Handling; 4] = [
+const NEW: [Handling; 5] = [
     Handling(
         "spec.resourceRef",
         &HANDLING,
         "names the composite that the claim owns: its own is left behind, and another's may be \
             taken over",
     ),
-    Handling(
-        "spec.resourceRefs",
-        &HANDLING,
-        "names what the composite made: another's objects may be taken over or deleted",
-    ),
+    Handling("spec.resourceRefs", &HANDLING, MADE),
+    Handling("spec.crossplane.resourceRefs", &HANDLING, MADE),
     Handling(PAUSED, &HANDLING, "says whether Crossplane does anything about this claim at all"),
     Handling(
         "crossplane.io/external-name",
@@ -292,6 +293,7 @@ const NEW: [Handling; 4] = [
 ];
 
 const PAUSED: &str = "crossplane.io/paused";
+const MADE: &str = "names what the composite made: another's objects may be taken over or deleted";
 const CHOOSES: &str = "chooses what makes the service: another Composition, or another revision of \
     it, makes everything anew; what it does not make is deleted";
 
@@ -432,6 +434,7 @@ mod tests {
             ("spec:\n  image: a:1", &[][..]),
             ("spec:\n  resourceRef: {name: b}", &[("EDS307", 2)]),
             ("spec:\n  resourceRefs: [{name: b}]", &[("EDS307", 2)]),
+            ("spec:\n  crossplane: {resourceRefs: [{name: b}]}", &[("EDS307", 2)]),
             ("spec:\n  compositionRef: {name: b}\n  compositeDeletePolicy: Background", &[]),
             ("metadata:\n  annotations:\n    crossplane.io/paused: \"true\"", &[("EDS307", 3)]),
             ("metadata:\n  annotations:\n    crossplane.io/paused: \"false\"", &[]),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow, bail};
 use clap::ValueEnum;
 use eds_adopt::{self as adopt, Manifest};
+use eds_core::form::Form;
 use kube_schema::diagnostics;
 
 use crate::api::Api;
@@ -82,7 +83,7 @@ fn running(place: &str, args: &Args) -> Result<Manifests> {
 }
 
 fn tell(manifests: Manifests, args: &Args) -> Result<Outcome> {
-    let api = Api::built_in()?;
+    let api = Api::built_in(Form::Claims)?;
     let adoption = adopt::adopt(&manifests.all, &api.for_namespace(&args.namespace));
     let mut adoption = adoption.map_err(|e| anyhow!(e))?;
     adoption.notes.splice(0..0, manifests.notes);

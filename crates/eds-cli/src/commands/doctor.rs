@@ -1,9 +1,10 @@
 //! `eds doctor`: is everything there, and why does a claim not run?
 
 use anyhow::{Context, Result, anyhow};
+use eds_cluster::gather::BuiltIn;
 use eds_cluster::{claims, gather};
+use eds_core::form::Form;
 use eds_verify::{Report, claim, platform};
-use serde_json::Value;
 
 use super::verify::keda::address;
 use crate::api::Api;
@@ -41,7 +42,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
-    let built_in = api::built_in_composition()?;
+    let built_in = api::built_in_compositions()?;
     let report = match &args.claim {
         Some(claim) => one(args, claim, built_in),
         None => all(args, built_in),
@@ -50,7 +51,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
 }
 
 /// Checks the prerequisites.
-fn all(args: &Args, built_in: Value) -> Result<Report> {
+fn all(args: &Args, built_in: BuiltIn) -> Result<Report> {
     // The schema's defaults, as the API server would fill them in.
     let minimal = Given::minimal()?;
     let or = |given: &Option<String>, pointer| {
@@ -68,7 +69,7 @@ fn all(args: &Args, built_in: Value) -> Result<Report> {
 }
 
 /// Diagnoses one claim.
-fn one(args: &Args, wanted: &str, built_in: Value) -> Result<Report> {
+fn one(args: &Args, wanted: &str, built_in: BuiltIn) -> Result<Report> {
     let (namespace, name) = address(wanted)?;
     if let (Some(written), Some(given)) = (&namespace, &args.namespace)
         && written != given
@@ -79,7 +80,7 @@ fn one(args: &Args, wanted: &str, built_in: Value) -> Result<Report> {
         let namespace = namespace.or_else(|| args.namespace.clone());
         let namespace = namespace.unwrap_or_else(|| cluster.default_namespace.clone());
         let live = claims::claim(&cluster, &namespace, &name).await?;
-        let rendered = Api::built_in()?
+        let rendered = Api::built_in(Form::Claims)?
             .manifests(&Claim::live(&live))
             .context("eds render refuses the live claim")?;
         gather::claim(&cluster, live, rendered, built_in).await

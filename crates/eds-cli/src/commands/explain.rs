@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow};
 use eds_claims::rules;
 use kube_schema::diagnostics::{Rule, Severity};
-use kube_schema::schema::{Side, nearest, publish};
+use kube_schema::schema::{nearest, publish};
 
 use crate::Outcome;
 use crate::api::{Xrd, policies};
+use crate::form::FormArgs;
 
 /// Explain a finding by its code, or a field of the claim by its path.
 ///
@@ -26,6 +27,8 @@ pub(crate) struct Args {
     /// XRD or CRD to read fields from, instead of the built-in one.
     #[arg(long, value_name = "FILE")]
     xrd: Option<PathBuf>,
+    #[command(flatten)]
+    form: FormArgs,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
@@ -94,7 +97,8 @@ fn about(rule: &Rule) -> String {
 }
 
 fn field(args: &Args, path: &str) -> Result<String> {
-    let definition = Xrd::load(args.xrd.as_deref())?.definition(Side::Claim, None)?;
+    let xrd = Xrd::load(args.xrd.as_deref(), args.form.form())?;
+    let definition = xrd.definition(xrd.written(), None)?;
     // As in kubectl explain: with the kind, or the name of its resource.
     let path = path.trim_start_matches('.');
     let (first, rest) = path.split_once('.').unwrap_or((path, ""));

@@ -4,9 +4,11 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow};
+use eds_core::form::Form;
 use kube_schema::schema::{Schema, Side, publish};
 
 use crate::api::{Xrd, policies};
+use crate::form::FormArgs;
 use crate::inputs::Source;
 use crate::{Outcome, output};
 
@@ -20,6 +22,8 @@ pub(crate) struct Args {
     /// XRD or CRD to read, instead of the built-in one.
     #[arg(long, value_name = "FILE")]
     xrd: Option<PathBuf>,
+    #[command(flatten)]
+    form: FormArgs,
     /// File to write, or with --check to compare with. By default standard output, or with --check
     /// the repository's own file, in this directory or above it.
     #[arg(short, long, value_name = "FILE")]
@@ -49,17 +53,20 @@ enum Format {
 
 impl Format {
     /// Returns where `scripts/publish-schema.sh` writes it.
-    const fn committed(self) -> &'static str {
-        match self {
-            Self::Json => "platform/04-apis/schemas/eventdrivenservice.schema.json",
-            Self::Markdown => "platform/04-apis/docs/fields.md",
+    const fn committed(self, form: Form) -> &'static str {
+        match (self, form) {
+            (Self::Json, Form::Claims) => "platform/04-apis/schemas/eventdrivenservice.schema.json",
+            (Self::Json, Form::Namespaced) => {
+                "platform/04-apis/schemas/eventdrivenservice.namespaced.schema.json"
+            }
+            (Self::Markdown, _) => "platform/04-apis/docs/fields.md",
         }
     }
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
-    let xrd = Xrd::load(args.xrd.as_deref())?;
-    let side = if args.composite { Side::Composite } else { Side::Claim };
+    let xrd = Xrd::load(args.xrd.as_deref(), args.form.form())?;
+    let side = if args.composite { Side::Composite } else { xrd.written() };
     let definition = xrd.definition(side, args.version.as_deref())?;
     // A schema that cannot be checked against is not published, and reading it has a bounded cost.
     Schema::compile(&definition.schema)
@@ -70,7 +77,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         Format::Markdown => publish::markdown(&definition, &policies()),
     };
     let path = match &args.output {
-        None if args.check => Some(committed(args.format)?),
+        None if args.check => Some(committed(args)?),
         path => path.clone(),
     };
     let Some(path) = &path else {
@@ -102,8 +109,8 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     Ok(Outcome::Findings)
 }
 
-fn committed(format: Format) -> Result<PathBuf> {
-    let file = format.committed();
+fn committed(args: &Args) -> Result<PathBuf> {
+    let file = args.format.committed(args.form.form());
     let here = std::env::current_dir().context("cannot tell the current directory")?;
     let found = here.ancestors().map(|folder| folder.join(file)).find(|file| file.is_file());
     found.ok_or_else(|| anyhow!("found no {file} here or above; name a file with --output"))

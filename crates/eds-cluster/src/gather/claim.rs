@@ -1,13 +1,14 @@
 //! One claim, with everything that follows from it.
 
 use anyhow::Result;
+use eds_core::form::Form;
 use eds_verify::claim::secrets::{Found, Secret};
 use eds_verify::claim::{ClaimFacts, Log};
 use kube_object::object::Fields;
 use serde_json::Value;
 
 use super::reader::Reader;
-use super::{NatsAddress, platform, scaler};
+use super::{BuiltIn, NatsAddress, platform, scaler};
 use crate::claims::LiveClaim;
 use crate::client::{Cluster, Refused};
 use crate::kinds;
@@ -16,7 +17,7 @@ use crate::kinds;
 const LINES: u32 = 5;
 
 /// Gathers everything there is to know about why a claim's service does not run. `rendered` is what
-/// `eds render` makes of it, `built_in` the Composition that it uses.
+/// `eds render` makes of it, `built_in` the Compositions that it uses.
 ///
 /// # Errors
 /// If the API server does not answer. What may not be read is noted.
@@ -24,7 +25,7 @@ pub async fn claim(
     cluster: &Cluster,
     claim: LiveClaim,
     rendered: Vec<Value>,
-    built_in: Value,
+    built_in: BuiltIn,
 ) -> Result<ClaimFacts> {
     let claim = claim.value();
     let namespace = claim.namespace().to_owned();
@@ -36,7 +37,11 @@ pub async fn claim(
         home: namespace.clone(),
     };
     let reader = Reader::new(cluster);
+    let platform = platform(cluster, built_in, &nats).await?;
+    // Who may not read definitions sees it at what Crossplane writes into it.
+    let form = Form::of(claim).unwrap_or(platform.compositions.form);
     let composite = match claim.text("/spec/resourceRef/name") {
+        "" if form == Form::Namespaced => Some(claim.clone()),
         "" => None,
         composite => reader.get(&kinds::COMPOSITE, None, composite).await?,
     };
@@ -69,7 +74,7 @@ pub async fn claim(
         pods,
         events,
         keda: scaler(cluster, claim).await?,
-        platform: platform(cluster, built_in, &nats).await?,
+        platform,
         claim: claim.clone(),
     })
 }

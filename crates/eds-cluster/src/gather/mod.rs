@@ -8,6 +8,7 @@ pub use claim::claim;
 pub use platform::{NatsAddress, platform};
 
 use anyhow::Result;
+use eds_core::form::Form;
 use eds_verify::{Endpoint, composition, scaler};
 use kube_object::object::Fields;
 use serde_json::{Value, json};
@@ -19,28 +20,50 @@ use reader::Reader;
 /// Where Crossplane is installed, according to its chart.
 pub const CROSSPLANE: &str = "crossplane-system";
 
-/// Gathers all there is to know about the Compositions. `built_in` is the one `eds render` uses.
+/// The Compositions that `eds render` uses, one for each form of the API.
+#[derive(Debug, Clone)]
+pub struct BuiltIn {
+    /// That of [`Form::Claims`].
+    pub claims: Value,
+    /// That of [`Form::Namespaced`].
+    pub namespaced: Value,
+}
+
+/// Gathers all there is to know about the Compositions.
 ///
 /// # Errors
 /// If something cannot be read.
 pub async fn compositions(
     cluster: &Cluster,
-    built_in: Value,
+    built_in: BuiltIn,
 ) -> Result<composition::CompositionFacts> {
     let reader = Reader::new(cluster);
+    let [claims, namespaced] = xrds(&reader).await?;
+    let form = claims.as_ref().or(namespaced.as_ref()).map(Form::of_xrd).unwrap_or_default();
     let all = async |kind| reader.list(kind, None, "").await;
     let mut facts = composition::CompositionFacts {
         compositions: all(&kinds::COMPOSITION).await?,
         revisions: all(&kinds::COMPOSITION_REVISION).await?,
-        xrd: reader.get(&kinds::XRD, None, &kinds::COMPOSITE.crd()).await?,
+        both_forms: claims.is_some() && namespaced.is_some(),
+        xrd: claims.or(namespaced),
         functions: all(&kinds::FUNCTION).await?,
         function_revisions: all(&kinds::FUNCTION_REVISION).await?,
         pods: reader.list(&kinds::POD, Some(CROSSPLANE), "").await?,
-        built_in,
+        built_in: match form {
+            Form::Claims => built_in.claims,
+            Form::Namespaced => built_in.namespaced,
+        },
+        form,
         ..composition::CompositionFacts::default()
     };
     facts.unread = reader.unread();
     Ok(facts)
+}
+
+/// Returns the XRDs that may be there: that of claims, and that of the namespaced form.
+async fn xrds(reader: &Reader<'_>) -> Result<[Option<Value>; 2]> {
+    let get = async |kind: &kinds::Kind| reader.get(&kinds::XRD, None, &kind.crd()).await;
+    Ok([get(&kinds::COMPOSITE).await?, get(&kinds::CLAIM).await?])
 }
 
 /// Gathers what KEDA will see for a claim, from the live NATS. `claim` has its defaults.

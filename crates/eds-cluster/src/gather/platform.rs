@@ -6,8 +6,8 @@ use kube_object::object::Fields;
 use platform::packages::Right;
 use serde_json::{Value, json};
 
-use super::compositions;
 use super::reader::Reader;
+use super::{BuiltIn, compositions};
 use crate::client::{Cluster, Refused};
 use crate::kinds;
 
@@ -22,13 +22,13 @@ pub struct NatsAddress {
     pub home: String,
 }
 
-/// Gathers everything that claims depend on. `built_in` is the Composition that `eds render` uses.
+/// Gathers everything that claims depend on. `built_in` are the Compositions that `eds render` uses.
 ///
 /// # Errors
 /// If the API server does not answer. What may not be read is noted.
 pub async fn platform(
     cluster: &Cluster,
-    built_in: Value,
+    built_in: BuiltIn,
     nats: &NatsAddress,
 ) -> Result<platform::PlatformFacts> {
     let reader = Reader::new(cluster);

@@ -227,9 +227,14 @@ impl Composer<'_> {
             return Some(format!("belongs to {kind} {name}, which would change it back"));
         }
         if !self.objects && self.handed_over(live) && keeps(live) {
+            // Only a claim can choose.
+            let or = match self.claim.is_composite {
+                true => "",
+                false => ", or choose the Composition that composes Objects",
+            };
             return Some(format!(
                 "is to be kept ({ON_DELETE}), but Crossplane deletes what it composes directly; \
-                 remove that annotation, or choose the Composition that composes Objects"
+                 remove that annotation{or}"
             ));
         }
         obstacle(desired, live)
@@ -344,7 +349,7 @@ pub(super) fn sentence<'a>(
     running: bool,
 ) -> String {
     let (stuck, open): (Vec<&Foreign>, Vec<&Foreign>) = foreign.partition(|f| f.obstacle.is_some());
-    let ClaimRef { name, namespace } = claim;
+    let ClaimRef { name, namespace, .. } = claim;
     let mut parts = Vec::new();
     if !open.is_empty() {
         let all: Vec<String> = open.iter().map(|f| format!("{} {}", f.kind, f.name)).collect();

@@ -53,13 +53,23 @@ pub(super) struct Spec {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawComposite {
+    #[serde(default)]
+    metadata: RawMetadata,
     spec: RawSpec,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct RawMetadata {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    namespace: String,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawSpec {
-    claim_ref: ClaimRef,
+    claim_ref: Option<ClaimRef>,
     image: String,
     #[serde(default)]
     health: Health,
@@ -85,20 +95,48 @@ struct RawSpec {
     rollout: Rollout,
 }
 
-/// The claim behind the composite.
+/// What the application developer wrote: the claim behind the composite, or the composite itself if
+/// it is namespaced.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct ClaimRef {
     pub(super) name: String,
     pub(super) namespace: String,
+    /// Whether it is the composite itself.
+    #[serde(skip)]
+    pub(super) is_composite: bool,
+}
+
+impl ClaimRef {
+    /// Returns where the composite has one of these fields.
+    fn place(&self, field: &str) -> String {
+        match self.is_composite {
+            true => format!("metadata.{field}"),
+            false => format!("spec.claimRef.{field}"),
+        }
+    }
 }
 
 impl Spec {
     /// Reads the observed composite. Errors name the field and what to do.
     pub(super) fn parse(composite: &Object) -> Result<Self, String> {
-        let RawComposite { spec } = decode(composite)?;
+        let RawComposite { metadata, spec } = decode(composite)?;
+        // What is composed for a namespaced composite is in its namespace, whatever else it says.
+        let claim = match (metadata, spec.claim_ref) {
+            (RawMetadata { name, namespace }, _) if !namespace.is_empty() => {
+                ClaimRef { name, namespace, is_composite: true }
+            }
+            (_, Some(claim)) => claim,
+            (_, None) => {
+                return Err(
+                    "spec.claimRef: is missing, and the composite has no namespace; write \
+                            an EventDrivenService in the namespace of the service"
+                        .to_owned(),
+                );
+            }
+        };
         let image = Image::parse(&spec.image).map_err(|e| format!("spec.image: {e}"))?;
         let spec = Self {
-            claim: spec.claim_ref,
+            claim,
             image,
             health: spec.health,
             nats: spec.nats,
@@ -162,27 +200,29 @@ impl Spec {
         let length = self.claim.name.chars().count();
         if length > MAX_CLAIM_NAME {
             return Err(format!(
-                "spec.claimRef.name: {:?} has {length} characters, at most {MAX_CLAIM_NAME} are \
-                 allowed, because KEDA uses {}-scaler as a label value, which ends at 63; give \
-                 the claim a shorter name",
-                self.claim.name, self.claim.name,
+                "{}: {:?} has {length} characters, at most {MAX_CLAIM_NAME} are allowed, because \
+                 KEDA uses {}-scaler as a label value, which ends at 63; give the claim a shorter \
+                 name",
+                self.claim.place("name"),
+                self.claim.name,
+                self.claim.name,
             ));
         }
         // The name of a Service: a DNS-1035 label (`k8s.io/apimachinery/pkg/util/validation`).
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        let name = &self.claim.name;
+        let (name, place) = (&self.claim.name, self.claim.place("name"));
         if !name.chars().all(fits)
             || !name.starts_with(|c: char| c.is_ascii_lowercase())
             || name.ends_with('-')
         {
             return Err(format!(
-                "spec.claimRef.name: {name:?} must also be a Service's name: lower-case letters, \
-                 digits and dashes, starting with a letter"
+                "{place}: {name:?} must also be a Service's name: lower-case letters, digits and \
+                 dashes, starting with a letter"
             ));
         }
         if TAKEN.contains(&name.as_str()) {
             return Err(format!(
-                "spec.claimRef.name: {name:?} is a name of Kubernetes' own: every namespace has a \
+                "{place}: {name:?} is a name of Kubernetes' own: every namespace has a \
                  ServiceAccount default, and the API server a Service kubernetes; give the claim \
                  another name"
             ));
@@ -190,8 +230,9 @@ impl Spec {
         let namespace = &self.claim.namespace;
         if namespace.starts_with("kube-") || SYSTEM.contains(&namespace.as_str()) {
             return Err(format!(
-                "spec.claimRef.namespace: {namespace:?} is one of the system's; claims live beside \
-                 the applications they serve"
+                "{}: {namespace:?} is one of the system's; claims live beside the applications \
+                 they serve",
+                self.claim.place("namespace"),
             ));
         }
         Ok(())

@@ -480,6 +480,43 @@ fn composed_directly_and_replaced() {
     );
 }
 
+/// In the namespaced form the owner is what people write. Its kind changes nothing: the uid counts.
+#[test]
+fn of_a_composite_without_a_claim() {
+    let own = |mut request: RunFunctionRequest| {
+        let composite = request.observed.composite.as_mut().unwrap().resource.as_mut().unwrap();
+        composite.insert("kind".to_owned(), json!("EventDrivenService"));
+        composite["metadata"]["name"] = json!("worker");
+        composite["metadata"]["namespace"] = json!("workers");
+        // Whatever it says of a claim is not what it is.
+        composite["spec"]["claimRef"] = json!({"name": "other", "namespace": "elsewhere"});
+        request
+    };
+    let owned =
+        |name: &str, uid: &str| there(name, &controlled_by("EventDrivenService", "worker", uid));
+    check(&own(running(DIRECT)), &[], &ALL, "");
+    let request = own(of_a_cluster(DIRECT));
+    check(&request, &ALL.map(|name| owned(name, UID)), &ALL, "");
+    check(&request, &ALL.map(adopted), &ALL, "");
+    let (nothing, service) = ("nothing is composed: ", "Service worker in namespace workers");
+    // Another of the same kind and name: one that was deleted, and left it behind.
+    let expect = format!(
+        "{nothing}{service} was not made by this claim and belongs to EventDrivenService worker"
+    );
+    check(&request, &[owned("service", "another")], &[], &expect);
+    let expect = format!("{nothing}{service} exists and was not made by this claim; delete it");
+    check(&request, &[there("service", &annotated("adopt", "other"))], &[], &expect);
+    let mut kept = adopted("service");
+    lay(&mut kept, &annotated("on-delete", "keep"));
+    check(&request, std::slice::from_ref(&kept), &[], &format!("{nothing}{service}"));
+    let said = |request: &RunFunctionRequest| {
+        run_beside(request, std::slice::from_ref(&kept)).results[0].message.clone()
+    };
+    assert!(said(&request).ends_with("; remove that annotation"), "{}", said(&request));
+    let of_a_claim = said(&of_a_cluster(DIRECT));
+    assert!(of_a_claim.ends_with("choose the Composition that composes Objects"), "{of_a_claim}");
+}
+
 #[test]
 fn a_claim_of_a_name_that_kubernetes_uses_itself() {
     for name in ["default", "kubernetes"] {

@@ -38,6 +38,49 @@ fn what_cannot_be_read() {
     );
 }
 
+/// In the namespaced form a composite has a name of its own, and its place is another.
+#[test]
+fn of_a_composite_without_a_claim() {
+    let check = |change: &Value, expect: &str| {
+        let mut request = request(&json!({}), false);
+        let composite = request.observed.composite.as_mut().unwrap().resource.as_mut().unwrap();
+        composite["spec"].as_object_mut().unwrap().remove("claimRef");
+        for (key, value) in change.as_object().unwrap() {
+            composite["metadata"][key] = value.clone();
+        }
+        assert_eq!(fatal(&request), format!("invalid composite: {expect}"));
+    };
+    check(
+        &json!({}),
+        "spec.claimRef: is missing, and the composite has no namespace; write an \
+            EventDrivenService in the namespace of the service",
+    );
+    check(
+        &json!({"name": "default", "namespace": "workers"}),
+        "metadata.name: \"default\" is a name of Kubernetes' own: every namespace has a \
+            ServiceAccount default, and the API server a Service kubernetes; give the claim \
+            another name",
+    );
+    check(
+        &json!({"name": "a.b", "namespace": "workers"}),
+        "metadata.name: \"a.b\" must also be a Service's name: lower-case letters, digits and \
+            dashes, starting with a letter",
+    );
+    check(
+        &json!({"name": "worker", "namespace": "keda"}),
+        "metadata.namespace: \"keda\" is one of the system's; claims live beside the applications \
+            they serve",
+    );
+    let long = "n".repeat(57);
+    check(
+        &json!({"name": long, "namespace": "workers"}),
+        &format!(
+            "metadata.name: {long:?} has 57 characters, at most 56 are allowed, because KEDA uses \
+                {long}-scaler as a label value, which ends at 63; give the claim a shorter name"
+        ),
+    );
+}
+
 #[test]
 fn what_would_compose_a_wrong_manifest() {
     let unused = "spec.secretRefs[1]: secret \"b\" is used neither by env nor by envFrom; list \

@@ -14,7 +14,9 @@ pub(super) const TAKEN_FIX: &str = "delete it, give the claim another name, or h
 pub(super) fn checks(facts: &ClaimFacts) -> Vec<Check> {
     let claim = &facts.claim;
     let mut checks = Vec::new();
-    for (what, object) in [("claim", Some(claim)), ("composite", facts.composite.as_ref())] {
+    let is_other = |composite: &&Value| composite.text("/kind") != claim.text("/kind");
+    let composite = facts.composite.as_ref().filter(is_other);
+    for (what, object) in [("claim", Some(claim)), ("composite", composite)] {
         checks.extend(object.and_then(|object| held(what, object)));
     }
     let Some(composite) = &facts.composite else {
@@ -119,7 +121,8 @@ fn composition(facts: &ClaimFacts, composite: &Value) -> Check {
         wanted => wanted,
     };
     if wanted.is_empty() {
-        let selector = facts.claim.at("/spec/compositionSelector/matchLabels");
+        let places = ["/spec/compositionSelector", "/spec/crossplane/compositionSelector"];
+        let selector = places.iter().find_map(|at| facts.claim.at(at)?.get("matchLabels"));
         let cause = match selector {
             Some(labels) => format!("no Composition has the labels that the claim wants: {labels}"),
             None => "none was chosen for it".to_owned(),
@@ -133,7 +136,7 @@ fn composition(facts: &ClaimFacts, composite: &Value) -> Check {
             Check::failed(
                 NAME,
                 format!("{wanted}, which it was given, is not there"),
-                "install the API: kubectl apply -k platform/04-apis",
+                facts.platform.compositions.install(),
             )
         }),
     }

@@ -1,5 +1,6 @@
 //! The API: XRD, claim, Compositions, admission policies.
 
+use eds_core::form::Form;
 use serde_json::Value;
 
 use super::super::{Check, composition};
@@ -36,15 +37,14 @@ const POLICIES: [(&str, &[&str], &str); 2] = [
     ),
 ];
 
-const INSTALL: &str = "install the API: kubectl apply -k platform/04-apis";
-
 pub(super) fn checks(all: &PlatformFacts) -> Vec<Check> {
     let found = &all.compositions;
     if let Some(skipped) = found.unread.skips("XRD", &["compositeresourcedefinitions"]) {
         return vec![skipped];
     }
     let Some(xrd) = &found.xrd else {
-        return vec![Check::failed("XRD", "there is no XRD for EventDrivenService", INSTALL)];
+        let cause = "there is no XRD for EventDrivenService";
+        return vec![Check::failed("XRD", cause, found.install())];
     };
     let see = format!("kubectl describe xrd {}", xrd.name());
     let condition = |title: &str, type_: &str, passed: &str| match xrd.why_not(type_) {
@@ -53,9 +53,18 @@ pub(super) fn checks(all: &PlatformFacts) -> Vec<Check> {
     };
     let mut checks = vec![
         condition("XRD established", "Established", xrd.name()),
-        condition("claim offered", "Offered", xrd.text("/spec/claimNames/kind")),
         all.unread.or("claim served", &["customresourcedefinitions"], || served(all, xrd)),
     ];
+    if found.form == Form::Claims {
+        checks.insert(1, condition("claim offered", "Offered", xrd.text("/spec/claimNames/kind")));
+    }
+    if found.both_forms {
+        let cause = "the XRDs of both forms are there, and only one of them can serve \
+            EventDrivenServices";
+        let fix = "delete the XRD that is not established; eds migrate leads from claims to the \
+            namespaced form";
+        checks.push(Check::failed("one form", cause, fix));
+    }
     if let Some(skipped) = found.unread.skips("Composition", &["compositions"]) {
         checks.push(skipped);
         return checks;
@@ -69,7 +78,7 @@ pub(super) fn checks(all: &PlatformFacts) -> Vec<Check> {
     checks.extend(default(found, xrd, &ours));
     let needs = ["validatingadmissionpolicies", "validatingadmissionpolicybindings"];
     for (title, names, without) in POLICIES {
-        checks.push(all.unread.or(title, &needs, || policies(&all.api, title, names, without)));
+        checks.push(all.unread.or(title, &needs, || policies(all, title, names, without)));
     }
     checks
 }
@@ -107,12 +116,16 @@ fn default(found: &composition::CompositionFacts, xrd: &Value, ours: &[&Value]) 
     }
     Some(match named(&found.compositions, wanted) {
         Some(_) => Check::passed(NAME, wanted),
-        None => Check::failed(NAME, format!("the XRD names {wanted}, which is not there"), INSTALL),
+        None => {
+            let cause = format!("the XRD names {wanted}, which is not there");
+            Check::failed(NAME, cause, found.install())
+        }
     })
 }
 
 /// Checks for policies with these names, each with a binding that denies.
-fn policies(facts: &ApiFacts, title: &str, names: &[&str], without: &str) -> Check {
+fn policies(all: &PlatformFacts, title: &str, names: &[&str], without: &str) -> Check {
+    let facts = &all.api;
     let denies = |binding: &&Value, policy: &str| {
         binding.text("/spec/policyName") == policy
             && binding.list("/spec/validationActions").any(|action| action == "Deny")
@@ -124,7 +137,9 @@ fn policies(facts: &ApiFacts, title: &str, names: &[&str], without: &str) -> Che
     });
     match missing {
         None => Check::passed(title, format!("admission {}", counted(names))),
-        Some(cause) => Check::warning(title, format!("{cause}: {without}"), INSTALL),
+        Some(cause) => {
+            Check::warning(title, format!("{cause}: {without}"), all.compositions.install())
+        }
     }
 }
 

@@ -185,6 +185,38 @@ pub(super) fn not_ready(facts: &mut ClaimFacts, message: &str) {
     facts.claim["status"]["message"] = json!(message);
 }
 
+/// In the namespaced form it is its own composite, and says so once.
+#[test]
+fn without_a_claim() {
+    let namespaced = |facts: &mut ClaimFacts| {
+        facts.claim["metadata"]["uid"] = json!("one");
+        remove(&mut facts.claim, "/spec/resourceRef");
+        let name = facts.composite.as_ref().unwrap().clone();
+        facts.claim["spec"]["crossplane"] =
+            json!({"compositionRef": name["spec"]["compositionRef"]});
+        facts.composite = Some(facts.claim.clone());
+        facts.objects.clear();
+    };
+    check(namespaced, "", &[]);
+    let mut facts = well();
+    facts.claim["metadata"]["annotations"] = json!({"crossplane.io/paused": "true"});
+    namespaced(&mut facts);
+    let report = report(&facts);
+    let paused = report.checks().filter(|check| check.detail.contains("it is paused")).count();
+    assert_eq!(paused, 2, "the diagnosis, and the line that it is about: {report:#?}");
+    let cause = "Composition: failed: no Composition has the labels that the claim wants";
+    check(
+        |facts| {
+            namespaced(facts);
+            facts.claim["spec"]["crossplane"] =
+                json!({"compositionSelector": {"matchLabels": {"a": "b"}}});
+            facts.composite = Some(facts.claim.clone());
+        },
+        "Composite, Composition: no Composition has the labels",
+        &[&format!("Composite: {cause}")],
+    );
+}
+
 /// What is missing was not composed for a reason, which is the closest to the cause.
 #[test]
 fn a_name_that_is_taken() {

@@ -40,7 +40,7 @@ fn well() -> CompositionFacts {
         function_revisions: FUNCTIONS.map(revision_of).to_vec(),
         pods: FUNCTIONS.map(pod).to_vec(),
         built_in: composition,
-        unread: eds_verify::Unread::default(),
+        ..CompositionFacts::default()
     }
 }
 

@@ -1,3 +1,4 @@
+use eds_core::form::Form;
 use eds_verify::platform::packages::Right;
 use eds_verify::platform::{PlatformFacts, api, keda, nats, packages, report};
 use eds_verify::{Endpoint, Unread, composition};
@@ -160,7 +161,7 @@ pub(super) fn well() -> PlatformFacts {
             function_revisions: Vec::new(),
             pods: pods.to_vec(),
             built_in: composition,
-            unread: Unread::default(),
+            ..composition::CompositionFacts::default()
         },
         claims: Vec::new(),
         unread: Unread::default(),
@@ -192,6 +193,52 @@ fn all_is_well() {
     let titles: Vec<&str> = report.sections.iter().map(|s| s.title.as_str()).collect();
     let expected = ["Kubernetes", "NATS", "KEDA", "Crossplane", "Functions and provider", "API"];
     assert_eq!(titles, expected);
+}
+
+/// No claims, no Objects, no provider: neither is missed.
+#[test]
+fn the_namespaced_form() {
+    let namespaced = |f: &mut PlatformFacts| {
+        let xrd = f.compositions.xrd.as_mut().unwrap();
+        remove(xrd, "/spec/claimNames");
+        xrd["metadata"]["name"] = json!("services.p.io");
+        xrd["spec"]["names"]["kind"] = json!("Service");
+        xrd["spec"]["scope"] = json!("Namespaced");
+        xrd["status"]["conditions"] = conditions(&["Established"]);
+        let crd = f.api.crd.as_mut().unwrap();
+        crd["metadata"]["ownerReferences"] = json!([{"name": "services.p.io"}]);
+        let found = &mut f.compositions;
+        found.form = Form::Namespaced;
+        let revisions = found.revisions.iter_mut();
+        let all = found.compositions.iter_mut().chain([&mut found.built_in]).chain(revisions);
+        for composition in all {
+            if let Some(reference) = composition.pointer_mut("/spec/compositeTypeRef/kind") {
+                *reference = json!("Service");
+            }
+            for step in composition["spec"]["pipeline"].as_array_mut().unwrap() {
+                let input = step.get_mut("input").and_then(Value::as_object_mut);
+                input.map(|input| input.remove("objects"));
+            }
+        }
+        f.packages.providers.clear();
+        f.packages.configs.clear();
+        f.packages.rights.retain(|right| right.of == "crossplane");
+    };
+    check(namespaced, &[]);
+    check(
+        |f| {
+            namespaced(f);
+            f.compositions.both_forms = true;
+        },
+        &["API: one form: failed: the XRDs of both forms are there"],
+    );
+    let mut facts = well();
+    namespaced(&mut facts);
+    facts.api.policies.clear();
+    let report = report(&facts);
+    let check = report.checks().find(|check| check.name == "ownership").unwrap();
+    let fix = "install the API: kubectl apply -k platform/04-apis/overlays/namespaced";
+    assert_eq!(check.fix.as_deref(), Some(fix));
 }
 
 /// `nats` for `nats-headless`: the mistake is in the claim, not in NATS.

@@ -59,6 +59,14 @@ pub fn is_legacy(xrd: &Value) -> bool {
     xrd.text("/kind") == "CompositeResourceDefinition" && scope(xrd) == "LegacyCluster"
 }
 
+/// Returns which of an XRD's kinds application developers write: its claims or, where it can offer
+/// none, its composites.
+#[must_use]
+pub fn written(xrd: &Value) -> Side {
+    let is_xrd = xrd.text("/kind") == "CompositeResourceDefinition";
+    if is_xrd && !is_legacy(xrd) { Side::Composite } else { Side::Claim }
+}
+
 /// v1 XRDs are cluster-scoped unless they say otherwise; v2 XRDs are namespaced.
 fn scope(object: &Value) -> &str {
     let default = match object.text("/apiVersion").ends_with("/v2") {
@@ -213,7 +221,7 @@ fn selector() -> Value {
 
 /// Fields of `spec` by which Crossplane links claims, composites and Compositions. People seldom
 /// write them.
-const MACHINERY: [&str; 10] = [
+const MACHINERY: [&str; 11] = [
     "claimRef",
     "compositeDeletePolicy",
     "compositionRef",
@@ -221,6 +229,7 @@ const MACHINERY: [&str; 10] = [
     "compositionRevisionSelector",
     "compositionSelector",
     "compositionUpdatePolicy",
+    "crossplane",
     "resourceRef",
     "resourceRefs",
     "writeConnectionSecretToRef",

@@ -90,12 +90,13 @@ impl Checked {
 }
 
 impl ClaimApi {
-    /// Returns the claim that an XRD offers or, for a CRD, its own kind.
+    /// Returns what application developers write: the claim that an XRD offers or, where it can
+    /// offer none, its composite; for a CRD, its own kind.
     ///
     /// # Errors
     /// What the XRD lacks, or where its schema cannot be read.
     pub fn from_xrd(xrd: &Value) -> Result<Self, String> {
-        Self::all(xrd, Side::Claim)
+        Self::all(xrd, crd::written(xrd))
     }
 
     /// Returns the composite that an XRD defines or, for a CRD, its own kind.

@@ -573,6 +573,17 @@ pub(super) fn unknown(path: Path, schema: Option<&Schema>) -> Problem {
         );
     }
     let Some(schema) = schema else { return problem };
+    let in_spec = problem.path.to_string() == format!("spec.{name}");
+    let has = |field: &str| in_spec && schema.properties.contains_key(field);
+    if crd::is_machinery(&name) && has("crossplane") {
+        return problem.help("composites of Crossplane 2 have it below spec.crossplane");
+    }
+    if name == "crossplane" && has("compositionRef") {
+        return problem.help(
+            "only composites of Crossplane 2 have it (the namespaced form); in claims its fields \
+                are directly in spec",
+        );
+    }
     // What people write comes before what Crossplane writes, which they only ever misspell
     // slightly.
     let (machinery, own): (Vec<&str>, Vec<&str>) =

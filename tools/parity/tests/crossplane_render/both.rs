@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::slice::from_ref;
 
-use eds_core::composition::{self, Composition, Error, Inputs, composite_of};
+use eds_core::composition::{self, Composition, Error, Inputs, Machinery, composite_of};
 use eds_parity::tools::{self, Running};
 use kube_schema::schema::ClaimApi;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::{documents, platform, read};
+use crate::{composition, direct, documents, namespaced, namespaced_xrd, read, xrd};
 
 const RESOURCE_NAME: &str = "crossplane.io/composition-resource-name";
 
@@ -25,10 +25,17 @@ pub(crate) enum Variant {
     Direct,
     /// The default one, with our function in place of function-patch-and-transform.
     DropIn,
+    /// The form of the API that needs no claims: what is written is the composite.
+    Namespaced,
 }
 
 impl Variant {
-    pub(crate) const ALL: [Self; 3] = [Self::Objects, Self::Direct, Self::DropIn];
+    pub(crate) const ALL: [Self; 4] = [Self::Objects, Self::Direct, Self::DropIn, Self::Namespaced];
+
+    /// Reports whether Crossplane composes the manifests itself.
+    pub(crate) fn is_direct(self) -> bool {
+        [Self::Direct, Self::Namespaced].contains(&self)
+    }
 }
 
 /// Both sides, ready to run.
@@ -44,7 +51,7 @@ pub(crate) struct Both {
 impl Both {
     /// Finds the real Crossplane and function, starts both functions, and writes what every case
     /// needs. Returns an error if an oracle is missing; anything else fails the test.
-    pub(crate) fn start(objects: &Value, direct: &Value) -> Result<Self, String> {
+    pub(crate) fn start() -> Result<Self, String> {
         let crossplane = tools::find_oracle("crossplane")?;
         let crossplane_cli = tools::find_oracle("crossplane-cli")?;
         let oracle = tools::find_oracle("function-patch-and-transform")?;
@@ -58,8 +65,11 @@ impl Both {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("crossplane_render");
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
-        write(&folder.join("objects.yaml"), from_ref(objects));
-        write(&folder.join("direct.yaml"), from_ref(direct));
+        write(&folder.join("objects.yaml"), &[composition()]);
+        write(&folder.join("direct.yaml"), &[direct()]);
+        write(&folder.join("namespaced.yaml"), &[namespaced()]);
+        write(&folder.join("xrd.yaml"), &[xrd()]);
+        write(&folder.join("namespaced-xrd.yaml"), &[namespaced_xrd()]);
         let functions = |first: &str| {
             [
                 function("function-patch-and-transform", first),
@@ -80,10 +90,12 @@ impl Both {
             Variant::Objects => ("objects.yaml", "functions.yaml"),
             Variant::Direct => ("direct.yaml", "functions.yaml"),
             Variant::DropIn => ("objects.yaml", "drop-in.yaml"),
+            Variant::Namespaced => ("namespaced.yaml", "functions.yaml"),
         };
         Case {
             both: self,
             claim,
+            variant,
             composition: self.folder.join(composition),
             functions: self.folder.join(functions),
             folder,
@@ -121,6 +133,7 @@ pub(crate) struct Outcome {
 pub(crate) struct Case<'a> {
     both: &'a Both,
     claim: &'a Path,
+    variant: Variant,
     composition: PathBuf,
     functions: PathBuf,
     folder: PathBuf,
@@ -156,19 +169,23 @@ impl Case<'_> {
     }
 
     fn eds_output(&self, output: &str) -> Output {
-        Command::new(&self.both.eds)
-            .args(["render", "--output", output, "--composition"])
-            .arg(&self.composition)
-            .args(&self.ours)
-            .arg(self.claim)
-            .output()
-            .unwrap()
+        let mut command = Command::new(&self.both.eds);
+        command.args(["render", "--output", output]);
+        match self.variant {
+            // What is built in, by its name.
+            Variant::Namespaced => command.args(["--form", "namespaced"]),
+            _ => command.arg("--composition").arg(&self.composition),
+        };
+        command.args(&self.ours).arg(self.claim).output().unwrap()
     }
 
     fn crossplane(&self, composite: &Value) -> Output {
         let file = self.folder.join("composite.yaml");
         write(&file, from_ref(composite));
-        let xrd = platform().join("definitions/xeventdrivenservices.yaml");
+        let xrd = self.both.folder.join(match self.variant {
+            Variant::Namespaced => "namespaced-xrd.yaml",
+            _ => "xrd.yaml",
+        });
         Command::new(&self.both.crossplane_cli)
             .args(["composition", "render"])
             .args([&file, &self.composition, &self.functions])
@@ -187,7 +204,11 @@ impl Case<'_> {
         // Crossplane starts from the composite as its claim controller makes it.
         let mut before = composite.clone();
         before.as_object_mut().unwrap().remove("status");
-        before["spec"].as_object_mut().unwrap().remove("resourceRefs");
+        let machinery = match self.variant {
+            Variant::Namespaced => "crossplane",
+            _ => "resourceRefs",
+        };
+        before["spec"].as_object_mut().unwrap().remove(machinery);
 
         let run = self.crossplane(&before);
         fs::write(self.folder.join("crossplane.yaml"), &run.stdout).unwrap();
@@ -209,15 +230,22 @@ impl Case<'_> {
     /// Checks that both fail with the same sentence. `eds render` would refuse the claim before the
     /// pipeline runs; this is about a composite that came another way.
     pub(crate) fn both_refuse(&self) -> Result<(), String> {
-        let xrd = read(&platform().join("definitions/xeventdrivenservices.yaml")).remove(0);
+        let is_namespaced = self.variant == Variant::Namespaced;
+        let (xrd, composition) = match is_namespaced {
+            true => (namespaced_xrd(), namespaced()),
+            false => (xrd(), composition()),
+        };
         let mut claim = read(self.claim).remove(0);
         ClaimApi::from_xrd(&xrd).unwrap().apply_defaults(&mut claim);
+        let claim = claim.as_object().unwrap();
         let kind = xrd["spec"]["names"]["kind"].as_str().unwrap();
-        let composite = composite_of(claim.as_object().unwrap(), kind);
+        let (composite, machinery) = match is_namespaced {
+            true => (claim.clone(), Machinery::InCrossplane),
+            false => (composite_of(claim, kind), Machinery::InSpec),
+        };
 
-        let file = platform().join("compositions/event-driven-service-composition.yaml");
-        let pipeline = Composition::parse(&read(&file).remove(0))?;
-        let inputs = Inputs { composite: composite.clone(), ..Inputs::default() };
+        let pipeline = Composition::parse(&composition)?;
+        let inputs = Inputs { composite: composite.clone(), machinery, ..Inputs::default() };
         let Err(Error::Fatal { message, .. }) = composition::render(&pipeline, &inputs) else {
             return Err("eds: the pipeline did not fail".to_owned());
         };

@@ -76,18 +76,52 @@ fn direct() -> Value {
     direct
 }
 
+/// Returns what `overlays/namespaced` makes of the Composition.
+fn namespaced() -> Value {
+    let text = direct().to_string().replace("spec.claimRef.", "metadata.");
+    let mut namespaced: Value = serde_json::from_str(&text).unwrap();
+    namespaced["metadata"]["name"] = json!("event-driven-service-namespaced");
+    namespaced["spec"]["compositeTypeRef"]["kind"] = json!("EventDrivenService");
+    namespaced
+}
+
+fn xrd() -> Value {
+    read(&platform().join("definitions/xeventdrivenservices.yaml")).remove(0)
+}
+
+/// Returns what `overlays/namespaced` makes of the XRD.
+fn namespaced_xrd() -> Value {
+    let mut xrd = xrd();
+    xrd["apiVersion"] = json!("apiextensions.crossplane.io/v2");
+    xrd["metadata"]["name"] = json!("eventdrivenservices.platform.bizmatters.io");
+    let spec = xrd["spec"].as_object_mut().unwrap();
+    let names = spec.remove("claimNames").unwrap();
+    spec.insert("names".to_owned(), names);
+    spec.insert("scope".to_owned(), json!("Namespaced"));
+    spec.remove("defaultCompositeDeletePolicy").unwrap();
+    spec["defaultCompositionRef"]["name"] = json!("event-driven-service-namespaced");
+    xrd
+}
+
 #[test]
-fn the_direct_composition_is_what_the_overlay_makes() {
-    let built =
-        Command::new("kubectl").arg("kustomize").arg(platform().join("overlays/direct")).output();
-    let Ok(built) = built else {
-        say("crossplane_render: kubectl is not on the PATH, overlays/direct is NOT CHECKED");
-        return;
+fn what_is_compared_is_what_the_overlays_make() {
+    let check = |overlay: &str, expected: &[Value]| {
+        let overlay = platform().join("overlays").join(overlay);
+        let built = Command::new("kubectl").arg("kustomize").arg(&overlay).output();
+        let Ok(built) = built else {
+            let overlay = overlay.display();
+            say(&format!("crossplane_render: no kubectl on the PATH, {overlay} is NOT CHECKED"));
+            return;
+        };
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        let built = documents(&String::from_utf8(built.stdout).unwrap());
+        for expected in expected {
+            let of_kind = built.iter().filter(|found| found["kind"] == expected["kind"]);
+            assert_eq!(of_kind.collect::<Vec<_>>(), [expected]);
+        }
     };
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    let built = documents(&String::from_utf8(built.stdout).unwrap());
-    let compositions: Vec<&Value> = built.iter().filter(|d| d["kind"] == "Composition").collect();
-    assert_eq!(compositions, [&direct()]);
+    check("direct", &[direct()]);
+    check("namespaced", &[namespaced(), namespaced_xrd()]);
 }
 
 /// Writes to standard error past the capturing of test output: a skipped test must be seen.
@@ -97,7 +131,7 @@ fn say(line: &str) {
 
 #[test]
 fn eds_render_gives_what_crossplane_gives() {
-    let both = match Both::start(&composition(), &direct()) {
+    let both = match Both::start() {
         Ok(both) => both,
         Err(why) if std::env::var_os("EDS_REQUIRE_ORACLE").is_some_and(|v| v == "1") => {
             panic!("EDS_REQUIRE_ORACLE is set, but the real Crossplane is not here: {why}")
@@ -115,12 +149,14 @@ fn eds_render_gives_what_crossplane_gives() {
         }
     }
     for claim in &refused {
-        cases.push(Case { claim, variant: Variant::Objects, scene: None, refused: true });
+        for variant in [Variant::Objects, Variant::Namespaced] {
+            cases.push(Case { claim, variant, scene: None, refused: true });
+        }
     }
     let scenes = observed::scenes();
     let minimal = good.iter().find(|path| path.ends_with("minimal-claim.yaml")).unwrap();
     for scene in &scenes {
-        for variant in [Variant::Objects, Variant::Direct] {
+        for variant in [Variant::Objects, Variant::Direct, Variant::Namespaced] {
             cases.push(Case { claim: minimal, variant, scene: Some(scene), refused: false });
         }
     }
@@ -188,7 +224,7 @@ fn check_scene(scene: &observed::Scene, variant: Variant, outcome: &Outcome) -> 
     let conditions = outcome.composite["status"]["conditions"].as_array();
     let ours = conditions.into_iter().flatten().find(|c| c["type"] == "WorkerAvailable");
     let reason = ours.map_or(&Value::Null, |c| &c["reason"]);
-    let expected = if variant == Variant::Direct { scene.reason_direct } else { scene.reason };
+    let expected = if variant.is_direct() { scene.reason_direct } else { scene.reason };
     if reason == expected {
         return Ok(());
     }

@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use self::given::Given;
 use crate::api::Api;
+use crate::form::FormArgs;
 use crate::git::{self, Before};
 use crate::{Outcome, cluster, manifests, output};
 
@@ -56,6 +57,8 @@ pub(crate) struct Args {
     /// Namespace of claims and manifests that name none.
     #[arg(short, long, default_value = "default")]
     namespace: String,
+    #[command(flatten)]
+    form: FormArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -69,7 +72,7 @@ enum Format {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
-    let api = Api::built_in()?;
+    let api = Api::built_in(args.form.form())?;
     let mut notes = Vec::new();
     let against = against(args, &mut notes)?;
     let before = match &against {

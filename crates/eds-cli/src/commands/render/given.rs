@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use eds_core::composition::{Composition, Inputs, Machinery, composite_of};
+use eds_core::form::Form;
 use kube_object::object::Fields;
 use kube_schema::schema::{ClaimApi, Side, crd};
 use patch_and_transform::protocol::{Object, normalize};
@@ -97,14 +98,14 @@ impl Given {
     }
 
     /// Ends the reading: Compositions learn which Function is in which package.
-    pub(super) fn finish(&mut self) -> Result<()> {
+    pub(super) fn finish(&mut self, form: Form) -> Result<()> {
         let packages = self.functions.iter().map(|f| (f.name.clone(), f.package.clone()));
         let packages: Vec<(String, String)> = packages.collect();
         for (_, composition) in &mut self.compositions {
             composition.recognize(&packages);
         }
         if self.compositions.is_empty() || self.xrds.is_empty() {
-            let composition = Composition::parse(&built_in_composition()?);
+            let composition = Composition::parse(&built_in_composition(form)?);
             self.built_in = Some(composition.map_err(|e| anyhow!(e))?);
         }
         Ok(())
@@ -173,8 +174,18 @@ impl Given {
         Ok(None)
     }
 
+    /// Returns the root of what an application developer wrote, with its defaults.
+    pub(super) fn of_valid(&self, object: Object, xrd: &Value) -> Result<Root<'_>> {
+        match machinery(xrd) {
+            Machinery::InSpec => self.of_claim(&object, xrd),
+            in_crossplane @ Machinery::InCrossplane => {
+                self.chosen(object, in_crossplane, Some(xrd))
+            }
+        }
+    }
+
     /// Returns the root of a claim that has its defaults.
-    pub(super) fn of_claim(&self, claim: &Object, xrd: &Value) -> Result<Root<'_>> {
+    fn of_claim(&self, claim: &Object, xrd: &Value) -> Result<Root<'_>> {
         if claim.name().is_empty() {
             bail!(
                 "this {} has no metadata.name: the API server would make one before Crossplane \

@@ -29,6 +29,7 @@ use serde_json::Value;
 
 use crate::api::Xrd;
 use crate::claim::Claim;
+use crate::form::FormArgs;
 use crate::inputs::{self, Source};
 use crate::{Outcome, output};
 use functions::Functions;
@@ -60,6 +61,8 @@ pub(crate) struct Args {
     /// XRDs to use instead of the built-in one. May be repeated.
     #[arg(long, value_name = "FILE")]
     xrd: Vec<PathBuf>,
+    #[command(flatten)]
+    form: FormArgs,
     /// Existing composed resources, as `kubectl get -o yaml` prints them. May be repeated; a
     /// directory means all YAML files in it.
     #[arg(long, visible_alias = "observed-resources", value_name = "FILE")]
@@ -156,10 +159,10 @@ impl<'a> Job<'a> {
         for source in sources {
             taken += given.take(source)?;
         }
-        given.finish()?;
+        given.finish(args.form.form())?;
         let functions = Functions::new(&args.function, &args.skip_function, given.functions())?;
         let own = if given.is_built_in() {
-            let xrd = Xrd::load(None)?;
+            let xrd = Xrd::load(None, args.form.form())?;
             Some(Own { api: xrd.claims()?, xrd })
         } else {
             None
@@ -227,10 +230,7 @@ impl<'a> Job<'a> {
             let results: Vec<Result<Rendered>> = claims
                 .map(|claim| {
                     let claim = Claim::valid(claim).or_in_namespace(&self.args.namespace);
-                    self.render(
-                        self.given.of_claim(&claim.as_on_the_wire(), own.xrd.value())?,
-                        done,
-                    )
+                    self.render(self.given.of_valid(claim.as_on_the_wire(), own.xrd.value())?, done)
                 })
                 .collect();
             (checked, results)

@@ -15,6 +15,7 @@ use kube_schema::schema::ClaimApi;
 use self::job::{Done, EARLIER, Job};
 use crate::api::Xrd;
 use crate::compare::{self, Move, Rest};
+use crate::form::FormArgs;
 use crate::git::Before;
 use crate::inputs::{Source, Unreadable};
 use crate::select::{Candidate, Exclude, Selection, Unseen};
@@ -52,6 +53,8 @@ pub(crate) struct Args {
     /// XRD or CRD to check against, instead of the built-in one.
     #[arg(long, value_name = "FILE")]
     xrd: Option<PathBuf>,
+    #[command(flatten)]
+    form: FormArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -67,7 +70,7 @@ enum Format {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
-    let api = Xrd::load(args.xrd.as_deref())?.claims()?;
+    let api = Xrd::load(args.xrd.as_deref(), args.form.form())?.claims()?;
     let against = match (&args.changed_since, &args.against) {
         (Some(reference), _) => Some(Before::open(reference, true)?),
         (None, Some(reference)) => Some(Before::open(reference, false)?),

@@ -22,7 +22,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
-    let built_in = api::built_in_composition()?;
+    let built_in = api::built_in_compositions()?;
     let facts = args
         .cluster
         .with_cluster(async |cluster| gather::compositions(&cluster, built_in).await)?;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use eds_cluster::{Cluster, Refused, Run, claims, kinds};
+use eds_core::form::Form;
 use eds_verify::{Check, Report, Status, bystanders, deployment};
 use serde_json::Value;
 use tokio::time::sleep;
@@ -67,7 +68,7 @@ struct Verification<'a> {
 impl Verification<'_> {
     async fn all(&mut self, report: &mut Report) -> Result<()> {
         let cluster = &self.run.cluster;
-        let rendered = Api::built_in()?.manifests(&self.given.claim)?;
+        let rendered = Api::built_in(Form::Claims)?.manifests(&self.given.claim)?;
         self.run.prepare(self.given.claim.value(), Default::default()).await?;
         let before = claims::bystanders(cluster).await?;
         self.applied = Instant::now();

@@ -65,6 +65,13 @@ const TEXTS: &[(&str, &str)] = &[
         "The composite that Crossplane made of this claim. Filled in by Crossplane; not to be \
             written by hand.",
     ),
+    (
+        "spec.resourceRefs",
+        "What Crossplane composed for it. Filled in by Crossplane; not to be written by hand.",
+    ),
+    ("spec.resourceRefs[].apiVersion", "API version of the composed object."),
+    ("spec.resourceRefs[].kind", "Kind of the composed object."),
+    ("spec.resourceRefs[].name", "Name of the composed object."),
     ("spec.resourceRef.apiVersion", "API version of the composite."),
     ("spec.resourceRef.kind", "Kind of the composite."),
     ("spec.resourceRef.name", "Name of the composite."),
@@ -100,9 +107,11 @@ fn below(schema: &mut Value, at: &str) {
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
         for (key, field) in properties {
             let path = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+            // Composites of Crossplane 2 have there what others have in spec.
+            let plain = path.replacen("spec.crossplane.", "spec.", 1);
             if let Some(field) = field.as_object_mut()
                 && !field.contains_key("description")
-                && let Some((_, text)) = TEXTS.iter().find(|(place, _)| *place == path)
+                && let Some((_, text)) = TEXTS.iter().find(|(place, _)| *place == plain)
             {
                 field.insert("description".to_owned(), json!(text));
             }
