@@ -45,6 +45,10 @@ if [ "$triple" != "$host" ]; then
   export "${linker^^}=$gcc"
   options=(--target "$triple") out=$target/$triple/dist
 fi
+# Addresses that the loader has to adjust take a bit each instead of 24 bytes: a twentieth of a program.
+# Where Rust links by itself; not every other linker knows how.
+packed=()
+[ "$triple" != x86_64-unknown-linux-gnu ] || packed=(-C link-arg=-Wl,-z,pack-relative-relocs)
 # Panics name the file they are in. Where these files are is each machine's own affair.
 sysroot=$(rustc --print sysroot)
 commit=$(rustc -vV | sed -n 's/^commit-hash: //p')
@@ -59,6 +63,6 @@ for program; do
     *) fail "$(printf '%q is none of eds, eds-function, agent-executor' "$program")" ;;
   esac
   cargo rustc --quiet --profile dist --locked "${options[@]}" -p "$package" --bin "$program" -- \
-    -C target-feature=+crt-static >&2 || exit 2
+    -C target-feature=+crt-static "${packed[@]}" >&2 || exit 2
   echo "$out/$program"
 done

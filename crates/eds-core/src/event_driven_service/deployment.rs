@@ -15,11 +15,13 @@ const MAIN: &str = "main";
 const INIT: &str = "init";
 
 /// Completes step 1's Deployment. Fields that the composite does not ask for stay absent.
-/// `secrets_version` is what tells pods apart whose Secrets have changed.
+/// `secrets_version` is what tells pods apart whose Secrets have changed, `running` the Deployment as
+/// it is in the cluster.
 pub(super) fn complete(
     deployment: &mut Object,
     spec: &Spec,
     secrets_version: Option<&str>,
+    running: Option<&Object>,
 ) -> Result<(), String> {
     let selector = deployment.at("/spec/selector").cloned();
     if let Some(version) = secrets_version {
@@ -41,7 +43,19 @@ pub(super) fn complete(
         Some(Value::Array(nats)) => nats,
         Some(_) => return Err("env: must be a list".to_owned()),
     };
-    extend(main, "env", environment::variables(spec, nats))?;
+    let variables = environment::variables(spec, nats);
+    let running = running.and_then(|deployment| {
+        let mut containers = deployment.list("/spec/template/spec/containers");
+        containers.find(|container| container.text("/name") == MAIN)?.at("/env")?.as_array()
+    });
+    extend(
+        main,
+        "env",
+        match running {
+            Some(running) => environment::in_running_order(variables, running),
+            None => variables,
+        },
+    )?;
     extend(main, "envFrom", environment::sources(spec))?;
     extend(main, "volumeMounts", mounts)?;
     health::complete(main, &spec.health);

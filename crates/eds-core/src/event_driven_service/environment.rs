@@ -4,6 +4,9 @@
 //! or ConfigMap. So single keys of Secrets and ConfigMaps stand first: `spec.nats.url` may name them,
 //! and plain variables may name everything.
 
+use std::collections::{HashMap, HashSet};
+
+use kube_object::object::Fields;
 use serde_json::{Value, json};
 
 use super::files;
@@ -33,6 +36,36 @@ pub(super) fn variables(spec: &Spec, nats: Vec<Value>) -> Vec<Value> {
     secrets.chain(config_maps).chain(nats).chain(nats_files).chain(plain).collect()
 }
 
+/// Returns the variables in the order in which the running Deployment has them, if that changes the
+/// meaning of none. An order alone is no reason to replace pods: not when somebody sorts a claim,
+/// and not when a new version of the platform puts them in another one.
+pub(super) fn in_running_order(variables: Vec<Value>, running: &[Value]) -> Vec<Value> {
+    let places = |list: &[Value]| -> HashMap<String, usize> {
+        let names = list.iter().map(|variable| variable.text("/name").to_owned());
+        names.zip(0..).collect()
+    };
+    let (wanted, now) = (places(&variables), places(running));
+    let same = variables.len() == running.len()
+        && wanted.len() == variables.len()
+        && variables.iter().all(|variable| {
+            let place = now.get(variable.text("/name"));
+            place.and_then(|place| running.get(*place)) == Some(variable)
+        });
+    // What `$(NAME)` stands for depends on which variables were defined before.
+    let seen_before = |places: &HashMap<String, usize>, variable: &Value| -> HashSet<String> {
+        let own = places.get(variable.text("/name"));
+        let named = variable.text("/value").split("$(").skip(1);
+        let names = named.filter_map(|rest| rest.split_once(')').map(|(name, _)| name));
+        names
+            .filter(|name| places.get(*name).is_some_and(|place| Some(place) < own))
+            .map(str::to_owned)
+            .collect()
+    };
+    let means_the_same =
+        |variable: &Value| seen_before(&wanted, variable) == seen_before(&now, variable);
+    if same && variables.iter().all(means_the_same) { running.to_vec() } else { variables }
+}
+
 /// Returns whole ConfigMaps, then whole Secrets, each in the claim's order: a later one wins if two
 /// share a key.
 pub(super) fn sources(spec: &Spec) -> Vec<Value> {
@@ -41,4 +74,37 @@ pub(super) fn sources(spec: &Spec) -> Vec<Value> {
     let whole = spec.secret_refs.iter().filter(|secret| secret.env_from);
     let secrets = whole.map(|secret| json!({"secretRef": {"name": secret.name}}));
     config_maps.chain(secrets).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Variables as `NAME=value`.
+    fn list(variables: &[&str]) -> Vec<Value> {
+        let pairs = variables.iter().map(|text| text.split_once('=').unwrap());
+        pairs.map(|(name, value)| json!({"name": name, "value": value})).collect()
+    }
+
+    #[test]
+    fn an_order_without_a_meaning_is_kept() {
+        let check = |wanted: &[&str], running: &[&str], keeps: bool| {
+            let expected = list(if keeps { running } else { wanted });
+            let got = in_running_order(list(wanted), &list(running));
+            assert_eq!(got, expected, "{wanted:?} {running:?}");
+        };
+        check(&["A=1", "B=2", "C=3"], &["C=3", "A=1", "B=2"], true);
+        check(&["A=1", "B=2"], &["B=2", "A=3"], false);
+        check(&["A=1", "B=2"], &["B=2"], false);
+        check(&["A=1", "B=2"], &["B=2", "A=1", "A=1"], false);
+        check(&["A=1", "B=2"], &["B=2", "B=2"], false);
+        check(&["A=1", "A=1"], &["A=1", "B=2"], false);
+        check(&["A=1", "B=2"], &[], false);
+        // B names A, and would no longer find it.
+        check(&["A=1", "B=x$(A)"], &["B=x$(A)", "A=1"], false);
+        check(&["B=x$(A)", "A=1"], &["A=1", "B=x$(A)"], false);
+        check(&["A=1", "B=x$(A)", "C=3"], &["C=3", "A=1", "B=x$(A)"], true);
+        check(&["A=$(NOWHERE)", "B=2"], &["B=2", "A=$(NOWHERE)"], true);
+        check(&["A=1", "B=$(C$(A)"], &["B=$(C$(A)", "A=1"], false);
+    }
 }

@@ -124,15 +124,17 @@ pub fn run(req: RunFunctionRequest) -> RunFunctionResponse {
         let resource = Resource { resource: Some(manifest.clone()), ..Resource::default() };
         desired.insert((*name).to_owned(), resource);
     }
+    let mut live = observed.resources.values().filter_map(|r| objects::live(r.resource.as_ref()?));
+    let running = live.find(|live| Kind::of(live) == Kind::Deployment);
     // A rendering has no Secrets to look at.
-    let secrets_version = secret_changes::version(&spec, answers, &observed.resources)
-        .filter(|_| composer.in_cluster);
+    let secrets_version =
+        secret_changes::version(&spec, answers, running).filter(|_| composer.in_cluster);
     for (name, resource) in &mut desired {
         let Some(manifest) = resource.resource.as_mut() else { continue };
         if objects::is_object(manifest) {
             continue;
         }
-        if let Err(message) = complete(manifest, &spec, secrets_version.as_deref()) {
+        if let Err(message) = complete(manifest, &spec, secrets_version.as_deref(), running) {
             return fatal(rsp, format!("cannot complete composed resource {name:?}: {message}"));
         }
     }
@@ -188,6 +190,7 @@ fn complete(
     manifest: &mut Object,
     spec: &Spec,
     secrets_version: Option<&str>,
+    running: Option<&Object>,
 ) -> Result<(), String> {
     if let Some(version) = spec.image.version_label() {
         manifest::label(manifest, &["metadata"], "app.kubernetes.io/version", &version)?;
@@ -197,7 +200,7 @@ fn complete(
         }
     }
     match Kind::of(manifest) {
-        Kind::Deployment => deployment::complete(manifest, spec, secrets_version),
+        Kind::Deployment => deployment::complete(manifest, spec, secrets_version, running),
         Kind::ScaledObject => scaler::complete(manifest, spec),
         Kind::JetStream | Kind::Other => Ok(()),
     }

@@ -9,10 +9,8 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::manifest::Kind;
-use super::objects;
 use super::spec::Spec;
-use patch_and_transform::protocol::{Match, Resource, ResourceSelector};
+use patch_and_transform::protocol::{Match, Object, Resource, ResourceSelector};
 
 /// The annotation of the pod template.
 pub(super) const ANNOTATION: &str = "platform.bizmatters.io/secrets-version";
@@ -43,7 +41,7 @@ pub(super) fn asked(spec: &Spec) -> BTreeMap<String, ResourceSelector> {
 pub(super) fn version(
     spec: &Spec,
     answers: &BTreeMap<String, Vec<Resource>>,
-    observed: &BTreeMap<String, Resource>,
+    running: Option<&Object>,
 ) -> Option<String> {
     let asked = asked(spec);
     if asked.is_empty() {
@@ -52,7 +50,7 @@ pub(super) fn version(
     let mut hash = Sha256::new();
     for key in asked.keys() {
         let found = answers.get(key)?.iter().find_map(|secret| secret.resource.as_ref());
-        let Some(secret) = found else { return current(observed) };
+        let Some(secret) = found else { return current(running?) };
         for part in
             [key.as_str(), secret.text("/metadata/uid"), secret.text("/metadata/resourceVersion")]
         {
@@ -67,10 +65,8 @@ pub(super) fn version(
     Some(text)
 }
 
-/// Returns the annotation's value in the observed Deployment.
-fn current(observed: &BTreeMap<String, Resource>) -> Option<String> {
+/// Returns the annotation's value in the Deployment as it is.
+fn current(running: &Object) -> Option<String> {
     let place = format!("/spec/template/metadata/annotations/{}", escaped(ANNOTATION));
-    let live = observed.values().filter_map(|r| r.resource.as_ref().and_then(objects::live));
-    let mut deployments = live.filter(|live| Kind::of(live) == Kind::Deployment);
-    deployments.find_map(|live| live.at(&place)?.as_str().map(str::to_owned))
+    running.at(&place)?.as_str().map(str::to_owned)
 }

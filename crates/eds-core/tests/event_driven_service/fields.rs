@@ -220,6 +220,41 @@ fn the_claim_says_that_it_is_paused() {
 }
 
 #[test]
+fn an_order_of_variables_alone_replaces_no_pod() {
+    let key = json!({"secretKey": "k", "envName": "API_KEY"});
+    let spec = json!({
+        "secretRefs": [{"name": "s", "env": [key]}],
+        "env": [{"name": "LEVEL", "value": "info"}, {"name": "TELLS", "value": "$(LEVEL)"}],
+    });
+    let place = main("/env");
+    let env = |deployment: &Value| deployment.at(&place).unwrap().as_array().unwrap().clone();
+    let wanted = env(&composed(&spec)["deployment"]);
+    // As 0.1 had them, and in an order in which TELLS is something else.
+    let (mut former, mut other) = (wanted.clone(), wanted.clone());
+    former.rotate_left(1);
+    other.reverse();
+    for (running, kept) in [(&former, &former), (&other, &wanted), (&wanted, &wanted)] {
+        for objects in [false, true] {
+            let mut request = request(&spec, objects);
+            let mut live = composed(&spec)["deployment"].clone();
+            *live.pointer_mut(&place).unwrap() = json!(running);
+            if objects {
+                live = json!({
+                    "apiVersion": "kubernetes.crossplane.io/v1alpha2",
+                    "kind": "Object",
+                    "status": {"atProvider": {"manifest": live}},
+                });
+            }
+            request.observed.resources.insert("deployment".to_owned(), resource(&live));
+            let mut desired = run(request).desired.resources;
+            let deployment = Value::Object(desired.remove("deployment").unwrap().resource.unwrap());
+            let deployment = deployment.at("/spec/forProvider/manifest").unwrap_or(&deployment);
+            assert_eq!(env(deployment), *kept);
+        }
+    }
+}
+
+#[test]
 fn pods_spread_evenly() {
     let constraint = |key: &str, when: &str| {
         json!({
