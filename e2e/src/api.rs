@@ -91,7 +91,7 @@ impl Api {
         found.ok_or_else(|| anyhow!("there is no {} {name}", kind.kind))
     }
 
-    /// All objects of a kind that a label selector takes.
+    /// All objects of a kind that a label selector takes; none where the cluster does not know the kind.
     pub(crate) async fn list(
         &self,
         kind: &Kind,
@@ -99,6 +99,11 @@ impl Api {
         selector: &str,
     ) -> Result<Vec<Value>> {
         let listed = self.kind(kind, namespace).list(&ListParams::default().labels(selector)).await;
+        if let Err(kube::Error::Api(status)) = &listed
+            && status.code == 404
+        {
+            return Ok(Vec::new());
+        }
         let listed = listed.with_context(|| format!("cannot list {}", kind.plural))?;
         let value = |object| -> Result<Value> {
             let mut value = serde_json::to_value(object)?;

@@ -54,10 +54,8 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
         let cordon = json!({"spec": {"unschedulable": true}});
         p.api.patch(&kinds::NODE, None, &p.bed.node, &cordon).await?;
         let mut runs = Vec::new();
-        for (form, ..) in ALL {
-            if args.forms.is_empty() || args.forms.iter().any(|chosen| chosen == form) {
-                runs.push(measure(p, form, claims).await?);
-            }
+        for form in p.variants(&args.forms) {
+            runs.push(measure(p, form, claims).await?);
         }
         let report = json!({"version": 1, "context": context(p, claims).await?, "runs": runs});
         let directory = p.bed.repository.join("bench/out");
@@ -76,7 +74,9 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
 async fn context(p: &Proof<'_>, claims: usize) -> Result<Value> {
     let tag = |reference: &str| reference.rsplit(':').next().unwrap_or_default().to_owned();
     let package = async |kind: &Kind, name: &str| {
-        Ok::<_, anyhow::Error>(tag(p.object(kind, name).await?.text("/spec/package")))
+        // The namespaced form has no provider.
+        let package = p.api.get(kind, None, name).await?.unwrap_or_default();
+        Ok::<_, anyhow::Error>(tag(package.text("/spec/package")))
     };
     let crossplane =
         p.api.there(&kinds::DEPLOYMENT, Some("crossplane-system"), "crossplane").await?;
@@ -166,6 +166,7 @@ async fn gone(p: &Proof<'_>) -> Result<bool> {
     sleep(Duration::from_secs(2)).await;
     let of_claims = format!("crossplane.io/claim-namespace={}", p.namespace);
     Ok(p.api.list(&kinds::COMPOSITE, None, &of_claims).await?.is_empty()
+        && p.api.list(&kinds::CLAIM, Some(&p.namespace), "").await?.is_empty()
         && made(p).await?.is_empty())
 }
 
@@ -186,7 +187,7 @@ async fn equal(p: &Proof<'_>, form: &str, claims: &[Value]) -> Result<usize> {
     let mut file = String::new();
     for claim in claims {
         let mut claim = claim.clone();
-        merge(&mut claim, &json!({"spec": {"compositionSelector": null}}));
+        merge(&mut claim, &json!({"spec": {"compositionSelector": null, "crossplane": null}}));
         let _ = write!(file, "---\n{claim}\n");
     }
     let file = p.keep(&format!("{form}.yaml"), file)?;

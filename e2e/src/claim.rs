@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use eds_cluster::{Kind, kinds};
+use eds_core::form::Form;
 use kube_object::object::Fields;
 use kube_object::rollout::Replicas;
 use serde_json::{Value, json};
@@ -88,8 +89,19 @@ impl Proof<'_> {
         self.object(&kinds::CLAIM, name).await
     }
 
+    /// The kind of its composite: in the namespaced form it is the composite itself.
+    pub(crate) fn composite_kind(&self) -> &'static Kind {
+        match self.form {
+            Form::Claims => &kinds::COMPOSITE,
+            Form::Namespaced => &kinds::CLAIM,
+        }
+    }
+
     /// Its composite's name.
     pub(crate) async fn composite(&self, name: &str) -> Result<String> {
+        if self.form == Form::Namespaced {
+            return Ok(name.to_owned());
+        }
         Ok(self.claim_now(name).await?.text("/spec/resourceRef/name").to_owned())
     }
 

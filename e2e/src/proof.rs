@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use eds_cluster::nats::{self, Connection};
-use eds_cluster::{Cluster, Run, run};
+use eds_cluster::{Cluster, Run, gather, run};
+use eds_core::form::Form;
 use serde_json::json;
 
 use crate::api::Api;
@@ -71,6 +72,8 @@ pub(crate) struct Proof<'a> {
     pub(crate) api: Api,
     /// The node.
     pub(crate) bed: Testbed,
+    /// The form in which the API is installed.
+    pub(crate) form: Form,
     /// Its namespace.
     pub(crate) namespace: String,
     /// Its stream, with the consumer [`CONSUMER`].
@@ -110,6 +113,7 @@ pub(crate) async fn carry_out_at(
     let bed = Testbed::of_environment()?;
     let cluster = Cluster::connect(None).await?;
     let api = Api::connect().await?;
+    let form = gather::form(&cluster).await?;
     started();
     let options = run::Options {
         prefix: format!("eds-{name}"),
@@ -130,6 +134,7 @@ pub(crate) async fn carry_out_at(
                 run,
                 api,
                 bed,
+                form,
                 namespace: run.namespace.clone(),
                 stream: place.fixed.map_or_else(own, |(_, stream, _)| stream.to_owned()),
                 image: place.fixed.map_or(WORKER_IMAGE, |(.., image)| image).to_owned(),

@@ -49,6 +49,7 @@ enum Command {
     Explain(commands::explain::Args),
     #[command(hide = true)]
     Man(commands::man::Args),
+    Migrate(commands::migrate::Args),
     PublishSchema(commands::publish_schema::Args),
     Render(commands::render::Args),
     Validate(commands::validate::Args),
@@ -85,6 +86,7 @@ fn run(cli: &Cli) -> ExitCode {
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Explain(args) => commands::explain::run(args),
         Command::Man(args) => commands::man::run(args),
+        Command::Migrate(args) => commands::migrate::run(args),
         Command::PublishSchema(args) => commands::publish_schema::run(args),
         Command::Render(args) => commands::render::run(args),
         Command::Validate(args) => commands::validate::run(args),

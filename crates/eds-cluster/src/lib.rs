@@ -12,6 +12,7 @@
 //! lines    what the pods of a claim print, kept beyond the pods
 //! once     a command in a pod like those of a Deployment
 //! plan     what an object would be if a claim's manifest were applied, by a dry run
+//! migrate  from one form of the API to the other, in place
 //! workers  the manifests of workers that run in a namespace
 //! gather   facts for `eds_verify`
 //! run      a namespace of one's own for a test, deleted on every exit
@@ -28,6 +29,7 @@ pub mod gather;
 pub mod kinds;
 pub mod lines;
 mod logs;
+pub mod migrate;
 pub mod nats;
 mod nats_tls;
 mod objects;

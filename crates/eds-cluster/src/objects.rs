@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 use kube::api::{
-    ApiResource, DeleteParams, DynamicObject, GetParams, ListParams, Patch, PatchParams, PostParams,
+    ApiResource, DeleteParams, DynamicObject, GetParams, ListParams, Patch, PatchParams,
+    PostParams, PropagationPolicy,
 };
 use kube::core::{Request, Resource};
 use kube_object::object::Fields;
@@ -115,7 +116,16 @@ impl Cluster {
     /// # Errors
     /// A kind that is not in [`kinds`], a [`Refused`](crate::Refused), or no answer.
     pub async fn apply(&self, object: &Value) -> Result<Value> {
-        let (kind, namespace, name) = address(object)?;
+        let (kind, ..) = address(object)?;
+        self.apply_as(kind, object).await
+    }
+
+    /// The same for an object whose version is another than in the table.
+    ///
+    /// # Errors
+    /// As [`Cluster::apply`].
+    pub(crate) async fn apply_as(&self, kind: &Kind, object: &Value) -> Result<Value> {
+        let (_, namespace, name) = address(object)?;
         let how = PatchParams::apply(FIELD_MANAGER).force();
         let apply = kind.requests(namespace).patch(name, &how, &Patch::Apply(object));
         let applied = self.ask(apply).await;
@@ -166,7 +176,22 @@ impl Cluster {
     /// # Errors
     /// A [`Refused`](crate::Refused), or no answer.
     pub async fn delete(&self, kind: &Kind, namespace: Option<&str>, name: &str) -> Result<bool> {
-        let delete = kind.requests(namespace).delete(name, &DeleteParams::background());
+        self.delete_by(kind, namespace, name, PropagationPolicy::Background).await
+    }
+
+    /// The same, saying what becomes of what it owns.
+    ///
+    /// # Errors
+    /// As [`Cluster::delete`].
+    pub(crate) async fn delete_by(
+        &self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        name: &str,
+        policy: PropagationPolicy,
+    ) -> Result<bool> {
+        let how = DeleteParams { propagation_policy: Some(policy), ..DeleteParams::default() };
+        let delete = kind.requests(namespace).delete(name, &how);
         let answer = if_there(self.ask(delete).await);
         Ok(answer.with_context(|| format!("cannot delete {} {name}", kind.kind))?.is_some())
     }

@@ -27,7 +27,7 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
     carry_out("adopt", async |p| {
         p.bed.worker(&p.image, &args.worker.worker).await?;
         p.install_variants().await?;
-        for form in ["objects", "direct"] {
+        for form in p.ways(&[]) {
             adopt(p, form).await?;
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! The same manifests whoever composes them.
 
 use anyhow::{Context, Result};
+use eds_core::form::Form;
 
 use crate::eds::command;
 use crate::proof::{carry_out, failed, read};
@@ -28,15 +29,15 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
             examples.extend(path.to_string_lossy().ends_with("-claim.yaml").then_some(path));
         }
         examples.sort();
-        for (form, ..) in ALL
-            .iter()
-            .filter(|(form, ..)| args.forms.is_empty() || args.forms.iter().any(|f| f == form))
-        {
+        for form in p.variants(&args.forms) {
             for example in &examples {
                 let name = example.file_name().context("no name")?.to_string_lossy().into_owned();
-                let chosen = format!(
-                    "\nspec:\n  compositionSelector: {{matchLabels: {{{LABEL}: {form}}}}}\n"
-                );
+                let mut selector =
+                    format!("compositionSelector: {{matchLabels: {{{LABEL}: {form}}}}}");
+                if p.form == Form::Namespaced {
+                    selector = format!("crossplane: {{{selector}}}");
+                }
+                let chosen = format!("\nspec:\n  {selector}\n");
                 let claim = read(example)?.replacen("\nspec:\n", &chosen, 1);
                 let file = p.keep(&format!("{form}-{name}"), claim)?;
                 let ended =

@@ -294,7 +294,7 @@ async fn secret_change(p: &Proof<'_>) -> Result<()> {
     let composite = p.composite("restart").await?;
     let mut public = vec![
         p.claim_now("restart").await?,
-        p.api.there(&kinds::COMPOSITE, None, &composite).await?,
+        p.object(p.composite_kind(), &composite).await?,
         p.deployment("restart").await?,
     ];
     public.extend(p.objects_of("restart").await?);

@@ -18,7 +18,7 @@ use crate::claim::{has, merge};
 use crate::eds::command;
 use crate::proof::{CONSUMER, Proof, carry_out, ensure, failed, manifest, read};
 use crate::testbed::{both, output, well};
-use crate::variants::chosen;
+use crate::variants::{DIRECT, NAMESPACED, OBJECTS, chosen};
 
 /// A hand-written worker becomes a claim's and is a hand-written one again, under load: a message every 20 ms, none
 /// lost, none with two effects, never fewer ready pods than its scaler promises. The steps are those of
@@ -28,16 +28,13 @@ pub(crate) struct Args {
     #[command(flatten)]
     worker: Worker,
     /// Only these forms.
-    #[arg(value_name = "FORM", value_parser = [OBJECTS, DIRECT])]
+    #[arg(value_name = "FORM", value_parser = [OBJECTS, DIRECT, NAMESPACED])]
     forms: Vec<String>,
     /// Keep report.json and plot.svg of each run in platform/04-apis/tests/recorded.
     #[arg(long)]
     record: bool,
 }
 
-/// The forms of the Composition, as a claim chooses them.
-const OBJECTS: &str = "objects";
-const DIRECT: &str = "direct";
 /// As many ready pods as the scaler promises.
 const LEAST: i64 = 2;
 /// A message, and the pause before the next.
@@ -48,14 +45,12 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
     carry_out("migration", async |p| {
         p.bed.worker(&p.image, &args.worker.worker).await?;
         p.install_variants().await?;
-        for form in [OBJECTS, DIRECT] {
-            if args.forms.is_empty() || args.forms.iter().any(|chosen| chosen == form) {
-                p.purge().await?;
-                // Empty again.
-                let database = p.new_database().await?;
-                let migration = Migration::begin(p, form, database).await?;
-                migration.carry_out(args).await?;
-            }
+        for form in p.ways(&args.forms) {
+            p.purge().await?;
+            // Empty again.
+            let database = p.new_database().await?;
+            let migration = Migration::begin(p, form, database).await?;
+            migration.carry_out(args).await?;
         }
         Ok(())
     })

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use eds_cluster::{Kind, kinds};
+use eds_core::form::Form;
 use kube_object::object::{Condition, Fields};
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -16,7 +17,7 @@ use crate::api::Api;
 use crate::claim::merge;
 use crate::proof::{Proof, carry_out, ensure, failed};
 use crate::testbed::well;
-use crate::variants::chosen;
+use crate::variants::{DIRECT, NAMESPACED, OBJECTS, chosen};
 
 /// A claim touches what it made, and nothing else: whatever is tried, hand-written objects keep uid, metadata, spec and
 /// pods, and the claim says what is in its way. With provider-kubernetes Objects, and composed by Crossplane itself.
@@ -25,13 +26,12 @@ pub(crate) struct Args {
     #[command(flatten)]
     worker: Worker,
     /// Only these forms.
-    #[arg(value_name = "FORM", value_parser = [OBJECTS, DIRECT])]
+    #[arg(value_name = "FORM", value_parser = [OBJECTS, DIRECT, NAMESPACED])]
     forms: Vec<String>,
 }
 
-const OBJECTS: &str = "objects";
-const DIRECT: &str = "direct";
 /// Who may write Objects and composites.
+const RESOURCE_NAME: &str = "crossplane.io/composition-resource-name";
 const WALL: &str = "is written by Crossplane only";
 const ADOPT: &str = "platform.bizmatters.io/adopt";
 const ON_DELETE: &str = "platform.bizmatters.io/on-delete";
@@ -56,15 +56,16 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
         let developer = developer(p).await?;
         let bystanders = ByHand { p, before: RefCell::default() };
         names(p).await?;
-        for form in [OBJECTS, DIRECT] {
-            if args.forms.is_empty() || args.forms.iter().any(|chosen| chosen == form) {
-                bystanders.there_before(form).await?;
-                bystanders.replaced(form, &kinds::SERVICE).await?;
-                bystanders.replaced(form, &kinds::DEPLOYMENT).await?;
-                handed_over(p, form).await?;
-            }
+        for form in p.ways(&args.forms) {
+            bystanders.there_before(form).await?;
+            bystanders.replaced(form, &kinds::SERVICE).await?;
+            bystanders.replaced(form, &kinds::DEPLOYMENT).await?;
+            handed_over(p, form).await?;
         }
-        bystanders.objects_by_hand(&developer).await
+        match p.form {
+            Form::Claims => bystanders.objects_by_hand(&developer).await,
+            Form::Namespaced => bystanders.references_by_hand(&developer).await,
+        }
     })
     .await
 }
@@ -275,9 +276,7 @@ impl ByHand<'_> {
         for kind in made {
             p.api.patch(kind, here, called(kind), &forged).await?;
         }
-        for (key, value) in
-            [("crossplane.io/composition-resource-name", "service"), (ADOPT, "another")]
-        {
+        for (key, value) in [(RESOURCE_NAME, "service"), (ADOPT, "another")] {
             p.api.annotate(&kinds::SERVICE, here, name, key, Some(value)).await?;
         }
         self.settle(name).await?;
@@ -309,9 +308,9 @@ impl ByHand<'_> {
         let (looks, looked) = if form == OBJECTS {
             (&kinds::OBJECT, object_of(p, name, what).await?)
         } else {
-            (&kinds::COMPOSITE, p.composite(name).await?)
+            (p.composite_kind(), p.composite(name).await?)
         };
-        p.api.annotate(looks, None, &looked, PAUSED, Some("true")).await?;
+        p.api.annotate(looks, here, &looked, PAUSED, Some("true")).await?;
         self.unpaused_at_the_end(looks, &looked);
         // One that looks at this moment would make it again.
         p.must(30, format!("{looked} to be paused"), async || {
@@ -322,7 +321,7 @@ impl ByHand<'_> {
         .await?;
         p.api.end(kind, here, name, Duration::from_secs(60)).await?;
         self.write(name, &[kind]).await?;
-        p.api.annotate(looks, None, &looked, PAUSED, None).await?;
+        p.api.annotate(looks, here, &looked, PAUSED, None).await?;
         let said = format!("{what} {name}");
         if form == OBJECTS {
             taken(p, name, &said).await?;
@@ -377,12 +376,37 @@ impl ByHand<'_> {
     /// Else its claim would never go.
     fn unpaused_at_the_end(&self, looks: &'static Kind, looked: &str) {
         let (api, looked) = (self.p.api.clone(), looked.to_owned());
+        let here = self.p.namespace.clone();
         self.p.run.put_back(format!("{looked}, paused"), async move {
-            if api.get(looks, None, &looked).await?.is_some() {
-                api.annotate(looks, None, &looked, PAUSED, None).await?;
+            if api.get(looks, Some(&here), &looked).await?.is_some() {
+                api.annotate(looks, Some(&here), &looked, PAUSED, None).await?;
             }
             Ok(())
         });
+    }
+
+    /// In the namespaced form people write composites; what these say that Crossplane made, they do not.
+    async fn references_by_hand(&self, developer: &Api) -> Result<()> {
+        let (p, name, here) = (self.p, "by-hand", Some(self.p.namespace.as_str()));
+        self.write(name, &[&kinds::SERVICE, &kinds::SERVICE_ACCOUNT]).await?;
+        let composed = Some("service");
+        p.api.annotate(&kinds::SERVICE, here, name, RESOURCE_NAME, composed).await?;
+        self.settle(name).await?;
+        of(p, NAMESPACED, "referring").await?;
+        p.becomes_ready("referring").await?;
+        let reference = json!({"apiVersion": "v1", "kind": "Service", "name": name});
+        let change = json!({"spec": {"crossplane": {"resourceRefs": [reference]}}});
+        let mine = "is written by Crossplane only";
+        let tried = developer.patch(&kinds::CLAIM, here, "referring", &change).await;
+        refused(p, "a developer names another object as composed", mine, tried)?;
+        let claim = p.claim("another", &change);
+        refused(p, "the same in a new one", mine, developer.apply(&claim).await)?;
+        // Whoever may do anything: Crossplane may not take it up, nor delete it.
+        p.api.patch(&kinds::CLAIM, here, "referring", &change).await?;
+        sleep(Duration::from_secs(8)).await;
+        self.untouched(name, "another object as composed, by an administrator").await?;
+        p.end_claim("referring").await?;
+        self.untouched(name, "that one deleted").await
     }
 
     async fn objects_by_hand(&self, developer: &Api) -> Result<()> {
@@ -505,8 +529,12 @@ fn plain(object: &mut Value) {
 }
 
 async fn nothing_composed(p: &Proof<'_>, claim: &str) -> Result<()> {
-    let composite = p.object(&kinds::COMPOSITE, &p.composite(claim).await?).await?;
-    let made = p.objects_of(claim).await?.len() + composite.list("/spec/resourceRefs").count();
+    let composite = p.object(p.composite_kind(), &p.composite(claim).await?).await?;
+    let references = match p.form {
+        Form::Claims => "/spec/resourceRefs",
+        Form::Namespaced => "/spec/crossplane/resourceRefs",
+    };
+    let made = p.objects_of(claim).await?.len() + composite.list(references).count();
     ensure(made == 0, || format!("{claim}: something was composed"))
 }
 

@@ -39,7 +39,7 @@ pub async fn compositions(
 ) -> Result<composition::CompositionFacts> {
     let reader = Reader::new(cluster);
     let [claims, namespaced] = xrds(&reader).await?;
-    let form = claims.as_ref().or(namespaced.as_ref()).map(Form::of_xrd).unwrap_or_default();
+    let form = offered(claims.as_ref(), namespaced.as_ref());
     let all = async |kind| reader.list(kind, None, "").await;
     let mut facts = composition::CompositionFacts {
         compositions: all(&kinds::COMPOSITION).await?,
@@ -58,6 +58,20 @@ pub async fn compositions(
     };
     facts.unread = reader.unread();
     Ok(facts)
+}
+
+/// Returns the form in which a cluster offers EventDrivenServices.
+///
+/// # Errors
+/// If the API server does not answer.
+pub async fn form(cluster: &Cluster) -> Result<Form> {
+    let [claims, namespaced] = xrds(&Reader::new(cluster)).await?;
+    Ok(offered(claims.as_ref(), namespaced.as_ref()))
+}
+
+/// Where both are there, that of claims was there first.
+fn offered(claims: Option<&Value>, namespaced: Option<&Value>) -> Form {
+    claims.or(namespaced).map(Form::of_xrd).unwrap_or_default()
 }
 
 /// Returns the XRDs that may be there: that of claims, and that of the namespaced form.

@@ -1,0 +1,182 @@
+//! What stands in the way of a migration. While anything does, nothing is touched.
+
+use anyhow::Result;
+use eds_core::event_driven_service::ON_DELETE;
+use eds_core::form::Form;
+use kube_object::object::Fields;
+use serde_json::Value;
+
+use super::saved::{Manifest, Saved};
+use super::{Migration, PAUSED, is_ending};
+use crate::kinds::{self, Kind};
+
+/// Something that must be settled first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obstacle {
+    /// What is concerned: a service as `namespace/name`, or a part of the platform.
+    pub what: String,
+    /// Why it cannot be migrated.
+    pub cause: String,
+    /// What to do.
+    pub fix: String,
+}
+
+/// The Compositions of the API, which both forms have in their own way.
+const OURS: [&str; 3] =
+    ["event-driven-service", "event-driven-service-direct", "event-driven-service-namespaced"];
+/// The policies that know composites of both forms, by a word of theirs.
+const POLICIES: [(&str, &str); 2] = [
+    ("eventdrivenservice-contents", "\"EventDrivenService\""),
+    ("eventdrivenservice-authors", "resourceRefs"),
+];
+const APPLY_FUNCTIONS: &str = "kubectl apply -k platform/04-apis/functions of this version first";
+
+impl Obstacle {
+    fn new(what: impl Into<String>, cause: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { what: what.into(), cause: cause.into(), fix: fix.into() }
+    }
+
+    pub(super) fn of_another_way(saved: &Saved) -> Self {
+        let way = match saved.to {
+            Form::Claims => "claims",
+            Form::Namespaced => "namespaced",
+        };
+        Self::new(
+            format!("{}/{}", saved.namespace, saved.name),
+            "is half-way to the other form",
+            format!("first end that: eds migrate --to {way} --apply"),
+        )
+    }
+}
+
+impl Migration<'_> {
+    /// Judges the platform.
+    pub(super) async fn platform_obstacles(&self, old: Option<&Value>) -> Result<Vec<Obstacle>> {
+        let mut found = Vec::new();
+        let mut owners = old.into_iter().flat_map(|xrd| xrd.list("/metadata/ownerReferences"));
+        if let (Some(xrd), Some(owner)) =
+            (old, owners.find(|owner| owner.text("/kind") == "ConfigurationRevision"))
+        {
+            found.push(Obstacle::new(
+                format!("XRD {}", xrd.name()),
+                format!(
+                    "belongs to the package {}, which would make it again",
+                    owner.text("/name")
+                ),
+                "install the API by Kustomize first: the package lets go of what it does not make \
+                 once it is deleted with --cascade=orphan",
+            ));
+        }
+        if self.to == Form::Namespaced {
+            for (name, word) in POLICIES {
+                let policy = self.cluster.get(&kinds::ADMISSION_POLICY, None, name).await?;
+                if policy.is_some_and(|policy| !says(&policy, word)) {
+                    let cause = "is of an older version, which does not know the namespaced form";
+                    found.push(Obstacle::new(format!("policy {name}"), cause, APPLY_FUNCTIONS));
+                }
+            }
+        } else if self.cluster.list(&kinds::PROVIDER_CONFIG, None, "").await?.is_empty() {
+            found.push(Obstacle::new(
+                "provider-kubernetes",
+                "is not installed, and claims are composed through its Objects",
+                APPLY_FUNCTIONS,
+            ));
+        }
+        Ok(found)
+    }
+
+    /// Returns what is kept of a service, or why it cannot be migrated.
+    pub(super) async fn look(
+        &self,
+        from: Form,
+        service: &Value,
+    ) -> Result<Result<Saved, Vec<Obstacle>>> {
+        let (namespace, name) = (service.namespace(), service.name());
+        let mut found: Vec<Obstacle> = Vec::new();
+        let mut say = |cause: String, fix: &str| {
+            found.push(Obstacle::new(format!("{namespace}/{name}"), cause, fix));
+        };
+        for (cause, fix) in of_service(from, service) {
+            say(cause, fix);
+        }
+        let mut manifests = Vec::new();
+        for (api_version, kind, manifest) in self.made(from, service).await? {
+            let named = serde_json::json!({"apiVersion": api_version, "kind": kind});
+            let Some(known) = Kind::of(&named) else {
+                let cause = format!("has made {kind} {manifest}, which is not handed over");
+                say(cause, "take it out of the service (spec.nats.create), and put it back after");
+                continue;
+            };
+            let Some(live) = self.cluster.get(known, Some(namespace), &manifest).await? else {
+                say(format!("{kind} {manifest} is not there"), "eds doctor says why");
+                continue;
+            };
+            if self.to == Form::Namespaced && live.annotation(ON_DELETE) == Some("keep") {
+                let cause = format!("{kind} {manifest} is to be kept, which only Objects can do");
+                say(cause, "remove its annotation platform.bizmatters.io/on-delete");
+            }
+            manifests.push(Manifest::of(known, &live));
+        }
+        Ok(if found.is_empty() { Ok(Saved::of(service, self.to, manifests)) } else { Err(found) })
+    }
+
+    /// Returns API version, kind and name of what a service has made.
+    async fn made(&self, from: Form, service: &Value) -> Result<Vec<(String, String, String)>> {
+        let (namespace, name) = (service.namespace(), service.name());
+        let of_claim =
+            format!("crossplane.io/claim-name={name},crossplane.io/claim-namespace={namespace}");
+        let entry = |from: &Value, name: &str| {
+            (from.text("/apiVersion").to_owned(), from.text("/kind").to_owned(), name.to_owned())
+        };
+        let (composite, place) = match from {
+            Form::Namespaced => (Some(service.clone()), "/spec/crossplane/resourceRefs"),
+            Form::Claims => {
+                let name = service.text("/spec/resourceRef/name");
+                (self.cluster.get(&kinds::COMPOSITE, None, name).await?, "/spec/resourceRefs")
+            }
+        };
+        let objects = self.cluster.list(&kinds::OBJECT, None, &of_claim).await?;
+        let wrapped = objects.iter().filter_map(|object| object.at("/spec/forProvider/manifest"));
+        let direct = composite.iter().flat_map(|composite| composite.list(place));
+        let direct = direct.filter(|reference| reference.text("/kind") != kinds::OBJECT.kind);
+        Ok(wrapped
+            .map(|manifest| entry(manifest, manifest.name()))
+            .chain(direct.map(|reference| entry(reference, reference.text("/name"))))
+            .collect())
+    }
+}
+
+fn says(policy: &Value, word: &str) -> bool {
+    // As text a quotation mark has its backslash.
+    policy.get("spec").is_some_and(|spec| spec.to_string().replace("\\\"", "\"").contains(word))
+}
+
+/// Judges a service by itself.
+fn of_service(from: Form, service: &Value) -> Vec<(String, &'static str)> {
+    let mut found = Vec::new();
+    if is_ending(service) {
+        found.push(("is being deleted".to_owned(), "wait until it is gone"));
+    }
+    if service.annotation(PAUSED) == Some("true") {
+        let fix = "take the annotation away, or delete the service";
+        found.push((format!("is paused ({PAUSED})"), fix));
+    }
+    if !service.is("Ready") {
+        let fix = "eds doctor says why; mend it, or delete it";
+        found.push(("is not Ready".to_owned(), fix));
+    }
+    let spec = match from {
+        Form::Claims => "/spec",
+        Form::Namespaced => "/spec/crossplane",
+    };
+    let chosen = service.text(&format!("{spec}/compositionRef/name"));
+    if !chosen.is_empty() && !OURS.contains(&chosen) {
+        let fix = "let it have the API's own first";
+        found.push((format!("is composed by {chosen}, which the other form does not have"), fix));
+    }
+    if service.text(&format!("{spec}/compositionUpdatePolicy")) == "Manual" {
+        let cause = "stays at one revision of its Composition (compositionUpdatePolicy: Manual)";
+        found.push((cause.to_owned(), "let it follow first: Automatic"));
+    }
+    found
+}

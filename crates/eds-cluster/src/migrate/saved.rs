@@ -1,0 +1,220 @@
+//! What is kept of a service while it is in neither form.
+
+use anyhow::{Context, Result};
+use eds_core::event_driven_service::ADOPT;
+use eds_core::form::Form;
+use kube_object::object::{Fields, escaped};
+use serde_json::{Map, Value, json};
+
+use crate::client::{Cluster, Refused};
+use crate::kinds::{self, Kind};
+
+/// The label of the ConfigMaps, with the form that the service is to have.
+const LABEL: &str = "platform.bizmatters.io/migrates-to";
+/// Prefixes of the field managers that compose.
+const COMPOSERS: [&str; 2] = ["provider-kubernetes/", "apiextensions.crossplane.io/composed/"];
+/// Labels of what belongs to a claim.
+const OF_CLAIM: [&str; 2] = ["crossplane.io/claim-name", "crossplane.io/claim-namespace"];
+
+/// Fields of `spec` that are Crossplane's, and that a service in the other form does not have.
+const MACHINERY: [&str; 9] = [
+    "crossplane",
+    "compositeDeletePolicy",
+    "compositionRef",
+    "compositionRevisionRef",
+    "compositionRevisionSelector",
+    "compositionSelector",
+    "compositionUpdatePolicy",
+    "resourceRef",
+    "writeConnectionSecretToRef",
+];
+
+/// A service, as it is to be made in the new form.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Saved {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) to: Form,
+    /// What is made in the new form.
+    pub(super) object: Value,
+    /// Its composite in the old form, if that has another name.
+    pub(super) composite: String,
+    pub(super) manifests: Vec<Manifest>,
+}
+
+/// A manifest that stays.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Manifest {
+    pub(super) kind: &'static Kind,
+    pub(super) name: String,
+    /// Who had composed it before.
+    pub(super) managers: Vec<String>,
+}
+
+impl Manifest {
+    /// Returns a live manifest's.
+    pub(super) fn of(kind: &'static Kind, live: &Value) -> Self {
+        let managers = live.list("/metadata/managedFields").map(|entry| entry.text("/manager"));
+        let composers = managers.filter(|m| COMPOSERS.iter().any(|prefix| m.starts_with(prefix)));
+        Self {
+            kind,
+            name: live.name().to_owned(),
+            managers: composers.map(str::to_owned).collect(),
+        }
+    }
+
+    pub(super) fn title(&self) -> String {
+        format!("{} {}", self.kind.kind, self.name)
+    }
+
+    /// Returns what is to change once another has taken it over. Who composed it before must leave the
+    /// record: what it has applied would stay although the service no longer says it.
+    pub(super) fn tidied(&self, live: &Value) -> Value {
+        let is_old = |entry: &Value| self.managers.iter().any(|m| m == entry.text("/manager"));
+        let kept: Vec<&Value> =
+            live.list("/metadata/managedFields").filter(|entry| !is_old(entry)).collect();
+        let mut metadata = json!({
+            "resourceVersion": live.text("/metadata/resourceVersion"),
+            "annotations": {ADOPT: null},
+            "managedFields": kept,
+        });
+        // A claim's successor writes them again, its predecessor leaves them behind.
+        let is_claims = kept.iter().any(|entry| entry.text("/manager").starts_with(COMPOSERS[0]));
+        if !is_claims && let Some(metadata) = metadata.as_object_mut() {
+            let labels: Map<String, Value> =
+                OF_CLAIM.iter().map(|label| ((*label).to_owned(), Value::Null)).collect();
+            metadata.insert("labels".to_owned(), Value::Object(labels));
+        }
+        json!({ "metadata": metadata })
+    }
+}
+
+impl Saved {
+    /// Returns a live service's.
+    pub(super) fn of(live: &Value, to: Form, manifests: Vec<Manifest>) -> Self {
+        Self {
+            namespace: live.namespace().to_owned(),
+            name: live.name().to_owned(),
+            to,
+            object: rewritten(live),
+            composite: live.text("/spec/resourceRef/name").to_owned(),
+            manifests,
+        }
+    }
+
+    pub(super) fn is(&self, namespace: &str, name: &str) -> bool {
+        self.namespace == namespace && self.name == name
+    }
+
+    /// Returns all that are saved.
+    pub(super) async fn all(cluster: &Cluster) -> Result<Vec<Self>> {
+        let kept = cluster.list(&kinds::CONFIG_MAP, None, LABEL).await?;
+        kept.iter().map(Self::read).collect()
+    }
+
+    fn config_map(&self) -> Value {
+        let manifests: Vec<Value> = self
+            .manifests
+            .iter()
+            .map(|m| {
+                let version = m.kind.api_version();
+                json!({"apiVersion": version, "kind": m.kind.kind, "name": m.name,
+                    "managers": m.managers})
+            })
+            .collect();
+        json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {
+                "name": config_map(&self.name), "namespace": self.namespace,
+                "labels": {LABEL: label(self.to)},
+            },
+            "data": {
+                "service": self.object.to_string(),
+                "composite": self.composite,
+                "manifests": Value::Array(manifests).to_string(),
+            },
+        })
+    }
+
+    fn read(kept: &Value) -> Result<Self> {
+        let broken = || {
+            let (namespace, name) = (kept.namespace(), kept.name());
+            format!("the ConfigMap {namespace}/{name} is not as eds migrate wrote it")
+        };
+        let parse = |key: &str| serde_json::from_str(kept.text(&format!("/data/{key}")));
+        let object: Value = parse("service").with_context(broken)?;
+        let listed: Value = parse("manifests").with_context(broken)?;
+        let manifest = |from: &Value| -> Result<Manifest> {
+            Ok(Manifest {
+                kind: Kind::of(from).with_context(broken)?,
+                name: from.text("/name").to_owned(),
+                managers: from
+                    .list("/managers")
+                    .filter_map(Value::as_str)
+                    .map(str::to_owned)
+                    .collect(),
+            })
+        };
+        let listed = listed.as_array().with_context(broken)?;
+        let to = kept.text(&format!("/metadata/labels/{}", escaped(LABEL)));
+        Ok(Self {
+            namespace: kept.namespace().to_owned(),
+            name: object.name().to_owned(),
+            to: if to == label(Form::Claims) { Form::Claims } else { Form::Namespaced },
+            composite: kept.text("/data/composite").to_owned(),
+            manifests: listed.iter().map(manifest).collect::<Result<_>>()?,
+            object,
+        })
+    }
+
+    /// Keeps it, unless it is kept already.
+    pub(super) async fn save(&self, cluster: &Cluster) -> Result<()> {
+        match cluster.create(&self.config_map()).await {
+            Err(error) if Refused::of(&error).is_none_or(|refused| refused.code != 409) => {
+                Err(error)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) async fn forget(&self, cluster: &Cluster) -> Result<()> {
+        let name = config_map(&self.name);
+        cluster.delete(&kinds::CONFIG_MAP, Some(&self.namespace), &name).await.map(drop)
+    }
+}
+
+fn config_map(name: &str) -> String {
+    format!("eds-migrate-{name}")
+}
+
+const fn label(form: Form) -> &'static str {
+    match form {
+        Form::Claims => "claims",
+        Form::Namespaced => "namespaced",
+    }
+}
+
+/// Returns a service as people would write it: without what Crossplane and the API server wrote.
+fn rewritten(live: &Value) -> Value {
+    let mut metadata = json!({"name": live.name(), "namespace": live.namespace()});
+    for field in ["labels", "annotations"] {
+        let own: Map<String, Value> = live
+            .object(&format!("/metadata/{field}"))
+            .into_iter()
+            .flatten()
+            .filter(|(key, _)| !key.starts_with("crossplane.io/"))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        if !own.is_empty()
+            && let Some(metadata) = metadata.as_object_mut()
+        {
+            metadata.insert(field.to_owned(), Value::Object(own));
+        }
+    }
+    let mut spec = live.object("/spec").cloned().unwrap_or_default();
+    spec.retain(|field, _| !MACHINERY.contains(&field.as_str()));
+    json!({
+        "apiVersion": live.text("/apiVersion"), "kind": live.text("/kind"),
+        "metadata": metadata, "spec": spec,
+    })
+}
