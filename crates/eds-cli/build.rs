@@ -27,15 +27,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         Ok(fs::write(Path::new(&out).join(to), serde_json::to_string(documents)?)?)
     };
     let overlay = read(&api.join(NAMESPACED))?;
-    let patches = overlay.first().and_then(|overlay| overlay["patches"].as_array());
+    let patches = overlay.first().and_then(|overlay| overlay.get("patches")?.as_array());
     let patches = patches.ok_or("the overlay of the namespaced form has no patches")?;
     for (from, to) in BUILT_IN {
         let mut documents = read(&api.join(from))?;
         write(to, &documents)?;
         for document in &mut documents {
-            let kind = document["kind"].clone();
-            for patch in patches.iter().filter(|patch| patch["target"]["kind"] == kind) {
-                let operations = patch["patch"].as_str().ok_or("a patch has no operations")?;
+            let kind = document.get("kind").cloned();
+            for patch in patches.iter().filter(|p| p.pointer("/target/kind") == kind.as_ref()) {
+                let operations = patch.get("patch").and_then(Value::as_str);
+                let operations = operations.ok_or("a patch has no operations")?;
                 let operations: json_patch::Patch = serde_saphyr::from_str(operations)?;
                 json_patch::patch(document, &operations).map_err(|e| format!("{from}: {e}"))?;
             }

@@ -229,7 +229,11 @@ impl<'a> Migration<'a> {
 
     async fn back(&self) -> Result<()> {
         let p = self.p;
-        let keep = if self.form == OBJECTS { "keep-objects" } else { "keep-direct" };
+        let keep = match self.form {
+            OBJECTS => "keep-objects",
+            DIRECT => "keep-direct",
+            _ => "keep-namespaced",
+        };
         self.step(keep).await?;
         let left = p.has(&kinds::CLAIM, &self.name).await?;
         ensure(!left, || "the claim is still there".to_owned())?;

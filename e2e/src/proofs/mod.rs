@@ -13,6 +13,7 @@ mod guide;
 mod interruption;
 mod losses;
 mod migration;
+mod namespaced_migration;
 mod nats_production;
 mod ownership;
 mod rbac;
@@ -58,6 +59,7 @@ pub(crate) enum Proofs {
     Faults(faults::Args),
     Fields(fields::Args),
     Losses(losses::Args),
+    NamespacedMigration(namespaced_migration::Args),
     NatsProduction(nats_production::Args),
     Guide(guide::Args),
     Bench(bench::Args),
@@ -84,6 +86,7 @@ impl Proofs {
             Self::Faults(args) => faults::run(args).await,
             Self::Fields(args) => fields::run(args).await,
             Self::Losses(args) => losses::run(args).await,
+            Self::NamespacedMigration(args) => namespaced_migration::run(args).await,
             Self::NatsProduction(args) => nats_production::run(args).await,
             Self::Guide(args) => guide::run(args).await,
             Self::Bench(args) => bench::run(args).await,

@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     match ended {
         Ended::Done(services) => say(&format!("done: {services} services, each Ready")),
         Ended::Planned(services) => say(&format!(
-            "{services} services would be migrated, nothing stands in the way; --apply carries it out"
+            "{services} services would be migrated, and nothing stands in the way: --apply does it"
         )),
         Ended::Refused(obstacles) => {
             for Obstacle { what, cause, fix } in &obstacles {

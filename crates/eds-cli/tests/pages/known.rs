@@ -34,6 +34,7 @@ const HELD: &[Held] = &[
     held_by("kubectl kustomize platform/04-apis", ".ci/run"),
     held_by("sudo testbed/test --install", ".ci/run"),
     held_by("kubectl get eds agent-executor", STEPS),
+    held_by("eds migrate --to ", "e2e/src/proofs/namespaced_migration.rs"),
     held_by("eds doctor intelligence-deepagents/agent-executor", STEPS),
 ];
 

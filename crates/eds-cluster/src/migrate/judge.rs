@@ -180,3 +180,57 @@ fn of_service(from: Form, service: &Value) -> Vec<(String, &'static str)> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_service_by_itself() {
+        let check = |from: Form, change: &Value, expected: &[&str]| {
+            let mut service = json!({
+                "metadata": {"name": "w"}, "spec": {},
+                "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+            });
+            for (pointer, value) in change.as_object().unwrap() {
+                let (parent, key) = pointer.rsplit_once('/').unwrap();
+                service.pointer_mut(parent).unwrap()[key] = value.clone();
+            }
+            let found = of_service(from, &service);
+            assert_eq!(found.len(), expected.len(), "{found:?}");
+            for ((cause, _), expected) in found.iter().zip(expected) {
+                assert!(cause.starts_with(expected), "{cause}");
+            }
+        };
+        let paused = json!({"/metadata/annotations": {"crossplane.io/paused": "true"}});
+        let composed_by = |name: &str| json!({"compositionRef": {"name": name}});
+        for from in [Form::Claims, Form::Namespaced] {
+            check(from, &json!({}), &[]);
+            check(from, &json!({"/metadata/deletionTimestamp": "now"}), &["is being deleted"]);
+            check(from, &paused, &["is paused"]);
+            check(from, &json!({"/status/conditions": []}), &["is not Ready"]);
+        }
+        check(Form::Claims, &json!({"/spec": composed_by("event-driven-service")}), &[]);
+        check(Form::Claims, &json!({"/spec": composed_by("own")}), &["is composed by own"]);
+        let own = json!({"/spec/crossplane": composed_by("own")});
+        check(Form::Namespaced, &own, &["is composed by own"]);
+        let manual = json!({"compositionUpdatePolicy": "Manual"});
+        check(Form::Claims, &json!({ "/spec": manual }), &["stays at one revision"]);
+        check(Form::Namespaced, &json!({"/spec/crossplane": manual}), &["stays at one revision"]);
+    }
+
+    /// The policies as they are installed know the namespaced form; those before it did not.
+    #[test]
+    fn policies_that_know_both_forms() {
+        let old = json!({"spec": {"expression": "o.kind == \"XEventDrivenService\""}});
+        let new = json!({"spec": {"expression": "o.kind in [\"X\", \"EventDrivenService\"]"}});
+        let (_, word) = POLICIES[0];
+        assert!(!says(&old, word) && says(&new, word));
+        let installed = include_str!("../../../../platform/04-apis/functions/ownership.yaml");
+        for (name, word) in POLICIES {
+            assert!(installed.contains(name) && installed.contains(word), "{name}: {word}");
+        }
+    }
+}

@@ -100,7 +100,10 @@ impl Migration<'_> {
         if old.is_none() && new.is_none() && saved.is_empty() {
             bail!("the API is not installed here in either form: there is nothing to migrate");
         }
-        let live = match old {
+        if old.is_none() && saved.is_empty() {
+            return Ok(Ended::Done(0));
+        }
+        let live = match &old {
             Some(_) => self.cluster.list(&kinds::CLAIM, None, "").await?,
             None => Vec::new(),
         };
@@ -126,6 +129,9 @@ impl Migration<'_> {
         if !really {
             return Ok(Ended::Planned(saved.len()));
         }
+        if let Some(old) = &old {
+            saved::keep_versions(self.cluster, old).await?;
+        }
         for service in &saved {
             self.hand_over(service).await?;
         }
@@ -141,6 +147,7 @@ impl Migration<'_> {
         for service in &saved {
             self.settle(service).await?;
         }
+        saved::forget_versions(self.cluster).await?;
         Ok(Ended::Done(saved.len()))
     }
 
@@ -261,7 +268,14 @@ impl Migration<'_> {
             Form::Claims => &kinds::XRD,
             Form::Namespaced => &XRD_V2,
         };
-        self.cluster.apply_as(kind, &self.api.xrd).await?;
+        let mut xrd = self.api.xrd.clone();
+        // Both forms have the same: what was changed at the old one (other NATS servers, say) stays so.
+        if let Some(versions) = saved::kept_versions(self.cluster).await?
+            && let Some(spec) = xrd.get_mut("spec").and_then(Value::as_object_mut)
+        {
+            spec.insert("versions".to_owned(), versions);
+        }
+        self.cluster.apply_as(kind, &xrd).await?;
         self.cluster.apply(&self.api.composition).await?;
         let condition = match self.to {
             Form::Claims => "Offered",

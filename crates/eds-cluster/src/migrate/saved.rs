@@ -183,6 +183,38 @@ impl Saved {
     }
 }
 
+/// Where the old XRD's versions are kept: its name and its namespace.
+const VERSIONS: (&str, &str) = ("eds-migrate-versions", crate::gather::CROSSPLANE);
+
+/// Keeps an XRD's versions, unless they are kept already.
+pub(super) async fn keep_versions(cluster: &Cluster, xrd: &Value) -> Result<()> {
+    let (name, namespace) = VERSIONS;
+    let versions = xrd.at("/spec/versions").map(Value::to_string).unwrap_or_default();
+    let kept = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": namespace},
+        "data": {"versions": versions},
+    });
+    match cluster.create(&kept).await {
+        Err(error) if Refused::of(&error).is_none_or(|refused| refused.code != 409) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the versions that are kept.
+pub(super) async fn kept_versions(cluster: &Cluster) -> Result<Option<Value>> {
+    let (name, namespace) = VERSIONS;
+    let kept = cluster.get(&kinds::CONFIG_MAP, Some(namespace), name).await?;
+    let text = kept.as_ref().map(|kept| kept.text("/data/versions"));
+    text.map(|text| serde_json::from_str(text).context("the kept versions are not JSON"))
+        .transpose()
+}
+
+pub(super) async fn forget_versions(cluster: &Cluster) -> Result<()> {
+    let (name, namespace) = VERSIONS;
+    cluster.delete(&kinds::CONFIG_MAP, Some(namespace), name).await.map(drop)
+}
+
 fn config_map(name: &str) -> String {
     format!("eds-migrate-{name}")
 }
@@ -217,4 +249,87 @@ fn rewritten(live: &Value) -> Value {
         "apiVersion": live.text("/apiVersion"), "kind": live.text("/kind"),
         "metadata": metadata, "spec": spec,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim() -> Value {
+        json!({
+            "apiVersion": "platform.bizmatters.io/v1alpha1", "kind": "EventDrivenService",
+            "metadata": {
+                "name": "worker", "namespace": "shop", "uid": "u", "resourceVersion": "7",
+                "finalizers": ["finalizer.apiextensions.crossplane.io"],
+                "labels": {"team": "a", "crossplane.io/composite": "worker-x"},
+                "annotations": {"note": "b", "crossplane.io/external-name": "worker-x"},
+            },
+            "spec": {
+                "image": "w:1", "nats": {"stream": "S", "consumer": "c"},
+                "compositionRef": {"name": "event-driven-service"},
+                "compositeDeletePolicy": "Foreground",
+                "compositionSelector": {"matchLabels": {"a": "b"}},
+                "compositionUpdatePolicy": "Automatic",
+                "resourceRef": {"name": "worker-x"},
+            },
+            "status": {"replicas": 1},
+        })
+    }
+
+    #[test]
+    fn what_people_would_write() {
+        let people = json!({
+            "apiVersion": "platform.bizmatters.io/v1alpha1", "kind": "EventDrivenService",
+            "metadata": {
+                "name": "worker", "namespace": "shop", "labels": {"team": "a"},
+                "annotations": {"note": "b"},
+            },
+            "spec": {"image": "w:1", "nats": {"stream": "S", "consumer": "c"}},
+        });
+        assert_eq!(rewritten(&claim()), people);
+        let mut namespaced = people.clone();
+        namespaced["spec"]["crossplane"] = json!({"resourceRefs": [{"name": "worker"}]});
+        assert_eq!(rewritten(&namespaced), people);
+    }
+
+    #[test]
+    fn what_is_kept_is_read_as_it_was() {
+        let live = json!({"metadata": {"name": "worker", "managedFields": [
+            {"manager": "provider-kubernetes/worker-x-1", "operation": "Apply"},
+            {"manager": "keda", "operation": "Update"},
+        ]}});
+        let manifest = Manifest::of(&kinds::DEPLOYMENT, &live);
+        assert_eq!(manifest.managers, ["provider-kubernetes/worker-x-1"]);
+        for to in [Form::Claims, Form::Namespaced] {
+            let saved = Saved::of(&claim(), to, vec![manifest.clone()]);
+            assert_eq!(Saved::read(&saved.config_map()).unwrap(), saved);
+            assert_eq!(saved.composite, "worker-x");
+        }
+        let mut broken = Saved::of(&claim(), Form::Claims, Vec::new()).config_map();
+        broken["data"]["service"] = json!("{");
+        assert!(Saved::read(&broken).is_err());
+    }
+
+    /// Who composed it before leaves the record, and nobody else.
+    #[test]
+    fn who_is_tidied_away() {
+        let check = |new: &str, labels: bool| {
+            let entry = |manager: &str| json!({"manager": manager});
+            let old = entry("apiextensions.crossplane.io/composed/old");
+            let manifest = Manifest::of(
+                &kinds::DEPLOYMENT,
+                &json!({"metadata": {"name": "w", "managedFields": [&old]}}),
+            );
+            let live = json!({"metadata": {
+                "resourceVersion": "8", "managedFields": [old, entry("keda"), entry(new)],
+            }});
+            let change = &manifest.tidied(&live)["metadata"];
+            assert_eq!(change["managedFields"], json!([entry("keda"), entry(new)]));
+            assert_eq!(change["resourceVersion"], "8");
+            assert_eq!(change["annotations"], json!({"platform.bizmatters.io/adopt": null}));
+            assert_eq!(change.get("labels").is_some(), labels, "{new}");
+        };
+        check("apiextensions.crossplane.io/composed/new", true);
+        check("provider-kubernetes/worker-y-1", false);
+    }
 }
