@@ -197,9 +197,13 @@ impl Migration<'_> {
                 true => PropagationPolicy::Orphan,
                 false => PropagationPolicy::Background,
             };
-            if self.get(held).await?.is_some_and(|live| !is_ending(&live)) {
-                self.cluster.delete_by(held.kind, held.namespace, held.name, policy).await?;
+            let Some(live) = self.get(held).await?.filter(|live| !is_ending(live)) else {
+                continue;
+            };
+            for manifest in &service.manifests {
+                self.release(service, manifest, live.text("/metadata/uid")).await?;
             }
+            self.cluster.delete_by(held.kind, held.namespace, held.name, policy).await?;
         }
         for held in &composites {
             self.wait(held, "to let go of what it made", |live| {
@@ -230,6 +234,24 @@ impl Migration<'_> {
         }
         (self.say)("all are gone, and what they made is where it was");
         Ok(())
+    }
+
+    /// Takes the composite off a manifest's owners. The garbage collector does that too where it is told
+    /// to orphan, but only for kinds that it knows already, and deletes the others when it comes to know
+    /// them.
+    async fn release(&self, service: &Saved, manifest: &Manifest, owner: &str) -> Result<()> {
+        let here = Some(service.namespace.as_str());
+        let released = Cluster::until(self.limit, EVERY, async || {
+            let live = self.cluster.get(manifest.kind, here, &manifest.name).await?;
+            let Some(change) = live.and_then(|live| saved::released(&live, owner)) else {
+                return Ok(Some(()));
+            };
+            match self.cluster.patch(manifest.kind, here, &manifest.name, &change).await {
+                Err(error) if Refused::of(&error).is_some_and(|r| r.code == 409) => Ok(None),
+                patched => patched.map(|_| Some(())),
+            }
+        });
+        released.await?.with_context(|| format!("{} does not come to rest", manifest.title()))
     }
 
     /// Removes the API of a form, once nothing of it is left.

@@ -183,6 +183,16 @@ impl Saved {
     }
 }
 
+/// Returns what takes an owner off an object; `None` if it is not among its owners.
+pub(super) fn released(live: &Value, owner: &str) -> Option<Value> {
+    let owners = || live.list("/metadata/ownerReferences");
+    owners().find(|o| o.text("/uid") == owner)?;
+    let others: Vec<&Value> = owners().filter(|o| o.text("/uid") != owner).collect();
+    Some(json!({"metadata": {
+        "resourceVersion": live.text("/metadata/resourceVersion"), "ownerReferences": others,
+    }}))
+}
+
 /// Where the old XRD's versions are kept: its name and its namespace.
 const VERSIONS: (&str, &str) = ("eds-migrate-versions", crate::gather::CROSSPLANE);
 
@@ -308,6 +318,19 @@ mod tests {
         let mut broken = Saved::of(&claim(), Form::Claims, Vec::new()).config_map();
         broken["data"]["service"] = json!("{");
         assert!(Saved::read(&broken).is_err());
+    }
+
+    #[test]
+    fn who_is_taken_off_the_owners() {
+        let check = |owner: &str, expected: Option<Value>| {
+            let live = json!({"metadata": {"resourceVersion": "3", "ownerReferences": [
+                {"kind": "XEventDrivenService", "uid": "x"}, {"kind": "Other", "uid": "y"},
+            ]}});
+            let found = released(&live, owner);
+            assert_eq!(found.map(|f| f["metadata"]["ownerReferences"].clone()), expected);
+        };
+        check("x", Some(json!([{"kind": "Other", "uid": "y"}])));
+        check("z", None);
     }
 
     /// Who composed it before leaves the record, and nobody else.
