@@ -66,6 +66,17 @@ impl Refused {
 }
 
 impl Cluster {
+    /// Returns a part of the time that an answer may take, for one of several that are asked.
+    pub(crate) fn share(&self, parts: u32) -> Duration {
+        self.limit / parts.max(1)
+    }
+
+    /// The same cluster, whose answers may take no longer than this.
+    #[must_use]
+    pub fn with_limit(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
     /// Connects like kubectl: `KUBECONFIG`, then `~/.kube/config`, then the pod's own service
     /// account; `context` names a context other than the current one. Asks for the version, so that
     /// a missing cluster is noticed here.

@@ -77,6 +77,8 @@ kinds! {
     /// KEDA's `TriggerAuthentication`
     TRIGGER_AUTHENTICATION = "keda.sh" "v1alpha1"
         "TriggerAuthentication" "triggerauthentications" true;
+    /// `Consumer` of NATS' controller NACK
+    NACK_CONSUMER = "jetstream.nats.io" "v1beta2" "Consumer" "consumers" true;
     /// `APIService`
     API_SERVICE = "apiregistration.k8s.io" "v1" "APIService" "apiservices" false;
     /// `CustomResourceDefinition`

@@ -12,6 +12,7 @@ use async_nats::{Client, ConnectOptions};
 use bytes::Bytes;
 use eds_verify::Endpoint;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::client::Cluster;
 use crate::forward::Forward;
@@ -301,23 +302,49 @@ impl Connection {
     }
 
     /// Queries JetStream's API, such as `STREAM.INFO.ORDERS`. Returns `None` for these error codes.
+    /// While a cluster has no leader, the question is asked again, some times.
     ///
     /// # Errors
     /// NATS refusing, or no answer.
     pub async fn ask(&self, subject: String, absent: &[u64]) -> Result<Option<Value>> {
         let subject = format!("{}.{subject}", self.api);
-        let answer = self.client.request(subject.clone(), Bytes::new()).await;
-        let answer = answer.with_context(|| format!("JetStream does not answer {subject}"))?;
-        let answer: Value = serde_json::from_slice(&answer.payload)
-            .with_context(|| format!("JetStream's answer to {subject} is not JSON"))?;
-        let Some(error) = answer.get("error") else { return Ok(Some(answer)) };
-        let code = error.get("err_code").and_then(Value::as_u64).unwrap_or_default();
-        if absent.contains(&code) {
-            return Ok(None);
+        for _ in 0..LEADERLESS {
+            match self.asked(&subject).await? {
+                answer if code(&answer) == Some(NO_LEADER) => sleep(ELECTION).await,
+                answer => return understood(&subject, answer, absent),
+            }
         }
-        let text = error.get("description").and_then(Value::as_str).unwrap_or("no description");
-        Err(anyhow!("JetStream refuses {subject}: {text}"))
+        understood(&subject, self.asked(&subject).await?, absent)
     }
+
+    async fn asked(&self, subject: &str) -> Result<Value> {
+        let answer = self.client.request(subject.to_owned(), Bytes::new()).await;
+        let answer = answer.with_context(|| format!("JetStream does not answer {subject}"))?;
+        serde_json::from_slice(&answer.payload)
+            .with_context(|| format!("JetStream's answer to {subject} is not JSON"))
+    }
+}
+
+/// What JetStream says while its cluster, or a stream's group, elects a leader
+/// (`JSClusterNotAvailErr` of nats-server's `server/errors.json`).
+const NO_LEADER: u64 = 10008;
+/// How often, and after which time, such a question is asked again: an election takes seconds.
+const LEADERLESS: u32 = 20;
+const ELECTION: Duration = Duration::from_millis(500);
+
+/// Returns the code of JetStream's error.
+fn code(answer: &Value) -> Option<u64> {
+    answer.get("error")?.get("err_code")?.as_u64()
+}
+
+/// Turns JetStream's error into ours; `None` for the codes that say that something is absent.
+fn understood(subject: &str, answer: Value, absent: &[u64]) -> Result<Option<Value>> {
+    let Some(error) = answer.get("error") else { return Ok(Some(answer)) };
+    if code(&answer).is_some_and(|code| absent.contains(&code)) {
+        return Ok(None);
+    }
+    let text = error.get("description").and_then(Value::as_str).unwrap_or("no description");
+    Err(anyhow!("JetStream refuses {subject}: {text}"))
 }
 
 #[cfg(test)]
@@ -332,6 +359,20 @@ mod tests {
         check("$G", "%24G");
         check("a-b_c.d~1", "a-b_c.d~1");
         check("ä&x=1 y", "%C3%A4%26x%3D1%20y");
+    }
+
+    #[test]
+    fn what_jetstream_says() {
+        let check = |answer: Value, expected: Result<Option<Value>, &str>| {
+            let found = understood("x", answer, &[10014]).map_err(|error| error.to_string());
+            assert_eq!(found, expected.map_err(|error| format!("JetStream refuses x: {error}")));
+        };
+        let error =
+            |code: u64| json!({"error": {"code": 500, "err_code": code, "description": "why"}});
+        check(json!({"name": "S"}), Ok(Some(json!({"name": "S"}))));
+        check(error(10014), Ok(None));
+        check(error(10008), Err("why"));
+        check(json!({"error": {}}), Err("no description"));
     }
 
     #[test]

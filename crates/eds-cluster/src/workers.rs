@@ -21,7 +21,7 @@ pub struct Found {
 const WORKLOADS: [&Kind; 4] =
     [&kinds::DEPLOYMENT, &kinds::STATEFUL_SET, &kinds::DAEMON_SET, &kinds::CRON_JOB];
 /// What may belong to it.
-const BESIDE: [&Kind; 9] = [
+const BESIDE: [&Kind; 10] = [
     &kinds::SERVICE_ACCOUNT,
     &kinds::SERVICE,
     &kinds::SCALED_OBJECT,
@@ -31,6 +31,7 @@ const BESIDE: [&Kind; 9] = [
     &kinds::DISRUPTION_BUDGET,
     &kinds::NETWORK_POLICY,
     &kinds::ROLE_BINDING,
+    &kinds::NACK_CONSUMER,
 ];
 
 /// Reads the workloads of a namespace, or the one of this name, and all that may belong to them;
@@ -82,6 +83,10 @@ impl Found {
                         may",
                     kind.plural
                 ));
+                Ok(Vec::new())
+            }
+            // Nobody has one where the kind is not installed.
+            Err(error) if Refused::of(&error).is_some_and(|refused| refused.code == 404) => {
                 Ok(Vec::new())
             }
             answer => answer,

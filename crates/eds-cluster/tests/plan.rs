@@ -114,6 +114,14 @@ fn workers_of_a_namespace() {
             } else if path.contains("/secrets") {
                 let secret = json!({"metadata": {"name": "db", "namespace": "shop"}});
                 (200, json!({"items": [secret]}).to_string())
+            } else if path.contains("/consumers") {
+                assert!(path.starts_with("/apis/jetstream.nats.io/v1beta2/"), "{path}");
+                (200, json!({"items": [named("orders", "helm")]}).to_string())
+            } else if path.contains("/scaledobjects") {
+                // KEDA is not installed.
+                let body = json!({"kind": "Status", "status": "Failure", "code": 404,
+                    "reason": "NotFound"});
+                (404, body.to_string())
             } else if path.contains("/services") {
                 (200, json!({"items": [named("orders", "helm")]}).to_string())
             } else {
@@ -129,7 +137,7 @@ fn workers_of_a_namespace() {
             format!("{} {}", o["kind"].as_str().unwrap(), o["metadata"]["name"].as_str().unwrap())
         })
         .collect();
-    assert_eq!(said, ["Deployment orders", "Service orders", "Secret db"]);
+    assert_eq!(said, ["Deployment orders", "Service orders", "Consumer orders", "Secret db"]);
     assert_eq!(found.notes.len(), 1, "{:?}", found.notes);
     assert!(found.notes[0].contains("configmaps may not be read"));
     let asked = asked.lock().unwrap();

@@ -7,11 +7,15 @@ mod reader;
 pub use claim::claim;
 pub use platform::{NatsAddress, platform};
 
-use anyhow::Result;
+use std::borrow::Cow;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
 use eds_core::form::Form;
 use eds_verify::{Endpoint, composition, scaler};
 use kube_object::object::Fields;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::client::Cluster;
 use crate::{kinds, nats};
@@ -100,8 +104,9 @@ pub async fn scaler(cluster: &Cluster, claim: &Value) -> Result<scaler::ScalerFa
     let deployment = get(&kinds::DEPLOYMENT, &name).await?;
     // Only a comparison needs these, so nobody misses them.
     let port = claim.integer("/spec/health/port").and_then(|port| u16::try_from(port).ok());
-    let metrics = cluster.service_get(&namespace, &name, port.unwrap_or(8080), "/metrics").await?;
-    let metrics = (metrics.code == 200).then_some(metrics.body);
+    let metrics = cluster.service_get(&namespace, &name, port.unwrap_or(8080), "/metrics");
+    let metrics = within(cluster.share(SHARES), metrics).await.ok();
+    let metrics = metrics.filter(|answer| answer.code == 200).map(|answer| answer.body);
     let claims = claims(cluster, &namespace).await?;
     let mut events = reader.events(&namespace).await?;
     events.retain(|event| {
@@ -151,7 +156,20 @@ async fn ask(
     let (service, namespace) = (&endpoint.service, endpoint.namespace.as_str());
     facts.service = reader.get(&kinds::SERVICE, Some(namespace), service).await?;
     let question = nats::jsz(account);
-    let Some(asked) = reader.monitoring(endpoint, &question).await? else { return Ok(()) };
+    // Behind a Service is one server or another, and one that hangs keeps the API server waiting.
+    let share = reader.cluster.share(SHARES);
+    let mut endpoint = Cow::Borrowed(endpoint);
+    let asked = match within(share, reader.monitoring(&endpoint, &question)).await {
+        Ok(asked) => asked,
+        Err(late) => {
+            let other = first_of(reader, &endpoint, &question, facts.service.as_ref()).await?;
+            let Some((pod, answer)) = other else { return Err(late) };
+            endpoint = Cow::Owned(pod);
+            Some(answer)
+        }
+    };
+    let Some(asked) = asked else { return Ok(()) };
+    let endpoint = endpoint.as_ref();
     let servers = asked.integer("/body/meta_cluster/cluster_size");
     let is_answer = asked.get("code").and_then(Value::as_u64) == Some(200);
     let body = asked.get("body").cloned().unwrap_or_default();
@@ -170,6 +188,42 @@ async fn ask(
         facts.nodes = nodes(reader, endpoint, &question, &server).await?;
     }
     Ok(())
+}
+
+/// Into how many parts the time for an answer is divided, where several servers may give it.
+const SHARES: u32 = 6;
+
+/// Waits for an answer no longer than its share of the time.
+async fn within<T>(share: Duration, answer: impl Future<Output = Result<T>>) -> Result<T> {
+    let late = || anyhow!("no answer within {:.0} s", share.as_secs_f64().ceil());
+    timeout(share, answer).await.unwrap_or_else(|_| Err(late()))
+}
+
+/// Asks the pods behind a Service one by one, and returns the first that answers.
+async fn first_of(
+    reader: &Reader<'_>,
+    endpoint: &Endpoint,
+    question: &str,
+    service: Option<&Value>,
+) -> Result<Option<(Endpoint, Value)>> {
+    let selector = service.and_then(|service| service.object("/spec/selector"));
+    let Some(selector) = selector.filter(|_| endpoint.pod.is_none()) else { return Ok(None) };
+    let pairs: Vec<String> = selector
+        .iter()
+        .filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)))
+        .collect();
+    let pods = reader.list(&kinds::POD, Some(&endpoint.namespace), &pairs.join(",")).await?;
+    let share = reader.cluster.share(SHARES);
+    for pod in pods.iter().take(SHARES as usize) {
+        let of_pod = Endpoint { pod: Some(pod.name().to_owned()), ..endpoint.clone() };
+        let answer = within(share, reader.monitoring(&of_pod, question)).await;
+        if let Ok(Some(answer)) = answer
+            && answer.integer("/code") == Some(200)
+        {
+            return Ok(Some((of_pod, answer)));
+        }
+    }
+    Ok(None)
 }
 
 /// Asks each of the servers that one of them names, by its pod.
@@ -207,15 +261,17 @@ async fn nodes(
             continue;
         };
         let of_pod = Endpoint { pod: Some(pod), ..endpoint.clone() };
-        let node = match is_advertised {
-            true => {
-                let varz = reader.monitoring(&of_pod, "/varz").await?.unwrap_or_default();
-                json!(varz.text("/body/server_name"))
-            }
-            false => json!(label),
-        };
         // A server that hangs keeps the API server waiting, too.
-        let asked = reader.monitoring(&of_pod, question).await;
+        let share = reader.cluster.share(SHARES);
+        let asked = within(share, reader.monitoring(&of_pod, question)).await;
+        let varz = match is_advertised && asked.is_ok() {
+            true => within(share, reader.monitoring(&of_pod, "/varz")).await.ok().flatten(),
+            false => None,
+        };
+        let name = varz.map(|varz| varz.text("/body/server_name").to_owned());
+        let named = name.filter(|name| !name.is_empty());
+        let pod_name = of_pod.pod.as_deref().unwrap_or(label);
+        let node = json!(named.as_deref().unwrap_or(if is_advertised { pod_name } else { label }));
         let mut found = json!({"node": node, "host": host, "advertised": is_advertised});
         let (key, value) = match asked {
             Ok(None) => continue,

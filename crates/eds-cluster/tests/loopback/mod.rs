@@ -7,8 +7,8 @@ use eds_cluster::Cluster;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A cluster whose server returns a status and a body for each path with its query. It ends with
-/// the test's runtime.
+/// A cluster whose server returns a status and a body for each path with its query; with the status
+/// 0 it never answers. It ends with the test's runtime.
 pub(crate) async fn cluster(
     answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static,
 ) -> Result<Cluster> {
@@ -49,6 +49,9 @@ async fn serve(stream: TcpStream, answer: Arc<impl Fn(&str, &str) -> (u16, Strin
         let mut body = vec![0; length];
         stream.read_exact(&mut body).await?;
         let (code, body) = answer(&head, &String::from_utf8(body)?);
+        if code == 0 {
+            return std::future::pending().await;
+        }
         let head = format!(
             "HTTP/1.1 {code} It\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
             body.len()
