@@ -106,6 +106,53 @@ fn beside_manifests() {
     );
 }
 
+/// What the claim makes no longer is deleted, and what is left beside it is said.
+#[test]
+fn what_the_claim_makes_none_of() {
+    let scratch = Repository::new("diff-left");
+    let claim = |more: &str| {
+        format!(
+            "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata: \
+                {{name: w, namespace: shop}}\nspec:\n  image: r/w:1\n  nats: {{stream: S, \
+                consumer: c}}\n{more}"
+        )
+    };
+    let old = scratch.outside("old.yaml");
+    let whole =
+        "  disruptionBudget: {maxUnavailable: 1}\n  secretRefs: [{name: s, envFrom: true}]\n";
+    fs::write(&old, claim(whole)).unwrap();
+    let rendered = eds(&root(), &["render", old.to_str().unwrap()]);
+    let manifests = scratch.outside("manifests.yaml");
+    let others = "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: other, \
+        namespace: shop}\nspec: {selector: {matchLabels: {app.kubernetes.io/name: w}}}\n";
+    fs::write(&manifests, text(&rendered.stdout).to_owned() + others).unwrap();
+    let diff = |more: &str| {
+        let new = scratch.outside("new.yaml");
+        fs::write(&new, claim(more)).unwrap();
+        let args = ["diff", new.to_str().unwrap(), "--against", manifests.to_str().unwrap()];
+        let output = eds(&root(), &args);
+        (text(&output.stdout).to_owned(), text(&output.stderr).to_owned())
+    };
+    let (said, summary) = diff(whole);
+    assert_eq!(
+        said,
+        "note: PodDisruptionBudget shop/other selects the worker's pods, and the claim makes none: \
+            it stays as it is until somebody deletes it\n"
+    );
+    assert!(summary.ends_with("the same\n"), "{summary}");
+    let (said, summary) = diff("  secretRefs: [{name: s, envFrom: true}]\n");
+    assert!(said.contains("\nPodDisruptionBudget shop/w is deleted\n"), "{said}");
+    assert!(summary.ends_with("eds: 1 object is deleted\n"), "{summary}");
+    let (said, summary) = diff(&format!("{whole}  health: {{http: false}}\n"));
+    assert!(said.contains("Service shop/w is deleted\n"), "{said}");
+    assert!(summary.contains("fields differ; 1 object is deleted"), "{summary}");
+    // The annotation that only the cluster can fill in.
+    let (said, summary) = diff(&format!("{whole}  rollout: {{restartOnSecretChange: true}}\n"));
+    assert!(said.contains("note: spec.rollout.restartOnSecretChange is on: the pods"), "{said}");
+    assert!(said.contains("secrets-version]  [restarts pods]\n"), "{said}");
+    assert!(summary.contains("1 field differs, each for a reason"), "{summary}");
+}
+
 #[test]
 fn beside_what_it_was() {
     let scratch = Repository::new("diff-revision");

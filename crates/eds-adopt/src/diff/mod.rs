@@ -5,8 +5,10 @@
 //! objects before, objects after -> pairs (same kind, namespace and name; or renamed) -> difference -> report
 //! ```
 
+mod left;
 mod order;
 mod report;
+mod secret_changes;
 
 use kube_object::object::Fields;
 use std::collections::{BTreeMap, HashMap};
@@ -16,7 +18,8 @@ use serde_json::Value;
 use crate::reasons;
 use kube_object::difference::{self, Options, State, pointer, recreates, restarts, shown};
 
-pub use report::{json, markdown, text};
+pub use report::{json, markdown, summary, text};
+pub use secret_changes::promise;
 
 /// What happens to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,11 +167,15 @@ impl Diff {
         let ports: HashMap<(&str, &str), BTreeMap<String, Value>> = ports.collect();
         for (old, new) in &pairs {
             let ports = ports.get(&service(new)).cloned().unwrap_or_default();
-            diff.objects.push(object(*old, new, ports, base));
+            let settled = secret_changes::settled(*old, new);
+            diff.objects.push(object(*old, settled.as_ref().unwrap_or(new), ports, base));
         }
         for change in diff.objects.iter().flat_map(|object| &object.changes) {
             if change.why == Some(order::WHY) {
                 diff.notes.push(format!("{}: {}", change.path, order::WHY));
+            }
+            if change.path.contains(secret_changes::SECRETS_VERSION) && change.restarts_pods {
+                diff.notes.extend(change.why.map(str::to_owned));
             }
         }
         // The same name in another namespace is another object.
@@ -185,11 +192,14 @@ impl Diff {
                 ));
             }
         }
-        if base == Base::Claims {
-            diff.objects.extend(
-                open.into_iter().map(|old| ObjectDiff { fate: Fate::Deleted, ..named(old) }),
-            );
-        }
+        let deleted = |old: &&Value| base == Base::Claims || left::is_claims(old, after);
+        let (gone, stays): (Vec<&Value>, Vec<&Value>) = match base {
+            Base::Live => (Vec::new(), Vec::new()),
+            _ => open.into_iter().partition(deleted),
+        };
+        diff.notes.extend(left::notes(&stays, &pairs));
+        diff.objects
+            .extend(gone.into_iter().map(|old| ObjectDiff { fate: Fate::Deleted, ..named(old) }));
         diff
     }
 }

@@ -67,6 +67,32 @@ pub fn json(diff: &Diff) -> Value {
     })
 }
 
+/// Says in a sentence how much differs: `3 fields differ; 1 object is deleted`.
+#[must_use]
+pub fn summary(diff: &Diff) -> String {
+    if diff.is_same() {
+        return "the same".to_owned();
+    }
+    let of = |fate: Fate| diff.objects.iter().filter(move |object| object.fate == fate);
+    let changed = of(Fate::Changed).chain(of(Fate::Renamed));
+    let fields = changed.map(|object| object.changes.len()).sum::<usize>();
+    let mut parts = match fields {
+        0 => Vec::new(),
+        1 => vec!["1 field differs".to_owned()],
+        _ => vec![format!("{fields} fields differ")],
+    };
+    for (fate, what) in
+        [(Fate::Made, "made"), (Fate::Renamed, "renamed"), (Fate::Deleted, "deleted")]
+    {
+        match of(fate).count() {
+            0 => {}
+            1 => parts.push(format!("1 object is {what}")),
+            count => parts.push(format!("{count} objects are {what}")),
+        }
+    }
+    parts.join("; ")
+}
+
 /// Renders the difference as Markdown: a summary of what is the same, and a table of the rest.
 #[must_use]
 pub fn markdown(diff: &Diff) -> String {

@@ -154,8 +154,21 @@ pub fn transitions(before: &Value, node: &Node, effective: &Value) -> Vec<Findin
     for field in POD_FIELDS {
         let path = Path::fields("spec").with_fields(field);
         let pointer = format!("/spec/{}", field.replace('.', "/"));
-        if before.at(&pointer) != effective.at(&pointer) {
-            out.push(claim.finding(&RESTART, &path, "changed, which restarts the pods"));
+        // False is the default of a mapping that may be missing.
+        let of = |claim: &Value| claim.at(&pointer).filter(|v| **v != Value::Bool(false)).cloned();
+        if of(before) != of(effective) {
+            let message = match (*field, effective.at(&pointer)) {
+                ("rollout.restartOnSecretChange", Some(Value::Bool(true))) => {
+                    "is on: the pods restart once when this is applied, and from then on at each \
+                        change of a Secret that the claim names"
+                }
+                ("rollout.restartOnSecretChange", _) => {
+                    "is off: the pods restart once when this is applied, and no longer when a \
+                        Secret changes"
+                }
+                _ => "changed, which restarts the pods",
+            };
+            out.push(claim.finding(&RESTART, &path, message));
         }
     }
     let maximum = |v: &Value| v.integer("/spec/scaling/maxReplicas");
@@ -404,6 +417,11 @@ mod tests {
             &[("EDS301", 2), ("EDS304", 2), ("EDS304", 3)],
         );
         check("spec: {image: a:1}", "spec: {image: a:1}", &[]);
+        let restart = |on: bool| format!("spec: {{rollout: {{restartOnSecretChange: {on}}}}}");
+        check("spec: {image: a:1}", "spec: {image: a:1, rollout: {maxSurge: 1}}", &[]);
+        check("spec: {}", &restart(false), &[]);
+        check("spec: {}", &restart(true), &[("EDS301", 1)]);
+        check(&restart(true), "spec: {}", &[("EDS301", 1)]);
         check(
             "spec: {secretRefs: [{name: b, envFrom: true}]}",
             "spec:\n  secretRefs:\n  - name: b\n    env: [{secretKey: a, envName: A}]\n",

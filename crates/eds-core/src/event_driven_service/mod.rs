@@ -55,6 +55,7 @@ pub use diagnosis::NAME_TAKEN;
 pub use input::{API_VERSION, KIND};
 pub use ownership::{ADOPT, ON_DELETE, obstacle};
 pub use paused::Paused;
+pub use secret_changes::ANNOTATION as SECRETS_VERSION;
 pub use spec::repeats_rules_for;
 
 use diagnosis::Diagnosis;

@@ -13,7 +13,7 @@ use super::spec::Spec;
 use patch_and_transform::protocol::{Match, Object, Resource, ResourceSelector};
 
 /// The annotation of the pod template.
-pub(super) const ANNOTATION: &str = "platform.bizmatters.io/secrets-version";
+pub const ANNOTATION: &str = "platform.bizmatters.io/secrets-version";
 
 /// The prefix of the keys under which Secrets are requested.
 const ASKED: &str = "secret-";

@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use self::given::Given;
 use crate::api::Api;
+use crate::claim::Claim;
 use crate::form::FormArgs;
 use crate::git::{self, Before};
 use crate::{Outcome, cluster, manifests, output};
@@ -83,7 +84,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     notes.extend(given.notes.iter().cloned());
     let mut after = Vec::new();
     for claim in &given.claims {
-        after.extend(api.manifests(&claim.claim)?);
+        after.extend(manifests_of(&api, &claim.claim)?);
     }
     let mut diff = match &against {
         Against::Live => live(args, &after)?,
@@ -100,7 +101,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
             let earlier = given.earlier(args, &api.claims, before)?;
             let mut was = Vec::new();
             for claim in &earlier.claims {
-                was.extend(api.manifests(claim)?);
+                was.extend(manifests_of(&api, claim)?);
             }
             notes.extend(earlier.notes);
             notes.extend(given.known(&earlier.claims));
@@ -111,6 +112,13 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     notes.append(&mut diff.notes);
     diff.notes = notes;
     print(args, &diff)
+}
+
+/// Returns what a claim becomes, with what only the cluster can fill in.
+fn manifests_of(api: &Api, claim: &Claim) -> Result<Vec<Value>> {
+    let mut manifests = api.manifests(claim)?;
+    diff::promise(claim.value(), &mut manifests);
+    Ok(manifests)
 }
 
 /// Returns the objects among manifests, without claims: what a claim becomes is compared with what
@@ -247,15 +255,12 @@ fn print(args: &Args, diff: &Diff) -> Result<Outcome> {
     }
     out.flush()?;
     drop(out);
-    let fields = diff.objects.iter().map(|object| object.changes.len()).sum::<usize>();
-    let (s, are) = if fields == 1 { ("", "differs") } else { ("s", "differ") };
-    match diff.is_same() {
-        true => output::note("the same"),
-        false if diff.is_explained() => {
-            output::note(&format!("{fields} field{s} {are}, each for a reason that is known"));
-        }
-        false => output::note(&format!("{fields} field{s} {are}")),
-    }
+    let known = if !diff.is_same() && diff.is_explained() {
+        ", each for a reason that is known"
+    } else {
+        ""
+    };
+    output::note(&format!("{}{known}", diff::summary(diff)));
     if args.explained && !diff.is_same() {
         unexplained(diff);
     }
