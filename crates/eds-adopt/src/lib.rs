@@ -333,7 +333,16 @@ pub fn belonging(manifests: Vec<Manifest>, namespace: &str) -> Result<Vec<Manife
             group.account,
             group.budget,
         ];
-        kept.extend(parts.into_iter().flatten().chain(group.beside));
+        let consumers: Vec<usize> = index
+            .of_kind(namespace, "Consumer")
+            .filter(|(_, consumer)| consumer.group() == nack::GROUP)
+            .filter(|(_, consumer)| {
+                let mut said = [Some(group.workload), group.scaler].into_iter().flatten();
+                said.any(|at| index.get(at).is_some_and(|object| nack::is_named(object, consumer)))
+            })
+            .map(|(at, _)| at)
+            .collect();
+        kept.extend(parts.into_iter().flatten().chain(group.beside).chain(consumers));
     }
     let numbered = manifests.into_iter().enumerate();
     Ok(numbered.filter(|(at, _)| kept.contains(at)).map(|(_, manifest)| manifest).collect())

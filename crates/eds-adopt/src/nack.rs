@@ -6,7 +6,7 @@
 use kube_object::object::Fields;
 use serde_json::{Map, Value, json};
 
-use super::Namespace;
+use super::{Manifest, Namespace};
 
 /// The group of NACK's kinds.
 pub(super) const GROUP: &str = "jetstream.nats.io";
@@ -27,6 +27,22 @@ pub(super) fn consumer(
     // Two would be two opinions.
     found.next().is_none().then_some(())?;
     Some((at, create(manifest.value.object("/spec")?, domain)?))
+}
+
+/// Reports whether an object names a Consumer's stream and durable, wherever it does.
+pub(super) fn is_named(object: &Manifest, consumer: &Manifest) -> bool {
+    fn holds(value: &Value, text: &str) -> bool {
+        match value {
+            Value::String(own) => own == text,
+            Value::Array(items) => items.iter().any(|item| holds(item, text)),
+            Value::Object(fields) => fields.values().any(|field| holds(field, text)),
+            _ => false,
+        }
+    }
+    ["/spec/streamName", "/spec/durableName"].iter().all(|pointer| {
+        let name = consumer.value.text(pointer);
+        !name.is_empty() && holds(&object.value, name)
+    })
 }
 
 /// Returns what a claim says of a Consumer; `None` if the one that it makes would differ.

@@ -113,6 +113,13 @@ const LOST: &[Row] = &[
     ),
     (
         "Deployment",
+        "spec.template.metadata.annotations.platform.bizmatters.io/secrets-version",
+        "spec.rollout.restartOnSecretChange is off: the pods start again once, and no longer when \
+            a Secret changes",
+        "",
+    ),
+    (
+        "Deployment",
         "spec.template.metadata.annotations.checksum/*",
         "a change of the ConfigMap or Secret no longer starts the pods again",
         "spec.rollout.restartOnSecretChange does it for Secrets; after a change of a ConfigMap: \
@@ -427,6 +434,13 @@ const LOST: &[Row] = &[
     ),
     (
         "ScaledObject",
+        "spec.fallback.behavior",
+        "KEDA's behavior static holds: while it cannot read the lag, as many pods run as \
+            spec.scaling.fallback.replicas says, however many ran before",
+        "choose spec.scaling.fallback.replicas so that they suffice",
+    ),
+    (
+        "ScaledObject",
         "spec.fallback*",
         "without spec.scaling.fallback the number of pods stays what it is when KEDA cannot read \
             the lag",
@@ -720,6 +734,13 @@ const ADDED: &[Row] = &[
         "automountServiceAccountToken",
         "the pods mount no token of the Kubernetes API",
         "a worker that asks the Kubernetes API cannot become a claim yet",
+    ),
+    (
+        "Deployment",
+        "spec.template.metadata.annotations.platform.bizmatters.io/secrets-version",
+        "spec.rollout.restartOnSecretChange is on: the pods start again once, and from then on at \
+            each change of a Secret that the claim names",
+        "",
     ),
     ("Deployment", "spec.selector*", "the claim's Deployment selects by the platform's labels", ""),
     ("Deployment", "spec.template.metadata.labels.*", "the platform's labels are on the pods", ""),

@@ -142,6 +142,7 @@ fn of_scaled_object(pattern: &str) -> Option<Value> {
         "spec.scaleTargetRef.apiVersion" => json!("apps/v1"),
         "spec.scaleTargetRef.kind" => json!("Deployment"),
         "spec.advanced.restoreToOriginalReplicaCount" => json!(false),
+        "spec.fallback.behavior" => json!("static"),
         "spec.triggers[].metricType" => json!("AverageValue"),
         "spec.triggers[].useCachedMetrics" => json!(false),
         "spec.triggers[].metadata.lagThreshold" => json!("10"),

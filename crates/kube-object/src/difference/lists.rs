@@ -1,6 +1,7 @@
 //! Matches the items of two lists, by Kubernetes' merge keys.
 
 use crate::object::Fields;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use serde_json::Value;
@@ -51,6 +52,14 @@ pub(super) fn is_port(pattern: &str) -> bool {
     matches!(last, "port" | "targetPort") && !pattern.ends_with("ports[].port")
 }
 
+/// Returns the path of a mount as Kubernetes understands it: a slash at its end says nothing.
+pub(super) fn directory(path: &Value) -> Cow<'_, Value> {
+    match path.as_str().and_then(|path| path.strip_suffix('/')) {
+        Some(path) => Cow::Owned(Value::from(path.trim_end_matches('/'))),
+        None => Cow::Borrowed(path),
+    }
+}
+
 /// Returns the counterpart in `after` of each item of `before`. No item of `after` is used twice.
 /// `old` and `new` are the numbers of the ports that each side's pods name.
 pub(super) fn pairs(
@@ -80,6 +89,7 @@ pub(super) fn pairs(
         )
     };
     let key = |item: &Value| match field {
+        Some("mountPath") => Some(directory(item.get("mountPath")?).to_string()),
         Some(field) => item.get(field).map(Value::to_string),
         None if rest => Some(item.to_string()),
         None => Some(source(item)),

@@ -284,6 +284,11 @@ impl<'a> Walk<'a, '_> {
         if before == after || same_quantity(&place.pattern, before, after) {
             return true;
         }
+        if place.pattern.ends_with("volumeMounts[].mountPath")
+            && lists::directory(before) == lists::directory(after)
+        {
+            return true;
+        }
         let [old, new] = &self.ports;
         lists::is_port(&place.pattern) && resolved(before, old) == resolved(after, new)
             || is_empty(before) && is_empty(after)

@@ -203,7 +203,7 @@ fn pairs(
         }
         let named = matches!(key, "name" | "key" | "variable" | "var");
         let waits = VALUES.contains(&key) && before.value.is_none();
-        if !named && !waits && !secret_name(key) {
+        if !named && !waits && (!secret_name(key) || names_a_secret(line, start, key)) {
             continue;
         }
         let from = at + (rest.len() - rest.trim_start().len());
@@ -234,6 +234,19 @@ fn pairs(
         let within = sentence || flow || sign == "=";
         at = secret(line, index, (start, from, to), within, before, out).max(at);
     }
+}
+
+/// Reports whether a key is `secret` where this API names a Secret by it: in what we say to write
+/// (`write secret: NAME`), and beside its keys and mountPath in one mapping.
+fn names_a_secret(line: &str, start: usize, key: &str) -> bool {
+    if key != "secret" {
+        return false;
+    }
+    let (before, after) = line.split_at_checked(start).unwrap_or_default();
+    let (opens, rest) = (before.trim_end().ends_with('{'), after.split('}').next());
+    let beside = ["key:", "ca:", "cert:", "mountPath:", "items:"];
+    before.ends_with("write ")
+        || opens && rest.is_some_and(|rest| beside.iter().any(|key| rest.contains(key)))
 }
 
 /// Marks the value of a secret's name: text, or a mapping or list. Returns where it ends.

@@ -45,7 +45,7 @@ pub fn secret_value(value: &str) -> Option<&'static str> {
                 // Also in `--url=nats://token@host`.
                 let scheme = scheme.rsplit(|c: char| !c.is_ascii_alphanumeric()).next();
                 let keyed = |known: &&str| scheme.is_some_and(|s| s.eq_ignore_ascii_case(known));
-                KEYED.iter().any(|known| keyed(known)) && holds_text(info)
+                KEYED.iter().any(keyed) && holds_text(info)
             }
         }
     };
