@@ -294,11 +294,14 @@ fn claim(
         if refused(&all) && !refused(&checked.findings) {
             checked.findings = all;
         }
-        // A number outside its own bounds is not compared with any other.
+        // A figure of another form, or outside its own bounds, is not compared with any other.
         let bounds: Vec<String> = checked
             .findings
             .iter()
-            .filter(|f| *f.rule == catalog::RANGE && f.severity == Severity::Error)
+            .filter(|f| {
+                let form = [&catalog::RANGE, &catalog::PATTERN, &catalog::TYPE, &catalog::LENGTH];
+                form.iter().any(|rule| **rule == *f.rule) && f.severity == Severity::Error
+            })
             .map(|f| f.path.clone())
             .collect();
         checked.findings.retain(|f| {
@@ -316,6 +319,7 @@ fn claim(
         checked.extend(own);
         outcome.identities.push(rules::Identity::of(&node, &checked.effective));
     }
+    checked.findings.iter_mut().for_each(Finding::narrowed);
     let found = std::mem::take(&mut checked.findings).into_iter().filter(|finding| {
         !rules::is_missing(finding) || !rules::stands_in_the_other(&node, &finding.path)
     });

@@ -2,13 +2,13 @@
 //! parts are there, in another form.
 
 use super::names::SIZES;
-use super::reword::Said;
+use super::reword::{Said, seconds};
 use super::unknown::{parse, value as written};
 use kube_object::path::{Path, Step};
 use kube_schema::diagnostics::{Detail, Finding};
 use kube_schema::schema::nearest;
 use kube_schema::yaml::Place;
-use kube_schema::yaml::{Content, Entry, Node};
+use kube_schema::yaml::{Content, Entry, Node, flow_text, is_plain};
 
 /// Suggests a value for one of the wrong type. `None` if the schema's example is the best we have.
 pub(super) fn value(node: &Node, finding: &Finding) -> Option<String> {
@@ -59,7 +59,8 @@ fn names(items: &[Node], field: &str) -> Option<String> {
     };
     let names: Option<Vec<&str>> = items.iter().map(Node::as_str).collect();
     let names = names.filter(|names| (1..=6).contains(&names.len()))?;
-    let entries: Vec<String> = names.iter().map(|name| format!("{{name: {name}{more}}}")).collect();
+    let entry = |name: &&str| format!("{{name: {}{more}}}", flow_text(name));
+    let entries: Vec<String> = names.iter().map(entry).collect();
     Some(format!("{field}: [{}]", entries.join(", ")))
 }
 
@@ -71,9 +72,11 @@ fn one_secret(entries: &[Entry]) -> Option<String> {
         Some(key) => {
             let variable = key.replace(['-', '.'], "_").to_uppercase();
             let entry = secret_key(key, text("envName").unwrap_or(&variable));
-            format!("secretRefs: [{{name: {name}, env: [{entry}]}}]")
+            format!("secretRefs: [{{name: {}, env: [{entry}]}}]", flow_text(name))
         }
-        None if entries.len() == 1 => format!("secretRefs: [{{name: {name}, envFrom: true}}]"),
+        None if entries.len() == 1 => {
+            format!("secretRefs: [{{name: {}, envFrom: true}}]", flow_text(name))
+        }
         None => return None,
     })
 }
@@ -103,13 +106,13 @@ fn fit(here: &Node, field: &str, wanted: &str, path: &Path, node: &Node) -> Opti
         (Content::Scalar(scalar), _)
             if wanted.starts_with("a mapping") && field.ends_with("Ref") =>
         {
-            Some(format!("write {field}: {{name: {}}}", scalar.text()))
+            Some(format!("write {field}: {{name: {}}}", flow_text(scalar.text())))
         }
         (Content::Scalar(scalar), "secretRefs" | "imagePullSecrets")
             if scalar.value.is_string() =>
         {
             let more = if field == "secretRefs" { ", envFrom: true" } else { "" };
-            let entry = format!("{{name: {}{more}}}", scalar.text());
+            let entry = format!("{{name: {}{more}}}", flow_text(scalar.text()));
             Some(if is_entry {
                 format!("write - {entry}")
             } else {
@@ -117,16 +120,38 @@ fn fit(here: &Node, field: &str, wanted: &str, path: &Path, node: &Node) -> Opti
             })
         }
         (Content::Scalar(scalar), "metadata") => {
-            Some(format!("write metadata: {{name: {}}}", scalar.text()))
+            Some(format!("write metadata: {{name: {}}}", flow_text(scalar.text())))
         }
         (Content::Scalar(scalar), "initContainer") if scalar.value.is_string() => {
             Some(format!("write initContainer: {{command: {}}}", words(scalar.text())))
         }
-        (Content::Sequence(items), "initContainer")
-            if items.iter().all(|item| item.as_str().is_some()) =>
-        {
-            let texts: Vec<&str> = items.iter().filter_map(Node::as_str).collect();
+        (Content::Sequence(items), "initContainer") if texts_of(items).is_some() => {
+            let texts = texts_of(items)?;
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             Some(format!("write initContainer: {{command: {}}}", list_of(&texts)))
+        }
+        (Content::Scalar(scalar), "sleep") => {
+            let seconds = seconds(scalar.text())?;
+            Some(format!("write sleep: {{seconds: {seconds}}}"))
+        }
+        (Content::Scalar(scalar), "exec") if scalar.value.is_string() => {
+            Some(format!("write exec: {{command: {}}}", words(scalar.text())))
+        }
+        (Content::Scalar(scalar), "preStop") if seconds(scalar.text()).is_some() => {
+            let seconds = seconds(scalar.text())?;
+            Some(format!("write preStop: {{sleep: {{seconds: {seconds}}}}}"))
+        }
+        (Content::Scalar(scalar), "preStop") if scalar.value.is_string() => {
+            Some(format!("write preStop: {{exec: {{command: {}}}}}", words(scalar.text())))
+        }
+        (Content::Sequence(items), "exec" | "preStop") => {
+            let texts = texts_of(items)?;
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let command = format!("{{command: {}}}", list_of(&texts));
+            Some(match field {
+                "exec" => format!("write exec: {command}"),
+                _ => format!("write preStop: {{exec: {command}}}"),
+            })
         }
         (Content::Sequence(_) | Content::Mapping(_), "envFrom")
             if wanted.starts_with("a boolean") =>
@@ -137,8 +162,8 @@ fn fit(here: &Node, field: &str, wanted: &str, path: &Path, node: &Node) -> Opti
         (Content::Scalar(scalar), "image") if !scalar.value.is_string() => {
             Some("write the whole reference: REGISTRY/NAME:TAG".to_owned())
         }
-        (Content::Scalar(_), "command" | "args") if is_entry => None,
-        (Content::Scalar(scalar), "command" | "args") => {
+        (Content::Scalar(_), name) if is_entry && is_command(name) => None,
+        (Content::Scalar(scalar), name) if is_command(name) => {
             let text = scalar.text();
             (!text.is_empty()).then(|| format!("write {field}: {}", words(text)))
         }
@@ -178,6 +203,21 @@ fn fit(here: &Node, field: &str, wanted: &str, path: &Path, node: &Node) -> Opti
     }
 }
 
+/// Reports whether a field is a command, or the arguments of one.
+pub(super) fn is_command(field: &str) -> bool {
+    matches!(field, "command" | "args" | "livenessCommand" | "readinessCommand")
+}
+
+/// Returns the items as texts, as they are written: `5` as a word of a command is `"5"`.
+pub(super) fn texts_of(items: &[Node]) -> Option<Vec<String>> {
+    let text = |item: &Node| match &item.content {
+        Content::Scalar(scalar) if !scalar.value.is_null() => Some(scalar.text().to_owned()),
+        _ => None,
+    };
+    let texts: Option<Vec<String>> = items.iter().map(text).collect();
+    texts.filter(|texts| !texts.is_empty())
+}
+
 /// Says how to get a fixed number of pods.
 pub(super) fn replicas(node: &Node, at: &Path, name: &str) -> Option<String> {
     if !matches!(name, "replicas" | "replicaCount" | "instances") {
@@ -200,8 +240,11 @@ pub(super) fn replicas(node: &Node, at: &Path, name: &str) -> Option<String> {
     }
 }
 
-/// Splits the text of `command` or `args` into words. A shell's text is left to a shell.
+/// Splits the text of `command` or `args` into words. A shell's text is left to a shell, once.
 fn words(text: &str) -> String {
+    if let Some(words) = shell(text) {
+        return list_of(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    }
     let of_shell =
         text.contains(['"', '\'', '|', '&', ';', '$', '*', '>', '<', '`', '(', '\n', '=']);
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -211,10 +254,46 @@ fn words(text: &str) -> String {
     }
 }
 
-fn list_of(words: &[&str]) -> String {
-    let quoted = |word: &&str| match word.contains([',', ':', '#', '[', ']', '{', '}', ' ']) {
-        true => format!("{word:?}"),
-        false => (*word).to_owned(),
+/// Takes apart a text that calls a shell itself: `sh -c 'migrate && serve'`.
+fn shell(text: &str) -> Option<Vec<String>> {
+    let (program, rest) = text.trim().split_once(char::is_whitespace)?;
+    let name = program.rsplit('/').next()?;
+    if !matches!(name, "sh" | "bash" | "ash" | "dash" | "zsh" | "busybox") {
+        return None;
+    }
+    let mut words = vec![program.to_owned()];
+    let mut rest = rest.trim_start();
+    if name == "busybox" {
+        rest = rest.strip_prefix("sh")?.trim_start();
+        words.push("sh".to_owned());
+    }
+    loop {
+        let (option, after) = rest.split_once(char::is_whitespace)?;
+        let letters = option.strip_prefix('-')?;
+        words.push(option.to_owned());
+        rest = after.trim_start();
+        if !letters.starts_with('-') && letters.ends_with('c') {
+            break;
+        }
+        if matches!(option, "-o" | "+o") {
+            let (value, after) = rest.split_once(char::is_whitespace)?;
+            words.push(value.to_owned());
+            rest = after.trim_start();
+        }
+    }
+    let script = rest.trim_end();
+    let inner = ['\'', '"'].into_iter().find_map(|quote| {
+        let inner = script.strip_prefix(quote)?.strip_suffix(quote)?;
+        (!inner.contains(quote)).then_some(inner)
+    });
+    words.push(inner.unwrap_or(script).to_owned());
+    Some(words)
+}
+
+pub(super) fn list_of(words: &[&str]) -> String {
+    let quoted = |word: &&str| {
+        let unclear = word.contains([',', ':', '#', '[', ']', '{', '}', ' ']);
+        if unclear || !is_plain(word) { format!("{word:?}") } else { (*word).to_owned() }
     };
     format!("[{}]", words.iter().map(quoted).collect::<Vec<_>>().join(", "))
 }
@@ -247,7 +326,7 @@ fn joined(items: &[Node]) -> Option<String> {
                 Content::Scalar(_) => written(&entry.value, &Path::default()),
                 _ => "...".to_owned(),
             };
-            all.push(format!("{}: {value}", entry.key));
+            all.push(format!("{}: {value}", flow_text(&entry.key)));
         }
     }
     (1..=6).contains(&all.len()).then(|| all.join(", "))
@@ -259,7 +338,7 @@ fn entry(node: &Node, in_secret: bool) -> Option<String> {
     if in_secret && !text.contains(['=', ':', ' ']) {
         let variable = text.replace(['-', '.'], "_").to_uppercase();
         let key = if variable == text { "KEY" } else { text };
-        return Some(format!("{{secretKey: {key}, envName: {variable}}}"));
+        return Some(secret_key(key, &variable));
     }
     let (name, value) = text.split_once('=').or_else(|| text.split_once(": "))?;
     if matches!(name.trim(), "name" | "value") {
@@ -284,15 +363,16 @@ fn list(field: &str, entries: &[Entry], path: &Path) -> Option<String> {
                 Some(secret_key(&entry.key, scalar.text()))
             }
             ("env", Content::Scalar(scalar)) => {
-                Some(format!("{{name: {}, value: {:?}}}", entry.key, scalar.text()))
+                Some(format!("{{name: {}, value: {:?}}}", flow_text(&entry.key), scalar.text()))
             }
             ("secretRefs", Content::Mapping(keys)) => {
                 let keys: Vec<String> = keys
                     .iter()
                     .filter_map(|key| Some(secret_key(&key.key, key.value.as_str()?)))
                     .collect();
-                (!keys.is_empty())
-                    .then(|| format!("{{name: {}, env: [{}]}}", entry.key, keys.join(", ")))
+                (!keys.is_empty()).then(|| {
+                    format!("{{name: {}, env: [{}]}}", flow_text(&entry.key), keys.join(", "))
+                })
             }
             _ => None,
         })
@@ -312,7 +392,7 @@ fn list(field: &str, entries: &[Entry], path: &Path) -> Option<String> {
         "env" | "secretRefs" if !items.is_empty() => Some(written),
         "imagePullSecrets" if has("name") => {
             let name = entries.iter().find(|entry| entry.key == "name")?.value.as_str()?;
-            Some(format!("write imagePullSecrets: [{{name: {name}}}]"))
+            Some(format!("write imagePullSecrets: [{{name: {}}}]", flow_text(name)))
         }
         _ => None,
     }
@@ -323,7 +403,7 @@ pub(super) fn secret_key(one: &str, other: &str) -> String {
     let capitals = |text: &str| !text.chars().any(|c| c.is_ascii_lowercase());
     let (key, variable) =
         if capitals(one) && !capitals(other) { (other, one) } else { (one, other) };
-    format!("{{secretKey: {key}, envName: {variable}}}")
+    format!("{{secretKey: {}, envName: {}}}", flow_text(key), flow_text(variable))
 }
 
 /// Writes a key and its value as an item of a list.
@@ -333,7 +413,7 @@ pub(super) fn entry_of(level: &str, entry: &Entry) -> String {
         _ => "...",
     };
     match level {
-        "spec.env[]" => format!("{{name: {}, value: {text:?}}}", entry.key),
+        "spec.env[]" => format!("{{name: {}, value: {text:?}}}", flow_text(&entry.key)),
         "spec.secretRefs[].env[]" => secret_key(&entry.key, text),
         "spec.secretRefs[]" => list("secretRefs", std::slice::from_ref(entry), &Path::default())
             .and_then(|whole| {
@@ -342,7 +422,7 @@ pub(super) fn entry_of(level: &str, entry: &Entry) -> String {
             .unwrap_or_else(|| {
                 format!("{{name: {}, env: [{{secretKey: KEY, envName: VARIABLE}}]}}", entry.key)
             }),
-        _ => format!("{{name: {}}}", entry.key),
+        _ => format!("{{name: {}}}", flow_text(&entry.key)),
     }
 }
 
@@ -575,7 +655,7 @@ pub(super) fn size(text: &str) -> Option<String> {
 }
 
 /// Parses a finding's path, of a field or a list entry.
-fn any_path(path: &str) -> Option<Path> {
+pub(super) fn any_path(path: &str) -> Option<Path> {
     if let Some((list, index)) = path.strip_suffix(']').and_then(|path| path.rsplit_once('['))
         && let Some((at, name)) = parse(list)
     {

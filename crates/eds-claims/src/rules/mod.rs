@@ -28,6 +28,7 @@ mod same_place;
 mod servers;
 mod slip;
 mod system_account;
+mod texts;
 mod together;
 pub mod transitions;
 mod unknown;

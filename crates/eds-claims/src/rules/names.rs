@@ -138,6 +138,10 @@ const TLS: Advice = Instead(
     "write spec.nats.tls: {secret: NAME, ca: ca.crt, cert: tls.crt, key: tls.key}; what is not \
         needed is left out",
 );
+const OTHER_RESOURCES: Advice = Instead(
+    "only CPU and memory can be asked for",
+    "leave it out; /tmp is a part of the node's disk",
+);
 /// The table.
 pub(super) const ROWS: &[Row] = &[
     ("spec", &["cpu", "memory", "resourcesPreset"], FIGURES),
@@ -693,6 +697,304 @@ pub(super) const ROWS: &[Row] = &[
         "spec.files[]",
         &["defaultMode", "mode", "readOnly", "optional"],
         Instead("files are read-only, of mode 0440, and always required", "leave it out"),
+    ),
+    (
+        "spec.env[].valueFrom.fieldRef",
+        &["apiVersion"],
+        Instead("the version is always v1", "leave it out"),
+    ),
+    (
+        "spec.env[].valueFrom.resourceFieldRef",
+        &["containerName"],
+        Instead("the worker's own container is meant", "leave it out"),
+    ),
+    (
+        "spec.env[].valueFrom",
+        &["fileKeyRef"],
+        Instead(
+            "a variable does not come from a file",
+            "let the worker read the file, or take the value from a Secret or ConfigMap",
+        ),
+    ),
+    (
+        "spec.scaling.fallback",
+        &["behavior"],
+        Instead(
+            "KEDA's own default applies, static: so many pods as replicas says",
+            "leave it out; without spec.scaling.fallback the number stays as it is",
+        ),
+    ),
+    (
+        "spec.scaling.fallback",
+        &["replicaCount", "minReplicas"],
+        Called("spec.scaling.fallback.replicas"),
+    ),
+    (
+        "spec.scaling.fallback",
+        &["failures", "threshold"],
+        Called("spec.scaling.fallback.failureThreshold"),
+    ),
+    (
+        "spec.scaling.behavior.scaleUp",
+        &["tolerance"],
+        Instead("the autoscaler's own tolerance applies, a tenth", "leave it out"),
+    ),
+    (
+        "spec.scaling.behavior.scaleDown",
+        &["tolerance"],
+        Instead("the autoscaler's own tolerance applies, a tenth", "leave it out"),
+    ),
+    (
+        "spec.scaling.cron[]",
+        &["name", "metricType", "authenticationRef", "type", "metadata"],
+        Instead(
+            "an entry has a timezone, start, end and replicas, and KEDA's trigger is made of them",
+            "leave it out, and write timezone, start, end and replicas in the entry itself",
+        ),
+    ),
+    ("spec.scaling.cron[]", &["timeZone", "tz", "zone"], Called("spec.scaling.cron[].timezone")),
+    ("spec.scaling.cron[]", &["schedule", "from", "begin"], Called("spec.scaling.cron[].start")),
+    ("spec.scaling.cron[]", &["to", "until", "stop"], Called("spec.scaling.cron[].end")),
+    (
+        "spec.scaling.cron[]",
+        &["duration"],
+        Instead("an entry says when it ends", "write end: 0 19 * * 1-5, as five fields of cron"),
+    ),
+    (
+        "spec.disruptionBudget",
+        &["unhealthyPodEvictionPolicy", "selector"],
+        Instead("this is the same for all services", "leave it out"),
+    ),
+    (
+        "spec.rollout",
+        &["rollingUpdate"],
+        Instead(
+            "maxSurge and maxUnavailable stand right below spec.rollout",
+            "remove this line, and the indentation of those below it",
+        ),
+    ),
+    (
+        "spec.rollout",
+        &["type", "strategy"],
+        Instead(
+            "pods are always replaced bit by bit (RollingUpdate)",
+            "leave it out; maxSurge: 0 with maxUnavailable: 100% stops all pods first, as Recreate \
+                does",
+        ),
+    ),
+    (
+        "spec.rollout",
+        &["minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit", "paused"],
+        Instead("this is the same for all services", "leave it out"),
+    ),
+    (
+        "spec.serviceAccount",
+        &["name"],
+        Instead(
+            "each service has a ServiceAccount of its own, with the claim's name, so that no claim \
+                takes another's rights",
+            "leave it out; a role is bound to the ServiceAccount of the claim's name",
+        ),
+    ),
+    (
+        "spec.serviceAccount",
+        &["create", "automount", "automountServiceAccountToken", "imagePullSecrets", "secrets"],
+        Instead(
+            "the ServiceAccount is always made, without a token in its pods",
+            "leave it out; pull secrets stand under spec.imagePullSecrets",
+        ),
+    ),
+    (
+        "spec.serviceAccount",
+        &["labels"],
+        Instead("its labels are the platform's", "leave it out; annotations may be given"),
+    ),
+    (
+        "spec.podMetadata",
+        &["name", "namespace", "generateName", "finalizers", "ownerReferences"],
+        Instead(
+            "pods are named after the claim",
+            "leave it out; labels and annotations may be given",
+        ),
+    ),
+    (
+        "spec.placement",
+        &["affinity", "nodeAffinity", "podAffinity", "podAntiAffinity"],
+        Instead(
+            "where pods run is said by labels of the nodes, and by how they are spread",
+            "write nodeSelector: {KEY: VALUE}, topologySpread: {node: soft}, or both; other \
+                conditions cannot be said",
+        ),
+    ),
+    (
+        "spec.placement",
+        &[
+            "nodeName",
+            "schedulerName",
+            "runtimeClassName",
+            "hostNetwork",
+            "priority",
+            "preemptionPolicy",
+        ],
+        Instead("this is the same for all services", "leave it out"),
+    ),
+    ("spec.placement", &["arch"], Called("spec.placement.architecture")),
+    ("spec.placement", &["priorityClass"], Called("spec.placement.priorityClassName")),
+    ("spec.placement", &["topologySpreadConstraints"], SPREAD),
+    (
+        "spec.placement.topologySpread",
+        &[
+            "maxSkew",
+            "topologyKey",
+            "whenUnsatisfiable",
+            "labelSelector",
+            "minDomains",
+            "matchLabelKeys",
+            "nodeAffinityPolicy",
+            "nodeTaintsPolicy",
+        ],
+        SPREAD,
+    ),
+    ("spec.placement.topologySpread", &["zones"], Called("spec.placement.topologySpread.zone")),
+    (
+        "spec.placement.topologySpread",
+        &["host", "hostname", "nodes"],
+        Called("spec.placement.topologySpread.node"),
+    ),
+    (
+        "spec.resources",
+        &["claims", "resizePolicy"],
+        Instead("only CPU and memory can be asked for", "leave it out"),
+    ),
+    (
+        "spec.resources.requests",
+        &["ephemeral-storage", "nvidia.com/gpu", "storage"],
+        OTHER_RESOURCES,
+    ),
+    ("spec.resources.limits", &["ephemeral-storage", "nvidia.com/gpu", "storage"], OTHER_RESOURCES),
+    (
+        "spec.resources",
+        &["cpu", "memory"],
+        Instead(
+            "a figure is a request or a limit",
+            "write requests: {cpu: 100m, memory: 256Mi}, limits: {cpu: 500m, memory: 512Mi}, or \
+                some of them",
+        ),
+    ),
+    (
+        "spec.health",
+        &[
+            "initialDelaySeconds",
+            "periodSeconds",
+            "timeoutSeconds",
+            "failureThreshold",
+            "successThreshold",
+            "terminationGracePeriodSeconds",
+        ],
+        Instead(
+            "how often pods are asked is the same for all services",
+            "leave it out; how long a start may take is spec.health.startupSeconds",
+        ),
+    ),
+    (
+        "spec.health",
+        &["tcpSocket", "grpc", "scheme", "httpHeaders", "host"],
+        Instead(
+            "pods are asked over plain HTTP, or by a command",
+            "leave it out, or write http: false and livenessCommand: [...]",
+        ),
+    ),
+    (
+        "spec.lifecycle",
+        &["postStart"],
+        Instead(
+            "only what runs before a pod is stopped can be said",
+            "let the worker do it when it starts, or spec.initContainer before that",
+        ),
+    ),
+    (
+        "spec.lifecycle",
+        &["stopSignal"],
+        Instead("the image's own signal applies, or SIGTERM", "leave it out"),
+    ),
+    (
+        "spec.lifecycle.preStop",
+        &["httpGet", "tcpSocket"],
+        Instead(
+            "a pod runs a command or waits before it is stopped",
+            "write exec: {command: [...]}, or sleep: {seconds: 5}",
+        ),
+    ),
+    ("spec.lifecycle.preStop", &["command"], Called("spec.lifecycle.preStop.exec.command")),
+    (
+        "spec.lifecycle.preStop",
+        &["seconds", "sleepSeconds"],
+        Called("spec.lifecycle.preStop.sleep.seconds"),
+    ),
+    (
+        "spec.configMapRefs[]",
+        &["optional"],
+        Instead("a ConfigMap that is named is always required", "leave it out"),
+    ),
+    (
+        "spec.configMapRefs[]",
+        &["prefix"],
+        Instead(
+            "keys of a whole ConfigMap keep their names",
+            "list the keys under env, each with the envName that it shall have",
+        ),
+    ),
+    (
+        "spec.configMapRefs[].env[]",
+        &["optional"],
+        Instead("a key that is named is always required", "leave it out"),
+    ),
+    (
+        "spec.files[].items[]",
+        &["mode", "optional"],
+        Instead("files are read-only, of mode 0440, and always required", "leave it out"),
+    ),
+    (
+        "spec.files[].items[]",
+        &["name", "secretKey", "configMapKey"],
+        Called("spec.files[].items[].key"),
+    ),
+    ("spec.files[].items[]", &["file", "filename", "target"], Called("spec.files[].items[].path")),
+    (
+        "spec.nats.create.consumer",
+        &["durableName", "durable", "name", "streamName"],
+        Instead("the names are spec.nats.consumer and spec.nats.stream", "leave it out"),
+    ),
+    (
+        "spec.nats.create.consumer",
+        &[
+            "ackPolicy",
+            "deliverSubject",
+            "deliverGroup",
+            "replayPolicy",
+            "flowControl",
+            "heartbeatInterval",
+        ],
+        Instead(
+            "the consumer is a durable pull consumer, and each message is acknowledged on its own",
+            "leave it out; make the consumer yourself where it must be another",
+        ),
+    ),
+    (
+        "spec.nats.create.consumer",
+        &["filterSubjects", "subject", "subjects"],
+        Called("spec.nats.create.consumer.filterSubject"),
+    ),
+    ("spec.nats.create.stream", &["subject"], Called("spec.nats.create.stream.subjects")),
+    (
+        "spec.nats.create.stream",
+        &["name", "streamName"],
+        Instead("the name is spec.nats.stream", "leave it out"),
+    ),
+    (
+        "spec.nats.create.stream",
+        &["preventDelete", "preventUpdate", "reclaimPolicy"],
+        Instead("the stream is made once, and stays when the claim is deleted", "leave it out"),
     ),
     ("spec.health", &["path", "liveness"], Called("spec.health.livenessPath")),
     ("spec.health", &["readiness"], Called("spec.health.readinessPath")),

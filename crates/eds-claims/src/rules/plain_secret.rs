@@ -95,8 +95,8 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
         let path = Path::fields("spec.health").key(field);
         if let Some(what) = claim.text(&path.to_string()).and_then(secret_value) {
             let message = format!("the path holds {what}, and claims are no place for one");
-            let fix = "let the worker answer this path without it: only the kubelet asks, and \
-                NetworkPolicies keep others away";
+            let fix = "let the worker answer this path without it; a NetworkPolicy can keep others \
+                away";
             refuse(&path, message, fix);
         }
     }

@@ -6,6 +6,7 @@ use kube_schema::yaml::Place;
 use serde_json::Value;
 
 use super::forms;
+use super::texts;
 use super::unknown::parse;
 use kube_object::path::Path;
 use kube_schema::characters;
@@ -34,9 +35,13 @@ pub(crate) fn reword(node: &Node, effective: &Value, findings: &mut [Finding]) {
             _ if null_word(node, finding).is_some() => null_word(node, finding),
             _ if unquoted(node, finding).is_some() => unquoted(node, finding),
             _ if *rule == TYPE && numbered(node, finding).is_some() => numbered(node, finding),
+            path if texts_at(node, path, finding).is_some() => texts_at(node, path, finding),
             "spec.initContainer" if *rule == catalog::NULL_FIELD => unindented(node),
             "metadata.name" if *rule == ADMISSION => name(&text()).or_else(|| parted(finding)),
             "spec.scaling" if BETWEEN.is_broken_in(finding) => replicas(node, effective, finding),
+            "spec" if super::compares(finding).is_some() => parted(finding).map(|(why, sizes)| {
+                (why, format!("lower the request, or raise the limit; {sizes}"))
+            }),
             "spec.size" if *rule == ENUM => forms::size(&text()).map(|help| (None, help)),
             _ if *rule == TYPE && forms::value(node, finding).is_some() => {
                 forms::value(node, finding).map(|help| (None, help))
@@ -81,6 +86,11 @@ pub(crate) fn reword(node: &Node, effective: &Value, findings: &mut [Finding]) {
         }
         finding.help = Some(help);
     }
+}
+
+/// Explains a text or figure of another form.
+fn texts_at(node: &Node, path: &str, finding: &Finding) -> Option<Said> {
+    texts::of(node, &forms::any_path(path)?, finding)
 }
 
 /// Splits a message that the XRD or a policy brings, where all are written as `cause; fix`.
@@ -362,8 +372,11 @@ fn endpoint(text: &str, finding: &Finding) -> Said {
 }
 
 /// Reads seconds from `30s`, `5m`, `1h`, `30 seconds` or `"30"`.
-fn seconds(text: &str) -> Option<u64> {
+pub(super) fn seconds(text: &str) -> Option<u64> {
     let text = text.trim();
+    if let Ok(number) = text.parse::<u64>() {
+        return Some(number).filter(|number| *number > 0);
+    }
     // Go's 1h30m, and ISO 8601's PT1H30M.
     let mut rest = text.strip_prefix("PT").unwrap_or(text);
     let mut sum: u64 = 0;

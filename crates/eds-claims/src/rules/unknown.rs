@@ -124,6 +124,21 @@ pub(crate) fn explain(
     }
     jointly::together(findings, &slips, &mut said);
     together(node, findings, &meant, &mut said);
+    // A mapping that holds only what the API does not have is empty to its rules.
+    let unknown: HashSet<&str> = findings
+        .iter()
+        .filter(|f| *f.rule == catalog::UNKNOWN_FIELD)
+        .map(|f| f.path.as_str())
+        .collect();
+    for finding in findings.iter().filter(|f| *f.rule == catalog::CEL) {
+        let Some(here) = forms::any_path(&finding.path) else { continue };
+        if let Some(Content::Mapping(entries)) = here.node(node).map(|node| &node.content)
+            && !entries.is_empty()
+            && entries.iter().all(|e| unknown.contains(here.key(&e.key).to_string().as_str()))
+        {
+            said.misled.insert(finding.path.clone());
+        }
+    }
     // A rule about a mapping does not see what is there under another name.
     said.misled
         .extend(meant.iter().filter(|one| one.at == parent(&one.to)).map(|one| one.at.to_string()));
@@ -326,6 +341,9 @@ fn value_for(node: &Node, one: &Meant) -> String {
         }
         _ => return value(node, &from),
     };
+    if forms::is_command(&last(&one.to)) {
+        return value(node, &from);
+    }
     let texts: Vec<&str> = items.iter().filter_map(Node::as_str).collect();
     let whole = !texts.is_empty() && texts.len() == items.len();
     let text = match one.to.pattern().as_str() {
@@ -415,6 +433,10 @@ pub(super) fn value(node: &Node, path: &Path) -> String {
             Value::String(text) => format!("{text:?}"),
             other => other.to_string(),
         },
+        // All lists of scalars are lists of texts.
+        Some(Content::Sequence(items)) => forms::texts_of(items)
+            .map(|texts| forms::list_of(&texts.iter().map(String::as_str).collect::<Vec<_>>()))
+            .unwrap_or_else(|| "...".to_owned()),
         _ => "...".to_owned(),
     };
     if text.is_empty() || text.chars().count() > 60 { "...".to_owned() } else { text }

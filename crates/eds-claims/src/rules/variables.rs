@@ -9,6 +9,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde_json::Value;
+
 use super::{Claim, field_of};
 use kube_object::path::Path;
 use kube_object::words;
@@ -83,6 +85,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
     for (i, (name, _)) in plain.iter().enumerate() {
         known.entry(name).or_insert((first_plain + i, "spec.env"));
     }
+    untouched(claim, out);
     if whole {
         return;
     }
@@ -128,6 +131,80 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
                 judge(text, usize::MAX, &path, what);
             }
         }
+    }
+}
+
+/// Texts in which Kubernetes puts nothing in a variable's place, as in all but variables and the
+/// commands of containers (`kubelet_pods.go`). A probe's command is between the two: it sees plain
+/// variables only (`ExpandContainerCommandOnlyStatic`).
+const UNTOUCHED: [&str; 10] = [
+    "spec.health.livenessPath",
+    "spec.health.readinessPath",
+    "spec.files[].mountPath",
+    "spec.files[].items[].path",
+    "spec.lifecycle.preStop.exec.command[]",
+    "spec.nats.stream",
+    "spec.nats.consumer",
+    "spec.nats.domain",
+    "spec.podMetadata.annotations",
+    "spec.serviceAccount.annotations",
+];
+
+/// Finds references where nothing is put in their place.
+fn untouched(claim: &Claim<'_>, out: &mut Vec<Finding>) {
+    for field in UNTOUCHED {
+        let mut texts = Vec::new();
+        collect(claim.effective, &mut field.split('.'), &Path::default(), &mut texts);
+        for (path, text) in texts {
+            // In a script, other things stand in parentheses too.
+            let is_name = |name: &&str| {
+                name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-' || c == '.')
+            };
+            let Some(name) = references(text).into_iter().find(is_name) else { continue };
+            let scripted = field.ends_with("command[]") && text.contains(char::is_whitespace);
+            if scripted && name.chars().any(|c| c.is_ascii_lowercase()) {
+                continue;
+            }
+            let message = format!("nothing is put in the place of $({name}) here");
+            let fix = match field.ends_with("command[]") {
+                true => format!("let a shell do it: [sh, -c, \"... $${name}\"]").replace("$$", "$"),
+                false => "write the text itself".to_owned(),
+            };
+            out.push(claim.finding(&RULE, &path, message).help(fix));
+        }
+    }
+}
+
+/// Collects the texts at a path with `[]` for each entry of a list; of a mapping of texts, all.
+fn collect<'v>(
+    value: &'v Value,
+    steps: &mut std::str::Split<'_, char>,
+    at: &Path,
+    out: &mut Vec<(Path, &'v str)>,
+) {
+    let Some(step) = steps.next() else {
+        match value {
+            Value::String(text) => out.push((at.clone(), text)),
+            Value::Object(texts) => {
+                let texts =
+                    texts.iter().filter_map(|(key, text)| Some((at.key(key), text.as_str()?)));
+                out.extend(texts);
+            }
+            _ => {}
+        }
+        return;
+    };
+    let (key, is_list) = match step.strip_suffix("[]") {
+        Some(key) => (key, true),
+        None => (step, false),
+    };
+    let Some(inner) = value.get(key) else { return };
+    let at = at.key(key);
+    if !is_list {
+        return collect(inner, steps, &at, out);
+    }
+    for (i, entry) in inner.as_array().into_iter().flatten().enumerate() {
+        collect(entry, &mut steps.clone(), &at.index(i), out);
     }
 }
 

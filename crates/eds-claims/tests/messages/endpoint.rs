@@ -3,10 +3,15 @@
 //! the cluster, follows redirects, and reads the whole answer. So the endpoint must be one of the
 //! platform's, and nothing in the account can end the query value.
 
+use std::path::Path;
+
+use eds_claims::{self as claims, Options};
 use serde_json::{Value, json};
 
 use super::findings;
 use kube_schema::diagnostics::Severity;
+use kube_schema::schema::ClaimApi;
+use kube_schema::yaml;
 
 /// Expects the codes of the errors.
 #[track_caller]
@@ -130,4 +135,37 @@ fn an_account_stays_one_value_of_the_query() {
     ] {
         check("account", refused, &["EDS105"]);
     }
+}
+
+/// The policy of `components/claim-bounds`, as an engineer finds it.
+#[test]
+fn what_a_claim_may_ask_for_can_be_bounded() {
+    let read = |name: &str| {
+        let api = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../platform/04-apis").join(name);
+        let stream = yaml::parse(&std::fs::read_to_string(api).unwrap());
+        assert_eq!(stream.problems, [], "{name}");
+        stream.documents
+    };
+    let api = ClaimApi::from_xrd(&read("definitions/xeventdrivenservices.yaml")[0].to_json());
+    let policy = read("components/claim-bounds/policy.yaml")[0].to_json();
+    let bounded = api.unwrap().with_policy(&policy);
+    let check = |spec: &str, expected: &[&str]| {
+        let text = format!(
+            "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata: \
+                {{name: w}}\nspec:\n  image: a/b:1\n  nats: {{stream: S, consumer: c}}\n  \
+                {spec}\n"
+        );
+        let found = claims::check(&text, &bounded, Options::default()).findings;
+        let said: Vec<&str> = found.iter().map(|finding| finding.message.as_str()).collect();
+        assert_eq!(said.len(), expected.len(), "{spec}: {said:?}");
+        for (said, part) in said.iter().zip(expected) {
+            assert!(said.contains(part), "{spec}: {said:?}");
+        }
+    };
+    check("size: large", &[]);
+    check("resources: {limits: {memory: 16Gi, cpu: 8}}", &[]);
+    check("resources: {limits: {memory: 17Gi}}", &["memory is above"]);
+    check("resources: {limits: {cpu: 8500m}}", &["cpu is above"]);
+    check("scaling: {maxReplicas: 50}", &[]);
+    check("scaling: {maxReplicas: 51}", &["maxReplicas is above"]);
 }

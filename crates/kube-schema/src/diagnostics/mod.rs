@@ -98,6 +98,8 @@ pub struct Finding {
     pub detail: Detail,
     /// Whether the text at its place is a secret, which is never shown.
     pub conceals: bool,
+    /// A place within its own that is probably at fault: see [`Finding::narrowed`].
+    pub narrow: Option<(Span, String)>,
 }
 
 impl Finding {
@@ -113,6 +115,17 @@ impl Finding {
             help: None,
             detail: Detail::Nothing,
             conceals: false,
+            narrow: None,
+        }
+    }
+
+    /// Points at what is probably at fault within its place, if that is known. Whoever relates
+    /// findings by their paths does so before.
+    pub fn narrowed(&mut self) {
+        if let Some((span, path)) = self.narrow.take()
+            && path.starts_with(&self.path)
+        {
+            (self.span, self.path) = (span, path);
         }
     }
 

@@ -10,6 +10,7 @@
 mod admission;
 mod cel;
 pub mod crd;
+mod culprit;
 mod defaults;
 mod formats;
 mod metadata;

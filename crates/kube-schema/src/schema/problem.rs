@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::diagnostics::catalog;
 use crate::diagnostics::{Detail, Finding, Rule};
 use crate::yaml::{Content, Node};
-use kube_object::path::Path;
+use kube_object::path::{Path, Step};
 
 #[derive(Debug, Clone)]
 pub(super) struct Problem {
@@ -20,13 +20,24 @@ pub(super) struct Problem {
     pub(super) on_key: bool,
     /// The index of the wrong character in a text, from 0.
     pub(super) character: Option<usize>,
+    /// What within the value is probably at fault.
+    pub(super) culprits: Vec<Path>,
 }
 
 impl Problem {
     pub(super) fn new(rule: &'static Rule, path: Path, message: impl Into<String>) -> Self {
         let on_key = *rule == catalog::UNKNOWN_FIELD;
         let detail = Detail::Nothing;
-        Self { rule, path, message: message.into(), help: None, detail, on_key, character: None }
+        Self {
+            rule,
+            path,
+            message: message.into(),
+            help: None,
+            detail,
+            on_key,
+            character: None,
+            culprits: Vec::new(),
+        }
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
@@ -74,11 +85,30 @@ impl Problem {
         let span = if self.on_key { self.path.key_span(root) } else { self.path.span(root) };
         let span = self.character.and_then(|i| self.path.character(root, i)).unwrap_or(span);
         let help = self.help.clone().or_else(|| quoting(&self, root));
+        // Of several that are as likely, the last one was added to what was fine.
+        let places = self.culprits.iter().filter(|path| path.node(root).is_some());
+        let places = places.map(|path| {
+            let span = match path.node(root).map(|node| &node.content) {
+                Some(Content::Scalar(_)) if !is_key(path) => path.span(root),
+                _ => path.key_span(root),
+            };
+            (span, path.to_string())
+        });
+        let narrow = places.max_by_key(|(span, _)| span.start);
         let mut finding = Finding::new(self.rule, self.message).at(span, self.path.to_string());
+        finding.narrow = narrow;
         finding.detail = self.detail;
         finding.help = help;
         finding
     }
+}
+
+/// Reports whether the last step of a path is a key of a person's own, as of a label: such a key is
+/// at fault, and not its value.
+fn is_key(path: &Path) -> bool {
+    let maps = ["labels", "annotations", "nodeSelector"];
+    let above = path.0.len().checked_sub(2).and_then(|at| path.0.get(at));
+    matches!(above, Some(Step::Key(key)) if maps.contains(&key.as_str()))
 }
 
 /// Returns help for a plain scalar that YAML reads as something other than the string that belongs

@@ -14,7 +14,7 @@ use super::problem::Problem;
 use super::structural::{Additional, Kind, ListType, Schema};
 use super::suggest::nearest;
 use super::wrong_character::{self, Wrong};
-use super::{crd, formats, metadata};
+use super::{crd, culprit, formats, metadata};
 use crate::characters;
 use crate::diagnostics::{ApiRule, Detail, catalog};
 use crate::yaml::flow;
@@ -48,7 +48,9 @@ pub(super) fn validate(
         problem.path.with_parents_into(&mut blocked);
     }
     if let Some(evaluator) = evaluator {
-        Rules { evaluator, meter, blocked: &blocked }.run(value, None, schema, &root, &mut out);
+        let aside = evaluator.aside();
+        Rules { evaluator, meter, aside: &aside, blocked: &blocked }
+            .run(value, None, schema, &root, &mut out);
     }
     out
 }
@@ -446,6 +448,8 @@ fn lists(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>, me
 struct Rules<'a> {
     evaluator: &'a Evaluator,
     meter: &'a Meter<'a>,
+    /// For what is at fault where a rule is broken.
+    aside: &'a Meter<'a>,
     /// Paths with such a problem at or below them.
     blocked: &'a HashSet<Path>,
 }
@@ -473,7 +477,7 @@ impl Rules<'_> {
                 seen = Some(made.as_ref());
             }
             if let Some(seen) = seen {
-                self.here(seen, is_small(value), schema, at, out);
+                self.here(seen, value, schema, at, out);
             }
         }
         // Parts have their own schema, so they may see the value differently.
@@ -509,7 +513,7 @@ impl Rules<'_> {
             let mut out = Vec::new();
             let seen = view(value, Some(schema));
             let apart = Rules { meter: &meter, ..*self };
-            apart.here(seen.as_ref(), is_small(value), schema, &At::default(), &mut out);
+            apart.here(seen.as_ref(), value, schema, &At::default(), &mut out);
             out.is_empty()
         };
         is_default && *schema.default_holds.get_or_init(holds)
@@ -522,12 +526,12 @@ impl Rules<'_> {
     fn here(
         &self,
         seen: &dyn Val,
-        small: bool,
+        value: &Value,
         schema: &Schema,
         at: &At<'_>,
         out: &mut Vec<Problem>,
     ) {
-        let scope = self.evaluator.scope("self", seen.clone_as_boxed(), small);
+        let scope = self.evaluator.scope("self", seen.clone_as_boxed(), is_small(value));
         for (index, rule) in schema.rules.iter().enumerate() {
             let path = || match &rule.field_path {
                 Some(field) => at.path().with_fields(field),
@@ -539,6 +543,9 @@ impl Rules<'_> {
                     let mut problem = Problem::new(&catalog::CEL, path(), message);
                     let field = at.path().pattern();
                     problem.detail = Detail::ApiRule(ApiRule { field, index });
+                    let parts = culprit::find(rule, value, schema, self.evaluator, self.aside);
+                    let below = |part: Path| Path(at.path().0.into_iter().chain(part.0).collect());
+                    problem.culprits = parts.into_iter().map(below).collect();
                     out.push(problem);
                 }
                 Verdict::Unknown(why) => out.push(Problem::new(
@@ -552,7 +559,7 @@ impl Rules<'_> {
 }
 
 /// Counts the values in a value, including itself.
-fn nodes(value: &Value) -> usize {
+pub(super) fn nodes(value: &Value) -> usize {
     match value {
         Value::Array(items) => 1 + items.iter().map(nodes).sum::<usize>(),
         Value::Object(object) => 1 + object.values().map(nodes).sum::<usize>(),

@@ -29,6 +29,10 @@ const RUN_BUDGET: u64 = 30_000_000;
 /// Steps that each object gets on top: ordinary ones need a few hundred.
 const ORDINARY: u64 = 2_000;
 
+/// Steps to find out what is at fault in one object, and in all of a run.
+const ASIDE_BUDGET: u64 = 300_000;
+const ASIDE_RUN: u64 = 10 * ASIDE_BUDGET;
+
 /// What all objects of a run have cost so far.
 #[derive(Debug, Default)]
 pub(super) struct Run(AtomicU64);
@@ -51,6 +55,12 @@ impl<'r> Meter<'r> {
     pub(super) fn new(run: &'r Run) -> Self {
         let given = RUN_BUDGET.saturating_sub(run.0.load(Relaxed)) + ORDINARY;
         let given = given.min(OBJECT_BUDGET);
+        Self { left: Cell::new(given), given, run }
+    }
+
+    /// Meters what is not part of the check itself: it has a budget of its own.
+    pub(super) fn aside(run: &'r Run) -> Self {
+        let given = ASIDE_RUN.saturating_sub(run.0.load(Relaxed)).min(ASIDE_BUDGET);
         Self { left: Cell::new(given), given, run }
     }
 

@@ -219,6 +219,7 @@ fn start(value: &dyn std::fmt::Display) -> String {
 pub(super) struct Evaluator {
     context: Context<'static, 'static>,
     run: meter::Run,
+    aside: meter::Run,
 }
 
 impl std::fmt::Debug for Evaluator {
@@ -239,6 +240,11 @@ impl Evaluator {
         Meter::new(&self.run)
     }
 
+    /// Returns the meter for finding out what is at fault in one object.
+    pub(super) fn aside(&self) -> Meter<'_> {
+        Meter::aside(&self.aside)
+    }
+
     /// Creates a scope with one variable, for all rules about it. `small` says whether its value is
     /// [small](is_small).
     pub(super) fn scope<'a>(&'a self, variable: &str, value: View<'a>, small: bool) -> Scope<'a> {
@@ -251,7 +257,7 @@ impl Evaluator {
 
 impl Default for Evaluator {
     fn default() -> Self {
-        Self { context: context(), run: meter::Run::default() }
+        Self { context: context(), run: meter::Run::default(), aside: meter::Run::default() }
     }
 }
 

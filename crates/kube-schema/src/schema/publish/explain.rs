@@ -83,7 +83,7 @@ fn steps(path: &str) -> Vec<String> {
         let name = std::mem::take(step);
         let name = name.trim_matches(['\'', '"']);
         let is_number = name.chars().all(|c| c.is_ascii_digit()) || name == "*";
-        if !name.is_empty() && !(bracketed && is_number) {
+        if !(name.is_empty() || bracketed && is_number) {
             steps.push(name.to_owned());
         }
     };
