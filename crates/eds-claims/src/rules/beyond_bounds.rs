@@ -38,13 +38,13 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
         if pods > most {
             warn(
                 path,
-                format!("{pods} is above maxReplicas: {most} pods run in that case"),
+                format!("{pods} is above maxReplicas, so {most} pods run in that case"),
                 format!("write {most} or less, or raise maxReplicas to {pods}"),
             );
         } else if pods < least {
             warn(
                 path,
-                format!("{pods} is below minReplicas: {least} pods run in that case"),
+                format!("{pods} is below minReplicas, so {least} pods run in that case"),
                 format!("write {least} or more"),
             );
         }
@@ -87,9 +87,9 @@ mod tests {
         let one = |message| [("EDS222", 2, message)];
         let fallback =
             |pods: u32| bounds(&format!("fallback: {{failureThreshold: 3, replicas: {pods}}}"));
-        check(&fallback(20), &one("above maxReplicas: 10 pods run"));
-        check(&fallback(1), &one("below minReplicas: 2 pods run"));
-        check(&fallback(0), &one("below minReplicas: 2 pods run"));
+        check(&fallback(20), &one("above maxReplicas, so 10 pods run"));
+        check(&fallback(1), &one("below minReplicas, so 2 pods run"));
+        check(&fallback(0), &one("below minReplicas, so 2 pods run"));
         check(&fallback(2), &[]);
         check(&fallback(10), &[]);
         check(&bounds("paused: true, pausedReplicas: 11"), &one("11 pods run while paused"));

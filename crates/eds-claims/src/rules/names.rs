@@ -720,7 +720,7 @@ pub(super) const ROWS: &[Row] = &[
         "spec.scaling.fallback",
         &["behavior"],
         Instead(
-            "KEDA's own default applies, static: so many pods as replicas says",
+            "KEDA's default applies, which is static: as many pods as replicas says",
             "leave it out; without spec.scaling.fallback the number stays as it is",
         ),
     ),
