@@ -241,7 +241,8 @@ impl<'a> Services<'a> {
     async fn in_form(&self, owner: &str, composition: &str) -> Result<()> {
         let p = self.p;
         for name in &self.names {
-            p.is_ready(name).await?;
+            // The last look at what was tidied up may still be on its way.
+            p.must(30, format!("{name} to stay Ready"), async || p.ready(name).await).await?;
             let service = p.claim_now(name).await?;
             let chosen = service.text(&format!("/{}", composition.replace('.', "/")));
             ensure(!chosen.is_empty(), || format!("{name} has no Composition"))?;
