@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use eds_cluster::{Kind, kinds};
 use eds_core::form::Form;
 use kube_object::object::Fields;
@@ -87,6 +87,14 @@ impl Proof<'_> {
     /// The claim as it is.
     pub(crate) async fn claim_now(&self, name: &str) -> Result<Value> {
         self.object(&kinds::CLAIM, name).await
+    }
+
+    /// Some proofs are about claims and Objects.
+    pub(crate) fn needs_claims(&self) -> Result<()> {
+        if self.form == Form::Claims {
+            return Ok(());
+        }
+        bail!("this proof needs a testbed with claims, and this one has the namespaced form")
     }
 
     /// The kind of its composite: in the namespaced form it is the composite itself.

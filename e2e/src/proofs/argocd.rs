@@ -62,6 +62,7 @@ const INSTALLED: [&str; 7] = [
 pub(crate) async fn run(args: &Args) -> Result<()> {
     let comparisons = setting("EDS_PROOF_RECONCILES", 30)?;
     carry_out("argocd", async |p| {
+        p.needs_claims()?;
         p.bed.worker(&p.image, &args.worker.worker).await?;
         let git = Git::of(p)?;
         put_back(p, &git);

@@ -36,6 +36,7 @@ const CLAIMS: [&str; 2] = ["plain", "keyed"];
 
 pub(crate) async fn run(args: &Args) -> Result<()> {
     carry_out("configuration", async |p| {
+        p.needs_claims()?;
         let others = p.api.list(&kinds::CLAIM, None, "").await?;
         if let Some(claim) = others.first() {
             bail!("there are claims, such as {}, and the XRD goes with this proof", claim.name());

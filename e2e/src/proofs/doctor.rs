@@ -291,6 +291,7 @@ pub(crate) async fn run(_: &Args) -> Result<()> {
         bail!("there are claims in the testbed: kubectl get eds -A");
     }
     carry_out("doctor", async |p| {
+        p.needs_claims()?;
         must_be_well(p, 60, "doctor to find nothing at first").await?;
         let (_, report) = p.doctor(None).await?;
         p.passed(format!("nothing is broken: {} checks passed", report.number("/passed")));

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use eds_cluster::kinds;
 use eds_cluster::nats::{self, Connection};
-use eds_core::form::Form;
 use kube_object::object::Fields;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -40,7 +39,7 @@ const DIRECT: &str = "event-driven-service-direct";
 pub(crate) async fn run(args: &Args) -> Result<()> {
     let count = usize::try_from(setting("EDS_PROOF_SERVICES", 20)?)?;
     carry_out("namespaced-migration", async |p| {
-        ensure(p.form == Form::Claims, || "this testbed has no claims to begin with".to_owned())?;
+        p.needs_claims()?;
         let others = p.api.list(&kinds::CLAIM, None, "").await?;
         ensure(others.is_empty(), || "there are claims that are not this proof's".to_owned())?;
         p.bed.worker(&p.image, &args.worker.worker).await?;

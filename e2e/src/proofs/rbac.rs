@@ -52,6 +52,7 @@ const POLICY: &str = "may write only what an EventDrivenService is made of";
 
 pub(crate) async fn run(args: &Args) -> Result<()> {
     carry_out("rbac", async |p| {
+        p.needs_claims()?;
         for name in [PROVIDER, CROSSPLANE] {
             exactly(p, name, args.write).await?;
         }
