@@ -68,7 +68,8 @@ dist_build() {
   }
 }
 
-# install_api: the API with the function's package set to what was just built. The tag carries the content's hash, so that Crossplane sees a new
+# install_api: the API with the function's package set to what was just
+# built. The tag carries the content's hash, so that Crossplane sees a new
 # package whenever it is one.
 install_api() {
   local binary package=$REPO_DIR/crates/eds-function/package key tag overlay=$ETC/api
@@ -92,7 +93,8 @@ patches:
         path: /spec/package
         value: xpkg.crossplane.io/$FUNCTION_PACKAGE:$tag
 C
-  kubectl kustomize "$overlay" >"$ETC/api.yaml" || die "$API_DIR does not build with kubectl kustomize"
+  kubectl kustomize "$overlay" >"$ETC/api.yaml" ||
+    die "$API_DIR does not build with kubectl kustomize"
   # ProviderConfig's definition comes with the provider: everything else first.
   kubectl kustomize "$overlay" | without_kind ProviderConfig >"$ETC/api-first.yaml"
   apply_once api-first "$ETC/api-first.yaml"
