@@ -21,21 +21,44 @@ use crate::testbed::{both, output, running};
 /// the pods.
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    /// Only these parts, in their order; all without it.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
     #[command(flatten)]
     worker: Worker,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    SlowStart,
+    WithoutServer,
+    Files,
+    DisruptionBudget,
+    Behavior,
+    Cron,
+    Paused,
+    SecretChange,
 }
 
 pub(crate) async fn run(args: &Args) -> Result<()> {
     carry_out("fields", async |p| {
         p.bed.worker(&p.image, &args.worker.worker).await?;
-        slow(p).await?;
-        without_server(p).await?;
-        files(p).await?;
-        budget(p).await?;
-        behavior(p).await?;
-        time_of_day(p).await?;
-        paused(p).await?;
-        secret_change(p).await
+        for part in <Part as clap::ValueEnum>::value_variants() {
+            if !args.only.is_empty() && !args.only.contains(part) {
+                continue;
+            }
+            match part {
+                Part::SlowStart => slow(p).await?,
+                Part::WithoutServer => without_server(p).await?,
+                Part::Files => files(p).await?,
+                Part::DisruptionBudget => budget(p).await?,
+                Part::Behavior => behavior(p).await?,
+                Part::Cron => time_of_day(p).await?,
+                Part::Paused => paused(p).await?,
+                Part::SecretChange => secret_change(p).await?,
+            }
+        }
+        Ok(())
     })
     .await
 }
@@ -235,7 +258,12 @@ async fn paused(p: &Proof<'_>) -> Result<()> {
     let change = |scaling: Value| json!({"spec": {"scaling": scaling}});
     let scaling = json!({"maxReplicas": 3, "pollingInterval": 5, "paused": true});
     p.apply_claim("pause", change(scaling)).await?;
-    p.must_say(60, "pause", "Paused", "scaling is paused by spec.scaling.paused").await?;
+    p.must(60, "pause to be Ready, and Paused by its claim", async || {
+        let claim = p.claim_now("pause").await?;
+        let says = p.message("pause").await.contains("scaling is paused by spec.scaling.paused");
+        Ok(has(&claim, "WorkerAvailable", "True", "Paused") && says)
+    })
+    .await?;
     p.publish(15).await?;
     sleep(Duration::from_secs(30)).await;
     let replicas = p.replicas("pause").await?;
