@@ -23,7 +23,10 @@ postgres_start() {
 }
 
 postgres_stop() {
-  [ ! -f "$PG_DATA/data/postmaster.pid" ] || pg_ctl stop --mode=immediate || true
+  # What a killed run left may name a process that is gone.
+  local pid
+  pid=$(sed -n 1p "$PG_DATA/data/postmaster.pid" 2>/dev/null) || pid=
+  [ -z "$pid" ] || ! kill -0 "$pid" 2>/dev/null || pg_ctl stop --mode=immediate
   rm -rf "$PG_DATA"
 }
 
