@@ -48,7 +48,7 @@ fi
 # Addresses that the loader has to adjust take a bit each instead of 24 bytes: a twentieth of a program.
 # Where Rust links by itself; not every other linker knows how.
 packed=()
-[ "$triple" != x86_64-unknown-linux-gnu ] || packed=(-C link-arg=-Wl,-z,pack-relative-relocs)
+[ "$triple" != x86_64-unknown-linux-gnu ] || packed=(-C 'link-arg=-Wl,-z,pack-relative-relocs')
 # Panics name the file they are in. Where these files are is each machine's own affair.
 sysroot=$(rustc --print sysroot)
 commit=$(rustc -vV | sed -n 's/^commit-hash: //p')
