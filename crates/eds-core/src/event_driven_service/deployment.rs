@@ -43,19 +43,14 @@ pub(super) fn complete(
         Some(Value::Array(nats)) => nats,
         Some(_) => return Err("env: must be a list".to_owned()),
     };
+    let running: Vec<&Value> = running
+        .into_iter()
+        .flat_map(|deployment| deployment.list("/spec/template/spec/containers"))
+        .find(|container| container.text("/name") == MAIN)
+        .map(|container| container.list("/env").collect())
+        .unwrap_or_default();
     let variables = environment::variables(spec, nats);
-    let running = running.and_then(|deployment| {
-        let mut containers = deployment.list("/spec/template/spec/containers");
-        containers.find(|container| container.text("/name") == MAIN)?.at("/env")?.as_array()
-    });
-    extend(
-        main,
-        "env",
-        match running {
-            Some(running) => environment::in_running_order(variables, running),
-            None => variables,
-        },
-    )?;
+    extend(main, "env", environment::in_running_order(variables, &running))?;
     extend(main, "envFrom", environment::sources(spec))?;
     extend(main, "volumeMounts", mounts)?;
     health::complete(main, &spec.health);

@@ -4,7 +4,7 @@
 //! or ConfigMap. So single keys of Secrets and ConfigMaps stand first: `spec.nats.url` may name them,
 //! and plain variables may name everything.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use kube_object::object::Fields;
 use serde_json::{Value, json};
@@ -39,31 +39,31 @@ pub(super) fn variables(spec: &Spec, nats: Vec<Value>) -> Vec<Value> {
 /// Returns the variables in the order in which the running Deployment has them, if that changes the
 /// meaning of none. An order alone is no reason to replace pods: not when somebody sorts a claim,
 /// and not when a new version of the platform puts them in another one.
-pub(super) fn in_running_order(variables: Vec<Value>, running: &[Value]) -> Vec<Value> {
-    let places = |list: &[Value]| -> HashMap<String, usize> {
-        let names = list.iter().map(|variable| variable.text("/name").to_owned());
-        names.zip(0..).collect()
-    };
-    let (wanted, now) = (places(&variables), places(running));
+pub(super) fn in_running_order(variables: Vec<Value>, running: &[&Value]) -> Vec<Value> {
+    fn places<'a>(list: impl IntoIterator<Item = &'a Value>) -> HashMap<&'a str, usize> {
+        list.into_iter().map(|variable| variable.text("/name")).zip(0..).collect()
+    }
+    let (wanted, now) = (places(&variables), places(running.iter().copied()));
     let same = variables.len() == running.len()
         && wanted.len() == variables.len()
         && variables.iter().all(|variable| {
             let place = now.get(variable.text("/name"));
-            place.and_then(|place| running.get(*place)) == Some(variable)
+            place.and_then(|place| running.get(*place).copied()) == Some(variable)
         });
     // What `$(NAME)` stands for depends on which variables were defined before.
-    let seen_before = |places: &HashMap<String, usize>, variable: &Value| -> HashSet<String> {
-        let own = places.get(variable.text("/name"));
+    let means_the_same = |variable: &Value| {
+        let own = variable.text("/name");
         let named = variable.text("/value").split("$(").skip(1);
-        let names = named.filter_map(|rest| rest.split_once(')').map(|(name, _)| name));
-        names
-            .filter(|name| places.get(*name).is_some_and(|place| Some(place) < own))
-            .map(str::to_owned)
-            .collect()
+        let mut names = named.filter_map(|rest| rest.split_once(')').map(|(name, _)| name));
+        let before = |places: &HashMap<&str, usize>, name: &str| {
+            places.get(name).is_some_and(|place| Some(place) < places.get(own))
+        };
+        names.all(|name| before(&wanted, name) == before(&now, name))
     };
-    let means_the_same =
-        |variable: &Value| seen_before(&wanted, variable) == seen_before(&now, variable);
-    if same && variables.iter().all(means_the_same) { running.to_vec() } else { variables }
+    match same && variables.iter().all(means_the_same) {
+        true => running.iter().copied().cloned().collect(),
+        false => variables,
+    }
 }
 
 /// Returns whole ConfigMaps, then whole Secrets, each in the claim's order: a later one wins if two
@@ -90,7 +90,8 @@ mod tests {
     fn an_order_without_a_meaning_is_kept() {
         let check = |wanted: &[&str], running: &[&str], keeps: bool| {
             let expected = list(if keeps { running } else { wanted });
-            let got = in_running_order(list(wanted), &list(running));
+            let running = list(running);
+            let got = in_running_order(list(wanted), &running.iter().collect::<Vec<_>>());
             assert_eq!(got, expected, "{wanted:?} {running:?}");
         };
         check(&["A=1", "B=2", "C=3"], &["C=3", "A=1", "B=2"], true);
