@@ -127,7 +127,6 @@ fn fit(here: &Node, field: &str, wanted: &str, path: &Path, node: &Node) -> Opti
         }
         (Content::Sequence(items), "initContainer") if texts_of(items).is_some() => {
             let texts = texts_of(items)?;
-            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             Some(format!("write initContainer: {{command: {}}}", list_of(&texts)))
         }
         (Content::Scalar(scalar), "sleep") => {
@@ -146,7 +145,6 @@ fn fit(here: &Node, field: &str, wanted: &str, path: &Path, node: &Node) -> Opti
         }
         (Content::Sequence(items), "exec" | "preStop") => {
             let texts = texts_of(items)?;
-            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             let command = format!("{{command: {}}}", list_of(&texts));
             Some(match field {
                 "exec" => format!("write exec: {command}"),
@@ -243,7 +241,7 @@ pub(super) fn replicas(node: &Node, at: &Path, name: &str) -> Option<String> {
 /// Splits the text of `command` or `args` into words. A shell's text is left to a shell, once.
 fn words(text: &str) -> String {
     if let Some(words) = shell(text) {
-        return list_of(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        return list_of(&words);
     }
     let of_shell =
         text.contains(['"', '\'', '|', '&', ';', '$', '*', '>', '<', '`', '(', '\n', '=']);
@@ -290,12 +288,12 @@ fn shell(text: &str) -> Option<Vec<String>> {
     Some(words)
 }
 
-pub(super) fn list_of(words: &[&str]) -> String {
-    let quoted = |word: &&str| {
+pub(super) fn list_of(words: &[impl AsRef<str>]) -> String {
+    let quoted = |word: &str| {
         let unclear = word.contains([',', ':', '#', '[', ']', '{', '}', ' ']);
-        if unclear || !is_plain(word) { format!("{word:?}") } else { (*word).to_owned() }
+        if unclear || !is_plain(word) { format!("{word:?}") } else { word.to_owned() }
     };
-    format!("[{}]", words.iter().map(quoted).collect::<Vec<_>>().join(", "))
+    format!("[{}]", words.iter().map(|word| quoted(word.as_ref())).collect::<Vec<_>>().join(", "))
 }
 
 /// Reads two numbers with something between them: `1-5`, `1..5`, `1:5`.

@@ -68,12 +68,7 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
             .iter()
             .find(|other| covers(&linked(&mount), &linked(other)) && !covers(&mount, other));
         if let Some(other) = twin.filter(|_| !mount.is_empty()) {
-            let (link, target) = [&mount, other]
-                .into_iter()
-                .find_map(|path| {
-                    LINKS.into_iter().find(|(link, _)| path == link || inside(path, link))
-                })
-                .unwrap_or_default();
+            let (link, target) = link_on(&mount).or_else(|| link_on(other)).unwrap_or_default();
             let message = format!(
                 "{mount} and {other} are in the same place: in most images {link} is a link to \
                     {target}, and one hides the other"
@@ -91,10 +86,14 @@ fn inside(path: &str, directory: &str) -> bool {
     path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
 }
 
+/// Returns the link that a path goes through, and its target.
+fn link_on(path: &str) -> Option<(&'static str, &'static str)> {
+    LINKS.into_iter().find(|(link, _)| path == *link || inside(path, link))
+}
+
 /// Returns where a path leads in most images.
 fn linked(path: &str) -> String {
-    let link = LINKS.iter().find(|(link, _)| path == *link || inside(path, link));
-    match link {
+    match link_on(path) {
         Some((link, target)) => path.replacen(link, target, 1),
         None => path.to_owned(),
     }

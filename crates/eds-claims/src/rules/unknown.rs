@@ -435,7 +435,7 @@ pub(super) fn value(node: &Node, path: &Path) -> String {
         },
         // All lists of scalars are lists of texts.
         Some(Content::Sequence(items)) => forms::texts_of(items)
-            .map(|texts| forms::list_of(&texts.iter().map(String::as_str).collect::<Vec<_>>()))
+            .map(|texts| forms::list_of(&texts))
             .unwrap_or_else(|| "...".to_owned()),
         _ => "...".to_owned(),
     };

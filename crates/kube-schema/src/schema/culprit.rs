@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::cel::{CelRule, Evaluator, Meter, Verdict, is_small, view};
 use super::structural::{Additional, Schema};
 use super::validate::nodes;
+use kube_object::difference::value_at;
 use kube_object::path::{Path, Step};
 
 /// How often a rule is tried for one finding.
@@ -57,7 +58,7 @@ impl Search<'_> {
 
     /// Looks below a path of a value that breaks the rule.
     fn below(&self, root: &Value, at: &Path, schema: Option<&Schema>, found: &mut Vec<Path>) {
-        let Some(here) = walk(root, at) else { return };
+        let Some(here) = value_at(root, at) else { return };
         match here {
             Value::Object(fields) if is_map(schema) => {
                 let breaks = fields.iter().find(|(key, value)| {
@@ -156,13 +157,6 @@ impl Search<'_> {
 fn is_map(schema: Option<&Schema>) -> bool {
     schema.is_some_and(|schema| {
         schema.properties.is_empty() && matches!(schema.additional, Additional::Schema(_))
-    })
-}
-
-fn walk<'v>(root: &'v Value, at: &Path) -> Option<&'v Value> {
-    at.0.iter().try_fold(root, |value, step| match step {
-        Step::Key(key) => value.get(key),
-        Step::Index(index) => value.get(index),
     })
 }
 
