@@ -99,10 +99,7 @@ impl Proof<'_> {
 
     /// The kind of its composite: in the namespaced form it is the composite itself.
     pub(crate) fn composite_kind(&self) -> &'static Kind {
-        match self.form {
-            Form::Claims => &kinds::COMPOSITE,
-            Form::Namespaced => &kinds::CLAIM,
-        }
+        kinds::composite_in(self.form)
     }
 
     /// Its composite's name.

@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use eds_adopt as adopt;
 use eds_cluster::gather::BuiltIn;
-use eds_core::composition::{self, Composition, Inputs, Machinery, Rendered};
+use eds_core::composition::{self, Composition, Inputs, Rendered};
 use eds_core::form::Form;
 use kube_schema::schema::{ClaimApi, Definition, Side, crd};
 use kube_schema::yaml;
@@ -136,11 +136,10 @@ impl Api {
         required: Vec<Object>,
     ) -> Result<Rendered, composition::Error> {
         let claim = claim.as_on_the_wire();
-        let (composite, machinery) = match self.form {
-            Form::Claims => {
-                (composition::composite_of(&claim, &self.composite_kind), Machinery::InSpec)
-            }
-            Form::Namespaced => (claim, Machinery::InCrossplane),
+        let machinery = self.form.machinery();
+        let composite = match self.form {
+            Form::Claims => composition::composite_of(&claim, &self.composite_kind),
+            Form::Namespaced => claim,
         };
         composition::render(
             &self.composition,

@@ -9,7 +9,7 @@ use eds_verify::Endpoint;
 use eds_verify::bystanders::Snapshot;
 use serde_json::{Map, Value, json};
 
-use crate::client::{Cluster, Refused};
+use crate::client::Cluster;
 use crate::kinds::{self, Kind};
 use crate::nats;
 use crate::run::Run;
@@ -33,12 +33,7 @@ impl Run {
     /// If something cannot be created.
     pub async fn prepare(&self, claim: &Value, settings: pull::Config) -> Result<()> {
         for secret in secrets(claim, &self.namespace) {
-            match self.cluster.create(&secret).await {
-                Err(error) if Refused::of(&error).is_none_or(|r| r.code != 409) => {
-                    return Err(error);
-                }
-                _ => {}
-            }
+            self.cluster.create_if_absent(&secret).await?;
         }
         let url = claim.text("/spec/nats/url");
         let has_login = claim.at("/spec/nats/credentials").is_some()

@@ -58,6 +58,11 @@ impl Refused {
         Self::of(error).is_none_or(|refused| refused.code == 429 || refused.code >= 500)
     }
 
+    /// Returns whether an error is the refusal with this code.
+    pub(crate) fn is(error: &anyhow::Error, code: u16) -> bool {
+        Self::of(error).is_some_and(|refused| refused.code == code)
+    }
+
     /// Returns the refusal behind an error, if it is one.
     #[must_use]
     pub fn of(error: &anyhow::Error) -> Option<&Self> {
@@ -163,7 +168,7 @@ pub(crate) fn refusal(error: kube::Error) -> anyhow::Error {
 pub(crate) fn if_there(answer: Result<Value>) -> Result<Option<Value>> {
     match answer {
         Ok(value) => Ok(Some(value)),
-        Err(error) if Refused::of(&error).is_some_and(|refused| refused.code == 404) => Ok(None),
+        Err(error) if Refused::is(&error, 404) => Ok(None),
         Err(error) => Err(error),
     }
 }

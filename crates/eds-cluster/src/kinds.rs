@@ -1,5 +1,6 @@
 //! The kinds of objects that are read or written, with their places in the API.
 
+use eds_core::form::Form;
 use serde_json::Value;
 
 /// A kind, as the API server serves it.
@@ -122,6 +123,15 @@ kinds! {
     /// The composite
     COMPOSITE = "platform.bizmatters.io" "v1alpha1"
         "XEventDrivenService" "xeventdrivenservices" false;
+}
+
+/// Returns the kind of the composites in a form of the API. Its XRD is named after it.
+#[must_use]
+pub const fn composite_in(form: Form) -> &'static Kind {
+    match form {
+        Form::Claims => &COMPOSITE,
+        Form::Namespaced => &CLAIM,
+    }
 }
 
 impl Kind {

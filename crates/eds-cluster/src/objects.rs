@@ -9,7 +9,7 @@ use kube::core::{Request, Resource};
 use kube_object::object::Fields;
 use serde_json::{Value, json};
 
-use crate::client::{Cluster, if_there};
+use crate::client::{Cluster, Refused, if_there};
 use crate::kinds::{self, Kind};
 
 /// How we identify ourselves in `metadata.managedFields`.
@@ -153,6 +153,17 @@ impl Cluster {
             PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         let create = kind.requests(namespace).create(&how, serde_json::to_vec(object)?);
         self.ask(create).await.with_context(|| format!("cannot create a {}", kind.kind))
+    }
+
+    /// Creates an object, unless it exists: that is left as it is.
+    ///
+    /// # Errors
+    /// As [`Cluster::create`].
+    pub(crate) async fn create_if_absent(&self, object: &Value) -> Result<()> {
+        match self.create(object).await {
+            Err(error) if !Refused::is(&error, 409) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Changes fields of an object, like `kubectl patch --type=merge`.

@@ -77,7 +77,7 @@ pub async fn workers(cluster: &Cluster, namespace: &str, name: Option<&str>) -> 
 impl Found {
     fn read(&mut self, kind: &Kind, answer: Result<Vec<Value>>) -> Result<Vec<Value>> {
         match answer {
-            Err(error) if Refused::of(&error).is_some_and(|refused| refused.code == 403) => {
+            Err(error) if Refused::is(&error, 403) => {
                 self.notes.push(format!(
                     "{} may not be read, so what they say is not in the claim: ask somebody who \
                         may",
@@ -86,9 +86,7 @@ impl Found {
                 Ok(Vec::new())
             }
             // Nobody has one where the kind is not installed.
-            Err(error) if Refused::of(&error).is_some_and(|refused| refused.code == 404) => {
-                Ok(Vec::new())
-            }
+            Err(error) if Refused::is(&error, 404) => Ok(Vec::new()),
             answer => answer,
         }
     }

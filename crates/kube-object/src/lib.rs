@@ -9,6 +9,7 @@
 //! pods        which of a Deployment's pods count, and what they are waiting for
 //! rollout     how far a Deployment's rollout is
 //! path        where a value is in an object
+//! crossplane  which fields of a claim or composite are Crossplane's
 //! difference  where two manifests differ, leaf by leaf
 //! image       references to images
 //! secrets     what looks like a secret
@@ -16,6 +17,7 @@
 //! words       lists as people write them
 //! ```
 
+pub mod crossplane;
 pub mod difference;
 pub mod image;
 pub mod object;

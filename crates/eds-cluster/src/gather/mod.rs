@@ -80,8 +80,8 @@ fn offered(claims: Option<&Value>, namespaced: Option<&Value>) -> Form {
 
 /// Returns the XRDs that may be there: that of claims, and that of the namespaced form.
 async fn xrds(reader: &Reader<'_>) -> Result<[Option<Value>; 2]> {
-    let get = async |kind: &kinds::Kind| reader.get(&kinds::XRD, None, &kind.crd()).await;
-    Ok([get(&kinds::COMPOSITE).await?, get(&kinds::CLAIM).await?])
+    let of = async |form| reader.get(&kinds::XRD, None, &kinds::composite_in(form).crd()).await;
+    Ok([of(Form::Claims).await?, of(Form::Namespaced).await?])
 }
 
 /// Gathers what KEDA will see for a claim, from the live NATS. `claim` has its defaults.

@@ -37,14 +37,10 @@ impl Obstacle {
     }
 
     pub(super) fn of_another_way(saved: &Saved) -> Self {
-        let way = match saved.to {
-            Form::Claims => "claims",
-            Form::Namespaced => "namespaced",
-        };
         Self::new(
             format!("{}/{}", saved.namespace, saved.name),
             "is half-way to the other form",
-            format!("first end that: eds migrate --to {way} --apply"),
+            format!("first end that: eds migrate --to {} --apply", saved.to.name()),
         )
     }
 }
@@ -123,27 +119,31 @@ impl Migration<'_> {
     /// Returns API version, kind and name of what a service has made.
     async fn made(&self, from: Form, service: &Value) -> Result<Vec<(String, String, String)>> {
         let (namespace, name) = (service.namespace(), service.name());
-        let of_claim =
-            format!("crossplane.io/claim-name={name},crossplane.io/claim-namespace={namespace}");
         let entry = |from: &Value, name: &str| {
             (from.text("/apiVersion").to_owned(), from.text("/kind").to_owned(), name.to_owned())
         };
-        let (composite, place) = match from {
-            Form::Namespaced => (Some(service.clone()), "/spec/crossplane/resourceRefs"),
+        let composite = match from {
+            Form::Namespaced => Some(service.clone()),
             Form::Claims => {
                 let name = service.text("/spec/resourceRef/name");
-                (self.cluster.get(&kinds::COMPOSITE, None, name).await?, "/spec/resourceRefs")
+                self.cluster.get(&kinds::COMPOSITE, None, name).await?
             }
         };
-        let objects = self.cluster.list(&kinds::OBJECT, None, &of_claim).await?;
+        let objects = self.objects(namespace, name).await?;
         let wrapped = objects.iter().filter_map(|object| object.at("/spec/forProvider/manifest"));
-        let direct = composite.iter().flat_map(|composite| composite.list(place));
+        let direct = composite.as_ref().and_then(|composite| own(from, composite, "resourceRefs"));
+        let direct = direct.and_then(Value::as_array).into_iter().flatten();
         let direct = direct.filter(|reference| reference.text("/kind") != kinds::OBJECT.kind);
         Ok(wrapped
             .map(|manifest| entry(manifest, manifest.name()))
             .chain(direct.map(|reference| entry(reference, reference.text("/name"))))
             .collect())
     }
+}
+
+/// Returns a field of Crossplane's own.
+fn own<'a>(form: Form, object: &'a Value, field: &str) -> Option<&'a Value> {
+    form.machinery().get(object.as_object()?, field)
 }
 
 fn says(policy: &Value, word: &str) -> bool {
@@ -165,16 +165,13 @@ fn of_service(from: Form, service: &Value) -> Vec<(String, &'static str)> {
         let fix = "eds doctor says why; mend it, or delete it";
         found.push(("is not Ready".to_owned(), fix));
     }
-    let spec = match from {
-        Form::Claims => "/spec",
-        Form::Namespaced => "/spec/crossplane",
-    };
-    let chosen = service.text(&format!("{spec}/compositionRef/name"));
+    let chosen = own(from, service, "compositionRef").map_or("", |chosen| chosen.text("/name"));
     if !chosen.is_empty() && !OURS.contains(&chosen) {
         let fix = "let it have the API's own first";
         found.push((format!("is composed by {chosen}, which the other form does not have"), fix));
     }
-    if service.text(&format!("{spec}/compositionUpdatePolicy")) == "Manual" {
+    let policy = own(from, service, "compositionUpdatePolicy").and_then(Value::as_str);
+    if policy == Some("Manual") {
         let cause = "stays at one revision of its Composition (compositionUpdatePolicy: Manual)";
         found.push((cause.to_owned(), "let it follow first: Automatic"));
     }

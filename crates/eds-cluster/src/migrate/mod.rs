@@ -18,6 +18,7 @@ mod saved;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use eds_core::composition::{LABEL_CLAIM_NAME, LABEL_CLAIM_NAMESPACE};
 use eds_core::event_driven_service::ADOPT;
 use eds_core::form::Form;
 use kube::api::PropagationPolicy;
@@ -74,17 +75,7 @@ const XRD_V2: Kind = Kind { version: "v2", ..kinds::XRD };
 
 /// What the XRD of a form is named.
 fn xrd_of(form: Form) -> String {
-    match form {
-        Form::Claims => kinds::COMPOSITE.crd(),
-        Form::Namespaced => kinds::CLAIM.crd(),
-    }
-}
-
-const fn other(form: Form) -> Form {
-    match form {
-        Form::Claims => Form::Namespaced,
-        Form::Namespaced => Form::Claims,
-    }
+    kinds::composite_in(form).crd()
 }
 
 impl Migration<'_> {
@@ -93,7 +84,7 @@ impl Migration<'_> {
     /// # Errors
     /// If something was not so in time, or cannot be read or written: the next run continues.
     pub async fn run(&self, really: bool) -> Result<Ended> {
-        let from = other(self.to);
+        let from = self.to.other();
         let old = self.cluster.get(&kinds::XRD, None, &xrd_of(from)).await?;
         let new = self.cluster.get(&kinds::XRD, None, &xrd_of(self.to)).await?;
         let mut saved = Saved::all(self.cluster).await?;
@@ -186,7 +177,7 @@ impl Migration<'_> {
         }
         (self.say)("all are paused");
         for (held, service) in composites.iter().zip(services) {
-            let objects = self.objects(service).await?;
+            let objects = self.objects(&service.namespace, &service.name).await?;
             for object in &objects {
                 // As the provider's page says: what is only observed is not deleted.
                 let observe = json!({"spec": {"managementPolicies": ["Observe"]}});
@@ -217,7 +208,7 @@ impl Migration<'_> {
         for (held, service) in composites.iter().zip(services) {
             self.wait(held, "to go", |live| live.is_none()).await?;
             let gone = Cluster::until(self.limit, EVERY, async || {
-                Ok(self.objects(service).await?.is_empty().then_some(()))
+                Ok(self.objects(&service.namespace, &service.name).await?.is_empty().then_some(()))
             });
             gone.await?.with_context(|| format!("the Objects of {} did not go", service.name))?;
         }
@@ -240,18 +231,27 @@ impl Migration<'_> {
     /// to orphan, but only for kinds that it knows already, and deletes the others when it comes to know
     /// them.
     async fn release(&self, service: &Saved, manifest: &Manifest, owner: &str) -> Result<()> {
-        let here = Some(service.namespace.as_str());
-        let released = Cluster::until(self.limit, EVERY, async || {
-            let live = self.cluster.get(manifest.kind, here, &manifest.name).await?;
-            let Some(change) = live.and_then(|live| saved::released(&live, owner)) else {
-                return Ok(Some(()));
-            };
-            match self.cluster.patch(manifest.kind, here, &manifest.name, &change).await {
-                Err(error) if Refused::of(&error).is_some_and(|r| r.code == 409) => Ok(None),
+        self.change(service, manifest, |live| saved::released(live, owner)).await
+    }
+
+    /// Changes a manifest as it is now, if it is there and there is something to change: again while
+    /// somebody else writes it between our look and our write.
+    async fn change(
+        &self,
+        service: &Saved,
+        manifest: &Manifest,
+        of: impl Fn(&Value) -> Option<Value>,
+    ) -> Result<()> {
+        let (kind, here) = (manifest.kind, Some(service.namespace.as_str()));
+        let changed = Cluster::until(self.limit, EVERY, async || {
+            let live = self.cluster.get(kind, here, &manifest.name).await?;
+            let Some(change) = live.and_then(|live| of(&live)) else { return Ok(Some(())) };
+            match self.cluster.patch(kind, here, &manifest.name, &change).await {
+                Err(error) if Refused::is(&error, 409) => Ok(None),
                 patched => patched.map(|_| Some(())),
             }
         });
-        released.await?.with_context(|| format!("{} does not come to rest", manifest.title()))
+        changed.await?.with_context(|| format!("{} does not come to rest", manifest.title()))
     }
 
     /// Removes the API of a form, once nothing of it is left.
@@ -264,10 +264,7 @@ impl Migration<'_> {
                 left.name()
             );
         }
-        let composite = match form {
-            Form::Claims => &kinds::COMPOSITE,
-            Form::Namespaced => &kinds::CLAIM,
-        };
+        let composite = kinds::composite_in(form);
         for composition in self.cluster.list(&kinds::COMPOSITION, None, "").await? {
             if composition.text("/spec/compositeTypeRef/kind") == composite.kind
                 && composition.text("/spec/compositeTypeRef/apiVersion") == composite.api_version()
@@ -340,19 +337,7 @@ impl Migration<'_> {
         )
         .await?;
         for manifest in manifests {
-            let tidied = Cluster::until(self.limit, EVERY, async || {
-                let Some(live) = self.cluster.get(manifest.kind, here, &manifest.name).await?
-                else {
-                    return Ok(Some(()));
-                };
-                let change = manifest.tidied(&live);
-                match self.cluster.patch(manifest.kind, here, &manifest.name, &change).await {
-                    // Somebody wrote it between our look and our write.
-                    Err(error) if Refused::of(&error).is_some_and(|r| r.code == 409) => Ok(None),
-                    patched => patched.map(|_| Some(())),
-                }
-            });
-            tidied.await?.with_context(|| format!("{} does not come to rest", manifest.title()))?;
+            self.change(service, manifest, |live| Some(manifest.tidied(live))).await?;
         }
         service.forget(self.cluster).await?;
         (self.say)(&format!("{namespace}/{name} is Ready"));
@@ -360,10 +345,8 @@ impl Migration<'_> {
     }
 
     /// The provider's Objects of a service.
-    async fn objects(&self, service: &Saved) -> Result<Vec<Value>> {
-        let Saved { namespace, name, .. } = service;
-        let of_claim =
-            format!("crossplane.io/claim-name={name},crossplane.io/claim-namespace={namespace}");
+    async fn objects(&self, namespace: &str, name: &str) -> Result<Vec<Value>> {
+        let of_claim = format!("{LABEL_CLAIM_NAME}={name},{LABEL_CLAIM_NAMESPACE}={namespace}");
         self.cluster.list(&kinds::OBJECT, None, &of_claim).await
     }
 
@@ -394,7 +377,7 @@ impl Migration<'_> {
     async fn go_on(&self, held: &Held<'_>) -> Result<()> {
         let go_on = json!({"metadata": {"annotations": {PAUSED: null}}});
         match self.cluster.patch(held.kind, held.namespace, held.name, &go_on).await {
-            Err(error) if Refused::of(&error).is_some_and(|refused| refused.code == 404) => Ok(()),
+            Err(error) if Refused::is(&error, 404) => Ok(()),
             patched => patched.map(drop),
         }
     }

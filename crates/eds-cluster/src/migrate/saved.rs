@@ -1,12 +1,14 @@
 //! What is kept of a service while it is in neither form.
 
 use anyhow::{Context, Result};
+use eds_core::composition::{LABEL_CLAIM_NAME, LABEL_CLAIM_NAMESPACE};
 use eds_core::event_driven_service::ADOPT;
 use eds_core::form::Form;
+use kube_object::crossplane::is_machinery;
 use kube_object::object::{Fields, escaped};
 use serde_json::{Map, Value, json};
 
-use crate::client::{Cluster, Refused};
+use crate::client::Cluster;
 use crate::kinds::{self, Kind};
 
 /// The label of the ConfigMaps, with the form that the service is to have.
@@ -14,20 +16,7 @@ const LABEL: &str = "platform.bizmatters.io/migrates-to";
 /// Prefixes of the field managers that compose.
 const COMPOSERS: [&str; 2] = ["provider-kubernetes/", "apiextensions.crossplane.io/composed/"];
 /// Labels of what belongs to a claim.
-const OF_CLAIM: [&str; 2] = ["crossplane.io/claim-name", "crossplane.io/claim-namespace"];
-
-/// Fields of `spec` that are Crossplane's, and that a service in the other form does not have.
-const MACHINERY: [&str; 9] = [
-    "crossplane",
-    "compositeDeletePolicy",
-    "compositionRef",
-    "compositionRevisionRef",
-    "compositionRevisionSelector",
-    "compositionSelector",
-    "compositionUpdatePolicy",
-    "resourceRef",
-    "writeConnectionSecretToRef",
-];
+const OF_CLAIM: [&str; 2] = [LABEL_CLAIM_NAME, LABEL_CLAIM_NAMESPACE];
 
 /// A service, as it is to be made in the new form.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,7 +115,7 @@ impl Saved {
             "apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {
                 "name": config_map(&self.name), "namespace": self.namespace,
-                "labels": {LABEL: label(self.to)},
+                "labels": {LABEL: self.to.name()},
             },
             "data": {
                 "service": self.object.to_string(),
@@ -160,7 +149,7 @@ impl Saved {
         Ok(Self {
             namespace: kept.namespace().to_owned(),
             name: object.name().to_owned(),
-            to: if to == label(Form::Claims) { Form::Claims } else { Form::Namespaced },
+            to: if to == Form::Claims.name() { Form::Claims } else { Form::Namespaced },
             composite: kept.text("/data/composite").to_owned(),
             manifests: listed.iter().map(manifest).collect::<Result<_>>()?,
             object,
@@ -169,12 +158,7 @@ impl Saved {
 
     /// Keeps it, unless it is kept already.
     pub(super) async fn save(&self, cluster: &Cluster) -> Result<()> {
-        match cluster.create(&self.config_map()).await {
-            Err(error) if Refused::of(&error).is_none_or(|refused| refused.code != 409) => {
-                Err(error)
-            }
-            _ => Ok(()),
-        }
+        cluster.create_if_absent(&self.config_map()).await
     }
 
     pub(super) async fn forget(&self, cluster: &Cluster) -> Result<()> {
@@ -205,10 +189,7 @@ pub(super) async fn keep_versions(cluster: &Cluster, xrd: &Value) -> Result<()> 
         "metadata": {"name": name, "namespace": namespace},
         "data": {"versions": versions},
     });
-    match cluster.create(&kept).await {
-        Err(error) if Refused::of(&error).is_none_or(|refused| refused.code != 409) => Err(error),
-        _ => Ok(()),
-    }
+    cluster.create_if_absent(&kept).await
 }
 
 /// Returns the versions that are kept.
@@ -229,13 +210,6 @@ fn config_map(name: &str) -> String {
     format!("eds-migrate-{name}")
 }
 
-const fn label(form: Form) -> &'static str {
-    match form {
-        Form::Claims => "claims",
-        Form::Namespaced => "namespaced",
-    }
-}
-
 /// Returns a service as people would write it: without what Crossplane and the API server wrote.
 fn rewritten(live: &Value) -> Value {
     let mut metadata = json!({"name": live.name(), "namespace": live.namespace()});
@@ -254,7 +228,8 @@ fn rewritten(live: &Value) -> Value {
         }
     }
     let mut spec = live.object("/spec").cloned().unwrap_or_default();
-    spec.retain(|field, _| !MACHINERY.contains(&field.as_str()));
+    // What is the form's own has no place in the other.
+    spec.retain(|field, _| !is_machinery(field));
     json!({
         "apiVersion": live.text("/apiVersion"), "kind": live.text("/kind"),
         "metadata": metadata, "spec": spec,

@@ -219,27 +219,6 @@ fn selector() -> Value {
     })
 }
 
-/// Fields of `spec` by which Crossplane links claims, composites and Compositions. People seldom
-/// write them.
-const MACHINERY: [&str; 11] = [
-    "claimRef",
-    "compositeDeletePolicy",
-    "compositionRef",
-    "compositionRevisionRef",
-    "compositionRevisionSelector",
-    "compositionSelector",
-    "compositionUpdatePolicy",
-    "crossplane",
-    "resourceRef",
-    "resourceRefs",
-    "writeConnectionSecretToRef",
-];
-
-/// Reports whether a field of `spec` is Crossplane's own.
-pub(super) fn is_machinery(field: &str) -> bool {
-    MACHINERY.contains(&field)
-}
-
 type Defaults<'a> = dyn Fn(&str) -> Option<Value> + 'a;
 
 fn chosen(defaults: &Defaults<'_>, field: &str, values: Value) -> Value {

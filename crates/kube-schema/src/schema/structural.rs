@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::cel::CelRule;
 use golang::regexp::{self, Regexp};
+use kube_object::crossplane::is_machinery;
 
 /// How deep a schema may nest. Kubernetes' own limit on a CRD's size is reached long before.
 const MAX_DEPTH: usize = 100;
@@ -146,7 +147,7 @@ impl Schema {
     /// Collects the paths below `at` of fields with this name; see [`super::ClaimApi::places`].
     pub(super) fn places(&self, name: &str, at: &str, found: &mut Vec<String>) {
         for (key, child) in &self.properties {
-            if at == "spec" && super::crd::is_machinery(key) {
+            if at == "spec" && is_machinery(key) {
                 continue;
             }
             let path = format!("{at}.{key}");

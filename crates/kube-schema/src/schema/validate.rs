@@ -14,11 +14,12 @@ use super::problem::Problem;
 use super::structural::{Additional, Kind, ListType, Schema};
 use super::suggest::nearest;
 use super::wrong_character::{self, Wrong};
-use super::{crd, culprit, formats, metadata};
+use super::{culprit, formats, metadata};
 use crate::characters;
 use crate::diagnostics::{ApiRule, Detail, catalog};
 use crate::yaml::flow;
 use golang::regexp::Regexp;
+use kube_object::crossplane::is_machinery;
 use kube_object::path::{At, Path};
 
 /// The largest integer for which Go's JSON library accepts a float (`swag.IsFloat64AJSONInteger`).
@@ -582,7 +583,7 @@ pub(super) fn unknown(path: Path, schema: Option<&Schema>) -> Problem {
     let Some(schema) = schema else { return problem };
     let in_spec = problem.path.to_string() == format!("spec.{name}");
     let has = |field: &str| in_spec && schema.properties.contains_key(field);
-    if crd::is_machinery(&name) && has("crossplane") {
+    if is_machinery(&name) && has("crossplane") {
         return problem.help("composites of Crossplane 2 have it below spec.crossplane");
     }
     if name == "crossplane" && has("compositionRef") {
@@ -594,7 +595,7 @@ pub(super) fn unknown(path: Path, schema: Option<&Schema>) -> Problem {
     // What people write comes before what Crossplane writes, which they only ever misspell
     // slightly.
     let (machinery, own): (Vec<&str>, Vec<&str>) =
-        schema.properties.keys().map(String::as_str).partition(|key| crd::is_machinery(key));
+        schema.properties.keys().map(String::as_str).partition(|key| is_machinery(key));
     let name = characters::visible(&name);
     let near = nearest(&name, own.iter().copied()).or_else(|| {
         let slightly = |near: &&str| name.len() > 10 && near.len().abs_diff(name.len()) <= 2;

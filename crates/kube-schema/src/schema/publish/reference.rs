@@ -1,11 +1,12 @@
 //! The claim's fields as a page for people: a table for each object, followed by what is refused.
 
+use kube_object::crossplane::is_machinery;
 use kube_object::object::Fields;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
-use super::super::{AdmissionPolicy, Definition, crd};
+use super::super::{AdmissionPolicy, Definition};
 use super::{descriptions, patterns};
 use crate::yaml::flow;
 
@@ -98,7 +99,7 @@ impl Page {
         let (first, rest): (Vec<_>, Vec<_>) = fields.iter().partition(|(name, _)| needed(name));
         for (name, field) in first.into_iter().chain(rest) {
             let at = format!("{path}.{name}");
-            if path == "spec" && crd::is_machinery(name) {
+            if path == "spec" && is_machinery(name) {
                 let _ = writeln!(self.machinery, "| `{at}` | {} |", cell(field, None));
                 continue;
             }
