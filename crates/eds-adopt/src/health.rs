@@ -133,7 +133,7 @@ pub(super) fn of(container: &Value, service: Option<&Value>, platform: &Platform
         let most = platform
             .api
             .definition
-            .schema
+            .schema()
             .integer("/properties/spec/properties/health/properties/startupSeconds/maximum");
         let mut with = health.fields.clone();
         with.insert("startupSeconds".to_owned(), json!(seconds.min(most.unwrap_or(seconds))));

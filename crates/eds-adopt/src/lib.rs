@@ -393,7 +393,7 @@ fn render(claim: &Value, platform: &Platform<'_>) -> Option<Vec<Value>> {
 
 /// Returns what each size gives a container, as the Composition has it.
 fn sizes(platform: &Platform<'_>) -> Vec<Size> {
-    let names = platform.api.definition.schema.at("/properties/spec/properties/size/enum");
+    let names = platform.api.definition.schema().at("/properties/spec/properties/size/enum");
     let names = names.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let resources = |size: &str| {
         let mut claim = json!({

@@ -7,39 +7,47 @@
 //! ```
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, anyhow, bail};
 use eds_adopt as adopt;
 use eds_cluster::gather::BuiltIn;
 use eds_core::composition::{self, Composition, Inputs, Rendered};
 use eds_core::form::Form;
-use kube_schema::schema::{ClaimApi, Definition, Side, crd};
+use kube_object::crossplane::crd::{self, Definition, Side};
+use kube_object::object::Fields;
+use kube_schema::schema::ClaimApi;
 use kube_schema::yaml;
 use patch_and_transform::protocol::Object;
 use serde_json::Value;
 
 use crate::claim::Claim;
-use crate::embedded;
+use crate::embedded::{self, Embedded};
 use crate::inputs::Source;
 
 /// An XRD or CRD.
 pub(crate) struct Xrd {
     /// The file's name.
     pub(crate) name: String,
-    value: Value,
-    is_built_in: bool,
+    /// The file's, or the built-in one's when it is first asked for.
+    value: OnceLock<Value>,
+    built_in: Option<BuiltInXrd>,
+}
+
+/// What is read of a built-in XRD at every start.
+struct BuiltInXrd {
+    embedded: &'static Embedded,
+    outline: Value,
 }
 
 impl Xrd {
     /// Loads the first XRD or CRD in the file that the user names, or the built-in one of a form.
     pub(crate) fn load(file: Option<&Path>, form: Form) -> Result<Self> {
         let Some(file) = file else {
-            let text = match form {
-                Form::Claims => embedded::XRD,
-                Form::Namespaced => embedded::NAMESPACED_XRD,
-            };
-            let value = built_in(text)?.into_iter().next().unwrap_or_default();
-            return Ok(Self { name: "the built-in XRD".to_owned(), value, is_built_in: true });
+            let embedded = Embedded::of(form);
+            let built_in = Some(BuiltInXrd { embedded, outline: built_in(embedded.outline)? });
+            let name = "the built-in XRD".to_owned();
+            return Ok(Self { name, value: OnceLock::new(), built_in });
         };
         let source = Source::read(file)?;
         let stream = source.parse();
@@ -54,48 +62,58 @@ impl Xrd {
         };
         let found = stream.documents.iter().find(is_one).map(yaml::Node::to_json);
         let value = found.ok_or_else(|| anyhow!("{}: holds no XRD or CRD", source.name))?;
-        Ok(Self { name: source.name, value, is_built_in: false })
+        Ok(Self { name: source.name, value: OnceLock::from(value), built_in: None })
     }
 
     /// Returns the XRD or CRD itself.
-    pub(crate) const fn value(&self) -> &Value {
-        &self.value
+    pub(crate) fn value(&self) -> &Value {
+        self.value.get_or_init(|| {
+            // A test reads it.
+            let text = self.built_in.as_ref().map(|built_in| built_in.embedded.xrd);
+            serde_json::from_str(text.unwrap_or_default()).unwrap_or_default()
+        })
+    }
+
+    /// Returns the XRD or CRD, maybe without its schemas.
+    pub(crate) fn outline(&self) -> &Value {
+        self.built_in.as_ref().map_or_else(|| self.value(), |built_in| &built_in.outline)
     }
 
     /// Returns the kind that application developers write.
     pub(crate) fn written(&self) -> Side {
-        crd::written(&self.value)
+        crd::written(self.outline())
     }
 
     /// Returns one of the kinds that it defines; for a CRD, its own. At its storage version if none
     /// is named.
     pub(crate) fn definition(&self, side: Side, version: Option<&str>) -> Result<Definition> {
-        let definition = crd::definition_at(&self.value, side, version);
+        let definition = crd::definition_at(self.value(), side, version);
         definition.map_err(|e| anyhow!(e)).with_context(|| self.name.clone())
     }
 
     /// Returns what claims are checked against. The built-in API brings its admission policies.
     pub(crate) fn claims(&self) -> Result<ClaimApi> {
-        let api = ClaimApi::from_xrd(&self.value);
-        let api = api.map_err(|e| anyhow!(e)).with_context(|| self.name.clone())?;
-        let policies = if self.is_built_in { policies() } else { Vec::new() };
-        Ok(policies.iter().fold(api, |api, policy| api.with_policy(policy)))
+        let Some(BuiltInXrd { embedded, .. }) = &self.built_in else {
+            let api = ClaimApi::from_xrd(self.value());
+            return api.map_err(|e| anyhow!(e)).with_context(|| self.name.clone());
+        };
+        let definition = Definition::prepared(&built_in(embedded.names)?, embedded.schema);
+        let api = ClaimApi::built_in(definition).map_err(|e| anyhow!(e))?;
+        Ok(policies().iter().fold(api, |api, policy| api.with_policy(policy)))
     }
 }
 
 /// Returns the admission policies installed with the built-in API.
 pub(crate) fn policies() -> Vec<Value> {
-    built_in(embedded::CLAIM_NAMES).unwrap_or_default()
+    match built_in(embedded::CLAIM_NAMES) {
+        Ok(Value::Array(policies)) => policies,
+        _ => Vec::new(),
+    }
 }
 
 /// Returns the built-in Composition of a form, as it would be in the cluster.
 pub(crate) fn built_in_composition(form: Form) -> Result<Value> {
-    let text = match form {
-        Form::Claims => embedded::COMPOSITION,
-        Form::Namespaced => embedded::NAMESPACED_COMPOSITION,
-    };
-    let composition = built_in(text)?.into_iter().next();
-    composition.context("there is no built-in Composition")
+    built_in(Embedded::of(form).composition)
 }
 
 /// Returns those of both forms, for commands that learn from the cluster which one it has.
@@ -104,8 +122,8 @@ pub(crate) fn built_in_compositions() -> Result<BuiltIn> {
     Ok(BuiltIn { claims: of(Form::Claims)?, namespaced: of(Form::Namespaced)? })
 }
 
-fn built_in(documents: &str) -> Result<Vec<Value>> {
-    serde_json::from_str(documents).context("the built-in API is damaged")
+fn built_in(json: &str) -> Result<Value> {
+    serde_json::from_str(json).context("the built-in API is damaged")
 }
 
 /// An API with the Composition for its composites.
@@ -121,7 +139,7 @@ impl Api {
     /// Returns the built-in one of a form.
     pub(crate) fn built_in(form: Form) -> Result<Self> {
         let xrd = Xrd::load(None, form)?;
-        let composite_kind = xrd.definition(Side::Composite, None)?.kind;
+        let composite_kind = xrd.outline().text("/spec/names/kind").to_owned();
         let composition = built_in_composition(form)?;
         let composition = Composition::parse(&composition).map_err(|e| anyhow!(e))?;
         Ok(Self { claims: xrd.claims()?, form, composite_kind, composition })

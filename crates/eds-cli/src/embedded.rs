@@ -1,22 +1,58 @@
 //! The project's own API, built into the command so that it needs no other files. What every start
-//! needs is JSON, made by `build.rs`: a list of the file's documents.
+//! needs is JSON, made by `build.rs`.
 
-/// The XRD.
-pub(crate) const XRD: &str = include_str!(concat!(env!("OUT_DIR"), "/xrd.json"));
+use eds_core::form::Form;
 
-/// The Composition.
-pub(crate) const COMPOSITION: &str = include_str!(concat!(env!("OUT_DIR"), "/composition.json"));
+/// What a form of the API is made of.
+pub(crate) struct Embedded {
+    /// The XRD.
+    pub(crate) xrd: &'static str,
+    /// The XRD without its schema.
+    pub(crate) outline: &'static str,
+    /// The names of what application developers write ([`Definition::names`]).
+    ///
+    /// [`Definition::names`]: kube_object::crossplane::crd::Definition::names
+    pub(crate) names: &'static str,
+    /// Its schema, as the API server serves it.
+    pub(crate) schema: &'static str,
+    /// The Composition.
+    pub(crate) composition: &'static str,
+}
 
-/// The XRD of the namespaced form.
-pub(crate) const NAMESPACED_XRD: &str =
-    include_str!(concat!(env!("OUT_DIR"), "/namespaced-xrd.json"));
+macro_rules! built {
+    ($file:literal) => {
+        include_str!(concat!(env!("OUT_DIR"), "/", $file, ".json"))
+    };
+}
 
-/// The Composition of the namespaced form.
-pub(crate) const NAMESPACED_COMPOSITION: &str =
-    include_str!(concat!(env!("OUT_DIR"), "/namespaced-composition.json"));
+const CLAIMS: Embedded = Embedded {
+    xrd: built!("claims-xrd"),
+    outline: built!("claims-outline"),
+    names: built!("claims-names"),
+    schema: built!("claims-schema"),
+    composition: built!("claims-composition"),
+};
 
-/// The admission policy that comes with the XRD.
-pub(crate) const CLAIM_NAMES: &str = include_str!(concat!(env!("OUT_DIR"), "/policies.json"));
+const NAMESPACED: Embedded = Embedded {
+    xrd: built!("namespaced-xrd"),
+    outline: built!("namespaced-outline"),
+    names: built!("namespaced-names"),
+    schema: built!("namespaced-schema"),
+    composition: built!("namespaced-composition"),
+};
+
+impl Embedded {
+    /// Returns what a form is made of.
+    pub(crate) const fn of(form: Form) -> &'static Self {
+        match form {
+            Form::Claims => &CLAIMS,
+            Form::Namespaced => &NAMESPACED,
+        }
+    }
+}
+
+/// The documents of the file with the admission policy that comes with the XRD, as a list.
+pub(crate) const CLAIM_NAMES: &str = built!("policies");
 
 /// The least a claim needs, for commands that try one out.
 pub(crate) const MINIMAL_CLAIM: &str =
@@ -25,6 +61,8 @@ pub(crate) const MINIMAL_CLAIM: &str =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kube_object::crossplane::crd::Definition;
+    use kube_schema::schema::ClaimApi;
     use kube_schema::yaml::{self, Node};
     use serde_json::Value;
 
@@ -42,12 +80,12 @@ mod tests {
         let built = String::from_utf8(built.stdout).unwrap();
         let built: Vec<Value> = yaml::parse(&built).documents.iter().map(Node::to_json).collect();
         let check = |built_in: &str| {
-            let built_in: Vec<Value> = serde_json::from_str(built_in).unwrap();
-            let of_kind = built.iter().filter(|found| found["kind"] == built_in[0]["kind"]);
-            assert_eq!(of_kind.collect::<Vec<_>>(), built_in.iter().collect::<Vec<_>>());
+            let built_in: Value = serde_json::from_str(built_in).unwrap();
+            let of_kind = built.iter().filter(|found| found["kind"] == built_in["kind"]);
+            assert_eq!(of_kind.collect::<Vec<_>>(), [&built_in]);
         };
-        check(NAMESPACED_XRD);
-        check(NAMESPACED_COMPOSITION);
+        check(NAMESPACED.xrd);
+        check(NAMESPACED.composition);
         // It needs no provider, and what Objects need is not there.
         let text = serde_json::to_string(&built).unwrap();
         assert!(!text.contains("\"kind\":\"Provider"), "{text}");
@@ -56,8 +94,8 @@ mod tests {
     /// The two forms differ in where a claim's name stands, and in nothing else.
     #[test]
     fn both_forms_carry_the_same_spec() {
-        let parse = |text: &str| serde_json::from_str::<Vec<Value>>(text).unwrap().remove(0);
-        let (claims, namespaced) = (parse(XRD), parse(NAMESPACED_XRD));
+        let parse = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        let (claims, namespaced) = (parse(CLAIMS.xrd), parse(NAMESPACED.xrd));
         assert_eq!(claims["spec"]["versions"], namespaced["spec"]["versions"]);
         assert_eq!(claims["spec"]["claimNames"], namespaced["spec"]["names"]);
         let pipeline = |text: &str| {
@@ -65,21 +103,51 @@ mod tests {
             pipeline[1]["input"].as_object_mut().unwrap().remove("objects");
             pipeline
         };
-        let claims = pipeline(COMPOSITION).to_string().replace("spec.claimRef.", "metadata.");
-        assert_eq!(claims, pipeline(NAMESPACED_COMPOSITION).to_string());
+        let claims = pipeline(CLAIMS.composition).to_string().replace("spec.claimRef.", "metadata.");
+        assert_eq!(claims, pipeline(NAMESPACED.composition).to_string());
     }
 
     #[test]
     fn what_is_built_in_is_what_the_files_say() {
         let check = |built_in: &str, file: &str| {
-            let built_in: Vec<Value> = serde_json::from_str(built_in).unwrap();
+            let built_in: Value = serde_json::from_str(built_in).unwrap();
             let api = concat!(env!("CARGO_MANIFEST_DIR"), "/../../platform/04-apis");
             let text = std::fs::read_to_string(format!("{api}/{file}")).unwrap();
             let documents = yaml::parse(&text).documents;
-            assert_eq!(built_in, documents.iter().map(Node::to_json).collect::<Vec<_>>(), "{file}");
+            let documents: Vec<Value> = documents.iter().map(Node::to_json).collect();
+            match built_in {
+                Value::Array(built_in) => assert_eq!(built_in, documents, "{file}"),
+                built_in => assert_eq!([built_in].as_slice(), documents, "{file}"),
+            }
         };
-        check(XRD, "definitions/xeventdrivenservices.yaml");
-        check(COMPOSITION, "compositions/event-driven-service-composition.yaml");
+        check(CLAIMS.xrd, "definitions/xeventdrivenservices.yaml");
+        check(CLAIMS.composition, "compositions/event-driven-service-composition.yaml");
         check(CLAIM_NAMES, "definitions/claim-names.yaml");
+    }
+
+    /// The schema that is read part by part is the one that a file's is compiled to, whose patterns,
+    /// sizes and defaults are checked.
+    #[test]
+    fn the_built_in_schema_is_that_of_the_xrd() {
+        for form in [Form::Claims, Form::Namespaced] {
+            let built_in = Embedded::of(form);
+            let xrd: Value = serde_json::from_str(built_in.xrd).unwrap();
+            let compiled = ClaimApi::from_xrd(&xrd).unwrap();
+            let names = serde_json::from_str(built_in.names).unwrap();
+            let prepared = Definition::prepared(&names, built_in.schema);
+            let prepared = ClaimApi::built_in(prepared).unwrap();
+            assert_eq!(prepared.definition.names(), compiled.definition.names());
+            assert_eq!(prepared.definition.schema(), compiled.definition.schema());
+            // What is not decided yet is known of what is built in: its defaults are right.
+            let parts = |api: &ClaimApi| api.parts().replace("<uninit>", "true");
+            let (read, whole) = (parts(&prepared), parts(&compiled));
+            for (read, whole) in read.lines().zip(whole.lines()) {
+                assert_eq!(read, whole);
+            }
+            assert_eq!(read.len(), whole.len());
+            let claim = yaml::parse(MINIMAL_CLAIM);
+            let checked = compiled.check(&claim.documents[0]);
+            assert!(checked.claim().is_some(), "a default breaks a rule: {:?}", checked.findings);
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! All open connections: how many there may be, and which one is closed when there is one too many.
 //!
 //! A well-behaved client gets through in milliseconds. A client that fills the places with
-//! connections that do nothing, above all half-open handshakes, loses the oldest of them.
+//! connections that do nothing, above all half-open handshakes, loses the oldest of them, and
+//! cannot push out one that was served and waits for its next request.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,12 +30,21 @@ pub(crate) struct Activity {
     /// connection was opened.
     answers: AtomicUsize,
     taken: AtomicU64,
+    /// Whether a request of it has been answered.
+    served: AtomicBool,
 }
 
 impl Activity {
     fn new() -> Self {
         let opened = Instant::now();
-        Self { opened, requests: 0.into(), bytes: 0.into(), answers: 0.into(), taken: 0.into() }
+        Self {
+            opened,
+            requests: 0.into(),
+            bytes: 0.into(),
+            answers: 0.into(),
+            taken: 0.into(),
+            served: false.into(),
+        }
     }
 
     pub(crate) fn moved(&self, bytes: usize) {
@@ -70,6 +80,7 @@ impl Request {
     }
 
     pub(crate) fn answered(self) -> Answer {
+        self.0.served.store(true, Ordering::Relaxed);
         if self.0.answers.fetch_add(1, Ordering::Relaxed) == 0 {
             self.0.now();
         }
@@ -105,6 +116,25 @@ struct Open {
     entries: BTreeMap<u64, Entry>,
 }
 
+impl Open {
+    /// Returns which connection makes place for another.
+    fn victim(&self) -> Option<u64> {
+        let served = |entry: &Entry| entry.activity.served.load(Ordering::Relaxed);
+        let idle = |entry: &Entry| entry.activity.requests.load(Ordering::Relaxed) == 0;
+        let crowd = self.entries.values().filter(|entry| served(entry)).count() > MAX / 2;
+        let mut oldest_idle = None;
+        for (&number, entry) in &self.entries {
+            if idle(entry) {
+                if served(entry) == crowd {
+                    return Some(number);
+                }
+                oldest_idle = oldest_idle.or(Some(number));
+            }
+        }
+        oldest_idle.or_else(|| self.entries.first_key_value().map(|(&number, _)| number))
+    }
+}
+
 /// The open connections.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Connections(Arc<Mutex<Open>>);
@@ -124,19 +154,17 @@ impl Connections {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns a place for a new connection. If none is left, closes the oldest idle one or, if
-    /// there is none, the oldest.
+    /// Returns a place for a new connection. If none is left, closes the oldest idle one of those
+    /// that hold most places, the served or the not yet served; or, if none of them is idle, the
+    /// oldest idle one, else the oldest.
     pub(crate) fn enter(&self) -> Place {
         let (close, closed) = oneshot::channel();
         let activity = Arc::new(Activity::new());
         let mut open = self.open();
-        if open.entries.len() >= MAX {
-            let requests = |entry: &Entry| entry.activity.requests.load(Ordering::Relaxed);
-            let idle = open.entries.iter().find(|(_, entry)| requests(entry) == 0);
-            let victim = idle.or_else(|| open.entries.first_key_value()).map(|(number, _)| *number);
-            if let Some(victim) = victim {
-                open.entries.remove(&victim);
-            }
+        if open.entries.len() >= MAX
+            && let Some(victim) = open.victim()
+        {
+            open.entries.remove(&victim);
         }
         let number = open.next;
         open.next += 1;
@@ -172,15 +200,42 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
+    fn closed(place: &mut Place) -> bool {
+        !matches!(place.closed.try_recv(), Err(oneshot::error::TryRecvError::Empty))
+    }
+
+    fn serve(place: &Place) {
+        drop(Request::new(&place.activity).answered());
+    }
+
+    #[test]
+    fn silent_connections_push_out_each_other() {
+        let connections = Connections::default();
+        let mut crossplane = connections.enter();
+        serve(&crossplane);
+        let mut silent: Vec<Place> = (0..3 * MAX).map(|_| connections.enter()).collect();
+        assert!(!closed(&mut crossplane), "it was served and waits for its next request");
+        let open = silent.iter_mut().map(closed).filter(|closed| !closed).count();
+        assert_eq!(open, MAX - 1);
+    }
+
+    #[test]
+    fn served_connections_push_out_each_other() {
+        let connections = Connections::default();
+        let served: Vec<Place> = (0..2 * MAX).map(|_| connections.enter()).collect();
+        served.iter().for_each(serve);
+        let mut new = connections.enter();
+        let later: Vec<Place> = (0..MAX / 4).map(|_| connections.enter()).collect();
+        assert!(!closed(&mut new), "a new client gets the time to ask");
+        drop((served, later));
+    }
+
     #[test]
     fn the_oldest_that_does_nothing_goes_first() {
         let connections = Connections::default();
         let mut places: Vec<Place> = (0..MAX).map(|_| connections.enter()).collect();
         let busy = Request::new(&places[0].activity);
         let newest = connections.enter();
-        let closed = |place: &mut Place| {
-            !matches!(place.closed.try_recv(), Err(oneshot::error::TryRecvError::Empty))
-        };
         let gone: Vec<bool> = places.iter_mut().map(closed).collect();
         let expect: Vec<bool> = (0..MAX).map(|i| i == 1).collect();
         assert_eq!(gone, expect, "the first has a request under way");

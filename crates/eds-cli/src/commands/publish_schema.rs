@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow};
 use eds_core::form::Form;
-use kube_schema::schema::{Schema, Side, publish};
+use kube_object::crossplane::crd::Side;
+use kube_schema::schema::{Schema, publish};
 
 use crate::api::{Xrd, policies};
 use crate::form::FormArgs;
@@ -69,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let side = if args.composite { Side::Composite } else { xrd.written() };
     let definition = xrd.definition(side, args.version.as_deref())?;
     // A schema that cannot be checked against is not published, and reading it has a bounded cost.
-    Schema::compile(&definition.schema)
+    Schema::compile(definition.schema())
         .map_err(|e| anyhow!("the schema of {}: {e}", definition.kind))
         .with_context(|| xrd.name.clone())?;
     let text = match args.format {

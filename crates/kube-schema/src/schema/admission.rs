@@ -3,11 +3,11 @@
 //! Supports only what our own policies use: `matchConstraints.resourceRules` by group and resource,
 //! and `validations` with `object`. Source: `k8s.io/api` 0.34 `admissionregistration/v1`.
 
+use kube_object::crossplane::crd::Definition;
 use kube_object::object::Fields;
 use serde_json::Value;
 
 use super::cel::{CelRule, Evaluator, Meter, Verdict, is_small, view, view_of_field};
-use super::crd::Definition;
 use super::problem::Problem;
 use crate::diagnostics::catalog;
 use kube_object::path::Path;

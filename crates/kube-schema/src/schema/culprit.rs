@@ -110,7 +110,7 @@ impl Search<'_> {
                 if self.holds(&start) != Some(false) {
                     return found.push(at.clone());
                 }
-                let entries = schema.and_then(|schema| schema.items.as_deref());
+                let entries = schema.and_then(|schema| schema.items());
                 self.below(&start, &at.index(last), entries, found);
             }
             _ => found.push(at.clone()),

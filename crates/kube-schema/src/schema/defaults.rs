@@ -28,7 +28,7 @@ fn fill(value: &mut Value, schema: &Schema, left: &mut usize) {
     match value {
         Value::Object(object) => {
             for key in &schema.defaulted {
-                let Some(property) = schema.properties.get(key) else { continue };
+                let Some(property) = schema.property(key) else { continue };
                 let Some(default) = &property.default else { continue };
                 if object.get(key).is_none_or(|v| null(v, property))
                     && take(default, key.len(), left)
@@ -49,7 +49,7 @@ fn fill(value: &mut Value, schema: &Schema, left: &mut usize) {
             }
         }
         Value::Array(items) => {
-            let Some(schema) = &schema.items else { return };
+            let Some(schema) = schema.items() else { return };
             for item in items {
                 if null(item, schema)
                     && let Some(default) = &schema.default
@@ -106,7 +106,7 @@ pub(super) fn drop_nulls(
             !refused || default
         }),
         Value::Array(items) => {
-            let schema = schema.and_then(|s| s.items.as_deref());
+            let schema = schema.and_then(|s| s.items());
             for (i, item) in items.iter_mut().enumerate() {
                 drop_nulls(item, schema, &at.index(i), found);
             }
@@ -147,7 +147,7 @@ pub(super) fn prune(
         }),
         Value::Array(items) => {
             let (preserve, schema) = match schema {
-                Some(s) => (s.preserve_unknown, s.items.as_deref()),
+                Some(s) => (s.preserve_unknown, s.items()),
                 None => (false, None),
             };
             if preserve && schema.is_none() {

@@ -1,7 +1,7 @@
 //! The API's schema, as the API server would serve and enforce it.
 //!
 //! ```text
-//! XRD or CRD -> crd (the schema that is served) -> structural (compiled once)
+//! the schema that is served -> structural (compiled once)
 //! claim -> unknown fields -> defaults -> metadata -> validate (types, bounds, CEL) -> admission
 //! ```
 //!
@@ -9,7 +9,6 @@
 
 mod admission;
 mod cel;
-pub mod crd;
 mod culprit;
 mod defaults;
 mod formats;
@@ -27,13 +26,13 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 pub use admission::AdmissionPolicy;
-pub use crd::{Definition, Side};
 pub use metadata::is_qualified_name;
 pub use structural::Schema;
 pub use suggest::{distance, nearest, same_name};
 
 use crate::diagnostics::{Finding, Severity, catalog};
 use crate::yaml::{Content, Node};
+use kube_object::crossplane::crd::{self, Definition, Side};
 use kube_object::object::Object;
 use kube_object::path::{At, Path};
 use problem::Problem;
@@ -136,10 +135,23 @@ impl ClaimApi {
     }
 
     fn new(definition: Definition) -> Result<Self, String> {
-        let schema = Schema::compile(&definition.schema)
+        let schema = Schema::compile(definition.schema())
             .map_err(|e| format!("the schema of {}: {e}", definition.kind))?;
+        Ok(Self::with(definition, schema))
+    }
+
+    /// Returns the API that a program was built with. Its schema is read as far as it is needed.
+    ///
+    /// # Errors
+    /// Where a schema cannot be read that the program was not built with.
+    pub fn built_in(definition: Definition) -> Result<Self, String> {
+        let Some(text) = definition.built_in() else { return Self::new(definition) };
+        Ok(Self::with(definition, Schema::built_in(text)))
+    }
+
+    fn with(definition: Definition, schema: Schema) -> Self {
         let evaluator = cel::Evaluator::default();
-        Ok(Self { definition, schema, policies: Vec::new(), evaluator, others: Vec::new() })
+        Self { definition, schema, policies: Vec::new(), evaluator, others: Vec::new() }
     }
 
     /// Adds a ValidatingAdmissionPolicy, if it is one and applies to this kind.
@@ -162,10 +174,22 @@ impl ClaimApi {
     #[must_use]
     pub fn places(&self, name: &str) -> Vec<String> {
         let mut found = Vec::new();
-        if let Some(spec) = self.schema.properties.get("spec") {
+        if let Some(spec) = self.schema.property("spec") {
             spec.places(name, "spec", &mut found);
         }
         found
+    }
+
+    /// Returns everything that was compiled, as text: for a test that compares.
+    #[must_use]
+    pub fn parts(&self) -> String {
+        format!("{:#?}", self.schema)
+    }
+
+    /// Returns the default of a field, such as `spec.nats.url`.
+    #[must_use]
+    pub fn default(&self, path: &str) -> Option<&Value> {
+        self.schema.default_at(path)
     }
 
     /// Fills in defaults as the API server does at creation. Returns `false` if they are too large

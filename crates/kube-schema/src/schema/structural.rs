@@ -1,11 +1,17 @@
 //! A structural schema, compiled once, with regular expressions and rules ready to run.
 //!
+//! A schema from outside is compiled as a whole, and refused if a part of it cannot be. The one that
+//! the program brings is known to be right, and has hundreds of fields of which a claim names a few:
+//! it is read from its text, each field when it is first asked for.
+//!
 //! Source: `k8s.io/apiextensions-apiserver` 0.34 `pkg/apiserver/schema/structural.go`.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::OnceLock;
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::cel::CelRule;
@@ -30,6 +36,8 @@ const MAX_QUOTED: usize = 4096;
 /// What the parts of a schema use together.
 #[derive(Debug, Default)]
 struct Totals {
+    /// Whether the schema is the program's own, whose sizes and patterns a test has checked.
+    built_in: bool,
     pattern_bytes: Cell<usize>,
     rule_characters: Cell<usize>,
 }
@@ -50,7 +58,7 @@ pub struct Schema {
     pub(super) default_holds: OnceLock<bool>,
     pub(super) format: Option<String>,
     pub(super) allowed: Option<Vec<Value>>,
-    pub(super) pattern: Option<(String, Regexp)>,
+    pub(super) pattern: Option<Pattern>,
     pub(super) min_length: Option<u64>,
     pub(super) max_length: Option<u64>,
     pub(super) minimum: Option<(f64, bool)>,
@@ -61,11 +69,11 @@ pub struct Schema {
     pub(super) min_properties: Option<u64>,
     pub(super) max_properties: Option<u64>,
     pub(super) required: Vec<String>,
-    pub(super) properties: BTreeMap<String, Self>,
+    pub(super) properties: BTreeMap<String, Part>,
     /// The properties that have a default.
     pub(super) defaulted: Vec<String>,
     pub(super) additional: Additional,
-    pub(super) items: Option<Box<Self>>,
+    items: Option<Part>,
     pub(super) all_of: Vec<Self>,
     pub(super) any_of: Vec<Self>,
     pub(super) one_of: Vec<Self>,
@@ -109,7 +117,48 @@ pub(super) enum Additional {
     #[default]
     Absent,
     Allowed,
-    Schema(Box<Schema>),
+    Schema(Part),
+}
+
+/// The schema of a field or of entries.
+#[derive(Default)]
+pub(super) struct Part {
+    /// What it is compiled from when it is first asked for.
+    text: &'static str,
+    schema: OnceLock<Box<Schema>>,
+}
+
+impl Deref for Part {
+    type Target = Schema;
+
+    fn deref(&self) -> &Schema {
+        self.schema.get_or_init(|| Box::new(Schema::built_in(self.text)))
+    }
+}
+
+impl std::fmt::Debug for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Schema::fmt(self, f)
+    }
+}
+
+/// `pattern`.
+pub(super) struct Pattern {
+    pub(super) text: String,
+    regexp: OnceLock<Option<Regexp>>,
+}
+
+impl Pattern {
+    /// Returns the pattern compiled. `None` if Go would refuse it, which no schema's is.
+    pub(super) fn regexp(&self) -> Option<&Regexp> {
+        self.regexp.get_or_init(|| regexp::compile(&self.text).ok()).as_ref()
+    }
+}
+
+impl std::fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Pattern").field(&self.text).finish()
+    }
 }
 
 /// `x-kubernetes-list-type`.
@@ -136,12 +185,66 @@ impl Schema {
         compile(schema, "", 0, &Totals::default())
     }
 
-    /// Returns the schema of a field or of a list's items.
+    /// Returns the schema that a JSON text holds, part by part as they are asked for. It must be one
+    /// that [`compile`](Self::compile) takes: where it is not, it allows everything.
+    #[must_use]
+    pub fn built_in(text: &'static str) -> Self {
+        let keys: BTreeMap<&str, &RawValue> = serde_json::from_str(text).unwrap_or_default();
+        let part = |text: &&'static RawValue| Part { text: text.get(), schema: OnceLock::new() };
+        let totals = Totals { built_in: true, ..Totals::default() };
+        let mut object = Map::new();
+        let mut parts = Parts::default();
+        for (key, value) in &keys {
+            let value = value.get();
+            match *key {
+                "properties" => {
+                    let properties: BTreeMap<String, &RawValue> =
+                        serde_json::from_str(value).unwrap_or_default();
+                    parts.defaulted.extend(
+                        (properties.iter())
+                            .filter(|(_, property)| has_default(property.get()))
+                            .map(|(key, _)| key.clone()),
+                    );
+                    let properties = properties.iter().map(|(key, text)| (key.clone(), part(text)));
+                    parts.properties = properties.collect();
+                }
+                "items" => parts.items = keys.get(key).map(part),
+                "additionalProperties" if value.starts_with('{') => {
+                    parts.additional = keys.get(key).map(part);
+                }
+                _ => {
+                    object.insert((*key).to_owned(), serde_json::from_str(value).unwrap_or_default());
+                }
+            }
+        }
+        let schema = level(&object, parts, "", 0, &totals).unwrap_or_default();
+        // A test checks the defaults of what is built in.
+        let (_, _) = (schema.default_fits.set(true), schema.default_holds.set(true));
+        schema
+    }
+
+    /// Returns the schema of a list's entries.
+    pub(super) fn items(&self) -> Option<&Self> {
+        self.items.as_deref()
+    }
+
+    /// Returns the schema of a field that is named.
+    pub(super) fn property(&self, key: &str) -> Option<&Self> {
+        self.properties.get(key).map(Deref::deref)
+    }
+
+    /// Returns the schema of a field or of a map's entries.
     pub(super) fn child(&self, key: &str) -> Option<&Self> {
-        self.properties.get(key).or(match &self.additional {
+        self.property(key).or(match &self.additional {
             Additional::Schema(schema) => Some(schema),
             _ => None,
         })
+    }
+
+    /// Returns the default of a field, whose path has names only.
+    pub(super) fn default_at(&self, path: &str) -> Option<&Value> {
+        let field = path.split('.').try_fold(self, |schema, name| schema.property(name))?;
+        field.default.as_ref()
     }
 
     /// Collects the paths below `at` of fields with this name; see [`super::ClaimApi::places`].
@@ -176,6 +279,25 @@ impl Schema {
     }
 }
 
+/// The parts of a schema that are schemas of fields and of entries.
+#[derive(Default)]
+struct Parts {
+    properties: BTreeMap<String, Part>,
+    /// The properties that have a default.
+    defaulted: Vec<String>,
+    items: Option<Part>,
+    additional: Option<Part>,
+}
+
+/// Reports whether the text of a schema has a default for the value itself.
+fn has_default(text: &str) -> bool {
+    // Most have none at all, which is seen sooner.
+    text.contains("\"default\"") && {
+        let keys: BTreeMap<&str, &RawValue> = serde_json::from_str(text).unwrap_or_default();
+        keys.get("default").is_some_and(|default| default.get() != "null")
+    }
+}
+
 fn compile(value: &Value, at: &str, depth: usize, totals: &Totals) -> Result<Schema, String> {
     if depth > MAX_DEPTH {
         return Err(format!("{at}: schema nested deeper than {MAX_DEPTH} levels"));
@@ -183,6 +305,38 @@ fn compile(value: &Value, at: &str, depth: usize, totals: &Totals) -> Result<Sch
     let Value::Object(object) = value else {
         return Err(format!("{at}: a schema must be a mapping"));
     };
+    let compiled = |value: &Value, at: &str| -> Result<Part, String> {
+        let schema = OnceLock::from(Box::new(compile(value, at, depth + 1, totals)?));
+        Ok(Part { text: "{}", schema })
+    };
+    let part = |key: &str| -> Result<Option<Part>, String> {
+        let part = object.get(key).filter(|v| v.is_object());
+        part.map(|value| compiled(value, &format!("{at}.{key}"))).transpose()
+    };
+    let mut parts = Parts::default();
+    for (key, value) in object.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        if key.len() > MAX_NAME {
+            return Err(format!("{at}: a field's name has more than {MAX_NAME} characters"));
+        }
+        let property = compiled(value, &format!("{at}.{key}"))?;
+        if property.default.is_some() {
+            parts.defaulted.push(key.clone());
+        }
+        parts.properties.insert(key.clone(), property);
+    }
+    parts.items = part("items")?;
+    parts.additional = part("additionalProperties")?;
+    level(object, parts, at, depth, totals)
+}
+
+/// Compiles what is said of a value itself.
+fn level(
+    object: &Map<String, Value>,
+    parts: Parts,
+    at: &str,
+    depth: usize,
+    totals: &Totals,
+) -> Result<Schema, String> {
     let flag = |key: &str| object.get(key).and_then(Value::as_bool).unwrap_or_default();
     let count = |key: &str| object.get(key).and_then(Value::as_u64);
     let number = |key: &str| object.get(key).and_then(Value::as_f64);
@@ -191,11 +345,8 @@ fn compile(value: &Value, at: &str, depth: usize, totals: &Totals) -> Result<Sch
         let items = object.get(key).and_then(Value::as_array).into_iter().flatten().enumerate();
         items.map(|(i, v)| compile(v, &format!("{at}.{key}[{i}]"), depth + 1, totals)).collect()
     };
-    let boxed = |key: &str| -> Result<Option<Box<Schema>>, String> {
-        let part = object.get(key).filter(|v| v.is_object());
-        part.map(|v| compile(v, &format!("{at}.{key}"), depth + 1, totals).map(Box::new))
-            .transpose()
-    };
+    let not = object.get("not").filter(|v| v.is_object());
+    let not = not.map(|v| compile(v, &format!("{at}.not"), depth + 1, totals).map(Box::new));
     let kind = if flag("x-kubernetes-int-or-string") {
         Kind::IntOrString
     } else {
@@ -210,54 +361,10 @@ fn compile(value: &Value, at: &str, depth: usize, totals: &Totals) -> Result<Sch
             Some(other) => return Err(format!("{at}.type: {other} is not a type")),
         }
     };
-    let pattern = match text("pattern") {
-        None | Some("") => None,
-        Some(pattern) => {
-            let regexp = regexp::compile(pattern).map_err(|e| format!("{at}.pattern: {e}"))?;
-            let bytes = totals.pattern_bytes.get() + regexp.bytes();
-            totals.pattern_bytes.set(bytes);
-            if bytes > MAX_PATTERN_BYTES {
-                let most = MAX_PATTERN_BYTES >> 20;
-                return Err(format!(
-                    "{at}.pattern: the patterns so far take more than {most} MiB compiled: use \
-                        fewer or shorter ones, with smaller repetitions"
-                ));
-            }
-            Some((pattern.to_owned(), regexp))
-        }
-    };
-    let mut properties = BTreeMap::new();
-    for (key, value) in object.get("properties").and_then(Value::as_object).into_iter().flatten() {
-        if key.len() > MAX_NAME {
-            return Err(format!("{at}: a field's name has more than {MAX_NAME} characters"));
-        }
-        properties.insert(key.clone(), compile(value, &format!("{at}.{key}"), depth + 1, totals)?);
-    }
     let required = names(object, "required");
     if required.iter().any(|name| name.len() > MAX_NAME) {
         return Err(format!("{at}.required: a field's name has more than {MAX_NAME} characters"));
     }
-    let rules = object.get("x-kubernetes-validations").and_then(Value::as_array);
-    let rules: Vec<CelRule> = rules.into_iter().flatten().filter_map(CelRule::of).collect();
-    for (i, rule) in rules.iter().enumerate() {
-        let at = format!("{at}.x-kubernetes-validations[{i}]");
-        rule.check_size().map_err(|e| format!("{at}: {e}"))?;
-        let characters = totals.rule_characters.get() + rule.len();
-        totals.rule_characters.set(characters);
-        if characters > MAX_RULE_CHARACTERS {
-            return Err(format!(
-                "{at}: the rules so far have more than {MAX_RULE_CHARACTERS} characters: say it \
-                    with less"
-            ));
-        }
-    }
-    let additional = match object.get("additionalProperties") {
-        Some(Value::Bool(true)) => Additional::Allowed,
-        Some(Value::Object(_)) => {
-            boxed("additionalProperties")?.map_or(Additional::Absent, Additional::Schema)
-        }
-        _ => Additional::Absent,
-    };
     Ok(Schema {
         kind,
         nullable: flag("nullable"),
@@ -272,7 +379,7 @@ fn compile(value: &Value, at: &str, depth: usize, totals: &Totals) -> Result<Sch
         default: object.get("default").filter(|v| !v.is_null()).cloned(),
         format: text("format").map(str::to_owned),
         allowed: object.get("enum").and_then(Value::as_array).cloned(),
-        pattern,
+        pattern: pattern(text("pattern"), at, totals)?,
         min_length: count("minLength"),
         max_length: count("maxLength"),
         minimum: number("minimum").map(|n| (n, flag("exclusiveMinimum"))),
@@ -283,24 +390,66 @@ fn compile(value: &Value, at: &str, depth: usize, totals: &Totals) -> Result<Sch
         min_properties: count("minProperties"),
         max_properties: count("maxProperties"),
         required,
-        additional,
-        items: boxed("items")?,
+        additional: match (object.get("additionalProperties"), parts.additional) {
+            (Some(Value::Bool(true)), _) => Additional::Allowed,
+            (_, Some(schema)) => Additional::Schema(schema),
+            _ => Additional::Absent,
+        },
+        items: parts.items,
         all_of: list("allOf")?,
         any_of: list("anyOf")?,
         one_of: list("oneOf")?,
-        not: boxed("not")?,
+        not: not.transpose()?,
         list: match text("x-kubernetes-list-type") {
             Some("set") => ListType::Set,
             Some("map") => ListType::Map(names(object, "x-kubernetes-list-map-keys")),
             _ => ListType::Atomic,
         },
-        defaulted: (properties.iter())
-            .filter(|(_, property): &(_, &Schema)| property.default.is_some())
-            .map(|(key, _)| key.clone())
-            .collect(),
-        properties,
-        rules,
+        defaulted: parts.defaulted,
+        properties: parts.properties,
+        rules: rules(object, at, totals)?,
     })
+}
+
+/// Compiles a pattern, if there is one; a built-in one when it is first used.
+fn pattern(text: Option<&str>, at: &str, totals: &Totals) -> Result<Option<Pattern>, String> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let pattern = Pattern { text: text.to_owned(), regexp: OnceLock::new() };
+    if !totals.built_in {
+        let regexp = regexp::compile(text).map_err(|e| format!("{at}.pattern: {e}"))?;
+        let bytes = totals.pattern_bytes.get() + regexp.bytes();
+        totals.pattern_bytes.set(bytes);
+        if bytes > MAX_PATTERN_BYTES {
+            let most = MAX_PATTERN_BYTES >> 20;
+            return Err(format!(
+                "{at}.pattern: the patterns so far take more than {most} MiB compiled: use fewer \
+                    or shorter ones, with smaller repetitions"
+            ));
+        }
+        let _ = pattern.regexp.set(Some(regexp));
+    }
+    Ok(Some(pattern))
+}
+
+fn rules(object: &Map<String, Value>, at: &str, totals: &Totals) -> Result<Vec<CelRule>, String> {
+    let rules = object.get("x-kubernetes-validations").and_then(Value::as_array);
+    let rules: Vec<CelRule> = rules.into_iter().flatten().filter_map(CelRule::of).collect();
+    if totals.built_in {
+        return Ok(rules);
+    }
+    for (i, rule) in rules.iter().enumerate() {
+        let at = format!("{at}.x-kubernetes-validations[{i}]");
+        rule.check_size().map_err(|e| format!("{at}: {e}"))?;
+        let characters = totals.rule_characters.get() + rule.len();
+        totals.rule_characters.set(characters);
+        if characters > MAX_RULE_CHARACTERS {
+            return Err(format!(
+                "{at}: the rules so far have more than {MAX_RULE_CHARACTERS} characters: say it \
+                    with less"
+            ));
+        }
+    }
+    Ok(rules)
 }
 
 fn names(object: &Map<String, Value>, key: &str) -> Vec<String> {

@@ -11,14 +11,13 @@ use serde_json::{Number, Value};
 
 use super::cel::{Evaluator, Meter, Verdict, field, is_small, item, view};
 use super::problem::Problem;
-use super::structural::{Additional, Kind, ListType, Schema};
+use super::structural::{Additional, Kind, ListType, Pattern, Schema};
 use super::suggest::nearest;
 use super::wrong_character::{self, Wrong};
 use super::{culprit, formats, metadata};
 use crate::characters;
 use crate::diagnostics::{ApiRule, Detail, catalog};
 use crate::yaml::flow;
-use golang::regexp::Regexp;
 use kube_object::crossplane::is_machinery;
 use kube_object::path::{At, Path};
 
@@ -59,7 +58,9 @@ pub(super) fn validate(
 fn shape(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>, meter: &Meter<'_>) {
     let names = schema.required.len() + schema.allowed.as_ref().map_or(0, Vec::len);
     let pattern = match (&schema.pattern, value) {
-        (Some((_, regexp)), Value::String(text)) => regexp.steps(text) / STEPS,
+        (Some(pattern), Value::String(text)) if !schema.is_default(text) => {
+            pattern.regexp().map_or(0, |regexp| regexp.steps(text) / STEPS)
+        }
         _ => 0,
     };
     if out.len() >= MAX_PROBLEMS || !meter.pay(1 + names / 10 + pattern) {
@@ -105,7 +106,7 @@ fn shape(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>, me
         Value::Number(number) => range(number, schema, at, out),
         Value::Array(items) => {
             count(items.len(), "entries", schema.min_items, schema.max_items, at, out);
-            if let Some(schema) = &schema.items {
+            if let Some(schema) = schema.items() {
                 for (i, item) in items.iter().enumerate() {
                     shape(item, schema, &at.index(i), out, meter);
                 }
@@ -133,7 +134,7 @@ fn shape(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>, me
 }
 
 fn missing(schema: &Schema, at: &At<'_>, name: &str) -> Problem {
-    let child = schema.properties.get(name);
+    let child = schema.property(name);
     let what = child.and_then(Schema::summary).map(|s| format!(": {s}")).unwrap_or_default();
     let mut problem =
         Problem::new(&catalog::REQUIRED, at.key(name).path(), format!("is required{what}"));
@@ -176,7 +177,7 @@ fn example(schema: &Schema, at: &At<'_>) -> Option<String> {
     let example = schema.example.clone().or_else(|| {
         let required = schema.required.iter();
         let fields: Option<serde_json::Map<String, Value>> = required
-            .map(|key| Some((key.clone(), schema.properties.get(key)?.example.clone()?)))
+            .map(|key| Some((key.clone(), schema.property(key)?.example.clone()?)))
             .collect();
         fields.filter(|fields| !fields.is_empty()).map(Value::Object)
     });
@@ -243,14 +244,15 @@ fn string(text: &str, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
         out.push(problem);
         return;
     }
-    let fits = |regexp: &Regexp| match schema.is_default(text) {
-        true => *schema.default_fits.get_or_init(|| regexp.is_match(text)),
-        false => regexp.is_match(text),
-    };
-    if let Some((pattern, regexp)) = &schema.pattern
-        && !fits(regexp)
-    {
-        out.push(malformed(text, pattern, regexp, schema, at));
+    if let Some(pattern) = &schema.pattern {
+        let matches = || pattern.regexp().is_none_or(|regexp| regexp.is_match(text));
+        let fits = match schema.is_default(text) {
+            true => *schema.default_fits.get_or_init(matches),
+            false => matches(),
+        };
+        if !fits {
+            out.push(malformed(text, pattern, schema, at));
+        }
     }
     if let Some(format) = &schema.format
         && schema.kind == Kind::String
@@ -261,8 +263,8 @@ fn string(text: &str, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>) {
 }
 
 /// Reports a text that its field's pattern refuses: which character, and what may have been meant.
-fn malformed(text: &str, pattern: &str, regexp: &Regexp, schema: &Schema, at: &At<'_>) -> Problem {
-    let wrong = wrong_character::find(pattern, text);
+fn malformed(text: &str, pattern: &Pattern, schema: &Schema, at: &At<'_>) -> Problem {
+    let wrong = wrong_character::find(&pattern.text, text);
     let message = match wrong {
         Some(Wrong::Character(index)) => {
             let character = text.chars().nth(index).map(wrong_character::named).unwrap_or_default();
@@ -272,14 +274,16 @@ fn malformed(text: &str, pattern: &str, regexp: &Regexp, schema: &Schema, at: &A
         None if schema.example.is_some() => {
             format!("{text:?} does not have the form of this field")
         }
-        None => format!("{text:?} does not match {pattern}"),
+        None => format!("{text:?} does not match {}", pattern.text),
     };
     let mut problem = Problem::new(&catalog::PATTERN, at.path(), message);
     problem.character = match wrong {
         Some(Wrong::Character(index)) => Some(index),
         _ => None,
     };
-    let mended = wrong_character::mended(text, pattern, &|text| regexp.is_match(text));
+    let mended = wrong_character::mended(text, &pattern.text, &|text| {
+        pattern.regexp().is_some_and(|regexp| regexp.is_match(text))
+    });
     // The first sentence says what it is; the rest is for those who read on.
     let what = schema.description.as_deref().unwrap_or_default();
     let what = what.split_inclusive(". ").next().unwrap_or_default().trim();
@@ -408,7 +412,7 @@ fn lists(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>, me
                 ListType::Map(keys) => {
                     let parts = keys.iter().map(|key| {
                         let default =
-                            || schema.items.as_ref()?.properties.get(key)?.default.as_ref();
+                            || schema.items()?.property(key)?.default.as_ref();
                         item.get(key).or_else(default).map(ToString::to_string)
                     });
                     Some(format!("{:?}", parts.collect::<Vec<_>>()))
@@ -428,7 +432,7 @@ fn lists(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>, me
                     let message = "has the same key as an entry before it";
                     out.push(Problem::new(&catalog::LIST_KEYS, at.index(i).path(), message));
                 }
-                if let Some(schema) = &schema.items {
+                if let Some(schema) = schema.items() {
                     lists(item, schema, &at.index(i), out, meter);
                 }
             }
@@ -487,7 +491,7 @@ impl Rules<'_> {
         }
         match value {
             Value::Array(items) => {
-                if let Some(schema) = &schema.items {
+                if let Some(schema) = schema.items() {
                     for (i, value) in items.iter().enumerate() {
                         let seen = seen.and_then(|list| item(list, i));
                         self.run(value, seen, schema, &at.index(i), out);

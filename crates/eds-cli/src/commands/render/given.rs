@@ -7,7 +7,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use eds_core::composition::{Composition, Inputs, Machinery, composite_of};
 use eds_core::form::Form;
 use kube_object::object::Fields;
-use kube_schema::schema::{ClaimApi, Side, crd};
+use kube_object::crossplane::crd::{self, Side};
+use kube_schema::schema::ClaimApi;
 use patch_and_transform::protocol::{Object, normalize};
 use serde_json::{Value, json};
 

@@ -230,7 +230,7 @@ impl<'a> Job<'a> {
             let results: Vec<Result<Rendered>> = claims
                 .map(|claim| {
                     let claim = Claim::valid(claim).or_in_namespace(&self.args.namespace);
-                    self.render(self.given.of_valid(claim.as_on_the_wire(), own.xrd.value())?, done)
+                    self.render(self.given.of_valid(claim.as_on_the_wire(), own.xrd.outline())?, done)
                 })
                 .collect();
             (checked, results)
@@ -423,11 +423,10 @@ fn is_error(finding: &Finding) -> bool {
 /// whatever they refuse, except which NATS a claim may name. If something is wrong they run,
 /// because they know the line.
 fn is_plainly_fine(api: &ClaimApi, checked: &CheckedFile, results: &[Result<Rendered>]) -> bool {
-    let schema = &api.definition.schema;
     let names_server = |claim: &Value| {
         ["url", "monitoringEndpoint"].iter().any(|field| {
-            let default = format!("/properties/spec/properties/nats/properties/{field}/default");
-            claim.at(&format!("/spec/nats/{field}")) != schema.at(&default)
+            let default = api.default(&format!("spec.nats.{field}"));
+            claim.at(&format!("/spec/nats/{field}")) != default
         })
     };
     !checked.findings.iter().any(is_error)

@@ -40,7 +40,7 @@ pub(in crate::schema) fn view<'v>(value: &'v Value, schema: Option<&Schema>) -> 
             }
         }
         Value::Array(items) => {
-            let schema = schema.and_then(|s| s.items.as_deref());
+            let schema = schema.and_then(|s| s.items());
             let items: Vec<View<'v>> = items.iter().map(|item| view(item, schema)).collect();
             Box::new(Shared(Arc::new(CelList::from(items))))
         }

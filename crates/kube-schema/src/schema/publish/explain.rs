@@ -37,7 +37,7 @@ pub fn field(
     policies: &[Value],
     path: &str,
 ) -> Result<String, NoSuchField> {
-    let mut root = definition.schema.clone();
+    let mut root = definition.schema().clone();
     descriptions::fill(&mut root);
     let mut here = (String::new(), &root);
     let mut needed = false;

@@ -27,13 +27,16 @@ use kube_object::object::Fields;
 use serde_json::{Map, Value, json};
 
 use super::Definition;
+#[cfg(test)]
+use kube_object::crossplane::crd::{Side, definition};
 pub use explain::{NoSuchField, field as explain};
 pub use reference::markdown;
 
 /// Returns the schema of whole objects of this kind.
 #[must_use]
 pub fn json_schema(definition: &Definition) -> Value {
-    let Definition { group, version, kind, namespaced, schema, .. } = definition;
+    let Definition { group, version, kind, namespaced, .. } = definition;
+    let schema = definition.schema();
     let mut out = part(schema, true);
     let title = format!("{kind} ({group}/{version})");
     if let Some(out) = out.as_object_mut() {
@@ -308,13 +311,20 @@ fn metadata(own_name: Option<&Value>, namespaced: bool) -> Value {
 /// Creates a definition with this spec.
 #[cfg(test)]
 fn thing(spec: &Value) -> Definition {
-    Definition {
-        group: "example.org".to_owned(),
-        version: "v1".to_owned(),
-        kind: "Thing".to_owned(),
-        plural: "things".to_owned(),
-        namespaced: true,
-        status_is_subresource: true,
-        schema: json!({"type": "object", "properties": {"spec": spec}}),
-    }
+    let crd = json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "spec": {
+            "group": "example.org",
+            "scope": "Namespaced",
+            "names": {"kind": "Thing", "plural": "things"},
+            "versions": [{
+                "name": "v1",
+                "storage": true,
+                "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}},
+            }],
+        },
+    });
+    definition(&crd, Side::Claim).unwrap()
 }

@@ -14,8 +14,8 @@ use crate::yaml::flow;
 /// appear with the metadata, which is what admission policies are for here.
 #[must_use]
 pub fn markdown(definition: &Definition, policies: &[Value]) -> String {
-    let Definition { group, version, kind, schema, .. } = definition;
-    let mut schema = schema.clone();
+    let Definition { group, version, kind, .. } = definition;
+    let mut schema = definition.schema().clone();
     descriptions::fill(&mut schema);
     let mut page = Page::default();
     for part in ["spec", "status"] {

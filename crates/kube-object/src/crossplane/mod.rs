@@ -1,5 +1,7 @@
 //! What Crossplane adds to whatever it composes.
 
+pub mod crd;
+
 /// Fields of `spec` by which Crossplane links claims, composites and Compositions. People seldom
 /// write them.
 const MACHINERY: [&str; 11] = [

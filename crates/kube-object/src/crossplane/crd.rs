@@ -3,8 +3,9 @@
 //! Source: Crossplane 2.3.4 `internal/xcrd` (`crd.go`, `schemas.go`). From an XRD's schema,
 //! Crossplane takes `spec` and `status` and adds its own fields; the rest is Crossplane's own.
 
-use kube_object::object::Fields;
+use crate::object::Fields;
 use serde_json::{Map, Value, json};
+use std::sync::OnceLock;
 
 type Object = Map<String, Value>;
 
@@ -32,8 +33,53 @@ pub struct Definition {
     pub namespaced: bool,
     /// Whether `status` is a subresource, so that a file's `status` is dropped.
     pub status_is_subresource: bool,
-    /// The OpenAPI v3 schema, as in the CRD.
-    pub schema: Value,
+    schema: OnceLock<Value>,
+    /// What `schema` is read from, if a program brings it.
+    text: Option<&'static str>,
+}
+
+impl Definition {
+    /// Returns the OpenAPI v3 schema, as in the CRD.
+    pub fn schema(&self) -> &Value {
+        let read = || serde_json::from_str(self.text.unwrap_or_default()).unwrap_or_default();
+        self.schema.get_or_init(read)
+    }
+
+    /// Returns the JSON text of the schema, if a program brings it.
+    #[must_use]
+    pub const fn built_in(&self) -> Option<&'static str> {
+        self.text
+    }
+
+    /// Returns everything but the schema, for [`prepared`](Self::prepared).
+    #[must_use]
+    pub fn names(&self) -> Value {
+        json!({
+            "group": self.group,
+            "version": self.version,
+            "kind": self.kind,
+            "plural": self.plural,
+            "namespaced": self.namespaced,
+            "statusIsSubresource": self.status_is_subresource,
+        })
+    }
+
+    /// Returns the definition that a program was built with: its [`names`](Self::names), and the
+    /// JSON text of its schema, which is read as far as it is needed.
+    #[must_use]
+    pub fn prepared(names: &Value, schema: &'static str) -> Self {
+        let text = |name: &str| names.text(name).to_owned();
+        Self {
+            group: text("/group"),
+            version: text("/version"),
+            kind: text("/kind"),
+            plural: text("/plural"),
+            namespaced: names.is_true("/namespaced"),
+            status_is_subresource: names.is_true("/statusIsSubresource"),
+            schema: OnceLock::new(),
+            text: Some(schema),
+        }
+    }
 }
 
 /// Returns the kind that an XRD or a CRD defines, at its storage version. `side` does not matter
@@ -141,7 +187,8 @@ pub fn definition_at(
         plural: text(&format!("{names}/plural"))?,
         status_is_subresource: !is_crd || version.at("/subresources/status").is_some(),
         namespaced: scope == "Namespaced" || (legacy && side == Side::Claim),
-        schema,
+        schema: OnceLock::from(schema),
+        text: None,
     })
 }
 
