@@ -25,7 +25,8 @@ fn main() -> Result<(), Failure> {
     let api = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../platform/04-apis");
     let out = env::var("OUT_DIR")?;
     let out = Path::new(&out);
-    let [xrd, composition, policies] = [XRD, COMPOSITION, POLICIES].map(|file| read(&api.join(file)));
+    let [xrd, composition, policies] =
+        [XRD, COMPOSITION, POLICIES].map(|file| read(&api.join(file)));
     fs::write(out.join("policies.json"), Value::Array(policies?).to_string())?;
     let (mut xrd, mut composition) = (first(xrd?)?, first(composition?)?);
     write(out, "claims", &xrd, &composition)?;

@@ -103,7 +103,8 @@ mod tests {
             pipeline[1]["input"].as_object_mut().unwrap().remove("objects");
             pipeline
         };
-        let claims = pipeline(CLAIMS.composition).to_string().replace("spec.claimRef.", "metadata.");
+        let claims =
+            pipeline(CLAIMS.composition).to_string().replace("spec.claimRef.", "metadata.");
         assert_eq!(claims, pipeline(NAMESPACED.composition).to_string());
     }
 

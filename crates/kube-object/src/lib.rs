@@ -9,7 +9,7 @@
 //! pods        which of a Deployment's pods count, and what they are waiting for
 //! rollout     how far a Deployment's rollout is
 //! path        where a value is in an object
-//! crossplane  which fields of a claim or composite are Crossplane's
+//! crossplane  which fields of a claim or composite are Crossplane's, and what an XRD becomes
 //! difference  where two manifests differ, leaf by leaf
 //! image       references to images
 //! secrets     what looks like a secret

@@ -16,8 +16,8 @@
 use std::path::{Path, PathBuf};
 
 use kube_object::crossplane::crd::{Definition, Side, definition};
-use kube_schema::schema::publish::json_schema;
 use kube_schema::schema::ClaimApi;
+use kube_schema::schema::publish::json_schema;
 use kube_schema::yaml;
 use serde_json::{Value, json};
 

@@ -27,12 +27,12 @@ const HASH: usize = 12;
 const SYSTEM_CONDITIONS: [&str; 5] = ["Ready", "Synced", "Healthy", "UpToDate", "Responsive"];
 
 /// Returns the plain manifest of a composed resource.
-pub(super) fn manifest(resource: &Object) -> Object {
+pub(super) fn manifest(resource: &Object) -> &Object {
     let is_object = resource.get("kind").and_then(Value::as_str) == Some("Object");
     let wrapped = resource.get("spec").and_then(|s| s.get("forProvider")?.get("manifest"));
     match wrapped.and_then(Value::as_object) {
-        Some(manifest) if is_object => manifest.clone(),
-        _ => resource.clone(),
+        Some(manifest) if is_object => manifest,
+        _ => resource,
     }
 }
 

@@ -90,7 +90,8 @@ pub struct Rendered {
     pub context: Option<Object>,
     /// Names of `composed` in the order in which the Composition lists them.
     pub order: Vec<String>,
-    manifests: BTreeMap<String, Object>,
+    /// What the functions desire.
+    desired: BTreeMap<String, Resource>,
 }
 
 /// A result, and the step that produced it.
@@ -192,7 +193,8 @@ impl Rendered {
     /// Returns the plain manifests in the Composition's order: the manifest inside a
     /// provider-kubernetes Object, or else the resource as the functions desired it.
     pub fn manifests(&self) -> impl Iterator<Item = &Object> {
-        self.order.iter().filter_map(|name| self.manifests.get(name))
+        let desired = self.order.iter().filter_map(|name| self.desired.get(name));
+        desired.filter_map(|desired| desired.resource.as_ref()).map(applied::manifest)
     }
 
     /// Returns the composed resources as Crossplane applies them, in the Composition's order.
@@ -269,11 +271,6 @@ pub fn render_with(
     }
     events.extend(results.iter().map(|r| Event::of(&r.step, &r.result)));
 
-    let manifests: BTreeMap<String, Object> = desired
-        .resources
-        .iter()
-        .filter_map(|(name, r)| Some((name.clone(), applied::manifest(r.resource.as_ref()?))))
-        .collect();
     let mut order: Vec<String> = composition.order().map(str::to_owned).collect();
     order.extend(desired.resources.keys().cloned());
     let mut listed = BTreeSet::new();
@@ -288,7 +285,8 @@ pub fn render_with(
     let changes = applied::composite(&composite, machinery, &composed, &desired, &conditions);
     let mut composite = inputs.composite.clone();
     applied::overlay(&mut composite, &changes);
-    Ok(Rendered { composed, composite, changes, results, events, context, order, manifests })
+    let desired = desired.resources;
+    Ok(Rendered { composed, composite, changes, results, events, context, order, desired })
 }
 
 fn paused(inputs: &Inputs, started: &Object) -> Rendered {
@@ -304,7 +302,7 @@ fn paused(inputs: &Inputs, started: &Object) -> Rendered {
         events: vec![Event::normal("ReconciliationPaused", message)],
         context: None,
         order: Vec::new(),
-        manifests: BTreeMap::new(),
+        desired: BTreeMap::new(),
     }
 }
 

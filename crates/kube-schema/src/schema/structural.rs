@@ -213,7 +213,8 @@ impl Schema {
                     parts.additional = keys.get(key).map(part);
                 }
                 _ => {
-                    object.insert((*key).to_owned(), serde_json::from_str(value).unwrap_or_default());
+                    object
+                        .insert((*key).to_owned(), serde_json::from_str(value).unwrap_or_default());
                 }
             }
         }

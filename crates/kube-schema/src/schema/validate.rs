@@ -411,8 +411,7 @@ fn lists(value: &Value, schema: &Schema, at: &At<'_>, out: &mut Vec<Problem>, me
                 ListType::Set => Some(item.to_string()),
                 ListType::Map(keys) => {
                     let parts = keys.iter().map(|key| {
-                        let default =
-                            || schema.items()?.property(key)?.default.as_ref();
+                        let default = || schema.items()?.property(key)?.default.as_ref();
                         item.get(key).or_else(default).map(ToString::to_string)
                     });
                     Some(format!("{:?}", parts.collect::<Vec<_>>()))

@@ -230,7 +230,10 @@ impl<'a> Job<'a> {
             let results: Vec<Result<Rendered>> = claims
                 .map(|claim| {
                     let claim = Claim::valid(claim).or_in_namespace(&self.args.namespace);
-                    self.render(self.given.of_valid(claim.as_on_the_wire(), own.xrd.outline())?, done)
+                    self.render(
+                        self.given.of_valid(claim.as_on_the_wire(), own.xrd.outline())?,
+                        done,
+                    )
                 })
                 .collect();
             (checked, results)
@@ -314,7 +317,7 @@ impl<'a> Job<'a> {
             done.incomplete |= is_own && step.result.severity != Severity::Normal;
             done.notes.push(format!("{severity}: step {:?}: {}", step.step, step.result.message));
         }
-        for document in shown::documents(rendered, self.output, self.args) {
+        for document in shown::documents(&rendered, self.output, self.args) {
             output::yaml(&mut done.text, &document)?;
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! What is printed of a rendering.
 
+use std::borrow::Cow;
+
 use clap::ValueEnum;
 use eds_core::composition::Rendered;
 use patch_and_transform::protocol::Object;
@@ -22,21 +24,30 @@ pub(super) enum Output {
 }
 
 /// Returns the documents to print.
-pub(super) fn documents(rendered: Rendered, output: Output, args: &Args) -> Vec<Object> {
+pub(super) fn documents<'a>(
+    rendered: &'a Rendered,
+    output: Output,
+    args: &Args,
+) -> Vec<Cow<'a, Object>> {
     let mut documents = Vec::new();
     match output {
-        Output::Xr => documents.push(rendered.composite.clone()),
-        _ if args.include_full_xr => documents.push(rendered.composite.clone()),
-        Output::Crossplane => documents.push(rendered.changes.clone()),
+        Output::Xr => documents.push(&rendered.composite),
+        _ if args.include_full_xr => documents.push(&rendered.composite),
+        Output::Crossplane => documents.push(&rendered.changes),
         Output::Manifests | Output::Objects => {}
     }
     match output {
         Output::Xr => {}
-        Output::Manifests => documents.extend(rendered.manifests().cloned()),
-        Output::Objects => documents.extend(rendered.objects().cloned()),
-        Output::Crossplane => documents.extend(rendered.composed.into_values()),
+        Output::Manifests => documents.extend(rendered.manifests()),
+        Output::Objects => documents.extend(rendered.objects()),
+        Output::Crossplane => documents.extend(rendered.composed.values()),
     }
-    let mut add = |document: Value| documents.extend(document.as_object().cloned());
+    let mut documents: Vec<_> = documents.into_iter().map(Cow::Borrowed).collect();
+    let mut add = |document: Value| {
+        if let Value::Object(document) = document {
+            documents.push(Cow::Owned(document));
+        }
+    };
     if args.include_function_results {
         for event in &rendered.events {
             add(json!({
@@ -48,7 +59,7 @@ pub(super) fn documents(rendered: Rendered, output: Output, args: &Args) -> Vec<
             }));
         }
     }
-    if let Some(fields) = rendered.context.filter(|_| args.include_context) {
+    if let Some(fields) = rendered.context.as_ref().filter(|_| args.include_context) {
         add(json!({
             "apiVersion": "render.crossplane.io/v1beta1",
             "kind": "Context",

@@ -27,9 +27,9 @@ use kube_object::object::Fields;
 use serde_json::{Map, Value, json};
 
 use super::Definition;
+pub use explain::{NoSuchField, field as explain};
 #[cfg(test)]
 use kube_object::crossplane::crd::{Side, definition};
-pub use explain::{NoSuchField, field as explain};
 pub use reference::markdown;
 
 /// Returns the schema of whole objects of this kind.
