@@ -1,5 +1,5 @@
-//! Turns the built-in API from YAML into JSON: `eds` reads it at every start, and JSON takes a tenth
-//! of the time. A test compares the two. What Crossplane makes of the XRD, the schema of what
+//! Turns the built-in API from YAML into JSON: `eds` reads it at every start, and JSON takes a
+//! tenth of the time. A test compares the two. What Crossplane makes of the XRD, the schema of what
 //! application developers write, is made here.
 //!
 //! The namespaced form is what the patches of its overlay make of the same files, here as in

@@ -126,8 +126,8 @@ mod tests {
         check(CLAIM_NAMES, "definitions/claim-names.yaml");
     }
 
-    /// The schema that is read part by part is the one that a file's is compiled to, whose patterns,
-    /// sizes and defaults are checked.
+    /// The schema that is read part by part is the one that a file's is compiled to, whose
+    /// patterns, sizes and defaults are checked.
     #[test]
     fn the_built_in_schema_is_that_of_the_xrd() {
         for form in [Form::Claims, Form::Namespaced] {

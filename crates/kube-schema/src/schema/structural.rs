@@ -1,8 +1,8 @@
 //! A structural schema, compiled once, with regular expressions and rules ready to run.
 //!
-//! A schema from outside is compiled as a whole, and refused if a part of it cannot be. The one that
-//! the program brings is known to be right, and has hundreds of fields of which a claim names a few:
-//! it is read from its text, each field when it is first asked for.
+//! A schema from outside is compiled as a whole, and refused if a part of it cannot be. The one
+//! that the program brings is known to be right, and has hundreds of fields of which a claim names
+//! a few: it is read from its text, each field when it is first asked for.
 //!
 //! Source: `k8s.io/apiextensions-apiserver` 0.34 `pkg/apiserver/schema/structural.go`.
 
@@ -185,8 +185,8 @@ impl Schema {
         compile(schema, "", 0, &Totals::default())
     }
 
-    /// Returns the schema that a JSON text holds, part by part as they are asked for. It must be one
-    /// that [`compile`](Self::compile) takes: where it is not, it allows everything.
+    /// Returns the schema that a JSON text holds, part by part as they are asked for. It must be
+    /// one that [`compile`](Self::compile) takes: where it is not, it allows everything.
     #[must_use]
     pub fn built_in(text: &'static str) -> Self {
         let keys: BTreeMap<&str, &RawValue> = serde_json::from_str(text).unwrap_or_default();
