@@ -34,7 +34,7 @@ for program in eds eds-function agent-executor; do
 done
 claims=0
 run eds validate platform/04-apis/examples || fail 'the examples are refused'
-for claim in platform/04-apis/examples/*-claim.yaml; do
+for claim in platform/04-apis/examples/*.yaml; do
   for output in manifests objects xr; do
     run eds render --output "$output" "$claim" || fail "$claim is not rendered"
   done

@@ -18,7 +18,7 @@
 # PROGRAM-V.cdx.json                         bills of materials (CycloneDX)
 # NOTES.md, SHA256SUMS
 # RELEASE_TAG: the tag that is being released; the workspace must have its version.
-# RELEASE_REGISTRY: where function and Configuration will be found (xpkg.crossplane.io/bizmatters).
+# RELEASE_REGISTRY: where function and Configuration will be found (xpkg.crossplane.io/bizmatters); the API names it.
 # Programs for another architecture are tried with qemu-user where it is installed.
 # Prints the directory. Exit 0: made; 1: a program made does not behave; 2: could not be made.
 set -euo pipefail
@@ -159,8 +159,7 @@ package/index "$registry/$configuration:$tag" "$work/out/$configuration-$version
   "$work/out/$configuration-$version.xpkg"
 
 # The API, as Kustomize reads it. What only tests need stays out.
-mkdir -p "$work/api"
-git ls-files -z platform | grep -zv '^platform/04-apis/tests/' | xargs -0 cp --parents -t "$work/api"
+package/platform "$registry" "$tag" "$work/api"
 cp LICENSE CHANGELOG.md "$work/api"
 pack "$work/api" "$work/out/event-driven-service-api-$version.tar.gz"
 
