@@ -3,8 +3,8 @@
 #
 #   scripts/dist.sh [--arch amd64|arm64] PROGRAM...        of eds, eds-function, agent-executor
 #
-# The profile is `dist` (Cargo.toml), for eds `cli`. The C library is inside, so that they start on an empty root and on
-# any Linux; only the last step of a program's build knows, so what they depend on is built once. For another
+# The profile is `dist` (Cargo.toml). The C library is inside, so that they start on an empty root and on any Linux;
+# only the last step of a program's build knows, so what they depend on is built once for all three. For another
 # architecture than this machine's, Rust's target for it and a C compiler are needed
 # (`rustup target add aarch64-unknown-linux-gnu`; Debian: gcc-aarch64-linux-gnu, libc6-dev-arm64-cross).
 # No path of this machine is in what is built: the same sources, Rust and C library give the same bytes.
@@ -34,7 +34,7 @@ case $arch in
   arm64) triple=aarch64-unknown-linux-gnu ;;
   *) fail "$(printf '%q is neither amd64 nor arm64' "$arch")" ;;
 esac
-options=() out=$target
+options=() out=$target/dist
 if [ "$triple" != "$host" ]; then
   [ -d "$(rustc --print target-libdir --target "$triple")" ] ||
     fail "Rust's target $triple is not installed: rustup target add $triple"
@@ -43,7 +43,7 @@ if [ "$triple" != "$host" ]; then
     fail "$gcc is not installed; Debian and Ubuntu: apt-get install gcc-${triple%%-*}-linux-gnu libc6-dev-$arch-cross"
   linker=CARGO_TARGET_${triple//-/_}_LINKER
   export "${linker^^}=$gcc"
-  options=(--target "$triple") out=$target/$triple
+  options=(--target "$triple") out=$target/$triple/dist
 fi
 # Addresses that the loader has to adjust take a bit each instead of 24 bytes, a twentieth of a program, and functions
 # that are the same are there once. Where Rust links by itself; not every other linker knows how.
@@ -57,16 +57,13 @@ CARGO_ENCODED_RUSTFLAGS=$(printf -- '--remap-path-prefix=%s\x1f' \
   "$root=/eds" "$target=/target" "${CARGO_HOME:-$HOME/.cargo}=/cargo" "$sysroot/lib/rustlib/src/rust=/rustc/$commit")
 export CARGO_ENCODED_RUSTFLAGS=${CARGO_ENCODED_RUSTFLAGS%$'\x1f'}
 for program; do
-  profile=dist
   case $program in
-    eds) package=eds-cli profile=cli ;;
+    eds) package=eds-cli ;;
     eds-function) package=eds-function ;;
     agent-executor) package=eds-worker ;;
     *) fail "$(printf '%q is none of eds, eds-function, agent-executor' "$program")" ;;
   esac
-  cargo rustc --quiet --profile $profile --locked "${options[@]}" -p "$package" --bin "$program" -- \
+  cargo rustc --quiet --profile dist --locked "${options[@]}" -p "$package" --bin "$program" -- \
     -C target-feature=+crt-static "${packed[@]}" >&2 || exit 2
-  mkdir -p "$out/dist"
-  [ $profile = dist ] || ln -f "$out/$profile/$program" "$out/dist/$program"
-  echo "$out/dist/$program"
+  echo "$out/$program"
 done

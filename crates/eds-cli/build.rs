@@ -9,7 +9,7 @@ use std::error::Error;
 use std::path::Path;
 use std::{env, fs};
 
-use kube_object::crossplane::crd;
+use kube_object::crossplane::{crd, lines};
 use serde_json::Value;
 
 const XRD: &str = "definitions/xeventdrivenservices.yaml";
@@ -45,7 +45,7 @@ fn write(out: &Path, form: &str, xrd: &Value, composition: &Value) -> Result<(),
     write("composition", composition)?;
     let written = crd::definition(xrd, crd::written(xrd))?;
     write("names", &written.names())?;
-    write("schema", written.schema())?;
+    fs::write(out.join(format!("{form}-schema.jsonl")), lines::write(written.schema()))?;
     let mut outline = xrd.clone();
     let versions = outline.pointer_mut("/spec/versions").and_then(Value::as_array_mut);
     for version in versions.into_iter().flatten().filter_map(Value::as_object_mut) {

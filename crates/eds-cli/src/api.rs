@@ -15,6 +15,7 @@ use eds_cluster::gather::BuiltIn;
 use eds_core::composition::{self, Composition, Inputs, Rendered};
 use eds_core::form::Form;
 use kube_object::crossplane::crd::{self, Definition, Side};
+use kube_object::crossplane::lines::Lines;
 use kube_object::object::Fields;
 use kube_schema::schema::ClaimApi;
 use kube_schema::yaml;
@@ -97,7 +98,8 @@ impl Xrd {
             let api = ClaimApi::from_xrd(self.value());
             return api.map_err(|e| anyhow!(e)).with_context(|| self.name.clone());
         };
-        let definition = Definition::prepared(&built_in(embedded.names)?, embedded.schema);
+        let definition =
+            Definition::prepared(&built_in(embedded.names)?, Lines::of(embedded.schema));
         let api = ClaimApi::built_in(definition).map_err(|e| anyhow!(e))?;
         Ok(policies().iter().fold(api, |api, policy| api.with_policy(policy)))
     }

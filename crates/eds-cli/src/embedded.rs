@@ -13,7 +13,7 @@ pub(crate) struct Embedded {
     ///
     /// [`Definition::names`]: kube_object::crossplane::crd::Definition::names
     pub(crate) names: &'static str,
-    /// Its schema, as the API server serves it.
+    /// Its schema, as the API server serves it, in [lines](kube_object::crossplane::lines).
     pub(crate) schema: &'static str,
     /// The Composition.
     pub(crate) composition: &'static str,
@@ -21,24 +21,24 @@ pub(crate) struct Embedded {
 
 macro_rules! built {
     ($file:literal) => {
-        include_str!(concat!(env!("OUT_DIR"), "/", $file, ".json"))
+        include_str!(concat!(env!("OUT_DIR"), "/", $file))
     };
 }
 
 const CLAIMS: Embedded = Embedded {
-    xrd: built!("claims-xrd"),
-    outline: built!("claims-outline"),
-    names: built!("claims-names"),
-    schema: built!("claims-schema"),
-    composition: built!("claims-composition"),
+    xrd: built!("claims-xrd.json"),
+    outline: built!("claims-outline.json"),
+    names: built!("claims-names.json"),
+    schema: built!("claims-schema.jsonl"),
+    composition: built!("claims-composition.json"),
 };
 
 const NAMESPACED: Embedded = Embedded {
-    xrd: built!("namespaced-xrd"),
-    outline: built!("namespaced-outline"),
-    names: built!("namespaced-names"),
-    schema: built!("namespaced-schema"),
-    composition: built!("namespaced-composition"),
+    xrd: built!("namespaced-xrd.json"),
+    outline: built!("namespaced-outline.json"),
+    names: built!("namespaced-names.json"),
+    schema: built!("namespaced-schema.jsonl"),
+    composition: built!("namespaced-composition.json"),
 };
 
 impl Embedded {
@@ -52,7 +52,7 @@ impl Embedded {
 }
 
 /// The documents of the file with the admission policy that comes with the XRD, as a list.
-pub(crate) const CLAIM_NAMES: &str = built!("policies");
+pub(crate) const CLAIM_NAMES: &str = built!("policies.json");
 
 /// The least a claim needs, for commands that try one out.
 pub(crate) const MINIMAL_CLAIM: &str =
@@ -62,6 +62,7 @@ pub(crate) const MINIMAL_CLAIM: &str =
 mod tests {
     use super::*;
     use kube_object::crossplane::crd::Definition;
+    use kube_object::crossplane::lines::Lines;
     use kube_schema::schema::ClaimApi;
     use kube_schema::yaml::{self, Node};
     use serde_json::Value;
@@ -135,7 +136,7 @@ mod tests {
             let xrd: Value = serde_json::from_str(built_in.xrd).unwrap();
             let compiled = ClaimApi::from_xrd(&xrd).unwrap();
             let names = serde_json::from_str(built_in.names).unwrap();
-            let prepared = Definition::prepared(&names, built_in.schema);
+            let prepared = Definition::prepared(&names, Lines::of(built_in.schema));
             let prepared = ClaimApi::built_in(prepared).unwrap();
             assert_eq!(prepared.definition.names(), compiled.definition.names());
             assert_eq!(prepared.definition.schema(), compiled.definition.schema());

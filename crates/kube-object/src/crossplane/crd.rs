@@ -3,6 +3,7 @@
 //! Source: Crossplane 2.3.4 `internal/xcrd` (`crd.go`, `schemas.go`). From an XRD's schema,
 //! Crossplane takes `spec` and `status` and adds its own fields; the rest is Crossplane's own.
 
+use super::lines::Lines;
 use crate::object::Fields;
 use serde_json::{Map, Value, json};
 use std::sync::OnceLock;
@@ -35,20 +36,20 @@ pub struct Definition {
     pub status_is_subresource: bool,
     schema: OnceLock<Value>,
     /// What `schema` is read from, if a program brings it.
-    text: Option<&'static str>,
+    lines: Option<Lines>,
 }
 
 impl Definition {
     /// Returns the OpenAPI v3 schema, as in the CRD.
     pub fn schema(&self) -> &Value {
-        let read = || serde_json::from_str(self.text.unwrap_or_default()).unwrap_or_default();
+        let read = || self.lines.as_ref().map(|lines| lines.join(0)).unwrap_or_default();
         self.schema.get_or_init(read)
     }
 
-    /// Returns the JSON text of the schema, if a program brings it.
+    /// Returns the lines of the schema, if a program brings it.
     #[must_use]
-    pub const fn built_in(&self) -> Option<&'static str> {
-        self.text
+    pub const fn lines(&self) -> Option<&Lines> {
+        self.lines.as_ref()
     }
 
     /// Returns everything but the schema, for [`prepared`](Self::prepared).
@@ -64,10 +65,10 @@ impl Definition {
         })
     }
 
-    /// Returns the definition that a program was built with: its [`names`](Self::names), and the
-    /// JSON text of its schema, which is read as far as it is needed.
+    /// Returns the definition that a program was built with: its [`names`](Self::names), and its
+    /// schema, which is read as far as it is needed.
     #[must_use]
-    pub fn prepared(names: &Value, schema: &'static str) -> Self {
+    pub fn prepared(names: &Value, schema: Lines) -> Self {
         let text = |name: &str| names.text(name).to_owned();
         Self {
             group: text("/group"),
@@ -77,7 +78,7 @@ impl Definition {
             namespaced: names.is_true("/namespaced"),
             status_is_subresource: names.is_true("/statusIsSubresource"),
             schema: OnceLock::new(),
-            text: Some(schema),
+            lines: Some(schema),
         }
     }
 }
@@ -188,7 +189,7 @@ pub fn definition_at(
         status_is_subresource: !is_crd || version.at("/subresources/status").is_some(),
         namespaced: scope == "Namespaced" || (legacy && side == Side::Claim),
         schema: OnceLock::from(schema),
-        text: None,
+        lines: None,
     })
 }
 

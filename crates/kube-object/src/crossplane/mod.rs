@@ -1,6 +1,7 @@
 //! What Crossplane adds to whatever it composes.
 
 pub mod crd;
+pub mod lines;
 
 /// Fields of `spec` by which Crossplane links claims, composites and Compositions. People seldom
 /// write them.

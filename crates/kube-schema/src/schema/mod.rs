@@ -145,8 +145,9 @@ impl ClaimApi {
     /// # Errors
     /// Where a schema cannot be read that the program was not built with.
     pub fn built_in(definition: Definition) -> Result<Self, String> {
-        let Some(text) = definition.built_in() else { return Self::new(definition) };
-        Ok(Self::with(definition, Schema::built_in(text)))
+        let Some(lines) = definition.lines() else { return Self::new(definition) };
+        let schema = Schema::built_in(lines, 0);
+        Ok(Self::with(definition, schema))
     }
 
     fn with(definition: Definition, schema: Schema) -> Self {

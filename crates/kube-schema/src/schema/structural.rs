@@ -11,12 +11,12 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::OnceLock;
 
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::cel::CelRule;
 use golang::regexp::{self, Regexp};
 use kube_object::crossplane::is_machinery;
+use kube_object::crossplane::lines::{Lines, line_of};
 
 /// How deep a schema may nest. Kubernetes' own limit on a CRD's size is reached long before.
 const MAX_DEPTH: usize = 100;
@@ -123,8 +123,8 @@ pub(super) enum Additional {
 /// The schema of a field or of entries.
 #[derive(Default)]
 pub(super) struct Part {
-    /// What it is compiled from when it is first asked for.
-    text: &'static str,
+    /// What it is read from when it is first asked for.
+    at: Option<(Lines, usize)>,
     schema: OnceLock<Box<Schema>>,
 }
 
@@ -132,7 +132,10 @@ impl Deref for Part {
     type Target = Schema;
 
     fn deref(&self) -> &Schema {
-        self.schema.get_or_init(|| Box::new(Schema::built_in(self.text)))
+        self.schema.get_or_init(|| {
+            let read = self.at.as_ref().map(|(lines, line)| Schema::built_in(lines, *line));
+            Box::new(read.unwrap_or_default())
+        })
     }
 }
 
@@ -185,39 +188,30 @@ impl Schema {
         compile(schema, "", 0, &Totals::default())
     }
 
-    /// Returns the schema that a JSON text holds, part by part as they are asked for. It must be
-    /// one that [`compile`](Self::compile) takes: where it is not, it allows everything.
+    /// Returns the schema of a line, whose parts are read as they are asked for. It must be one
+    /// that [`compile`](Self::compile) takes: where it is not, it allows everything.
     #[must_use]
-    pub fn built_in(text: &'static str) -> Self {
-        let keys: BTreeMap<&str, &RawValue> = serde_json::from_str(text).unwrap_or_default();
-        let part = |text: &&'static RawValue| Part { text: text.get(), schema: OnceLock::new() };
-        let totals = Totals { built_in: true, ..Totals::default() };
-        let mut object = Map::new();
-        let mut parts = Parts::default();
-        for (key, value) in &keys {
-            let value = value.get();
-            match *key {
-                "properties" => {
-                    let properties: BTreeMap<String, &RawValue> =
-                        serde_json::from_str(value).unwrap_or_default();
-                    parts.defaulted.extend(
-                        (properties.iter())
-                            .filter(|(_, property)| has_default(property.get()))
-                            .map(|(key, _)| key.clone()),
-                    );
-                    let properties = properties.iter().map(|(key, text)| (key.clone(), part(text)));
-                    parts.properties = properties.collect();
-                }
-                "items" => parts.items = keys.get(key).map(part),
-                "additionalProperties" if value.starts_with('{') => {
-                    parts.additional = keys.get(key).map(part);
-                }
-                _ => {
-                    object
-                        .insert((*key).to_owned(), serde_json::from_str(value).unwrap_or_default());
-                }
+    pub fn built_in(lines: &Lines, line: usize) -> Self {
+        let part = |line: &Value| -> Option<Part> {
+            Some(Part { at: Some((lines.clone(), line_of(line)?)), schema: OnceLock::new() })
+        };
+        let object = lines.read(line);
+        let mut parts = Parts {
+            items: object.get("items").and_then(part),
+            additional: object.get("additionalProperties").and_then(part),
+            ..Parts::default()
+        };
+        for (key, line) in object.get("properties").and_then(Value::as_object).into_iter().flatten()
+        {
+            let Some(property) = part(line) else { continue };
+            // Most have none, which is seen sooner.
+            let may = line_of(line).is_some_and(|line| lines.text(line).contains("\"default\""));
+            if may && property.default.is_some() {
+                parts.defaulted.push(key.clone());
             }
+            parts.properties.insert(key.clone(), property);
         }
+        let totals = Totals { built_in: true, ..Totals::default() };
         let schema = level(&object, parts, "", 0, &totals).unwrap_or_default();
         // A test checks the defaults of what is built in.
         let (_, _) = (schema.default_fits.set(true), schema.default_holds.set(true));
@@ -290,15 +284,6 @@ struct Parts {
     additional: Option<Part>,
 }
 
-/// Reports whether the text of a schema has a default for the value itself.
-fn has_default(text: &str) -> bool {
-    // Most have none at all, which is seen sooner.
-    text.contains("\"default\"") && {
-        let keys: BTreeMap<&str, &RawValue> = serde_json::from_str(text).unwrap_or_default();
-        keys.get("default").is_some_and(|default| default.get() != "null")
-    }
-}
-
 fn compile(value: &Value, at: &str, depth: usize, totals: &Totals) -> Result<Schema, String> {
     if depth > MAX_DEPTH {
         return Err(format!("{at}: schema nested deeper than {MAX_DEPTH} levels"));
@@ -308,7 +293,7 @@ fn compile(value: &Value, at: &str, depth: usize, totals: &Totals) -> Result<Sch
     };
     let compiled = |value: &Value, at: &str| -> Result<Part, String> {
         let schema = OnceLock::from(Box::new(compile(value, at, depth + 1, totals)?));
-        Ok(Part { text: "{}", schema })
+        Ok(Part { at: None, schema })
     };
     let part = |key: &str| -> Result<Option<Part>, String> {
         let part = object.get(key).filter(|v| v.is_object());
