@@ -88,6 +88,32 @@ fn no_finding_beside_a_secret_prints_it() {
     check("  nats: {stream: S, consumer: c}\n  size: ghp_s3cr3t-v4lue0123456789\n", "EDS104");
 }
 
+/// Whatever is wrong with the fields around it.
+#[test]
+fn no_misplaced_secret_is_printed() {
+    for spec in [
+        "  lifecycle: {preStop: {exec: {command: 'curl -u a:s3cr3t-v4lue x'}}}\n",
+        "  lifecycle:\n    preStop:\n      exec:\n        command: curl -u a:s3cr3t-v4lue x\n",
+        "  health: {http: false, livenessCommand: 'redis-cli -a s3cr3t-v4lue ping'}\n",
+        "  initContainer: {command: 'curl -u a:s3cr3t-v4lue x'}\n",
+        "  args: 'worker --password=s3cr3t-v4lue --x'\n",
+        "  args: ['--auth', 'u:s3cr3t-v4lue', 5]\n",
+        "  frobnicate: {a: [{b: 'curl -u a:s3cr3t-v4lue x'}]}\n",
+        "  env: [{name: DB_PASSWORD, valueFrom: {value: s3cr3t-v4lue}}]\n",
+        "  env: [{name: DB_PASSWORD, valueFrom: s3cr3t-v4lue}]\n",
+        "  env: [{name: DB_PASSWORD, valu: s3cr3t-v4lue}]\n",
+        "  env: [{name: DB_PASSWORD, Value: s3cr3t-v4lue}]\n",
+        "  env: [{nme: DB_PASSWORD, value: s3cr3t-v4lue}]\n",
+        "  env: [{valu: [x, s3cr3t-v4lue], nme: DB_PASSWORD}]\n",
+        "  env: [[DB_PASSWORD, s3cr3t-v4lue]]\n",
+        "  env: [DB_PASSWORD s3cr3t-v4lue]\n",
+        "  configMapRefs: [{name: c, env: [{envName: DB_PASSWORD, value: s3cr3t-v4lue}]}]\n",
+        "  secretRefs: [{name: c, env: [{envName: DB_PASSWORD, value: s3cr3t-v4lue}]}]\n",
+    ] {
+        check(&format!("  nats: {{stream: S, consumer: c}}\n{spec}"), "EDS10");
+    }
+}
+
 #[test]
 fn a_number_can_be_a_secret() {
     let text = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\nmetadata: \
@@ -111,6 +137,11 @@ fn what_is_no_secret_is_shown() {
         ),
         ("  imagePullSecret: registry\n", "write imagePullSecrets"),
         ("  sise: nats://u@h\n", "sise: nats"),
+        ("  env: [{nme: LOG_LEVEL, valu: debug}]\n", "valu: debug"),
+        ("  secretRefs: [{name: db-token, env: [{key: a, name: B}]}]\n", "secretKey: a"),
+        ("  podMetadata: {label: {app: auth-token}, x: yes-no}\n", "x: yes-no"),
+        ("  frob: {image: auth-token, size: tiny-one}\n", "size: tiny-one"),
+        ("  files: [{secret: s-token, mountPath: /a/b, x: 1}]\n", "/a/b"),
         ("  foo: orders:1.0@sha256:abc\n", "orders:1.0@sha256:abc"),
     ] {
         let text = format!(

@@ -237,7 +237,8 @@ fn pairs(
 }
 
 /// Reports whether a key is `secret` where this API names a Secret by it: in what we say to write
-/// (`write secret: NAME`), and beside its keys and mountPath in one mapping.
+/// (`write secret: NAME`, `for example secret: NAME`), and beside its keys and mountPath in one
+/// mapping.
 fn names_a_secret(line: &str, start: usize, key: &str) -> bool {
     if key != "secret" {
         return false;
@@ -245,7 +246,7 @@ fn names_a_secret(line: &str, start: usize, key: &str) -> bool {
     let (before, after) = line.split_at_checked(start).unwrap_or_default();
     let (opens, rest) = (before.trim_end().ends_with('{'), after.split('}').next());
     let beside = ["key:", "ca:", "cert:", "mountPath:", "items:"];
-    before.ends_with("write ")
+    ["write ", "for example "].iter().any(|says| before.ends_with(says))
         || opens && rest.is_some_and(|rest| beside.iter().any(|key| rest.contains(key)))
 }
 

@@ -231,7 +231,7 @@ fn option<'a>(client: Option<Client>, before: &'a str, word: &'a str) -> Option<
         "p" if !name.starts_with("--") => client == Some(Client::P) || guessed(value),
         "a" if client == Some(Client::Redis) => true,
         "w" if client == Some(Client::Ldap) => true,
-        "u" | "user" => {
+        "u" | "user" | "auth" | "basic-auth" | "userpass" => {
             !value.contains("://")
                 && value.split_once(':').is_some_and(|(_, text)| {
                     holds_text(text) && text.contains(|c: char| !c.is_ascii_digit())
@@ -397,6 +397,7 @@ mod tests {
         check(&["-p", "hunter2"], &[None, Some("")]);
         check(&["-phunter2"], &[Some("-p")]);
         check(&["-u", "me:hunter2"], &[None, Some("")]);
+        check(&["--auth", "me:hunter2"], &[None, Some("")]);
         check(&["run", "redis://:hunter2@r"], &[None, Some("*")]);
         check(&["redis-cli", "-a", "topsecret"], &[None, None, Some("")]);
         check(&["/usr/bin/mysql", "-ptopsecret"], &[None, Some("-p")]);

@@ -9,6 +9,7 @@ pub mod catalog;
 mod github;
 mod json;
 mod sarif;
+mod secrets;
 mod text;
 
 pub use github::github;
@@ -209,14 +210,20 @@ fn conceal(source: String, findings: &mut [Finding]) -> String {
     let mut mask = Mask::of(&source);
     // What a rule knows to be a secret is one wherever it is quoted.
     let known = mask.texts.len();
-    let concealed: Vec<Span> = findings.iter().filter(|f| f.conceals).map(|f| f.span).collect();
+    let told = secrets::Secrets::of(&source);
+    let concealed = findings.iter().filter(|f| f.conceals).map(|f| (f.span, true));
+    let concealed: Vec<(Span, bool)> =
+        told.spans.iter().map(|span| (*span, false)).chain(concealed).collect();
     let lines: Vec<&str> = source.split_inclusive('\n').collect();
-    for span in concealed {
+    for (span, everywhere) in concealed {
         for line in span.start.line..=span.end.line {
             let Some(text) = line.checked_sub(1).and_then(|i| lines.get(i)) else { continue };
             let from = if line == span.start.line { span.start.column - 1 } else { 0 };
             let to = if line == span.end.line { span.end.column - 1 } else { usize::MAX };
             mask.spans.push((line - 1, from, to));
+            if !everywhere {
+                continue;
+            }
             let quoted: String = text.chars().skip(from).take(to.saturating_sub(from)).collect();
             let quoted = quoted.trim_matches(['"', '\'', '\n', '\r', ' ']);
             if quoted.len() > 2 {
@@ -240,8 +247,13 @@ fn conceal(source: String, findings: &mut [Finding]) -> String {
             .take_while(|(line, ..)| *line == at.0)
             .any(|(_, from, to)| (*from..*to).contains(&at.1) && !finding.conceals);
         let parts = [Some(&mut finding.message), finding.help.as_mut(), Some(&mut finding.path)];
+        let mut looked = true;
         for text in parts.into_iter().flatten() {
-            clear(text, &texts, quotes);
+            looked &= told.clear(first, text);
+            clear(text, &texts, quotes || !looked);
+        }
+        if !looked {
+            finding.help = None;
         }
     }
     let mut out = String::with_capacity(source.len());
