@@ -19,6 +19,7 @@ use super::write::{Item, Tree};
 use super::{Guess, Namespace, Platform, nack, place_and_message};
 use eds_claims as claims;
 use kube_object::secrets::{self, Exposed};
+use kube_object::words;
 use kube_schema::diagnostics::{Finding, Severity};
 
 /// A claim to be written, and what was decided along the way.
@@ -174,10 +175,27 @@ pub(super) fn draft(
     told.notes.extend(found.notes.iter().cloned());
     let nats = nats_items(settings, &mut environment, &found, namespace, platform);
     let adopted = free_name(namespace);
+    let mut dollars: Vec<String> = environment
+        .variables
+        .iter()
+        .filter(|variable| variable.is_plain_secret())
+        .filter(|variable| variable.value().is_some_and(|value| value.contains("$$")))
+        .map(|variable| variable.name.clone())
+        .collect();
     let Variables { plain, mut secrets, configs, mut made } =
         variables(environment, &adopted, &definition);
-    let own = arguments(container, "ARGUMENT", &mut secrets, &adopted, &mut made);
-    let of_init = init.map(|i| arguments(i, "INIT_ARGUMENT", &mut secrets, &adopted, &mut made));
+    let mut to_make = |container: &Value, named: &str| {
+        arguments(container, named, &mut secrets, &adopted, (&mut made, &mut dollars))
+    };
+    let own = to_make(container, "ARGUMENT");
+    let of_init = init.map(|init| to_make(init, "INIT_ARGUMENT"));
+    if !dollars.is_empty() {
+        told.notes.push(format!(
+            "in the Secret write $ for each $$ of {}: only where Kubernetes puts variables in \
+                their places does $$ stand for $",
+            words::all(&dollars)
+        ));
+    }
 
     let mut spec = vec![
         Item::scalar("image", container.text("/image"), None),
@@ -524,13 +542,14 @@ fn join(environment: &mut Environment, init: Environment) -> Vec<String> {
     differs
 }
 
-/// Builds a container's command and arguments; a secret among them becomes a variable.
+/// Builds a container's command and arguments; a secret among them becomes a variable: `made`, and
+/// those that contain `$$`.
 fn arguments(
     container: &Value,
     named: &str,
     refs: &mut Refs,
     adopted: &str,
-    made: &mut Vec<String>,
+    (made, dollars): (&mut Vec<String>, &mut Vec<String>),
 ) -> Vec<Item> {
     let list = |field: &str| -> Vec<String> {
         let words = container.list(&format!("/{field}"));
@@ -551,6 +570,9 @@ fn arguments(
             Exposed::Text(_) => "",
         };
         texts.push(json!(format!("{kept}$({variable})")));
+        if word.contains("$$") {
+            dollars.push(variable.clone());
+        }
         made.push(variable);
     }
     let rest = texts.split_off(command.len().min(texts.len()));

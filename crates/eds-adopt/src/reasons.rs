@@ -15,6 +15,14 @@ pub(super) const GENERAL: (&str, &str) = (
 
 pub(super) const GENERAL_LOST: (&str, Option<&str>) = (GENERAL.0, Some(GENERAL.1));
 
+/// A variable's value that comes from elsewhere, as from a Secret in place of plain text.
+pub(super) const OTHER_SOURCE: Reason = (
+    "the claim gives the worker this variable from another source",
+    Some(
+        "see that it has the same value there: in a Secret nothing is put in the place of $(NAME)",
+    ),
+);
+
 type Reason = (&'static str, Option<&'static str>);
 type Row = (&'static str, &'static str, &'static str, &'static str);
 

@@ -32,10 +32,11 @@ pub(super) fn tell(
     }
     if let Some((secret, keys)) = &draft.secret {
         let literals: Vec<String> =
-            keys.iter().map(|key| format!("--from-literal={}=…", quoted(key))).collect();
+            keys.iter().map(|key| format!("--from-literal={}='…'", quoted(key))).collect();
         steps.push(format!(
-            "make the Secret of what stood in the manifests as plain text: kubectl{space} create \
-                secret generic {secret} {}",
+            "make the Secret of what stood in the manifests as plain text, each in single quotes, \
+                so that the shell leaves it as it is: kubectl{space} create secret generic {secret} \
+                {}",
             literals.join(" ")
         ));
     }

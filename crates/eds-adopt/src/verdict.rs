@@ -12,9 +12,11 @@ use super::pointing::Made;
 use super::references::values;
 use super::workers::Index;
 use super::{Owner, Worker, reasons};
+use eds_claims::rules::references;
 use golang::quantity;
 use kube_object::difference::{self, Options, Row, State, value_at};
 use kube_object::path::{Path, Step};
+use kube_object::words;
 
 /// Where KEDA requests the lag, in a ScaledObject.
 const MONITORING: &str = "spec.triggers[].metadata.natsServerMonitoringEndpoint";
@@ -173,6 +175,9 @@ impl Context<'_> {
         {
             return verdict;
         }
+        if let Some(verdict) = self.unresolved(path, pattern, &place, row) {
+            return verdict;
+        }
         match row.state {
             State::Same | State::Added => {
                 Verdict::new(Kind::Kept, "what the claim becomes says the same")
@@ -229,19 +234,11 @@ impl Context<'_> {
                 "less than the manifest says, and a claim does not take the manifest's figure",
             )
             .todo("write what the worker needs under spec.resources"),
-            State::Changed
-                if (place.starts_with("main.args") || place.starts_with("main.command"))
-                    && row
-                        .after
-                        .and_then(Value::as_str)
-                        .is_some_and(|t| t.contains("$(ARGUMENT_")) =>
-            {
-                Verdict::new(
-                    Kind::Replaced,
-                    "looks like a secret, so the claim takes it from a Secret",
-                )
-                .todo("make the Secret first, as the steps say")
-            }
+            State::Changed if is_argument(&place) && is_made(row.after) => Verdict::new(
+                Kind::Replaced,
+                "looks like a secret, so the claim takes it from a Secret",
+            )
+            .todo("make the Secret first, as the steps say"),
             State::Changed => {
                 let known = self.env_reason(path, pattern);
                 let known = known.or_else(|| reasons::replaced(kind, &place));
@@ -311,6 +308,65 @@ impl Context<'_> {
         Some(value_at(&self.manifest.value, &entry)?.text("/name"))
     }
 
+    /// Judges a text that moves into a Secret, where Kubernetes puts nothing in a variable's place.
+    fn unresolved(
+        &self,
+        path: &Path,
+        pattern: &str,
+        place: &str,
+        row: &Row<'_>,
+    ) -> Option<Verdict> {
+        let text = row.before?.as_str()?;
+        let Role::Composed(rendered) = self.role else { return None };
+        let variable = self.variable(path, pattern);
+        let moves = match variable {
+            Some(name) => {
+                let main = rendered.at("/spec/template/spec/containers/0")?;
+                let entry = main.list("/env").find(|entry| entry.text("/name") == name)?;
+                row.state == State::Removed
+                    && matches!(place, "main.env[].value" | "init.env[].value")
+                    && entry.at("/valueFrom/secretKeyRef").is_some()
+            }
+            None => is_argument(place) && is_made(row.after),
+        };
+        if !moves {
+            return None;
+        }
+        let namespace = self.index.namespace(self.manifest);
+        let find = |kind: &str, name: &str| {
+            let at = self.index.find(namespace, kind, name)?;
+            self.index.get(at).map(|found| &found.value)
+        };
+        let container = Path(path.0.iter().take(5).cloned().collect());
+        let mut container = value_at(&self.manifest.value, &container)?.clone();
+        // A variable's value sees those before it.
+        if let Some(env) = variable.and(container.get_mut("env")).and_then(Value::as_array_mut)
+            && let Some(Step::Index(at)) = path.0.get(6)
+        {
+            env.truncate(*at);
+        }
+        let known = values(&container, &find);
+        let lost: Vec<String> = references(text)
+            .into_iter()
+            .filter(|name| known.contains_key(*name))
+            .map(|name| format!("$({name})"))
+            .collect();
+        (!lost.is_empty()).then(|| {
+            Verdict::new(
+                Kind::Lost,
+                format!(
+                    "looks like a secret, so the claim takes it from a Secret, where nothing is \
+                        put in the place of {}: the worker gets that as text",
+                    words::all(&lost)
+                ),
+            )
+            .todo(
+                "move only the secret part into the Secret, and write the rest in the claim with \
+                    $(NAME) for that part; or write into the Secret what the variable stands for",
+            )
+        })
+    }
+
     /// Judges a variable that is written the same but refers to one with another value in the
     /// rendered objects.
     fn resolved_otherwise(&self, path: &Path, pattern: &str, place: &str) -> Option<Verdict> {
@@ -366,6 +422,19 @@ impl Context<'_> {
             Some("look at spec.nats in the claim, and at its comments"),
         ))
     }
+}
+
+/// Reports whether a place is a word of a container's command.
+fn is_argument(place: &str) -> bool {
+    ["main.args", "main.command", "init.args", "init.command"]
+        .iter()
+        .any(|argument| place.starts_with(argument))
+}
+
+/// Reports whether an argument comes from the Secret that is to be made.
+fn is_made(argument: Option<&Value>) -> bool {
+    let text = argument.and_then(Value::as_str);
+    text.is_some_and(|text| text.contains("$(ARGUMENT_") || text.contains("$(INIT_ARGUMENT_"))
 }
 
 /// Reports whether a leaf is an empty list or mapping that means the same as none.

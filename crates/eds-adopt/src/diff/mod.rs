@@ -16,7 +16,10 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 
 use crate::reasons;
-use kube_object::difference::{self, Options, State, pointer, recreates, restarts, shown};
+use kube_object::difference::{
+    self, Options, State, pointer, recreates, restarts, shown, value_at,
+};
+use kube_object::path::Path;
 
 pub use report::{json, markdown, summary, text};
 pub use secret_changes::promise;
@@ -263,6 +266,9 @@ fn object(
         let role = difference::place(before, &row.path, &place, &options.renamed);
         let reason = match row.state {
             State::Changed => reasons::replaced(&diff.kind, &role),
+            State::Removed if comes_from_elsewhere(before, new, &row.path, &role) => {
+                Some(reasons::OTHER_SOURCE)
+            }
             State::Removed => reasons::lost(&diff.kind, &role),
             _ => reasons::added(&diff.kind, &place),
         };
@@ -296,6 +302,18 @@ fn object(
     diff
 }
 
+/// Reports whether the worker gets a variable's value from elsewhere: from a Secret, and not as
+/// plain text.
+fn comes_from_elsewhere(before: &Value, new: &Value, path: &Path, role: &str) -> bool {
+    if !role.starts_with("main.env[].") && !role.starts_with("init.env[].") {
+        return false;
+    }
+    let entry = value_at(before, &Path(path.0.iter().take(7).cloned().collect()));
+    let name = entry.map(|entry| entry.text("/name")).unwrap_or_default();
+    let main = new.at("/spec/template/spec/containers/0").unwrap_or(&Value::Null);
+    main.list("/env").any(|entry| entry.text("/name") == name)
+}
+
 /// Reports whether what is lost or replaced here is the worker's own, not just a name others know
 /// it by. `role` is a place of [`difference::place`].
 fn is_workers(kind: &str, role: &str) -> bool {
@@ -323,4 +341,31 @@ fn renamed(before: &Value, new: &Value) -> BTreeMap<String, String> {
         }
     }
     renamed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Base, Diff};
+    use crate::reasons::OTHER_SOURCE;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_variable_from_another_source() {
+        let with = |entry: Value| {
+            json!({"kind": "Deployment", "metadata": {"name": "w"}, "spec": {"template": {"spec":
+                {"containers": [{"name": "main", "env": [entry]}]}}}})
+        };
+        let plain = with(json!({"name": "DSN", "value": "x"}));
+        let secret =
+            json!({"name": "DSN", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}});
+        let why = |after: Value| {
+            let diff = Diff::of(std::slice::from_ref(&plain), &[after], Base::Manifests);
+            let changes = diff.objects.iter().flat_map(|object| &object.changes);
+            let value = changes.into_iter().find(|change| change.path.ends_with("value")).cloned();
+            value.and_then(|change| change.why)
+        };
+        assert_eq!(why(with(secret)), Some(OTHER_SOURCE.0));
+        let other = json!({"name": "OTHER", "value": "x"});
+        assert_eq!(why(with(other)), Some("the worker does not get this variable"));
+    }
 }
