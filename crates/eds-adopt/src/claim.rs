@@ -161,7 +161,7 @@ pub(super) fn draft(
     if let Some(init) = init {
         differs = join(&mut environment, Environment::of(init, namespace, &takes));
     }
-    let definition = Definition(&platform.api.definition.schema());
+    let definition = Definition(platform.api.definition.schema());
     let url = definition.default("nats.url").and_then(Value::as_str).unwrap_or_default();
     let settings =
         nats::settings(namespace.claim, container, &environment, trigger, autoscaler, url);
@@ -313,7 +313,7 @@ fn size_of(
     platform: &Platform<'_>,
     told: &mut Told,
 ) -> size::Choice {
-    let definition = Definition(&platform.api.definition.schema());
+    let definition = Definition(platform.api.definition.schema());
     let resources = container.get("resources").unwrap_or(&Value::Null);
     let usual = definition.default("size").and_then(Value::as_str).unwrap_or("medium");
     // Both, so that no request is above a limit.

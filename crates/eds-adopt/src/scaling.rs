@@ -40,7 +40,7 @@ pub(super) fn scaling(
     platform: &Platform<'_>,
     told: &mut Told,
 ) -> Vec<Item> {
-    let definition = &Definition(&platform.api.definition.schema());
+    let definition = &Definition(platform.api.definition.schema());
     let replicas = whole(workload.at("/spec/replicas")).unwrap_or(1);
     let number = |object: Option<&Value>, at: &str| whole(object.and_then(|object| object.at(at)));
     let stopped = scaler.is_none() && autoscaler.is_none() && replicas == 0;
@@ -184,7 +184,7 @@ fn more(
     }
     if let Some(number) = number {
         let (least, most) =
-            Definition(&platform.api.definition.schema()).bounds("scaling.pausedReplicas");
+            Definition(platform.api.definition.schema()).bounds("scaling.pausedReplicas");
         items.push(Item::scalar("pausedReplicas", number.max(least).min(most), None));
     }
     items
@@ -215,7 +215,7 @@ fn taken_behavior(written: &Value, platform: &Platform<'_>) -> Map<String, Value
 
 /// Writes the entries of `spec.scaling.cron`.
 fn crons(scaler: &Value, max: i64, platform: &Platform<'_>, told: &mut Told) -> Vec<Item> {
-    let most = Definition(&platform.api.definition.schema()).most("scaling.cron");
+    let most = Definition(platform.api.definition.schema()).most("scaling.cron");
     let mut items = Vec::new();
     for trigger in scaler.list("/spec/triggers").filter(|t| t.text("/type") == "cron") {
         let text = |key: &str| trigger.text(&format!("/metadata/{key}"));

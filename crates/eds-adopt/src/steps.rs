@@ -35,8 +35,8 @@ pub(super) fn tell(
             keys.iter().map(|key| format!("--from-literal={}='…'", quoted(key))).collect();
         steps.push(format!(
             "make the Secret of what stood in the manifests as plain text, each in single quotes, \
-                so that the shell leaves it as it is: kubectl{space} create secret generic {secret} \
-                {}",
+                so that the shell leaves it as it is: kubectl{space} create secret generic \
+                {secret} {}",
             literals.join(" ")
         ));
     }

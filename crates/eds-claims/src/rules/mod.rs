@@ -23,6 +23,7 @@ mod nats_url;
 mod not_declared;
 mod placeholders;
 mod plain_secret;
+mod refused_stream;
 mod reword;
 mod same_place;
 mod servers;
@@ -118,6 +119,7 @@ const RULES: &[Check] = &[
     same_place::check,
     field_key::check,
     misplaced_annotation::check,
+    refused_stream::check,
 ];
 
 /// Runs all rules.
@@ -174,6 +176,7 @@ const OWN: &[&Rule] = &[
     &same_place::RULE,
     &field_key::RULE,
     &misplaced_annotation::RULE,
+    &refused_stream::RULE,
     &together::SAME_NAME,
     &together::SAME_CONSUMER,
     &placeholders::RULE,
@@ -190,6 +193,7 @@ const OWN: &[&Rule] = &[
     &transitions::HANDLING,
     &transitions::BACKLOG,
     &transitions::MAY_SLEEP,
+    &transitions::MADE_ONCE,
 ];
 
 /// Returns every kind of finding, by code: those of YAML, of the API's schema, and of the rules

@@ -1,4 +1,4 @@
-//! EDS301-309: what a change to a claim does to the running service.
+//! EDS301-310: what a change to a claim does to the running service.
 
 use kube_object::object::{Fields, escaped};
 use serde_json::Value;
@@ -113,6 +113,17 @@ pub static MAY_SLEEP: Rule = Rule {
     good: "minReplicas: 2 -> 1",
 };
 
+/// A change of `spec.nats.create` that does not reach what NATS has.
+pub static MADE_ONCE: Rule = Rule {
+    code: "EDS310",
+    name: "made-once",
+    severity: Severity::Warning,
+    what: "A change of spec.nats.create, from which consumer and stream are made once.",
+    why: "What NATS has already stays as it is: the claim says one thing, and NATS does another.",
+    bad: "create: {consumer: {ackWait: 30s}} -> {consumer: {ackWait: 60s}}",
+    good: "create unchanged",
+};
+
 /// Fields that end up in the pod template, so that changing them replaces every pod.
 const POD_FIELDS: &[&str] = &[
     "image",
@@ -191,6 +202,7 @@ pub fn transitions(before: &Value, node: &Node, effective: &Value) -> Vec<Findin
     }
     dropped_secrets(before, &claim, &mut out);
     backlog(before, &claim, &mut out);
+    made_once(before, &claim, &mut out);
     crossplane(Some(before), &claim, CHOICES.iter().chain(&NEW), &mut out);
     out
 }
@@ -260,6 +272,50 @@ fn backlog(before: &Value, claim: &Claim<'_>, out: &mut Vec<Finding>) {
     let help = "let the old consumer run empty first, or keep a claim that reads it until it is";
     let path = Path::fields("spec.nats").key(field);
     out.push(claim.finding(&BACKLOG, &path, message).help(help));
+}
+
+/// Reports figures of a consumer or a stream that change in the claim, and not in NATS. Another name
+/// is another consumer or stream, which is made as the claim says.
+fn made_once(before: &Value, claim: &Claim<'_>, out: &mut Vec<Finding>) {
+    for (what, names) in [("consumer", &["stream", "consumer"][..]), ("stream", &["stream"])] {
+        let same = |name: &&str| before.at(&nats(name)) == claim.effective.at(&nats(name));
+        let figures = |claim: &Value| claim.at(&nats(&format!("create/{what}"))).cloned();
+        let (Some(old), Some(new)) = (figures(before), figures(claim.effective)) else { continue };
+        if !names.iter().all(same) {
+            continue;
+        }
+        let keys = [&old, &new].map(|figures| figures.as_object().into_iter().flatten());
+        let mut changed: Vec<&str> = keys
+            .into_iter()
+            .flatten()
+            .map(|(key, _)| key.as_str())
+            // Who deletes the consumer is NACK's to know, and not NATS'.
+            .filter(|key| *key != "reclaimPolicy" && old.get(key) != new.get(key))
+            .collect();
+        changed.sort_unstable();
+        changed.dedup();
+        for key in changed {
+            let message = format!(
+                "changed, and NATS keeps what the {what} has: it is made once, and later changes \
+                    here do not reach it"
+            );
+            let text = |name: &str| claim.effective.text(&nats(name)).to_owned();
+            let (stream, consumer) = (text("stream"), text("consumer"));
+            let fix = match what {
+                "consumer" => format!(
+                    "change it in NATS too: nats consumer edit {stream} {consumer}; or name \
+                        another consumer"
+                ),
+                _ => format!("change it in NATS too: nats stream edit {stream}"),
+            };
+            let path = Path::fields("spec.nats.create").key(what).key(key);
+            out.push(claim.finding(&MADE_ONCE, &path, message).help(fix));
+        }
+    }
+}
+
+fn nats(field: &str) -> String {
+    format!("/spec/nats/{field}")
 }
 
 /// A field or annotation that Crossplane reads on any claim: where, its rule, what it says.
@@ -488,6 +544,29 @@ mod tests {
             &[("EDS301", 2), ("EDS308", 2)],
         );
         check(before, &after("stream: S, consumer: c, account: B"), &[("EDS308", 2)]);
+    }
+
+    #[test]
+    fn what_is_made_once() {
+        let claim = |create: &str| {
+            format!("spec:\n  nats:\n    stream: S\n    consumer: c\n    create:\n      {create}")
+        };
+        let before = claim("consumer: {ackWait: 30s}\n      stream: {subjects: [a], maxAge: 1h}");
+        check(&before, &before, &[]);
+        check(
+            &before,
+            &claim("consumer: {ackWait: 60s}\n      stream: {subjects: [a], maxAge: 1h}"),
+            &[("EDS310", 6)],
+        );
+        check(
+            &before,
+            &claim("consumer: {ackWait: 30s, maxDeliver: 3}\n      stream: {subjects: [a, b]}"),
+            &[("EDS310", 6), ("EDS310", 7), ("EDS310", 7)],
+        );
+        check(&before, &claim("consumer: {ackWait: 30s, reclaimPolicy: Delete}"), &[]);
+        // Another consumer is made as the claim says.
+        let other = claim("consumer: {ackWait: 60s}").replace("consumer: c", "consumer: d");
+        check(&before, &other, &[("EDS301", 4), ("EDS308", 4)]);
     }
 
     #[test]

@@ -163,11 +163,10 @@ impl Given {
             let Some(before) = was.get(&key(claim)) else { continue };
             let findings = transitions(before.value(), node, claim.value());
             let findings = FileFindings::new(String::new(), String::new(), findings).findings;
-            notes.extend(
-                findings
-                    .iter()
-                    .map(|f| format!("{file}:{}: {} {}", f.span.start.line, f.path, f.message)),
-            );
+            notes.extend(findings.iter().map(|found| {
+                let fix = found.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+                format!("{file}:{}: {} {}{fix}", found.span.start.line, found.path, found.message)
+            }));
         }
         notes
     }
