@@ -24,8 +24,8 @@ trap 'rm -rf "$work"' EXIT
 # What JSON Schema cannot say, or YAML 1.2 reads otherwise: left to eds and the API server.
 only_eds() {
   case $1 in
-    cron.yaml | time-zone.yaml | same-place.yaml | field-key.yaml | refused-stream.yaml | duplicate-* | \
-      min-above-* | system-account.yaml | placeholder.yaml | unusable-image.yaml)
+    cron.yaml | time-zone.yaml | same-place.yaml | field-key.yaml | refused-stream.yaml | hides-image.yaml | \
+      duplicate-* | min-above-* | system-account.yaml | placeholder.yaml | unusable-image.yaml)
       echo 'rules that join fields, or are eds'"'"' own'
       ;;
     name-57-characters.yaml | name-with-dot.yaml | name-starts-with-digit.yaml | name-default.yaml | \

@@ -41,7 +41,9 @@ pub(super) fn tell(
         ));
     }
     steps.push(
-        "take the old manifests out of git, or stop Argo CD, Flux or Helm from applying them again"
+        "take the old manifests out of git, or stop Argo CD, Flux or Helm from applying them \
+            again; what the report says is kept (ConfigMaps, Secrets) must stay applied, because \
+            the claim names it"
             .to_owned(),
     );
     let scaler = get(group.scaler);

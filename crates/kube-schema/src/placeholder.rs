@@ -117,12 +117,14 @@ fn variable(text: &str) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-/// Finds `$NAME`, as in a shell. `$G` and `$SYS` are NATS accounts.
+/// Finds `$NAME`, as in a shell. `$G` and `$SYS` are NATS accounts, `$KV.` and the like subjects of
+/// NATS' own.
 fn dollar(text: &str) -> Option<Placeholder<'_>> {
     text.match_indices('$').find_map(|(at, _)| {
         let rest = text.get(at + 1..)?;
         let name = variable(rest);
-        let ours = matches!(name, "G" | "SYS" | "JS") || name.len() < 2;
+        let subject = rest.get(name.len()..).is_some_and(|after| after.starts_with('.'));
+        let ours = matches!(name, "G" | "SYS" | "JS") || name.len() < 2 || name == "KV" && subject;
         let letter = name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_');
         (letter && !ours).then_some(())?;
         Some(Placeholder { at, text: text.get(at..=at + name.len())?, certain: true })

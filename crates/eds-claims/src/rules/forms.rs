@@ -23,7 +23,9 @@ pub(super) fn value(node: &Node, finding: &Finding) -> Option<String> {
 /// `imagePullSecrets: [{name: registry}]`. `None` if its form is right, or if nothing is known.
 pub(super) fn fitted(here: &Node, field: &str, to: &Path, node: &Node) -> Option<String> {
     let wanted = match field {
-        "env" | "secretRefs" | "imagePullSecrets" | "command" | "args" => "a list",
+        "env" | "secretRefs" | "configMapRefs" | "imagePullSecrets" | "command" | "args" => {
+            "a list"
+        }
         "scaling" | "initContainer" | "metadata" => "a mapping",
         "image" | "stream" | "consumer" | "account" | "url" | "name" | "value" => "a string",
         "minReplicas" | "maxReplicas" | "lagThreshold" | "activationLagThreshold" => "an integer",
@@ -53,7 +55,7 @@ pub(super) fn fitted(here: &Node, field: &str, to: &Path, node: &Node) -> Option
 /// Returns the names if each entry is a mapping with a name.
 fn names(items: &[Node], field: &str) -> Option<String> {
     let more = match field {
-        "secretRefs" => ", envFrom: true",
+        "secretRefs" | "configMapRefs" => ", envFrom: true",
         "imagePullSecrets" => "",
         _ => return None,
     };
@@ -106,12 +108,17 @@ fn fit(here: &Node, field: &str, wanted: &str, path: &Path, node: &Node) -> Opti
         (Content::Scalar(scalar), _)
             if wanted.starts_with("a mapping") && field.ends_with("Ref") =>
         {
-            Some(format!("write {field}: {{name: {}}}", flow_text(scalar.text())))
+            let key = match field {
+                "fieldRef" => "fieldPath",
+                "resourceFieldRef" => "resource",
+                _ => "name",
+            };
+            Some(format!("write {field}: {{{key}: {}}}", flow_text(scalar.text())))
         }
-        (Content::Scalar(scalar), "secretRefs" | "imagePullSecrets")
+        (Content::Scalar(scalar), "secretRefs" | "configMapRefs" | "imagePullSecrets")
             if scalar.value.is_string() =>
         {
-            let more = if field == "secretRefs" { ", envFrom: true" } else { "" };
+            let more = if field == "imagePullSecrets" { "" } else { ", envFrom: true" };
             let entry = format!("{{name: {}{more}}}", flow_text(scalar.text()));
             Some(if is_entry {
                 format!("write - {entry}")

@@ -12,6 +12,7 @@ mod duplicate_env;
 mod duplicate_secret;
 mod field_key;
 mod forms;
+mod hides_image;
 mod image;
 mod jointly;
 mod latest_tag;
@@ -120,6 +121,7 @@ const RULES: &[Check] = &[
     field_key::check,
     misplaced_annotation::check,
     refused_stream::check,
+    hides_image::check,
 ];
 
 /// Runs all rules.
@@ -177,6 +179,7 @@ const OWN: &[&Rule] = &[
     &field_key::RULE,
     &misplaced_annotation::RULE,
     &refused_stream::RULE,
+    &hides_image::RULE,
     &together::SAME_NAME,
     &together::SAME_CONSUMER,
     &placeholders::RULE,

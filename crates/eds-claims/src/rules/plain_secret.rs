@@ -115,8 +115,9 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
         true => user_info(server),
         false => server.rsplit_once('@').map(|(info, _)| info),
     });
-    // To NATS, a user alone is a token.
-    let mut plain = credentials.filter(|info| info.split(':').any(holds_text));
+    // To NATS, a user alone is a token; with a password, the user is no secret.
+    let mut plain = credentials
+        .filter(|info| holds_text(info.split_once(':').map_or(*info, |(_, password)| password)));
     if plain.next().is_some() || secret_value(url).is_some() {
         let message = "the URL holds credentials, and claims are no place for them".to_owned();
         let fix = "write nats://$(NATS_USER):$(NATS_PASSWORD)@HOST, and take both from a Secret, \
@@ -133,6 +134,15 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &[(&str, usize, &str)]) {
         testing::check(super::check, text, expected);
+    }
+
+    #[test]
+    fn servers() {
+        let url = |url: &str| format!("  nats: {{url: '{url}'}}\n");
+        check(&url("nats://bob:$(NATS_PASSWORD)@n:4222"), &[]);
+        check(&url("nats://$(TOKEN)@n:4222"), &[]);
+        check(&url("nats://token@n:4222"), &[("EDS207", 2, "credentials")]);
+        check(&url("nats://$(USER):hunter2@n:4222"), &[("EDS207", 2, "credentials")]);
     }
 
     #[test]

@@ -127,7 +127,11 @@ fn null_word(node: &Node, finding: &Finding) -> Option<Said> {
     let text = scalar.text();
     (scalar.plain && !text.is_empty()).then(|| {
         let message = format!("is required, and YAML reads {text} as no value");
-        (Some(message), format!("quote it where the text is meant: \"{text}\""))
+        let fix = match finding.path.as_str() {
+            "metadata" | "spec" | "spec.nats" => "write its fields below it".to_owned(),
+            _ => format!("quote it where the text is meant: \"{text}\""),
+        };
+        (Some(message), fix)
     })
 }
 
@@ -211,7 +215,16 @@ fn not_meant(node: &Node, finding: &mut Finding) -> bool {
     let path = parse(&finding.path).map(|(at, name)| at.key(&name));
     let Some(path) = path.filter(|path| path.node(node).is_some()) else { return false };
     let text = path.node(node).and_then(Node::as_str).unwrap_or_default();
-    let (part, at, message, help) = if let Some(found) = placeholder::find(text) {
+    let whole = path.to_string() == "spec.nats.url" && text.starts_with("$(");
+    let (part, at, message, help) = if let Some(found) = placeholder::find(text).filter(|_| whole) {
+        let message = format!(
+            "the URL must begin with its scheme, so it cannot come as a whole from {}",
+            found.text
+        );
+        let help = "write nats://$(NATS_USER):$(NATS_PASSWORD)@HOST:4222, with both from a Secret \
+            (spec.secretRefs)";
+        (found.text.to_owned(), found.at, message, help.to_owned())
+    } else if let Some(found) = placeholder::find(text) {
         let message = found.cause();
         (found.text.to_owned(), found.at, message, placeholder::FIX.to_owned())
     } else if let Some((message, fix)) = characters::explain(text)
@@ -310,7 +323,12 @@ fn endpoint_form(text: &str) -> Option<Said> {
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let with_port = if host.contains(':') { host.to_owned() } else { format!("{host}:8222") };
-    if let Some(scheme) = scheme {
+    if let Some("https") = scheme {
+        if authority != rest {
+            let message = "only a host and a port belong after https://, without a path".to_owned();
+            return Some((Some(message), format!("write https://{with_port}")));
+        }
+    } else if let Some(scheme) = scheme {
         let message =
             format!("{scheme}:// does not belong here: KEDA itself makes a URL of host and port");
         return Some((Some(message), format!("write {with_port}")));

@@ -322,10 +322,17 @@ fn pod_field(text: &str) -> Option<Said> {
             "must name the key of a{} {one} in brackets and single quotes",
             if one == "label" { "" } else { "n" }
         );
-        return Some((
-            Some(why),
-            format!("write fieldPath: {}", flow_text(&format!("{map}['{key}']"))),
-        ));
+        let meant = format!("{map}['{key}']");
+        if meant == text {
+            let why = format!(
+                "{key:?} cannot be the key of a{} {one}",
+                if one == "label" { "" } else { "n" }
+            );
+            let fix = "a key has at most 63 letters, digits, dashes, dots and underscores, alone \
+                or after a domain and a slash";
+            return Some((Some(why), fix.to_owned()));
+        }
+        return Some((Some(why), format!("write fieldPath: {}", flow_text(&meant))));
     }
     let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_lowercase();
     let called = match last(plain).as_str() {

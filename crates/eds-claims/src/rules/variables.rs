@@ -102,7 +102,9 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
                     (format!("{what} is set before {name}, which comes from {by}"), EARLIER)
                 }
                 None => {
-                    unset.push(name);
+                    if !is_of_service(name) {
+                        unset.push(name);
+                    }
                     continue;
                 }
             };
@@ -132,6 +134,27 @@ pub(super) fn check(claim: &Claim<'_>, out: &mut Vec<Finding>) {
             }
         }
     }
+}
+
+/// Reports whether the kubelet may set a variable for a Service of the namespace
+/// (`pkg/kubelet/envvars`): those of `kubernetes` are always there, and all are known to `env` too.
+fn is_of_service(name: &str) -> bool {
+    let is_port = |rest: &str| {
+        let mut parts = rest.split('_');
+        let number = parts.next().is_some_and(|n| n.parse::<u16>().is_ok());
+        let protocol = matches!(parts.next(), Some("TCP" | "UDP" | "SCTP"));
+        let what = matches!(parts.next(), None | Some("PROTO" | "PORT" | "ADDR"));
+        number && protocol && what && parts.next().is_none()
+    };
+    let begins = name.starts_with(|c: char| c.is_ascii_uppercase());
+    let ends = ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT"].iter().any(|end| name.ends_with(end));
+    let named = name.split_once("_SERVICE_PORT_").is_some();
+    begins
+        && (ends
+            || named
+            || name
+                .match_indices("_PORT_")
+                .any(|(at, found)| name.get(at + found.len()..).is_some_and(is_port)))
 }
 
 /// Texts in which Kubernetes puts nothing in a variable's place, as in all but variables and the
@@ -266,6 +289,25 @@ pub fn references(text: &str) -> Vec<&str> {
 mod tests {
     use super::references;
     use crate::rules::testing;
+
+    #[test]
+    fn variables_of_services() {
+        for name in [
+            "KUBERNETES_SERVICE_HOST",
+            "REDIS_SERVICE_PORT",
+            "REDIS_SERVICE_PORT_HTTP",
+            "REDIS_PORT",
+            "REDIS_PORT_6379_TCP",
+            "REDIS_PORT_6379_TCP_ADDR",
+        ] {
+            testing::check(super::check, &format!("  args: [$({name})]\n"), &[]);
+            testing::check(super::check, &format!("  env: [{{name: A, value: $({name})}}]\n"), &[]);
+        }
+        for name in ["REDIS_HOST", "REDIS_PORT_NAME", "PORT", "REDIS_PORT_6379_X", "a_PORT"] {
+            let found = &[("EDS211", 2, "nothing in this claim sets")];
+            testing::check(super::check, &format!("  args: [$({name})]\n"), found);
+        }
+    }
 
     #[test]
     fn names() {

@@ -81,7 +81,8 @@ pub(super) fn mended(text: &str, pattern: &str, fits: &dyn Fn(&str) -> bool) -> 
     if let Some(found) = plain.into_iter().find(|t| t != text && fits(t)) {
         return Some(found);
     }
-    if text.contains(['$', '{', '/', '@', '%', ':']) {
+    // Between two dots something is missing.
+    if text.contains(['$', '{', '/', '@', '%', ':']) || text.contains("..") {
         return None;
     }
     let mut candidate = text.trim().to_owned();
@@ -119,6 +120,14 @@ mod tests {
     #[track_caller]
     fn check(pattern: &str, text: &str, expected: Option<Wrong>) {
         assert_eq!(find(pattern, text), expected, "{pattern} {text:?}");
+    }
+
+    #[test]
+    fn what_was_meant() {
+        let fits = |text: &str| !text.contains("..") && !text.starts_with('.');
+        let pattern = "^[a-z-]+([.][a-z-]+)*$";
+        assert_eq!(mended("a..b", pattern, &fits), None);
+        assert_eq!(mended("a b", pattern, &fits), Some("a-b".to_owned()));
     }
 
     #[test]
