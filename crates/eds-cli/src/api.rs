@@ -155,7 +155,7 @@ impl Api {
         observed: Vec<Object>,
         required: Vec<Object>,
     ) -> Result<Rendered, composition::Error> {
-        let claim = claim.as_on_the_wire();
+        let claim = claim.clone().into_object();
         let machinery = self.form.machinery();
         let composite = match self.form {
             Form::Claims => composition::composite_of(&claim, &self.composite_kind),

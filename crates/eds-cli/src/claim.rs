@@ -3,7 +3,7 @@
 use eds_cluster::claims::LiveClaim;
 use kube_object::object::Fields;
 use kube_schema::schema::ValidClaim;
-use patch_and_transform::protocol::{Object, normalize};
+use patch_and_transform::protocol::Object;
 use serde_json::{Value, json};
 
 /// A claim with its defaults, which the API server would accept, or has accepted. Manifests are
@@ -48,10 +48,11 @@ impl Claim {
         self.0.text(pointer)
     }
 
-    /// Returns it with numbers as in a function's request.
-    pub(crate) fn as_on_the_wire(&self) -> Object {
-        let mut claim = self.0.as_object().cloned().unwrap_or_default();
-        claim.values_mut().for_each(normalize);
-        claim
+    /// Returns the object's fields.
+    pub(crate) fn into_object(self) -> Object {
+        match self.0 {
+            Value::Object(claim) => claim,
+            _ => Object::new(),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -172,23 +172,34 @@ fn no_text(error: &FromUtf8Error) -> Finding {
         .help(hint)
 }
 
-/// Reads all objects in files and in the YAML files of directories, with numbers as on the wire.
-pub(crate) fn many(paths: &[std::path::PathBuf]) -> Result<Vec<Object>> {
-    let mut objects = Vec::new();
+/// Returns files, and the YAML files of directories, by name.
+pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
     for path in paths {
-        if path.is_dir() {
-            let listing = std::fs::read_dir(path)
-                .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)
-                .with_context(|| format!("cannot read {}", path.display()))?;
-            let mut files: Vec<_> = listing.into_iter().map(|entry| entry.path()).collect();
-            files.retain(|f| f.extension().is_some_and(|e| e == "yaml" || e == "yml"));
-            files.sort();
-            for file in files {
-                objects.extend(Source::read(&file)?.objects()?);
-            }
-        } else {
-            objects.extend(Source::read(path)?.objects()?);
+        if !path.is_dir() {
+            all.push(path.clone());
+            continue;
         }
+        let listing = std::fs::read_dir(path)
+            .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let mut files: Vec<_> = listing.into_iter().map(|entry| entry.path()).collect();
+        let is_yaml = |file: &Path| file.extension().is_some_and(|e| e == "yaml" || e == "yml");
+        files.retain(|file| is_yaml(file) && !file.is_dir());
+        if files.is_empty() {
+            bail!("{} holds no file that ends with .yaml or .yml", path.display());
+        }
+        files.sort();
+        all.append(&mut files);
+    }
+    Ok(all)
+}
+
+/// Reads all objects in files and in the YAML files of directories, with numbers as on the wire.
+pub(crate) fn many(paths: &[PathBuf]) -> Result<Vec<Object>> {
+    let mut objects = Vec::new();
+    for file in files(paths)? {
+        objects.extend(Source::read(&file)?.objects()?);
     }
     objects.iter_mut().flat_map(Object::values_mut).for_each(normalize);
     Ok(objects)

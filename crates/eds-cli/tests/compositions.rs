@@ -170,3 +170,149 @@ fn a_function_that_is_not_built_in_is_called_or_left_out() {
         &["function-patch-and-transform at dns:///127.0.0.1:1", "cannot connect"],
     );
 }
+
+#[test]
+fn what_does_not_fit_is_an_error_that_names_both() {
+    let chosen = |to: &str, says: &[&str]| {
+        let selector = "{compositionSelector: {matchLabels: {which: second}}}";
+        check_refused("chosen.yaml", selector, to, &[], 1, says);
+    };
+    let spec = "{compositionRef: {name: zzz}}";
+    chosen(spec, &["compositionRef names zzz", "none of the Compositions first, second"]);
+    chosen("{compositionSelector: {matchLabels: {which: zzz}}}", &["which: \"zzz\"", "second"]);
+    let refused = |file: &str, from: &str, to: &str, says: &[&str]| {
+        check_refused(file, from, to, &[], 1, says);
+    };
+    // Whatever is referred to must have the labels, as for Crossplane's command.
+    let selector = "crossplane: {compositionSelector: {matchLabels: {a: b}}, resourceRefs:";
+    let says = ["lacks the label a: \"b\""];
+    refused("deleting.yaml", "crossplane: {resourceRefs:", selector, &says);
+    let composite = "---\napiVersion: example.org/v1\nkind: XThing\n";
+    let of_other_version = composite.replace("/v1", "/v2");
+    let says = ["there is no Composition for XThing (example.org/v2)", "XThing (example.org/v1)"];
+    refused("no-xrd.yaml", composite, &of_other_version, &says);
+    let claim = composite.replace("XThing", "Thing");
+    refused("no-xrd.yaml", composite, &claim, &["a claim needs its XRD", "--xrd"]);
+    let names = "names: {kind: XThing, plural: xthings}";
+    let others = "names: {kind: XOther, plural: xothers}";
+    let says = ["defines XOther (example.org)", "not XThing (example.org/v1)"];
+    refused("paused.yaml", names, others, &says);
+    for option in ["--skip-function=zzz", "--function=zzz=localhost:1"] {
+        check_refused(
+            "no-xrd.yaml",
+            composite,
+            composite,
+            &[option],
+            0,
+            &["no step of a Composition calls function zzz"],
+        );
+    }
+}
+
+#[test]
+fn a_claim_is_rendered_with_the_composite_that_controls_what_exists() {
+    let claim = "apiVersion: platform.bizmatters.io/v1alpha1\nkind: EventDrivenService\n\
+        metadata: {name: one, namespace: team}\nspec: {image: registry.example.org/a:1, nats: \
+        {stream: S, consumer: c}RESOURCE}\n";
+    let object = |uid: &str| {
+        format!(
+            "apiVersion: nop.example.org/v1\nkind: Nop\nmetadata:\n  name: a{uid}\n  annotations: \
+             {{crossplane.io/composition-resource-name: a{uid}}}\n  ownerReferences: \
+             [{{apiVersion: platform.bizmatters.io/v1alpha1, kind: XEventDrivenService, name: \
+             one-x7k2p, uid: {uid}, controller: true}}]\n---\n"
+        )
+    };
+    let file = std::env::temp_dir().join(format!("eds-observed-{}.yaml", std::process::id()));
+    let render = |observed: &str, resource: &str| {
+        fs::write(&file, observed).unwrap();
+        let observed = format!("--observed={}", file.display());
+        eds(&["render", "-", "-o", "xr", &observed], &claim.replace("RESOURCE", resource))
+    };
+    let one = render(&(object("u1") + &object("u1").replace("name: au1", "name: bu1")), "");
+    assert_eq!(one.status.code(), Some(0), "{}", stderr(&one));
+    for part in ["  name: one-x7k2p\n", "  uid: u1\n"] {
+        assert!(stdout(&one).contains(part), "{part}: {}", stdout(&one));
+    }
+    let two = render(&(object("u1") + &object("u2")), "");
+    assert_eq!(two.status.code(), Some(1), "{}", stdout(&two));
+    assert!(stderr(&two).contains("has a controller ref but is not controlled by the XR"));
+    let reference = ", resourceRef: {apiVersion: platform.bizmatters.io/v1alpha1, kind: \
+        XEventDrivenService, name: one-abcde}";
+    let named = render("", reference);
+    let _ = fs::remove_file(&file);
+    assert!(stdout(&named).contains("  name: one-abcde\n"), "{}", stderr(&named));
+}
+
+/// The composite itself, as `kubectl get -o yaml` prints it, beside a claim.
+#[test]
+fn the_composite_of_the_built_in_api_is_rendered() {
+    let spec = "spec: {image: registry.example.org/a:1, nats: {stream: S, consumer: c}";
+    let (version, name) = ("apiVersion: platform.bizmatters.io/v1alpha1", "name: one");
+    let claim = format!("{version}\nkind: EventDrivenService\nmetadata: {{{name}}}\n{spec}}}\n");
+    let composite = format!(
+        "{version}\nkind: XEventDrivenService\nmetadata:\n  {name}-x7k2p\n  labels: \
+         {{crossplane.io/claim-name: one, crossplane.io/claim-namespace: team}}\n{spec}, \
+         claimRef: {{apiVersion: platform.bizmatters.io/v1alpha1, kind: EventDrivenService, \
+         {name}, namespace: team}}}}\n"
+    );
+    let render = |input: &str| eds(&["render", "-"], input);
+    let team = claim.replace("{name: one}", "{name: one, namespace: team}");
+    let (alone, of_claim) = (render(&composite), render(&team));
+    assert_eq!(alone.status.code(), Some(0), "{}", stderr(&alone));
+    assert_eq!(stdout(&alone), stdout(&of_claim));
+    let both = render(&format!("{composite}---\n{team}"));
+    assert_eq!(both.status.code(), Some(0), "{}", stderr(&both));
+    assert_eq!(stdout(&both), stdout(&alone).repeat(2));
+    // What is wrong elsewhere has its line.
+    let wrong = render(&format!("{composite}---\n{}", team.replace("image:", "imagee:")));
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(stderr(&wrong).contains("<stdin>:10:") || stderr(&wrong).contains("<stdin>:11:"));
+}
+
+#[test]
+fn a_functions_file_holds_functions() {
+    let option = "--functions=no-xrd.yaml";
+    let output = eds(&["render", "no-xrd.yaml", option], "");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("no-xrd.yaml: Composition things is not a Function"));
+}
+
+#[test]
+fn a_directory_is_all_yaml_files_in_it() {
+    let directory = std::env::temp_dir().join(format!("eds-directory-{}", std::process::id()));
+    fs::create_dir_all(directory.join("below.yaml")).unwrap();
+    let of = || eds(&["render", directory.to_str().unwrap(), "--timeout=1m", "--verbose"], "");
+    let empty = of();
+    assert_eq!(empty.status.code(), Some(2));
+    assert!(stderr(&empty).contains("holds no file that ends with .yaml or .yml"));
+    let text = fs::read_to_string(folder().join("no-xrd.yaml")).unwrap();
+    let (composition, composite) = text.rsplit_once("---\n").unwrap();
+    fs::write(directory.join("a.yml"), composition).unwrap();
+    fs::write(directory.join("b.yaml"), composite).unwrap();
+    fs::write(directory.join("c.txt"), "no: [yaml").unwrap();
+    let (split, whole) = (of(), eds(&["render", "no-xrd.yaml"], ""));
+    let _ = fs::remove_dir_all(&directory);
+    assert_eq!(stdout(&split), stdout(&whole), "{}", stderr(&split));
+    assert!(split.status.success());
+}
+
+/// Of several composites, each is given what it controls and what is in its namespace.
+#[test]
+fn what_nobody_controls_is_of_the_composite_in_its_namespace() {
+    let text = fs::read_to_string(folder().join("no-xrd.yaml")).unwrap();
+    let (composition, _) = text.rsplit_once("---\n").unwrap();
+    let composite = |namespace: &str| {
+        format!(
+            "---\napiVersion: example.org/v1\nkind: XThing\nmetadata: {{name: one, namespace: \
+             {namespace}}}\nspec: {{}}\n"
+        )
+    };
+    let observed = "apiVersion: nop.example.org/v1\nkind: Nop\nmetadata: {name: here, \
+        namespace: a, annotations: {crossplane.io/composition-resource-name: gone}}\n";
+    let file = std::env::temp_dir().join(format!("eds-free-{}.yaml", std::process::id()));
+    fs::write(&file, observed).unwrap();
+    let input = format!("{composition}{}{}", composite("a"), composite("b"));
+    let output = eds(&["render", "-", &format!("--observed={}", file.display())], &input);
+    let _ = fs::remove_file(&file);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::conditions::{Conditions, at_one_time, condition};
 use super::pipeline::Event;
-use super::seen::{reference, responsive, uid};
+use super::seen::{handled, of_generation, reference, responsive, uid};
 use super::{
     ANNOTATION_RESOURCE_NAME, LABEL_CLAIM_NAME, LABEL_CLAIM_NAMESPACE, LABEL_COMPOSITE, Machinery,
     add_strings, put, strings, within,
@@ -54,6 +54,8 @@ pub(super) fn composed(
         let seen = observed.get(name).and_then(|r| r.resource.as_ref());
         owner.mark(&mut object, name, seen, events)?;
         at_one_time(&mut object);
+        // Crossplane's type has the field, whether or not it is set.
+        object.entry("apiVersion").or_insert_with(|| json!(""));
         composed.insert(name.clone(), object);
     }
     Ok(composed)
@@ -276,11 +278,24 @@ pub(super) fn composite(
 
 /// Returns a composite whose reconciliation is paused: nothing is composed.
 pub(super) fn paused(started: &Object) -> Object {
-    let mut composite = started.clone();
-    let mut list = Conditions::of(started);
-    list.set(responsive(started));
     let message = "Reconciliation (including deletion) is paused via the pause annotation";
-    list.set(condition("Synced", "False", "ReconcilePaused", message));
+    ended(started.clone(), [condition("Synced", "False", "ReconcilePaused", message)])
+}
+
+/// Returns a composite that is being deleted: nothing is composed.
+pub(super) fn deleting(started: &Object) -> Object {
+    let mut composite = started.clone();
+    handled(&mut composite);
+    let ready = condition("Ready", "False", "Deleting", "");
+    ended(composite, [ready, condition("Synced", "True", "ReconcileSuccess", "")])
+}
+
+/// Returns a composite that is all that comes of its reconciliation, with conditions of its
+/// generation.
+fn ended<const N: usize>(mut composite: Object, conditions: [Value; N]) -> Object {
+    let mut list = Conditions::of(&composite);
+    list.set(responsive(&composite));
+    conditions.into_iter().for_each(|c| list.set(of_generation(c, &composite)));
     list.write(&mut composite);
     at_one_time(&mut composite);
     composite

@@ -57,15 +57,11 @@ impl Composition {
                 mode.unwrap_or("Resources"),
             ));
         }
-        let pipeline = composition
-            .at("/spec/pipeline")
-            .and_then(Value::as_array)
-            .filter(|steps| !steps.is_empty())
-            .ok_or("spec.pipeline has no steps")?;
+        let pipeline = composition.list("/spec/pipeline");
         let step = |(i, step)| Step::parse(step).map_err(|e| format!("spec.pipeline[{i}].{e}"));
         let secrets_namespace = composition.at("/spec/writeConnectionSecretsToNamespace");
         Ok(Self {
-            name: text(composition, "/metadata/name")?,
+            name: composition.name().to_owned(),
             labels: composition
                 .object("/metadata")
                 .map(|m| strings(m, "labels"))
@@ -74,7 +70,7 @@ impl Composition {
                 text(composition, "/spec/compositeTypeRef/apiVersion")?,
                 text(composition, "/spec/compositeTypeRef/kind")?,
             ),
-            steps: pipeline.iter().enumerate().map(step).collect::<Result<_, _>>()?,
+            steps: pipeline.enumerate().map(step).collect::<Result<_, _>>()?,
             secrets_namespace: secrets_namespace.and_then(Value::as_str).map(str::to_owned),
         })
     }

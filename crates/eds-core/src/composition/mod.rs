@@ -21,6 +21,7 @@ mod store;
 use std::collections::BTreeMap;
 
 use kube_object::object::Object;
+use patch_and_transform::protocol::normalize;
 use serde_json::{Value, json};
 
 pub use claim::composite_of;
@@ -76,6 +77,18 @@ impl Machinery {
             Self::InSpec => insert(spec),
             Self::InCrossplane => within(spec, "crossplane", insert),
         });
+    }
+}
+
+/// Gives every number the form in which Kubernetes' JSON reader keeps it: an integer that fits stays
+/// as it is, anything else becomes a double.
+fn as_read(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_i64() => {}
+        Value::Number(_) => normalize(value),
+        Value::Array(items) => items.iter_mut().for_each(as_read),
+        Value::Object(fields) => fields.values_mut().for_each(as_read),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }
 

@@ -10,11 +10,12 @@ use super::applied;
 use super::definition::{Composition, Step};
 use super::seen::{seen, started, uid};
 use super::store::Store;
-use super::{ANNOTATION_RESOURCE_NAME, Machinery};
+use super::{ANNOTATION_RESOURCE_NAME, Machinery, as_read};
 use patch_and_transform::protocol::{
     Condition, FunctionResult, Object, Resource, ResourceSelector, RunFunctionRequest,
     RunFunctionResponse, Severity, State,
 };
+use patch_and_transform::time::check_rfc3339;
 
 /// How often a step may ask again for other resources before the pipeline gives up (Crossplane
 /// `internal/xfn`, `MaxRequirementsIterations`).
@@ -27,7 +28,8 @@ const CAPABILITIES: [i32; 5] = [1, 2, 3, 4, 5];
 /// The input of a pipeline.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs {
-    /// The composite as it is before the pipeline runs.
+    /// The composite as it is before the pipeline runs, with numbers as they are written: what is
+    /// printed of it keeps them, what functions see has them as the wire carries them.
     pub composite: Object,
     /// Where it has Crossplane's own fields.
     pub machinery: Machinery,
@@ -203,8 +205,8 @@ impl Rendered {
     }
 }
 
-/// Runs the pipeline for one composite, with the functions that are built in. `inputs` has numbers
-/// as the wire would carry them.
+/// Runs the pipeline for one composite, with the functions that are built in. What else is in
+/// `inputs` has numbers as the wire would carry them.
 ///
 /// # Errors
 /// Why Crossplane would compose nothing.
@@ -225,9 +227,10 @@ pub fn render_with(
     check(inputs)?;
     let started = started(&inputs.composite, machinery, &inputs.observed);
     if started.annotation("crossplane.io/paused") == Some("true") {
-        return Ok(paused(inputs, &started));
+        let message = "Reconciliation is paused via the pause annotation".to_owned();
+        let events = vec![Event::normal("ReconciliationPaused", message)];
+        return Ok(nothing_composed(inputs, applied::paused(&started), events));
     }
-    let composite = seen(&started, machinery, composition);
     let mut events = Vec::new();
     if let Some(token) = started.annotation("crossplane.io/reconcile-requested-at")
         && started.text("/status/lastHandledReconcileAt") != token
@@ -235,6 +238,10 @@ pub fn render_with(
         let message = "Handling reconcile request".to_owned();
         events.push(Event::normal("ReconcileRequestHandled", message));
     }
+    if is_deleted(&started) {
+        return Ok(nothing_composed(inputs, applied::deleting(&started), events));
+    }
+    let composite = seen(&started, machinery, composition);
     let before = machinery.get(&inputs.composite, "compositionRef");
     if machinery.get(&composite, "compositionRef").is_some()
         && before.map(|reference| reference.text("/name")) != Some(&composition.name)
@@ -283,23 +290,32 @@ pub fn render_with(
         Event::normal(COMPOSE, format!("Composed resource {name:?} is not yet ready"))
     }));
     let changes = applied::composite(&composite, machinery, &composed, &desired, &conditions);
-    let mut composite = inputs.composite.clone();
-    applied::overlay(&mut composite, &changes);
+    let composite = changed(inputs, &changes);
     let desired = desired.resources;
     Ok(Rendered { composed, composite, changes, results, events, context, order, desired })
 }
 
-fn paused(inputs: &Inputs, started: &Object) -> Rendered {
-    let changes = applied::paused(started);
+/// Returns the composite as it was written, with what Crossplane changes.
+fn changed(inputs: &Inputs, changes: &Object) -> Object {
     let mut composite = inputs.composite.clone();
-    applied::overlay(&mut composite, &changes);
-    let message = "Reconciliation is paused via the pause annotation".to_owned();
+    composite.values_mut().for_each(as_read);
+    applied::overlay(&mut composite, changes);
+    composite
+}
+
+/// Reports whether Crossplane finds that the composite is being deleted.
+fn is_deleted(composite: &Object) -> bool {
+    check_rfc3339(composite.text("/metadata/deletionTimestamp")).is_ok()
+}
+
+/// Returns what comes of a composite whose pipeline does not run.
+fn nothing_composed(inputs: &Inputs, changes: Object, events: Vec<Event>) -> Rendered {
     Rendered {
         composed: BTreeMap::new(),
-        composite,
+        composite: changed(inputs, &changes),
         changes,
         results: Vec::new(),
-        events: vec![Event::normal("ReconciliationPaused", message)],
+        events,
         context: None,
         order: Vec::new(),
         desired: BTreeMap::new(),

@@ -4,6 +4,7 @@
 //! composite` (`reconciler.go`, `api.go`), crossplane-runtime 2.3.3 `unstructured/composite`.
 
 use kube_object::object::{Fields, Object};
+use patch_and_transform::protocol::normalize;
 use serde_json::{Value, json};
 use sha1::Sha1;
 use sha2::Digest;
@@ -11,9 +12,11 @@ use sha2::Digest;
 use super::conditions::{Conditions, condition};
 use super::{Composition, LABEL_COMPOSITE, Machinery, add_strings, put, strings, within};
 
-/// Returns the composite as the render engine keeps it. `observed` is what exists already.
+/// Returns the composite as the render engine keeps it: it came over the wire. `observed` is what
+/// exists already.
 pub(super) fn started(composite: &Object, machinery: Machinery, observed: &[Object]) -> Object {
     let mut composite = composite.clone();
+    composite.values_mut().for_each(normalize);
     let uid = uid(&composite);
     within(&mut composite, "metadata", |metadata| {
         metadata.insert("uid".to_owned(), json!(uid));
@@ -48,18 +51,27 @@ pub(super) fn seen(started: &Object, machinery: Machinery, composition: &Composi
     let mut conditions = Conditions::of(&composite);
     conditions.set(responsive(&composite));
     conditions.write(&mut composite);
+    handled(&mut composite);
+    composite
+}
+
+/// Notes which request to reconcile was answered.
+pub(super) fn handled(composite: &mut Object) {
     let token = composite.annotation("crossplane.io/reconcile-requested-at").map(str::to_owned);
     if let Some(token) = token {
-        within(&mut composite, "status", |status| {
+        within(composite, "status", |status| {
             status.insert("lastHandledReconcileAt".to_owned(), json!(token));
         });
     }
-    composite
 }
 
 /// Returns the condition that Crossplane sets first.
 pub(super) fn responsive(composite: &Object) -> Value {
-    let mut condition = condition("Responsive", "True", "WatchCircuitClosed", "");
+    of_generation(condition("Responsive", "True", "WatchCircuitClosed", ""), composite)
+}
+
+/// Returns a condition that says of which generation of the composite it is.
+pub(super) fn of_generation(mut condition: Value, composite: &Object) -> Value {
     let generation = composite.number("/metadata/generation");
     if generation != 0 {
         put(&mut condition, "observedGeneration", json!(generation));

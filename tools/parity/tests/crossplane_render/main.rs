@@ -51,7 +51,7 @@ fn claims() -> (Vec<PathBuf>, Vec<PathBuf>) {
         paths.sort();
         paths
     };
-    let mut good = list("examples", "-claim.yaml");
+    let mut good = list("examples", ".yaml");
     let (composed, refused): (Vec<_>, Vec<_>) =
         list("tests/golden", ".claim.yaml").into_iter().partition(|path| {
             let name = path.to_string_lossy().replace(".claim.yaml", ".manifests.yaml");

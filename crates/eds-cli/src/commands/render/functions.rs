@@ -99,6 +99,11 @@ impl Functions {
         )
     }
 
+    /// Returns the functions that options name.
+    pub(super) fn named(&self) -> impl Iterator<Item = &str> {
+        self.named.keys().chain(&self.skipped).map(String::as_str)
+    }
+
     fn address(&self, step: &Step) -> Option<&str> {
         let name = &step.function_name;
         let in_file = || self.development.get(name).filter(|_| step.function.is_none());

@@ -9,7 +9,7 @@ use eds_core::form::Form;
 use kube_object::crossplane::crd::{self, Side};
 use kube_object::object::Fields;
 use kube_schema::schema::ClaimApi;
-use patch_and_transform::protocol::{Object, normalize};
+use patch_and_transform::protocol::Object;
 use serde_json::{Value, json};
 
 use super::functions::Function;
@@ -30,6 +30,9 @@ pub(super) struct Given {
 pub(super) struct Root<'a> {
     pub(super) composition: &'a Composition,
     pub(super) inputs: Inputs,
+    /// Whether it is made of what a developer wrote, which knows nothing of the composite in a
+    /// cluster.
+    pub(super) is_written: bool,
 }
 
 impl Given {
@@ -61,8 +64,13 @@ impl Given {
             }
         }
         for file in functions {
-            let found = inputs::many(std::slice::from_ref(file))?;
-            given.functions.extend(found.iter().filter_map(Function::of));
+            for object in inputs::many(std::slice::from_ref(file))? {
+                let Some(function) = Function::of(&object) else {
+                    let (kind, name) = (object.text("/kind"), object.name());
+                    bail!("{}: {kind} {name} is not a Function", file.display());
+                };
+                given.functions.push(function);
+            }
         }
         Ok(given)
     }
@@ -163,16 +171,68 @@ impl Given {
                 return self.of_claim(&claim, xrd).map(Some);
             }
         }
-        let is_its = |(_, c): &&(String, Composition)| {
-            c.composite_type.0 == api_version && c.composite_type.1 == kind
-        };
-        if self.compositions.iter().any(|composition| is_its(&composition)) {
+        let types = || self.compositions.iter().map(|(_, c)| &c.composite_type);
+        let is_its = |(of, composed): &(String, String)| of == api_version && composed == kind;
+        if types().any(is_its) {
+            if !self.xrds.is_empty() {
+                bail!(
+                    "{}, which is not {kind} ({api_version}): name its XRD, too, or none",
+                    self.said_of_xrds()
+                );
+            }
             // Without an XRD there are no defaults.
-            let mut composite = object.clone();
-            composite.values_mut().for_each(normalize);
-            return self.chosen(composite, Machinery::InCrossplane, None).map(Some);
+            return self.chosen(object.clone(), Machinery::InCrossplane, None).map(Some);
+        }
+        if types().any(|(of, composed)| composed == kind && of.split('/').next() == Some(group)) {
+            bail!(
+                "there is no Composition for {kind} ({api_version}); {}",
+                self.said_of_compositions()
+            );
+        }
+        let is_claim = |(of, composed): &(String, String)| {
+            of == api_version && composed.strip_prefix('X') == Some(kind)
+        };
+        let is_own = self.built_in.as_ref().is_some_and(|own| is_claim(&own.composite_type));
+        if types().any(is_claim) && self.xrds.is_empty() && !is_own {
+            bail!(
+                "a claim needs its XRD, which says which composite it becomes: name it with --xrd"
+            );
         }
         Ok(None)
+    }
+
+    /// Says which composites the XRDs define.
+    fn said_of_xrds(&self) -> String {
+        let one = |xrd: &Value| {
+            let (kind, group) = (xrd.text("/spec/names/kind"), xrd.text("/spec/group"));
+            format!("XRD {} defines {kind} ({group})", xrd.name())
+        };
+        self.xrds.iter().map(one).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Says what the Compositions compose.
+    fn said_of_compositions(&self) -> String {
+        let one = |(file, c): &(String, Composition)| {
+            format!("{file} is for {} ({})", c.composite_type.1, c.composite_type.0)
+        };
+        match self.compositions.is_empty() {
+            true => "none was given".to_owned(),
+            false => self.compositions.iter().map(one).collect::<Vec<_>>().join(", "),
+        }
+    }
+
+    /// Returns the root of a composite of the built-in API's claims.
+    pub(super) fn of_composite(&self, object: &Object, xrd: &Value) -> Result<Root<'_>> {
+        let version = object.text("/apiVersion").split('/').nth(1).unwrap_or_default();
+        let composite = with_defaults(object, xrd, Side::Composite, version)?;
+        self.chosen(composite, machinery(xrd), Some(xrd))
+    }
+
+    /// Names the options' functions that no Composition calls.
+    pub(super) fn uncalled<'a>(&'a self, named: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+        let compositions = self.compositions.iter().map(|(_, composition)| composition);
+        let steps = || compositions.clone().chain(&self.built_in).flat_map(|c| &c.steps);
+        named.filter(|name| !steps().any(|step| step.function_name == *name)).collect()
     }
 
     /// Returns the root of what an application developer wrote, with its defaults.
@@ -180,7 +240,8 @@ impl Given {
         match machinery(xrd) {
             Machinery::InSpec => self.of_claim(&object, xrd),
             in_crossplane @ Machinery::InCrossplane => {
-                self.chosen(object, in_crossplane, Some(xrd))
+                let root = self.chosen(object, in_crossplane, Some(xrd))?;
+                Ok(Root { is_written: true, ..root })
             }
         }
     }
@@ -195,12 +256,19 @@ impl Given {
             );
         }
         let mut composite = composite_of(claim, xrd.text("/spec/names/kind"));
+        let made = claim.text("/spec/resourceRef/name");
+        if let (false, Some(Value::Object(metadata))) =
+            (made.is_empty(), composite.get_mut("metadata"))
+        {
+            metadata.insert("name".to_owned(), json!(made));
+        }
         if let Some(policy) = xrd.at("/spec/defaultCompositionUpdatePolicy")
             && let Some(Value::Object(spec)) = composite.get_mut("spec")
         {
             spec.entry("compositionUpdatePolicy").or_insert_with(|| policy.clone());
         }
-        self.chosen(composite, Machinery::InSpec, Some(xrd))
+        let root = self.chosen(composite, Machinery::InSpec, Some(xrd))?;
+        Ok(Root { is_written: true, ..root })
     }
 
     /// Chooses the Composition.
@@ -219,46 +287,63 @@ impl Given {
         of_type.extend(self.built_in.as_ref().filter(|c| of_type.is_empty() && is_its(c)));
         let name = composite.name();
         let Some(first) = of_type.first() else {
-            let given: Vec<String> = self
-                .compositions
-                .iter()
-                .map(|(file, c)| {
-                    format!("{file} is for {} ({})", c.composite_type.1, c.composite_type.0)
-                })
-                .collect();
-            let given =
-                if given.is_empty() { "none was given".to_owned() } else { given.join(", ") };
-            bail!("{kind} {name}: there is no Composition for {kind} ({version}); {given}");
+            bail!(
+                "there is no Composition for {kind} ({version}); {}",
+                self.said_of_compositions()
+            );
         };
-        let named = |wanted: Option<&Value>| {
-            let wanted = wanted.and_then(|reference| reference.get("name")?.as_str())?;
+        let names = || of_type.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
+        // Crossplane's command is given one Composition, and takes it whatever the reference says.
+        let is_choice = of_type.len() > 1;
+        let named = |wanted: &Value| {
+            let wanted = wanted.get("name")?.as_str()?;
             of_type.iter().find(|c| c.name == wanted)
+        };
+        let referred = |field: &str, wanted: Option<&Value>| match wanted.map(|w| (w, named(w))) {
+            Some((wanted, None)) if is_choice && !wanted.text("/name").is_empty() => bail!(
+                "{field} names {}, which is none of the Compositions {}",
+                wanted.text("/name"),
+                names()
+            ),
+            found => Ok(found.and_then(|(_, found)| found)),
         };
         let in_xrd = |field: &str| xrd.and_then(|xrd| xrd.at(&format!("/spec/{field}")));
         let selector = machinery.get(&composite, "compositionSelector");
         let labels = selector.and_then(|s| s.get("matchLabels")?.as_object());
-        let selects = |c: &&&Composition| {
-            labels.is_some_and(|labels| {
-                labels.iter().all(|(k, v)| c.labels.get(k).map(String::as_str) == v.as_str())
-            })
+        let lacks = |c: &Composition| {
+            let mut wanted = labels.into_iter().flatten();
+            wanted.find(|(k, v)| c.labels.get(*k).map(String::as_str) != v.as_str())
         };
-        let by_reference = named(in_xrd("enforcedCompositionRef"))
-            .or_else(|| named(machinery.get(&composite, "compositionRef")));
-        let found = by_reference.or_else(|| of_type.iter().find(selects));
-        if found.is_none() && labels.is_some() && machinery == Machinery::InCrossplane {
-            bail!("{kind} {name}: no Composition has the labels of its compositionSelector");
+        let enforced =
+            referred("the XRD's enforcedCompositionRef", in_xrd("enforcedCompositionRef"))?;
+        let by_reference = match enforced {
+            None => referred("compositionRef", machinery.get(&composite, "compositionRef"))?,
+            enforced => enforced,
+        };
+        let selected = || of_type.iter().find(|c| labels.is_some() && lacks(c).is_none());
+        let found = by_reference.or_else(selected);
+        let chosen = found.unwrap_or(first);
+        if let Some((label, value)) = lacks(chosen)
+            && (is_choice && by_reference.is_none() || machinery == Machinery::InCrossplane)
+        {
+            bail!(
+                "Composition {} lacks the label {label}: {value} of the compositionSelector; there \
+                 is {}",
+                chosen.name,
+                names()
+            );
         }
-        let found = found.or_else(|| named(in_xrd("defaultCompositionRef")));
+        let found = found.or_else(|| named(in_xrd("defaultCompositionRef")?));
         if found.is_none() && of_type.len() > 1 {
-            let names: Vec<&str> = of_type.iter().map(|c| c.name.as_str()).collect();
             output::note(&format!(
                 "{kind} {name}: rendered with the first of the Compositions {}: compositionRef or \
                  compositionSelector chooses another",
-                names.join(", ")
+                names()
             ));
         }
         let composition = found.unwrap_or(first);
-        Ok(Root { composition, inputs: Inputs { composite, machinery, ..Inputs::default() } })
+        let inputs = Inputs { composite, machinery, ..Inputs::default() };
+        Ok(Root { composition, inputs, is_written: false })
     }
 }
 
@@ -283,19 +368,14 @@ fn machinery(xrd: &Value) -> Machinery {
     }
 }
 
-/// Returns an object with the API server's defaults, and with numbers as on the wire.
+/// Returns an object with the API server's defaults.
 fn with_defaults(object: &Object, xrd: &Value, side: Side, version: &str) -> Result<Object> {
     let api = ClaimApi::at(xrd, side, version).map_err(|e| anyhow!(e));
     let api = api.with_context(|| format!("XRD {}", xrd.name()))?;
     let mut value = Value::Object(object.clone());
     if !api.apply_defaults(&mut value) {
-        bail!(
-            "{} {}: it is too large once defaults are filled in",
-            object.text("/kind"),
-            object.name()
-        );
+        bail!("it is too large once defaults are filled in");
     }
-    normalize(&mut value);
     let Value::Object(object) = value else { bail!("not an object") };
     Ok(object)
 }

@@ -4,11 +4,15 @@
 //! pieces     the files' documents, a few at a time, on all cores
 //! given      XRDs, Compositions and Functions, and which of them a claim is rendered with
 //! functions  built in, running elsewhere, or left out
+//! context    what the functions' context holds at first
+//! observed   which of what exists is a composite's
 //! shown      what is printed of a rendering
 //! ```
 
+mod context;
 mod functions;
 mod given;
+mod observed;
 mod pieces;
 mod shown;
 
@@ -24,7 +28,7 @@ use kube_object::printable::printable;
 use kube_schema::diagnostics::{self, FileFindings, Finding};
 use kube_schema::schema::ClaimApi;
 use kube_schema::yaml;
-use patch_and_transform::protocol::{Object, Severity, normalize};
+use patch_and_transform::protocol::{Object, Severity};
 use serde_json::Value;
 
 use crate::api::Xrd;
@@ -47,9 +51,14 @@ use shown::Output;
 /// brings defaults, and is needed for claims. XRDs, Compositions and Functions may also stand in
 /// these files; what is rendered chooses among them. Such objects are not validated: that is `eds
 /// validate --xrd`.
+///
+/// Of that command's options, `-o` is `--observed-resources` here (`-o` chooses the output),
+/// `--timeout` and `--verbose` have no effect, and there are no `--required-schemas`,
+/// `--function-annotations` and `--crossplane-*`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Files with claims or composites; `-` is standard input, which is also the default.
+    /// Files with claims or composites; `-` is standard input, which is also the default. A
+    /// directory means all YAML files in it.
     #[arg(value_name = "CLAIM")]
     claims: Vec<PathBuf>,
     /// What to print: by default `manifests` or, with a Composition among the files, `crossplane`.
@@ -64,7 +73,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     form: FormArgs,
     /// Existing composed resources, as `kubectl get -o yaml` prints them. May be repeated; a
-    /// directory means all YAML files in it.
+    /// directory means all YAML files in it. A claim takes the name and UID of the composite that
+    /// controls them. Of several claims or composites each is given what it controls and, if
+    /// namespaced, what nobody controls in its namespace.
     #[arg(long, visible_alias = "observed-resources", value_name = "FILE")]
     observed: Vec<PathBuf>,
     /// Other resources that a function may ask for, such as the service's pods. May be repeated; a
@@ -84,11 +95,12 @@ pub(crate) struct Args {
     /// Secrets with the credentials that steps name.
     #[arg(long, value_name = "FILE")]
     function_credentials: Vec<PathBuf>,
-    /// What the functions' context holds at first: JSON or YAML. Comes before --context-files.
-    #[arg(long, value_name = "KEY=VALUE")]
+    /// What the functions' context holds at first: JSON or YAML. Comes before --context-files. A
+    /// semicolon separates pairs, unless written `\;`. May be repeated.
+    #[arg(long, value_name = "KEY=VALUE;...")]
     context_values: Vec<String>,
     /// The same, from files.
-    #[arg(long, value_name = "KEY=FILE")]
+    #[arg(long, value_name = "KEY=FILE;...")]
     context_files: Vec<String>,
     /// Print the whole composite first, with what it had before.
     #[arg(short = 'x', long)]
@@ -102,6 +114,13 @@ pub(crate) struct Args {
     /// Namespace of claims that do not name one.
     #[arg(short, long, default_value = "default")]
     namespace: String,
+    /// Accepted for `crossplane composition render`'s sake, without effect: nothing here waits for
+    /// longer than a minute for a function.
+    #[arg(long, value_name = "DURATION", hide = true)]
+    timeout: Option<String>,
+    /// Accepted for `crossplane composition render`'s sake, without effect.
+    #[arg(long, hide = true)]
+    verbose: bool,
 }
 
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
@@ -161,6 +180,9 @@ impl<'a> Job<'a> {
         }
         given.finish(args.form.form())?;
         let functions = Functions::new(&args.function, &args.skip_function, given.functions())?;
+        for name in given.uncalled(functions.named()) {
+            output::note(&format!("no step of a Composition calls function {name}"));
+        }
         let own = if given.is_built_in() {
             let xrd = Xrd::load(None, args.form.form())?;
             Some(Own { api: xrd.claims()?, xrd })
@@ -179,7 +201,7 @@ impl<'a> Job<'a> {
             observed: inputs::many(&args.observed)?,
             required: inputs::many(&args.required_resources)?,
             credentials: inputs::many(&args.function_credentials)?,
-            context: context(args)?,
+            context: context::read(&args.context_files, &args.context_values)?,
             own,
             many: !args.observed.is_empty() && sources.iter().map(roots).sum::<usize>() > 1,
             taken,
@@ -196,8 +218,46 @@ impl<'a> Job<'a> {
                 return Ok(done);
             }
         }
-        self.claims(piece, &mut done)?;
+        match self.composites(piece, &mut done)? {
+            Some(rest) => self.claims(&Piece { text: &rest, ..*piece }, &mut done)?,
+            None => self.claims(piece, &mut done)?,
+        }
         Ok(done)
+    }
+
+    /// Renders composites of the built-in API's claims. Returns the piece without their lines, if
+    /// there are any.
+    fn composites(&self, piece: &Piece<'_>, done: &mut Done) -> Result<Option<String>> {
+        let Some(own) = &self.own else { return Ok(None) };
+        let outline = own.xrd.outline();
+        let composite = outline.text("/spec/names/kind");
+        if outline.text("/spec/claimNames/kind").is_empty() || !piece.text.contains(composite) {
+            return Ok(None);
+        }
+        let mut lines: Vec<&str> = piece.text.split_inclusive('\n').collect();
+        let mut found = false;
+        for node in &yaml::parse(piece.text).documents {
+            let Value::Object(object) = node.to_json() else { continue };
+            let group = object.text("/apiVersion").split('/').next().unwrap_or_default();
+            let is_its = object.text("/kind") == composite && group == outline.text("/spec/group");
+            // Without a claim it is one that was given the wrong kind.
+            if !is_its || object.at("/spec/claimRef").is_none() {
+                continue;
+            }
+            found = true;
+            done.found += 1;
+            let name = format!("{}: {composite} {}", piece.name(), object.name());
+            let root = self.given.of_composite(&object, own.xrd.value());
+            let result = root.and_then(|root| self.render(root, done));
+            self.add(&name, result, true, done)?;
+            let (start, end) = (node.span.start.line, node.span.end.line);
+            for line in lines.iter_mut().take(end).skip(start.saturating_sub(1)) {
+                if !line.starts_with("---") {
+                    *line = "\n";
+                }
+            }
+        }
+        Ok(found.then(|| lines.concat()))
     }
 
     /// Renders objects of APIs that are not built in. Returns how many others there are.
@@ -230,10 +290,9 @@ impl<'a> Job<'a> {
             let results: Vec<Result<Rendered>> = claims
                 .map(|claim| {
                     let claim = Claim::valid(claim).or_in_namespace(&self.args.namespace);
-                    self.render(
-                        self.given.of_valid(claim.as_on_the_wire(), own.xrd.outline())?,
-                        done,
-                    )
+                    let name = format!("{} {}", claim.text("/kind"), claim.text("/metadata/name"));
+                    let root = self.given.of_valid(claim.into_object(), own.xrd.outline());
+                    self.render(root.context(name)?, done)
                 })
                 .collect();
             (checked, results)
@@ -263,22 +322,20 @@ impl<'a> Job<'a> {
     }
 
     fn render(&self, root: Root<'_>, done: &mut Done) -> Result<Rendered> {
-        let Root { composition, mut inputs } = root;
+        let Root { composition, mut inputs, is_written } = root;
         self.functions.check(composition).context(Unable)?;
         for said in self.functions.left_out(composition) {
             if !done.left_out.contains(&said) {
                 done.left_out.push(said);
             }
         }
-        inputs.observed.clone_from(&self.observed);
-        if self.many {
-            // What others control is not this one's.
-            let own = eds_core::composition::uid(&inputs.composite);
-            inputs.observed.retain(|object| {
-                let mut owners = object.list("/metadata/ownerReferences");
-                owners.find(|o| o.is_true("/controller")).is_none_or(|o| o.text("/uid") == own)
-            });
+        if is_written {
+            observed::adopt(&mut inputs.composite, &self.observed);
         }
+        inputs.observed = match self.many {
+            true => observed::of(&inputs.composite, &self.observed),
+            false => self.observed.clone(),
+        };
         inputs.required.clone_from(&self.required);
         inputs.credentials.clone_from(&self.credentials);
         inputs.context.clone_from(&self.context);
@@ -389,34 +446,6 @@ fn roots(source: &Source) -> usize {
     source.objects().map_or(0, |objects| objects.iter().filter(is_root).count())
 }
 
-/// Reads what the functions' context holds at first.
-fn context(args: &Args) -> Result<Object> {
-    let mut context = Object::new();
-    let pair = |pair: &str, what: &str| match pair.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => bail!("{what} {pair}: write KEY=..."),
-    };
-    let mut add = |key: String, text: &str, what: &str| -> Result<()> {
-        let stream = yaml::parse(text);
-        if let Some(problem) = stream.problems.first() {
-            bail!("{what} {key}: {}", problem.message);
-        }
-        let mut value = stream.documents.first().map(yaml::Node::to_json).unwrap_or_default();
-        normalize(&mut value);
-        context.insert(key, value);
-        Ok(())
-    };
-    for given in &args.context_files {
-        let (key, file) = pair(given, "--context-files")?;
-        add(key, &Source::read(file.as_ref())?.text, "--context-files")?;
-    }
-    for given in &args.context_values {
-        let (key, text) = pair(given, "--context-values")?;
-        add(key, &text, "--context-values")?;
-    }
-    Ok(context)
-}
-
 fn is_error(finding: &Finding) -> bool {
     finding.severity == diagnostics::Severity::Error
 }
@@ -445,5 +474,5 @@ fn sources(paths: &[PathBuf]) -> Result<Vec<Source>> {
         }
         return Ok(vec![Source::read("-".as_ref())?]);
     }
-    paths.iter().map(|path| Source::read(path)).collect()
+    inputs::files(paths)?.iter().map(|path| Source::read(path)).collect()
 }

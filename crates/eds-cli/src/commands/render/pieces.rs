@@ -17,11 +17,12 @@ const PIECE: usize = 8 << 10;
 const WAVE: usize = 8;
 
 /// A part of a file, from one `---` to another.
+#[derive(Clone, Copy)]
 pub(super) struct Piece<'a> {
     pub(super) source: &'a Source,
     pub(super) text: &'a str,
     /// Where in the file it begins.
-    start: usize,
+    pub(super) start: usize,
 }
 
 impl Piece<'_> {
