@@ -10,4 +10,6 @@ build_proofs
 export KUBECONFIG=$ADMIN_CONF PAUSE_IMAGE
 case " $* " in *' -h '* | *' --help '*) exec "$E2E" "$(basename "$0")" "$@" ;; esac
 need_node
+# What eds reads without asking the cluster is of the form that the cluster has.
+if kc get "xrd/$NAMESPACED_XRD" >/dev/null 2>&1; then export EDS_FORM=namespaced; fi
 exec nsenter --net="/var/run/netns/$NETNS" -- "$E2E" "$(basename "$0")" "$@"
