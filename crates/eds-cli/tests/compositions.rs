@@ -197,6 +197,19 @@ fn what_does_not_fit_is_an_error_that_names_both() {
     let others = "names: {kind: XOther, plural: xothers}";
     let says = ["defines XOther (example.org)", "not XThing (example.org/v1)"];
     refused("paused.yaml", names, others, &says);
+    let schema = "schema: {openAPIV3Schema:";
+    refused("paused.yaml", schema, "other: {openAPIV3Schema:", &["v1 has no schema"]);
+    let base = "base: {apiVersion: nop.example.org/v1, kind: Nop";
+    let text = format!("{base}, status: x");
+    refused("numbers.yaml", base, &text, &["\"a\"", "its status is not an object"]);
+    let secret = std::env::temp_dir().join(format!("eds-secret-{}.yaml", std::process::id()));
+    let text =
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: keys}\ndata: {k: '*'}\n";
+    fs::write(&secret, text).unwrap();
+    let option = format!("--function-credentials={}", secret.display());
+    let says = ["Secret keys/s: data.k is not base64"];
+    check_refused("no-xrd.yaml", composite, composite, &[&option], 1, &says);
+    let _ = fs::remove_file(&secret);
     for option in ["--skip-function=zzz", "--function=zzz=localhost:1"] {
         check_refused(
             "no-xrd.yaml",

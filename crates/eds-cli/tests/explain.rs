@@ -62,6 +62,10 @@ fn a_field_is_found_as_people_write_it() {
     check("metadata", 0, &["metadata.namespace is one of the system's"]);
     check("metadata", 0, &["metadata: object"]);
     check("spec.nat", 2, &["spec has no field nat; did you mean nats?"]);
+    check("spec.crossplane", 2, &["of the form namespaced alone: eds explain --form namespaced"]);
+    let (code, _, said) = explain(&["--form", "namespaced", "spec.compositionRef"]);
+    assert_eq!(code, 2);
+    assert!(said.contains("of the form claims alone: eds explain --form claims"), "{said}");
     check("spec.size.x", 2, &["spec.size has no fields"]);
     check("spec.zzz", 2, &["spec has no field zzz; it has"]);
 }

@@ -106,7 +106,20 @@ fn field(args: &Args, path: &str) -> Result<String> {
         .iter()
         .any(|name| name.eq_ignore_ascii_case(first));
     let path = if is_kind { rest } else { path };
+    // A field that only the other form has is no slip of the pen.
+    let other = args.form.form().other();
+    let is_of_other = || -> Result<bool> {
+        let definition =
+            Xrd::load(None, other).and_then(|xrd| xrd.definition(xrd.written(), None))?;
+        Ok(publish::explain(&definition, &policies(), path).is_ok())
+    };
     publish::explain(&definition, &policies(), path).map_err(|missing| {
+        if args.xrd.is_none() && is_of_other().unwrap_or_default() {
+            return anyhow!(
+                "{path} is a field of the form {name} alone: eds explain --form {name} {path}",
+                name = other.name()
+            );
+        }
         let publish::NoSuchField { at, name, nearest, fields } = missing;
         let at = if at.is_empty() { definition.kind.clone() } else { at };
         match (nearest, fields.is_empty()) {

@@ -53,6 +53,9 @@ pub(super) fn composed(
         let mut object = resource.resource.clone().unwrap_or_default();
         let seen = observed.get(name).and_then(|r| r.resource.as_ref());
         owner.mark(&mut object, name, seen, events)?;
+        if object.get("status").is_some_and(Value::is_string) {
+            return Err(format!("composed resource {name:?}: its status is not an object"));
+        }
         at_one_time(&mut object);
         // Crossplane's type has the field, whether or not it is set.
         object.entry("apiVersion").or_insert_with(|| json!(""));

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use golang::base64;
 use kube_object::object::Fields;
 use serde_json::{Map, Value};
 
@@ -329,6 +330,15 @@ fn check(inputs: &Inputs) -> Result<(), Error> {
     if composite.name().is_empty() {
         let why = format!("a {kind} without metadata.name cannot be composed: give it a name");
         return Err(Error::Refused(why));
+    }
+    for secret in &inputs.credentials {
+        let is_base64 = |value: &Value| value.as_str().is_some_and(|v| base64::decode(v).is_ok());
+        let mut data = secret.object("/data").into_iter().flatten();
+        if let Some((key, _)) = data.find(|(_, value)| !is_base64(value)) {
+            let (namespace, name) = (secret.namespace(), secret.name());
+            let why = format!("Secret {namespace}/{name}: data.{key} is not base64");
+            return Err(Error::Refused(why));
+        }
     }
     let (own, namespace) = (uid(composite), composite.namespace());
     for observed in &inputs.observed {

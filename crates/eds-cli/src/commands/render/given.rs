@@ -372,6 +372,11 @@ fn machinery(xrd: &Value) -> Machinery {
 fn with_defaults(object: &Object, xrd: &Value, side: Side, version: &str) -> Result<Object> {
     let api = ClaimApi::at(xrd, side, version).map_err(|e| anyhow!(e));
     let api = api.with_context(|| format!("XRD {}", xrd.name()))?;
+    let mut versions = xrd.list("/spec/versions");
+    let found = versions.find(|found| found.text("/name") == version);
+    if found.is_some_and(|found| found.object("/schema/openAPIV3Schema").is_none()) {
+        bail!("XRD {}: version {version} has no schema.openAPIV3Schema", xrd.name());
+    }
     let mut value = Value::Object(object.clone());
     if !api.apply_defaults(&mut value) {
         bail!("it is too large once defaults are filled in");
