@@ -25,9 +25,6 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// What a command found. Failures of the tool itself are errors instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
