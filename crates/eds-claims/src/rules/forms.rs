@@ -66,6 +66,17 @@ fn names(items: &[Node], field: &str) -> Option<String> {
     Some(format!("{field}: [{}]", entries.join(", ")))
 }
 
+/// Returns the list of a claim for what a pod's `envFrom` names, and the name, if it is one alone.
+pub(super) fn taken_whole(envs: &Node) -> Option<(&'static str, String)> {
+    let Content::Sequence(items) = &envs.content else { return None };
+    let [item] = items.as_slice() else { return None };
+    let lists = [("secretRef", "secretRefs"), ("configMapRef", "configMapRefs")];
+    lists.into_iter().find_map(|(key, list)| {
+        let name = item.get(key)?.get("name")?.as_str()?;
+        Some((list, flow_text(name)))
+    })
+}
+
 /// Returns the Secret, and its key if one is named.
 fn one_secret(entries: &[Entry]) -> Option<String> {
     let text = |key: &str| entries.iter().find(|entry| entry.key == key)?.value.as_str();

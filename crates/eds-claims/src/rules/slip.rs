@@ -133,6 +133,17 @@ impl Slip {
                 finding.message = no_field(why);
                 let number = forms::replicas(node, &self.at, &self.name);
                 finding.help = Some(number.unwrap_or_else(|| fix.to_owned()));
+                let whole = match (self.at.pattern().as_str(), self.name.as_str()) {
+                    ("spec", "envFrom") => self.at.key(&self.name).node(node),
+                    _ => None,
+                };
+                if let Some((list, name)) = whole.and_then(forms::taken_whole) {
+                    let what = if list == "secretRefs" { "Secrets" } else { "ConfigMaps" };
+                    finding.message =
+                        no_field(&format!("whole {what} are named under spec.{list}"));
+                    finding.help =
+                        Some(format!("write spec.{list}: [{{name: {name}, envFrom: true}}]"));
+                }
                 true
             }
             Some(Advice::InPlaceOf(fields, why, fix)) => {
