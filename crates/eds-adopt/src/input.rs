@@ -159,8 +159,7 @@ impl Manifest {
 
     /// Returns kind and name of the object that made this one, and would make it again.
     pub(super) fn controller(&self) -> Option<(&str, &str)> {
-        let mut owners = self.value.list("/metadata/ownerReferences");
-        let owner = owners.find(|owner| owner.get("controller") == Some(&Value::Bool(true)))?;
+        let owner = self.value.controller()?;
         Some((owner.text("/kind"), owner.text("/name")))
     }
 

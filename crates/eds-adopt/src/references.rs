@@ -1,7 +1,9 @@
 //! The values of a container's variables: Kubernetes resolves `$(NAME)` in `env` from the variables
 //! before it.
 
+use kube_object::difference::value_at;
 use kube_object::object::Fields;
+use kube_object::path::Path;
 use std::collections::HashMap;
 
 use serde_json::Value;
@@ -10,6 +12,13 @@ use super::variables::{config_value, keys};
 
 /// Finds an object by kind and name.
 pub(super) type Find<'f, 'a> = &'f dyn Fn(&str, &str) -> Option<&'a Value>;
+
+/// Returns the variable that a leaf of a workload belongs to, whose path leads through a container's
+/// `env`.
+pub(super) fn variable_at<'v>(workload: &'v Value, path: &Path) -> Option<&'v str> {
+    let entry = Path(path.0.iter().take(7).cloned().collect());
+    Some(value_at(workload, &entry)?.text("/name"))
+}
 
 /// Longer values are not resolved: each variable can double the one before it.
 const LONGEST: usize = 4 * 1024;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::fields::Kind;
 use super::input::Manifest;
 use super::pointing::Made;
-use super::references::values;
+use super::references::{values, variable_at};
 use super::workers::Index;
 use super::{Owner, Worker, reasons};
 use eds_claims::rules::references;
@@ -304,8 +304,7 @@ impl Context<'_> {
         let rest =
             rest.strip_prefix("containers[]").or_else(|| rest.strip_prefix("initContainers[]"))?;
         rest.strip_prefix(".env[]")?;
-        let entry = Path(path.0.iter().take(7).cloned().collect());
-        Some(value_at(&self.manifest.value, &entry)?.text("/name"))
+        variable_at(&self.manifest.value, path)
     }
 
     /// Judges a text that moves into a Secret, where Kubernetes puts nothing in a variable's place.

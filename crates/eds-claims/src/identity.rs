@@ -4,6 +4,7 @@
 //! for claims would silently skip it.
 
 use super::{Content, Finding, Node, catalog};
+use kube_object::object;
 use kube_schema::characters;
 use kube_schema::diagnostics::Detail;
 use kube_schema::schema::{ClaimApi, nearest};
@@ -297,7 +298,7 @@ fn is_composite(kind: &str, own: &str) -> bool {
 /// Reports whether this is one of Kubernetes' own groups, which have no kind like ours.
 fn is_built_in(version: Option<&str>) -> bool {
     version.is_some_and(|version| {
-        let group = version.split_once('/').map_or("", |(group, _)| group);
+        let group = object::group(version);
         !group.contains('.') || group.ends_with(".k8s.io")
     })
 }

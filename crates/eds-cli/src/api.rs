@@ -100,7 +100,7 @@ impl Xrd {
         };
         let definition =
             Definition::prepared(&built_in(embedded.names)?, Lines::of(embedded.schema));
-        let api = ClaimApi::built_in(definition).map_err(|e| anyhow!(e))?;
+        let api = ClaimApi::new(definition).map_err(|e| anyhow!(e))?;
         Ok(policies().iter().fold(api, |api, policy| api.with_policy(policy)))
     }
 }

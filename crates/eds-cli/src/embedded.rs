@@ -137,7 +137,7 @@ mod tests {
             let compiled = ClaimApi::from_xrd(&xrd).unwrap();
             let names = serde_json::from_str(built_in.names).unwrap();
             let prepared = Definition::prepared(&names, Lines::of(built_in.schema));
-            let prepared = ClaimApi::built_in(prepared).unwrap();
+            let prepared = ClaimApi::new(prepared).unwrap();
             assert_eq!(prepared.definition.names(), compiled.definition.names());
             assert_eq!(prepared.definition.schema(), compiled.definition.schema());
             // What is not decided yet is known of what is built in: its defaults are right.

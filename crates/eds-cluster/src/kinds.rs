@@ -1,6 +1,7 @@
 //! The kinds of objects that are read or written, with their places in the API.
 
 use eds_core::form::Form;
+use kube_object::object::group;
 use serde_json::Value;
 
 /// A kind, as the API server serves it.
@@ -155,7 +156,7 @@ impl Kind {
     pub fn of(object: &Value) -> Option<&'static Self> {
         let kind = object.get("kind")?.as_str()?;
         let api_version = object.get("apiVersion")?.as_str()?;
-        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        let group = group(api_version);
         ALL.iter().find(|k| k.kind == kind && k.group == group).copied()
     }
 }

@@ -1,7 +1,7 @@
 //! Is a Composition in the cluster complete, and can Crossplane run it?
 
 use eds_core::form::Form;
-use kube_object::object::Fields;
+use kube_object::object::{Fields, group};
 use serde_json::Value;
 
 use super::platform::packages::provider_config;
@@ -147,10 +147,6 @@ fn form(composition: &Value) -> String {
         Some(config) => format!("as provider-kubernetes Objects, by ProviderConfig {config}"),
         None => "composed by Crossplane directly".to_owned(),
     }
-}
-
-fn group(api_version: &str) -> &str {
-    api_version.split('/').next().unwrap_or_default()
 }
 
 fn for_the_xrd(facts: &CompositionFacts, composition: &Value) -> Check {

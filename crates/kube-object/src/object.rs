@@ -60,6 +60,16 @@ pub trait Fields {
         self.object("/metadata/annotations")?.get(key)?.as_str()
     }
 
+    /// Returns the label with this key.
+    fn label(&self, key: &str) -> Option<&str> {
+        self.object("/metadata/labels")?.get(key)?.as_str()
+    }
+
+    /// Returns the reference to the owner that controls the object.
+    fn controller(&self) -> Option<&Value> {
+        self.list("/metadata/ownerReferences").find(|owner| owner.is_true("/controller"))
+    }
+
     /// Returns the condition of this type in `status.conditions`.
     fn condition(&self, type_: &str) -> Option<Condition<'_>> {
         let found = self.list("/status/conditions").find(|c| c.text("/type") == type_)?;
@@ -148,6 +158,12 @@ impl<'a> Condition<'a> {
     pub fn why(self) -> &'a str {
         if self.message.is_empty() { self.reason } else { self.message }
     }
+}
+
+/// Returns the group of an `apiVersion`; empty for the core group.
+#[must_use]
+pub fn group(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
 /// Formats a count: `3 pods`, `1 pod`.

@@ -16,9 +16,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 
 use crate::reasons;
-use kube_object::difference::{
-    self, Options, State, pointer, recreates, restarts, shown, value_at,
-};
+use crate::references::variable_at;
+use kube_object::difference::{self, Options, State, pointer, recreates, restarts, shown};
 use kube_object::path::Path;
 
 pub use report::{json, markdown, summary, text};
@@ -308,8 +307,7 @@ fn comes_from_elsewhere(before: &Value, new: &Value, path: &Path, role: &str) ->
     if !role.starts_with("main.env[].") && !role.starts_with("init.env[].") {
         return false;
     }
-    let entry = value_at(before, &Path(path.0.iter().take(7).cloned().collect()));
-    let name = entry.map(|entry| entry.text("/name")).unwrap_or_default();
+    let name = variable_at(before, path).unwrap_or_default();
     let main = new.at("/spec/template/spec/containers/0").unwrap_or(&Value::Null);
     main.list("/env").any(|entry| entry.text("/name") == name)
 }

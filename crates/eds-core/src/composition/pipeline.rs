@@ -343,9 +343,7 @@ fn check(inputs: &Inputs) -> Result<(), Error> {
     let (own, namespace) = (uid(composite), composite.namespace());
     for observed in &inputs.observed {
         let name = observed.name();
-        let controller =
-            observed.list("/metadata/ownerReferences").find(|o| o.is_true("/controller"));
-        if controller.is_some_and(|owner| owner.text("/uid") != own) {
+        if observed.controller().is_some_and(|owner| owner.text("/uid") != own) {
             return Err(Error::Refused(format!(
                 "observed resource {name} has a controller ref but is not controlled by the XR \
                  (its UID is {own})"

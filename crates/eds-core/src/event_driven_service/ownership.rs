@@ -13,7 +13,6 @@
 //! the object requested, as a required resource, so a running service costs no second call.
 
 use kube_object::object::{Fields, escaped};
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 use super::manifest::Kind;
@@ -135,7 +134,7 @@ impl Ownership {
             (None, Standing::Open { .. }) => Standing::Unknown,
             (Some(Some(live)), Standing::Open { .. })
                 if !composer.handed_over(live)
-                    && !controller(live).is_some_and(|c| {
+                    && !live.controller().is_some_and(|c| {
                         c.text("/kind") == "ScaledObject"
                             && c.text("/name") == scaled_object.text("/metadata/name")
                     }) =>
@@ -208,7 +207,7 @@ impl Composer<'_> {
     }
 
     fn controls(&self, live: &Object) -> bool {
-        let uid = controller(live).map(|c| c.text("/uid")).unwrap_or_default();
+        let uid = live.controller().map(|c| c.text("/uid")).unwrap_or_default();
         !uid.is_empty() && uid == self.uid
     }
 
@@ -222,7 +221,7 @@ impl Composer<'_> {
         if live.at("/metadata/deletionTimestamp").is_some() {
             return Some("is still being deleted; the claim goes on when it is gone".to_owned());
         }
-        if let Some(owner) = controller(live) {
+        if let Some(owner) = live.controller() {
             let (kind, name) = (owner.text("/kind"), owner.text("/name"));
             return Some(format!("belongs to {kind} {name}, which would change it back"));
         }
@@ -313,10 +312,6 @@ fn service_obstacle(desired: &Object, live: &Object) -> Option<String> {
         live.text("/metadata/name"),
         escaped(other),
     ))
-}
-
-fn controller(object: &Object) -> Option<&Value> {
-    object.list("/metadata/ownerReferences").find(|owner| owner.is_true("/controller"))
 }
 
 fn annotation<'a>(object: &'a Object, key: &str) -> &'a str {

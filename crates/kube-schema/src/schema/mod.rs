@@ -134,25 +134,19 @@ impl ClaimApi {
         Self::new(crd::definition_at(xrd, side, Some(version))?)
     }
 
-    fn new(definition: Definition) -> Result<Self, String> {
-        let schema = Schema::compile(definition.schema())
-            .map_err(|e| format!("the schema of {}: {e}", definition.kind))?;
-        Ok(Self::with(definition, schema))
-    }
-
-    /// Returns the API that a program was built with. Its schema is read as far as it is needed.
+    /// Returns the API of a definition. A schema that a program was built with is read as far as it
+    /// is needed, any other as a whole.
     ///
     /// # Errors
-    /// Where a schema cannot be read that the program was not built with.
-    pub fn built_in(definition: Definition) -> Result<Self, String> {
-        let Some(lines) = definition.lines() else { return Self::new(definition) };
-        let schema = Schema::built_in(lines, 0);
-        Ok(Self::with(definition, schema))
-    }
-
-    fn with(definition: Definition, schema: Schema) -> Self {
+    /// Where the schema cannot be read.
+    pub fn new(definition: Definition) -> Result<Self, String> {
+        let schema = match definition.lines() {
+            Some(lines) => Schema::built_in(lines, 0),
+            None => Schema::compile(definition.schema())
+                .map_err(|e| format!("the schema of {}: {e}", definition.kind))?,
+        };
         let evaluator = cel::Evaluator::default();
-        Self { definition, schema, policies: Vec::new(), evaluator, others: Vec::new() }
+        Ok(Self { definition, schema, policies: Vec::new(), evaluator, others: Vec::new() })
     }
 
     /// Adds a ValidatingAdmissionPolicy, if it is one and applies to this kind.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use eds_core::composition::{Composition, Inputs, Machinery, composite_of};
 use eds_core::form::Form;
 use kube_object::crossplane::crd::{self, Side};
-use kube_object::object::Fields;
+use kube_object::object::{self, Fields};
 use kube_schema::schema::ClaimApi;
 use patch_and_transform::protocol::Object;
 use serde_json::{Value, json};
@@ -183,7 +183,7 @@ impl Given {
             // Without an XRD there are no defaults.
             return self.chosen(object.clone(), Machinery::InCrossplane, None).map(Some);
         }
-        if types().any(|(of, composed)| composed == kind && of.split('/').next() == Some(group)) {
+        if types().any(|(of, composed)| composed == kind && object::group(of) == group) {
             bail!(
                 "there is no Composition for {kind} ({api_version}); {}",
                 self.said_of_compositions()

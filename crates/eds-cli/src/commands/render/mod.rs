@@ -23,7 +23,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use eds_claims::{self as claims, CheckedFile};
 use eds_core::composition::{Error, Rendered, render_with};
 use eds_core::event_driven_service::repeats_rules_for;
-use kube_object::object::Fields;
+use kube_object::object::{Fields, group};
 use kube_object::printable::printable;
 use kube_schema::diagnostics::{self, FileFindings, Finding};
 use kube_schema::schema::ClaimApi;
@@ -238,7 +238,7 @@ impl<'a> Job<'a> {
         let mut found = false;
         for node in &yaml::parse(piece.text).documents {
             let Value::Object(object) = node.to_json() else { continue };
-            let group = object.text("/apiVersion").split('/').next().unwrap_or_default();
+            let group = group(object.text("/apiVersion"));
             let is_its = object.text("/kind") == composite && group == outline.text("/spec/group");
             // Without a claim it is one that was given the wrong kind.
             if !is_its || object.at("/spec/claimRef").is_none() {

@@ -1,18 +1,9 @@
 //! Which of what exists is a composite's.
 
 use eds_core::composition::{LABEL_CLAIM_NAME, LABEL_CLAIM_NAMESPACE, LABEL_COMPOSITE, uid};
-use kube_object::object::Fields;
+use kube_object::object::{Fields, group};
 use patch_and_transform::protocol::Object;
 use serde_json::{Value, json};
-
-fn controller(object: &Object) -> Option<&Value> {
-    object.list("/metadata/ownerReferences").find(|owner| owner.is_true("/controller"))
-}
-
-fn label<'a>(object: &'a Object, key: &str) -> &'a str {
-    let labels = object.object("/metadata/labels");
-    labels.and_then(|labels| labels.get(key)?.as_str()).unwrap_or_default()
-}
 
 /// Gives a composite that is made of what a developer wrote the name and UID of the one that
 /// controls what exists, if that is one.
@@ -20,12 +11,11 @@ pub(super) fn adopt(composite: &mut Object, observed: &[Object]) {
     if !composite.text("/metadata/uid").is_empty() {
         return;
     }
-    let group = |version: &str| version.split('/').next().unwrap_or_default().to_owned();
     let is_of_claim = composite.at("/spec/claimRef").is_some();
     let is_its = |object: &&Object| match is_of_claim {
         true => [(LABEL_CLAIM_NAME, "name"), (LABEL_CLAIM_NAMESPACE, "namespace")].iter().all(
             |(key, field)| {
-                let own = label(object, key);
+                let own = object.label(key).unwrap_or_default();
                 own.is_empty() || own == composite.text(&format!("/spec/claimRef/{field}"))
             },
         ),
@@ -37,7 +27,8 @@ pub(super) fn adopt(composite: &mut Object, observed: &[Object]) {
             && (is_of_claim || owner.text("/name") == composite.name())
             && !owner.text("/uid").is_empty()
     };
-    let mut owners = observed.iter().filter(is_its).filter_map(controller).filter(is_kind);
+    let mut owners =
+        observed.iter().filter(is_its).filter_map(|object| object.controller()).filter(is_kind);
     let Some(first) = owners.next() else { return };
     if owners.any(|other| other.text("/uid") != first.text("/uid")) {
         return;
@@ -53,11 +44,11 @@ pub(super) fn adopt(composite: &mut Object, observed: &[Object]) {
 /// where it is.
 pub(super) fn of(composite: &Object, observed: &[Object]) -> Vec<Object> {
     let (own, namespace) = (uid(composite), composite.namespace());
-    let is_its = |object: &&Object| match controller(object) {
+    let is_its = |object: &&Object| match object.controller() {
         Some(owner) => owner.text("/uid") == own,
         None => {
-            let of = label(object, LABEL_COMPOSITE);
-            let is_named = [composite.name(), label(composite, LABEL_COMPOSITE)].contains(&of);
+            let of = object.label(LABEL_COMPOSITE).unwrap_or_default();
+            let is_named = of == composite.name() || composite.label(LABEL_COMPOSITE) == Some(of);
             (of.is_empty() || is_named) && (namespace.is_empty() || object.namespace() == namespace)
         }
     };
